@@ -1,0 +1,1 @@
+//! The turn: prompt, model, tools, hooks, transcript.

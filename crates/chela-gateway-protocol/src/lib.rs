@@ -1,0 +1,1 @@
+//! WebSocket frames, handshake types, method names and scopes. No I/O.

@@ -1,0 +1,1 @@
+//! The gateway: WebSocket and HTTP server, methods, events, lifecycle, web chat page.

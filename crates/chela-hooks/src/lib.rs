@@ -1,0 +1,1 @@
+//! The one hook dispatcher: order, merge, budgets, outcomes, counters.

@@ -1,0 +1,1 @@
+//! Plugin manifests and package metadata: types, parsing, diagnostics. No I/O.

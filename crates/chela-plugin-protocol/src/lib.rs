@@ -1,0 +1,1 @@
+//! Wire types between the host and a plugin worker, versioned. No I/O.

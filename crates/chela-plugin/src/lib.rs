@@ -1,0 +1,1 @@
+//! What every lane implements: hook names and payloads, callbacks, registrations, the registry, host services.

@@ -1,0 +1,1 @@
+//! Durable state: SQLite journal and sessions, transcripts as JSONL, sessions.json.

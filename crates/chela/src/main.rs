@@ -1,0 +1,2 @@
+//! The chela binary.
+fn main() {}

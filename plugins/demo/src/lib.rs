@@ -1,0 +1,1 @@
+//! The bundled demo plugin: an offline, deterministic model provider.
