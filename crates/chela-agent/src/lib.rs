@@ -1,1 +1,26 @@
-//! The turn: prompt, model, tools, hooks, transcript.
+//! The turn: from an inbound message to an answer in the transcript.
+//!
+//! Invariants: one run at a time in a session; no answer is given for a message that is not stored; every hook on the way fires
+//! once and in the order of HOOK-130; the crate knows neither sockets nor lanes, and no vendor, channel or plugin id.
+
+mod bootstrap;
+pub mod clock;
+mod details;
+pub mod event;
+mod history;
+pub mod internal;
+pub mod lifecycle;
+pub mod message;
+mod model_call;
+mod prompt;
+mod rollover;
+pub mod run;
+pub mod runtime;
+pub mod tool_policy;
+pub mod tools;
+pub mod turn;
+
+pub use event::{RunEvent, RunOutcome, RunRef, RunSink, RunStatus};
+pub use run::{Begin, RunRegistry, RunTicket};
+pub use runtime::{AgentRuntime, RuntimeParts, TurnPlugins};
+pub use turn::{Entry, TurnRequest};

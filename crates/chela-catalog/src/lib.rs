@@ -1,1 +1,49 @@
-//! Discovery, safety gates, enablement, slots, snapshot, owner maps, activation plan. Runs no plugin.
+//! The catalog of plugins: discovery, safety gates, enablement, slots, config checks, owner maps and
+//! the activation plan. It reads files and runs no plugin.
+//!
+//! [`scan`] takes [`CatalogInputs`] and gives an immutable [`Snapshot`]; everything else is a
+//! function of the snapshot. A scan never fails: what is wrong with one plugin is a [`Diagnostic`]
+//! of that plugin and leaves every command and every other plugin alone.
+
+mod auto_enable;
+mod bundle;
+pub mod config_check;
+mod dependencies;
+mod diagnostic;
+mod discover;
+pub mod doctor;
+pub mod enablement;
+mod entries;
+mod fsio;
+mod gates;
+mod inputs;
+mod inspect_json;
+pub mod installs;
+mod list_json;
+mod owners;
+mod plan;
+pub mod policy;
+mod record;
+mod resolve;
+mod runtime;
+mod scan;
+pub mod schema;
+mod snapshot;
+
+pub use config_check::PluginConfigIssue;
+pub use dependencies::dependency_status;
+pub use diagnostic::{Diagnostic, Level};
+pub use doctor::{DoctorReport, PluginProblem, doctor};
+pub use inputs::{BundledPlugin, CatalogInputs, node_platform};
+pub use installs::{IndexState, InstallIndex, InstallRecord};
+pub use owners::{OwnerMap, OwnerMaps};
+pub use plan::{PlannedActivation, Trigger, activation_plan};
+pub use policy::{EntryPolicy, PluginPolicy, SlotChoice};
+pub use record::{ActivationSource, BundleFormat, Failure, Lane, Origin, PluginRecord, Status};
+pub use runtime::{CustomHookFact, RuntimeFacts, ToolFact, TypedHookFact};
+pub use scan::scan;
+pub use snapshot::Snapshot;
+
+/// The host version that is held against `openclaw.install.minHostVersion` and
+/// `openclaw.compat.pluginApi`: the newest reference release whose plugin surface is carried.
+pub const HOST_COMPAT_VERSION: &str = "2026.6.11";

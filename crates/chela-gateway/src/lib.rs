@@ -1,1 +1,23 @@
 //! The gateway: WebSocket and HTTP server, methods, events, lifecycle, web chat page.
+//!
+//! The transport (`auth`, `devices`, `events`, `http`, `server`, `ws`) knows sockets, frames, authentication and who may receive what;
+//! it knows no session, turn or plugin. What requests mean is behind [`ws::handler::MethodHandler`] (`methods`) and
+//! [`http::HttpApi`] (`api`). `run` starts and stops all of it in one order.
+
+pub mod api;
+mod attachments;
+pub mod auth;
+pub mod devices;
+pub mod events;
+mod extensions;
+pub mod gateway;
+mod history;
+pub mod http;
+pub mod lock;
+pub mod methods;
+pub mod run;
+mod run_events;
+pub mod server;
+mod status;
+pub mod transport_config;
+pub mod ws;

@@ -1,1 +1,54 @@
 //! Durable state: SQLite journal and sessions, transcripts as JSONL, sessions.json.
+//!
+//! [`Store`] is the one way in. SQLite (write-ahead log) is the truth; transcripts (`<id>.jsonl`) and
+//! `sessions.json` are kept beside it in the reference's formats, and what another program changed there is taken over.
+//!
+//! Invariants:
+//! - A call that resolved is on disk (with [`Durability::Full`]), whatever kills the process.
+//! - One thread writes. It takes all waiting calls into one transaction and commits once for all of them.
+//! - No lock is held across an await, and no call's cost grows with the number of sessions or the length of a transcript.
+//! - A file beside the database is never needed to read back what was acknowledged.
+
+mod archive;
+mod cache;
+mod effects;
+mod entry;
+mod error;
+mod extensions;
+mod import;
+mod injections;
+pub mod json_limits;
+mod keyed;
+mod lifecycle;
+mod mirror;
+mod projector;
+mod reconcile;
+mod row;
+mod runs;
+mod schema;
+pub mod session_key;
+mod sessions;
+mod shared;
+mod store;
+mod time;
+mod transcripts;
+mod tx;
+mod writer;
+
+pub use archive::{ArchiveReason, archive_path, is_archive_name};
+pub use entry::{Entry, EntryMeta, NewEntry};
+pub use error::{Result, StoreError};
+pub use extensions::{ExtensionPatch, validate_slot_key};
+pub use injections::{Enqueued, Injection, NewInjection, Placement};
+pub use keyed::{KeyedEntry, KeyedError, KeyedErrorCode, KeyedStore};
+pub use lifecycle::{LifecycleEnd, LifecycleStart, PendingDelivery, end_event_id, start_event_id};
+pub use row::{SessionRow, is_safe_session_id};
+pub use runs::{RunClaim, RunRecord, RunStatus};
+pub use sessions::{Carry, NewSession, OpenReason, OpenedSession, SessionPage, SessionQuery};
+pub use store::{Durability, Store, StoreOptions};
+pub use transcripts::{EntryQuery, RowUpdate, TurnCommit, TurnCommitted};
+
+#[cfg(test)]
+mod testkit;
+#[cfg(test)]
+mod tests;

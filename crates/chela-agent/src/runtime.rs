@@ -1,0 +1,206 @@
+//! What a turn needs from outside, passed in.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use chela_config::{AgentsSettings, Config, SessionSettings, ToolsSettings};
+use chela_hooks::{HookEngine, InternalBus};
+use chela_models::{ModelRef, ModelRegistry};
+use chela_plugin::registry::Registry;
+use chela_store::Store;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use crate::bootstrap::BootstrapCache;
+use crate::event::RunSink;
+use crate::lifecycle::SessionLifecycle;
+use crate::run::RunRegistry;
+use crate::tool_policy::ToolPolicy;
+use crate::tools::ToolContext;
+
+/// Messages of a session that a turn looks at.
+const HISTORY_LIMIT: usize = 400;
+/// Turns at once when the config does not say. The reference runs four; a turn here costs little more than the model's own time.
+const DEFAULT_CONCURRENCY: usize = 64;
+
+/// One state of the plugins: registrations and the dispatchers over them. Replaced as a whole.
+#[derive(Clone)]
+pub struct PluginGeneration {
+    /// What plugins registered.
+    pub registry: Arc<Registry>,
+    /// Typed hooks.
+    pub hooks: Arc<HookEngine>,
+    /// Internal events.
+    pub internal: Arc<InternalBus>,
+}
+
+/// The plugins, as a turn sees them.
+#[async_trait]
+pub trait TurnPlugins: Send + Sync {
+    /// The state now.
+    fn current(&self) -> PluginGeneration;
+
+    /// Starts the plugins that the activation plan wants for a turn. Quick when they run already.
+    async fn ensure_for_turn(&self);
+
+    /// Plugins that are loaded and may put text into prompts: only their queued injections are taken (HOOK-127, HOOK-252).
+    fn injecting(&self) -> Vec<String>;
+
+    /// A run has ended: what plugins kept for it goes (API-204).
+    fn run_ended(&self, run_id: &str);
+}
+
+/// Parts of an [`AgentRuntime`].
+pub struct RuntimeParts {
+    /// Durable state.
+    pub store: Store,
+    /// Plugins.
+    pub plugins: Arc<dyn TurnPlugins>,
+    /// Models.
+    pub models: Arc<ModelRegistry>,
+    /// Effective config.
+    pub config: Arc<Config>,
+    /// Receives run events.
+    pub sink: Arc<dyn RunSink>,
+    /// The state directory.
+    pub state_dir: PathBuf,
+}
+
+/// Everything outside a turn.
+pub struct AgentRuntime {
+    /// Durable state.
+    pub store: Store,
+    /// Plugins.
+    pub plugins: Arc<dyn TurnPlugins>,
+    /// Active and finished runs.
+    pub runs: Arc<RunRegistry>,
+    /// Session starts and ends.
+    pub lifecycle: Arc<SessionLifecycle>,
+    /// Receives run events.
+    pub sink: Arc<dyn RunSink>,
+    pub(crate) slots: Semaphore,
+    pub(crate) bootstrap: BootstrapCache,
+    pub(crate) history_limit: usize,
+    models: ArcSwap<ModelRegistry>,
+    config: ArcSwap<Config>,
+    settings: ArcSwap<Settings>,
+    state_dir: PathBuf,
+}
+
+/// What turns read from the config, read once.
+pub struct Settings {
+    /// Agents.
+    pub agents: AgentsSettings,
+    /// Tools of all agents.
+    pub tools: ToolsSettings,
+    /// Session rules.
+    pub session: SessionSettings,
+    max_concurrent: usize,
+}
+
+impl Settings {
+    fn new(config: &Config) -> Self {
+        let configured = config.get("agents.defaults.maxConcurrent").and_then(Value::as_u64);
+        Self {
+            agents: config.agents(),
+            tools: config.tools(),
+            session: config.session(),
+            max_concurrent: configured.map_or(DEFAULT_CONCURRENCY, |n| n.max(1) as usize),
+        }
+    }
+}
+
+impl AgentRuntime {
+    /// Puts the parts together.
+    pub fn new(parts: RuntimeParts) -> Arc<Self> {
+        let settings = Settings::new(&parts.config);
+        let slots = settings.max_concurrent;
+        Arc::new(Self {
+            lifecycle: Arc::new(SessionLifecycle::new(parts.store.clone(), parts.plugins.clone())),
+            store: parts.store,
+            plugins: parts.plugins,
+            runs: Arc::new(RunRegistry::default()),
+            sink: parts.sink,
+            slots: Semaphore::new(slots),
+            bootstrap: BootstrapCache::default(),
+            history_limit: HISTORY_LIMIT,
+            models: ArcSwap::new(parts.models),
+            config: ArcSwap::new(parts.config),
+            settings: ArcSwap::from_pointee(settings),
+            state_dir: parts.state_dir,
+        })
+    }
+
+    /// The effective config now.
+    pub fn config(&self) -> Arc<Config> {
+        self.config.load_full()
+    }
+
+    /// The models now.
+    pub fn models(&self) -> Arc<ModelRegistry> {
+        self.models.load_full()
+    }
+
+    /// What turns read from the config now.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.load_full()
+    }
+
+    /// Replaces config and models after a reload; turns under way keep what they have.
+    pub fn reload(&self, config: Arc<Config>, models: Arc<ModelRegistry>) {
+        self.settings.store(Arc::new(Settings::new(&config)));
+        self.config.store(config);
+        self.models.store(models);
+    }
+
+    /// Replaces the models, for instance when a plugin brought a provider.
+    pub fn set_models(&self, models: Arc<ModelRegistry>) {
+        self.models.store(models);
+    }
+
+    /// The state directory.
+    pub fn state_dir(&self) -> &PathBuf {
+        &self.state_dir
+    }
+
+    /// Workspace of an agent.
+    pub fn workspace_of(&self, agent_id: &str) -> PathBuf {
+        let settings = self.settings();
+        let agent = settings.agents.get(agent_id).or_else(|| settings.agents.list.first());
+        agent.map_or_else(|| self.state_dir.join("workspace"), |a| a.workspace.clone())
+    }
+
+    /// The model of an agent when nobody asks for another: the configured one, else the embedded default.
+    pub fn default_model(&self, agent_id: &str) -> ModelRef {
+        let settings = self.settings();
+        let own = settings.agents.get(agent_id).and_then(|a| a.model.primary.clone());
+        let configured = own.or_else(|| settings.agents.model.primary.clone());
+        configured.and_then(|text| ModelRef::parse(&text).ok()).unwrap_or_else(|| ModelRef::new("demo", "assistant"))
+    }
+
+    /// Allow and deny lists of tools for an agent: the agent's own allow list wins, deny lists add up.
+    pub fn tool_policy(&self, agent_id: &str) -> ToolPolicy {
+        let settings = self.settings();
+        let general = &settings.tools.policy;
+        let own = settings.agents.get(agent_id).map(|a| a.tools.clone()).unwrap_or_default();
+        let mut allow = own.allow.clone().or_else(|| general.allow.clone()).unwrap_or_default();
+        allow.extend(general.also_allow.iter().chain(&own.also_allow).cloned());
+        ToolPolicy { allow, deny: general.deny.iter().chain(&own.deny).cloned().collect() }
+    }
+
+    /// The context that tool factories get (API-109).
+    pub fn tool_context(&self, agent_id: &str, session_key: &str, session_id: &str, surface: &str, owner: bool, model: Option<&(String, String)>) -> ToolContext {
+        let mut facts = json!({
+            "workspaceDir": self.workspace_of(agent_id), "agentDir": self.state_dir.join("agents").join(agent_id).join("agent"),
+            "agentId": agent_id, "sessionKey": session_key, "sessionId": session_id, "messageChannel": surface,
+            "senderIsOwner": owner, "sandboxed": false,
+        });
+        if let Some((provider, model)) = model {
+            facts["activeModel"] = json!({"provider": provider, "modelId": model, "modelRef": format!("{provider}/{model}")});
+        }
+        ToolContext { facts, sender_is_owner: owner, policy: self.tool_policy(agent_id) }
+    }
+
+}

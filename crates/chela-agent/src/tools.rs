@@ -1,0 +1,227 @@
+//! The tools of a run: resolved from plugins and the host, guarded by policies and hooks, executed with deadlines.
+
+mod core;
+mod execute;
+
+use std::collections::HashMap;
+
+use chela_models::ToolSpec;
+use chela_plugin::register::entries::{ToolEntry, ToolSource};
+use chela_plugin::{Adapter, Call, Callback, Diagnostic, Level};
+use futures::future::join_all;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use self::core::{CORE_TOOLS, CoreTool};
+pub use self::execute::{Caller, ToolOutcome, execute};
+
+use crate::turn::TurnScope;
+
+/// Longest time a tool factory may take: it is synchronous in the plugin (API-108).
+const FACTORY_BUDGET: Duration = Duration::from_secs(5);
+
+/// Where a tool runs.
+#[derive(Clone, Debug)]
+pub enum ToolKind {
+    /// In the host.
+    Core(CoreTool),
+    /// In a plugin.
+    Plugin {
+        /// Its `execute`.
+        execute: Callback,
+        /// True when a factory made the handle for this resolution: it is released with the set.
+        temporary: bool,
+    },
+}
+
+/// A tool that a run may call.
+#[derive(Clone, Debug)]
+pub struct Tool {
+    /// Name, as the model calls it.
+    pub name: String,
+    /// Label for people.
+    pub label: Option<String>,
+    /// What it does.
+    pub description: String,
+    /// JSON Schema of its arguments.
+    pub parameters: Value,
+    /// The plugin it belongs to.
+    pub plugin_id: Option<Arc<str>>,
+    /// Hidden from senders who are not the owner (API-124).
+    pub owner_only: bool,
+    /// Where it runs.
+    pub kind: ToolKind,
+}
+
+/// Who asks for tools and where: the factory context (API-109).
+#[derive(Clone, Debug)]
+pub struct ToolContext {
+    /// Agent, session and surface facts for factories.
+    pub facts: Value,
+    /// True for the operator.
+    pub sender_is_owner: bool,
+    /// Allow and deny lists.
+    pub policy: crate::tool_policy::ToolPolicy,
+}
+
+/// All tools of one run.
+#[derive(Debug, Default)]
+pub struct ToolSet {
+    tools: Vec<Tool>,
+    by_name: HashMap<String, usize>,
+    /// What went wrong while the tools were built (API-110..114).
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl ToolSet {
+    /// The tools of a turn.
+    pub async fn resolve(scope: &TurnScope<'_>) -> Self {
+        let context = scope.runtime.tool_context(
+            &scope.request.agent_id,
+            scope.session_key(),
+            scope.session_id(),
+            &scope.request.surface,
+            scope.request.sender_is_owner,
+            scope.model.as_ref(),
+        );
+        Self::build(&scope.registry().tools, &context).await
+    }
+
+    /// Builds the set: host tools first, then plugins in load order; a later tool of the same name is skipped (API-113).
+    pub async fn build(entries: &[ToolEntry], context: &ToolContext) -> Self {
+        let mut set = Self::default();
+        for tool in CORE_TOOLS.iter().filter(|t| context.policy.permits_core_tool(t.name())) {
+            set.push(tool.describe());
+        }
+        let resolved = join_all(entries.iter().map(|entry| resolve_entry(entry, context))).await;
+        for (entry, result) in entries.iter().zip(resolved) {
+            set.take(entry, result, context);
+        }
+        set
+    }
+
+    fn take(&mut self, entry: &ToolEntry, resolved: Result<Vec<Resolved>, String>, context: &ToolContext) {
+        let plugin = &entry.owner.id;
+        let rows = match resolved {
+            Ok(rows) => rows,
+            Err(message) => return self.problem(entry, format!("plugin tool factory failed ({plugin}): {message}")),
+        };
+        // API-114: a plugin whose id is a taken tool name contributes no tools.
+        if self.by_name.contains_key(&normalise(plugin)) {
+            return self.problem(entry, format!("plugin id conflicts with core tool name ({plugin})"));
+        }
+        for row in rows {
+            match row {
+                Resolved::Malformed(reason) => self.problem(entry, format!("plugin tool is malformed ({plugin}): {reason}")),
+                Resolved::Tool(tool) => {
+                    let hidden = tool.owner_only && !context.sender_is_owner;
+                    if hidden || !context.policy.permits_plugin_tool(&tool.name, plugin, entry.is_optional(&tool.name)) {
+                        continue;
+                    }
+                    if self.by_name.contains_key(&normalise(&tool.name)) {
+                        let name = &tool.name;
+                        self.problem(entry, format!("plugin tool name conflict ({plugin}): {name}"));
+                        continue;
+                    }
+                    self.push(*tool);
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, tool: Tool) {
+        self.by_name.insert(normalise(&tool.name), self.tools.len());
+        self.tools.push(tool);
+    }
+
+    fn problem(&mut self, entry: &ToolEntry, message: String) {
+        tracing::warn!(target: "tools", plugin = %entry.owner.id, "{message}");
+        self.diagnostics.push(Diagnostic::plugin(Level::Error, &entry.owner.id, Some(&entry.owner.source), message));
+    }
+
+    /// All tools.
+    pub fn all(&self) -> &[Tool] {
+        &self.tools
+    }
+
+    /// The tool of that name; case and `-`/`_` do not matter (API-113, HOOK-161).
+    pub fn get(&self, name: &str) -> Option<&Tool> {
+        self.by_name.get(&normalise(name)).and_then(|at| self.tools.get(*at))
+    }
+
+    /// What the model is offered.
+    pub fn specs(&self) -> Arc<[ToolSpec]> {
+        let spec = |t: &Tool| ToolSpec { name: t.name.clone(), description: t.description.clone(), parameters: t.parameters.clone() };
+        self.tools.iter().map(spec).collect()
+    }
+
+    /// Names and descriptions for the prompt.
+    pub fn descriptions(&self) -> Vec<(String, String)> {
+        self.tools.iter().map(|t| (t.name.clone(), t.description.clone())).collect()
+    }
+}
+
+impl Drop for ToolSet {
+    /// Handles that factories made for this run would pile up in the workers otherwise.
+    fn drop(&mut self) {
+        for tool in &self.tools {
+            if let ToolKind::Plugin { execute, temporary: true } = &tool.kind {
+                execute.target.release(&[execute.handle]);
+            }
+        }
+    }
+}
+
+fn normalise(name: &str) -> String {
+    name.trim().to_ascii_lowercase().replace('-', "_")
+}
+
+enum Resolved {
+    Tool(Box<Tool>),
+    Malformed(String),
+}
+
+async fn resolve_entry(entry: &ToolEntry, context: &ToolContext) -> Result<Vec<Resolved>, String> {
+    match &entry.source {
+        ToolSource::Object { descriptor, execute } => Ok(vec![from_descriptor(entry, descriptor, execute.clone(), false)]),
+        ToolSource::Factory(factory) => {
+            let call = Call::new(vec![context.facts.clone()]).adapter(Adapter::ToolFactory).budget(Some(FACTORY_BUDGET));
+            let rows = factory.call(call).await.map_err(|e| e.to_string())?;
+            let rows = rows.as_array().cloned().unwrap_or_default();
+            Ok(rows.iter().map(|row| from_row(entry, factory, row)).collect())
+        }
+    }
+}
+
+fn from_row(entry: &ToolEntry, factory: &Callback, row: &Value) -> Resolved {
+    if let Some(reason) = row.get("malformed").and_then(Value::as_str) {
+        return Resolved::Malformed(reason.into());
+    }
+    let handle = row.get("execute").and_then(chela_plugin::value::function_handle);
+    let execute = handle.map(|handle| Callback { handle, ..factory.clone() });
+    from_descriptor(entry, row, execute, true)
+}
+
+fn from_descriptor(entry: &ToolEntry, descriptor: &Value, execute: Option<Callback>, temporary: bool) -> Resolved {
+    let text = |key: &str| chela_plugin::value::text(descriptor, key).map(str::to_string);
+    let Some(name) = text("name") else { return Resolved::Malformed("it has no name".into()) };
+    let Some(execute) = execute else { return Resolved::Malformed(format!("`{name}` has no execute function")) };
+    let Some(parameters) = descriptor.get("parameters").filter(|p| p.is_object()).cloned() else {
+        return Resolved::Malformed(format!("`{name}` has no parameters object"));
+    };
+    Resolved::Tool(Box::new(Tool {
+        label: text("label"),
+        description: text("description").unwrap_or_default(),
+        parameters,
+        plugin_id: Some(entry.owner.id.clone()),
+        owner_only: descriptor.get("ownerOnly").and_then(Value::as_bool).unwrap_or(false),
+        kind: ToolKind::Plugin { execute, temporary },
+        name,
+    }))
+}
+
+/// A tool result of one text, as plugins return it.
+pub fn text_result(text: impl Into<String>) -> Value {
+    json!({"content": [{"type": "text", "text": text.into()}]})
+}

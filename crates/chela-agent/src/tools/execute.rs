@@ -1,0 +1,235 @@
+//! One tool call: `before_tool_call`, approval, execution, `after_tool_call` (HOOK-160..178).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chela_hooks::{DispatchOptions, HookEngine, PolicyDecision, PolicyRun, run_trusted_policies};
+use chela_models::ToolCall;
+use chela_plugin::{Adapter, Call, CallError, Callback, HookName, HostFn};
+use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::{Tool, ToolKind, ToolSet, text_result};
+use crate::runtime::AgentRuntime;
+
+/// Longest time of one tool call.
+const TOOL_BUDGET: Duration = Duration::from_secs(10 * 60);
+
+/// Who calls a tool.
+pub struct Caller<'a> {
+    /// Everything outside.
+    pub runtime: &'a AgentRuntime,
+    /// The dispatcher of the turn's generation.
+    pub hooks: &'a Arc<HookEngine>,
+    /// `ToolCtx` without the tool's own members (HOOK-003).
+    pub context: Value,
+    /// Session key.
+    pub session_key: &'a str,
+    /// Run id, if there is a run.
+    pub run_id: Option<&'a str>,
+    /// Aborts the call.
+    pub cancel: &'a CancellationToken,
+    /// Gets progress of the tool.
+    pub on_update: Option<Arc<dyn Fn(Value) + Send + Sync>>,
+    /// True when `after_tool_call` fires: not for `tools.invoke` (HOOK-177).
+    pub announce_end: bool,
+}
+
+/// What came of a call.
+#[derive(Clone, Debug)]
+pub struct ToolOutcome {
+    /// The arguments as executed.
+    pub params: Value,
+    /// `{content, details?}`.
+    pub result: Value,
+    /// The call failed; the model is told.
+    pub is_error: bool,
+    /// A hook or policy refused it, with its reason.
+    pub refused: Option<Refusal>,
+}
+
+/// Why a call was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Text for the model and for HTTP callers.
+    pub reason: String,
+    /// True when an approval was asked for and could not be had.
+    pub requires_approval: bool,
+}
+
+/// What the hooks decided.
+enum Decision {
+    Go(Value),
+    Block(String),
+    Failed(&'static str),
+    NeedsApproval,
+}
+
+/// Runs one call to its end. It never fails: every failure is a result that the model sees.
+pub async fn execute(caller: &Caller<'_>, tools: &ToolSet, call: &ToolCall) -> ToolOutcome {
+    let Some(tool) = tools.get(&call.name) else {
+        return failed(&call.arguments, format!("Tool `{}` does not exist or is not allowed here", call.name), None);
+    };
+    let begun = Instant::now();
+    let params = if call.arguments.is_object() { call.arguments.clone() } else { json!({}) };
+    let outcome = match decide(caller, tool, call, &params).await {
+        Decision::Go(params) => run(caller, tool, call, params).await,
+        Decision::Block(reason) => blocked(&params, reason),
+        Decision::Failed(text) => failed(&params, text, Some(Refusal { reason: text.into(), requires_approval: false })),
+        Decision::NeedsApproval => {
+            let reason = "Plugin approval unavailable (no approval route)".to_string();
+            failed(&params, reason.clone(), Some(Refusal { reason, requires_approval: true }))
+        }
+    };
+    if caller.announce_end {
+        announce(caller, tool, call, &outcome, begun.elapsed());
+    }
+    outcome
+}
+
+/// HOOK-025, HOOK-160..171. A failed hook refuses the call (HOOK-106, HOOK-168).
+async fn decide(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, params: &Value) -> Decision {
+    let event = || without_nulls(json!({"toolName": tool.name, "params": params, "runId": caller.run_id, "toolCallId": call.id}));
+    let params = match policies(caller, tool, call, &event).await {
+        Ok(changed) => changed.unwrap_or_else(|| params.clone()),
+        Err(decision) => return decision,
+    };
+    let options = DispatchOptions { cancel: caller.cancel.clone(), budget_override: None };
+    let dispatched = caller
+        .hooks
+        .dispatch_with(HookName::BeforeToolCall, options, || {
+            let mut event = event();
+            event["params"] = params.clone();
+            (event, tool_context(caller, tool, call))
+        })
+        .await;
+    if dispatched.refused {
+        return Decision::Failed("Tool call blocked because before_tool_call hook failed");
+    }
+    let merged = dispatched.merged;
+    if merged.get("block") == Some(&Value::Bool(true)) {
+        let reason = chela_plugin::value::text(&merged, "blockReason").unwrap_or("Tool call blocked by plugin hook");
+        return Decision::Block(reason.into());
+    }
+    if merged.get("requireApproval").is_some_and(Value::is_object) {
+        return no_approval(dispatched.on_resolution);
+    }
+    Decision::Go(overlay(&params, merged.get("params")))
+}
+
+/// Trusted policies come before the hooks (HOOK-160, HOOK-172..174). `Ok` carries parameters that they changed.
+async fn policies(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, event: &(dyn Fn() -> Value + Sync)) -> Result<Option<Value>, Decision> {
+    let registry = caller.hooks.registry();
+    if registry.trusted_policies.is_empty() {
+        return Ok(None);
+    }
+    let run = PolicyRun { cancel: caller.cancel.clone(), ..PolicyRun::default() };
+    match run_trusted_policies(&registry, &event(), &tool_context(caller, tool, call), run).await {
+        PolicyDecision::Continue { params } => Ok(params),
+        PolicyDecision::Block { reason, .. } => Err(Decision::Block(reason)),
+        PolicyDecision::RequireApproval { on_resolution, .. } => Err(no_approval(on_resolution)),
+    }
+}
+
+/// Nobody can answer yet: the request is cancelled at once and the call refused (HOOK-187). `onResolution` is not awaited (HOOK-191).
+fn no_approval(on_resolution: Option<Callback>) -> Decision {
+    if let Some(callback) = on_resolution {
+        tokio::spawn(async move {
+            let call = Call::new(vec!["cancelled".into()]).budget(Some(Duration::from_secs(30)));
+            if let Err(error) = callback.call(call).await {
+                tracing::warn!(target: "hooks", plugin = %callback.plugin_id, "onResolution failed: {error}");
+            }
+        });
+    }
+    Decision::NeedsApproval
+}
+
+/// Keys that are absent from the result survive (HOOK-164).
+fn overlay(params: &Value, changed: Option<&Value>) -> Value {
+    let mut out = params.as_object().cloned().unwrap_or_default();
+    if let Some(changed) = changed.and_then(Value::as_object) {
+        out.extend(changed.iter().map(|(k, v)| (k.clone(), v.clone())));
+    }
+    Value::Object(out)
+}
+
+async fn run(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, params: Value) -> ToolOutcome {
+    let result = match &tool.kind {
+        ToolKind::Core(core) => core.run(caller.runtime, caller.session_key).await.map_err(CallError::thrown),
+        ToolKind::Plugin { execute, .. } => {
+            let mut request = Call::new(vec![call.id.clone().into(), params.clone()]).adapter(Adapter::Tool);
+            let signal = request.signal(caller.cancel.clone());
+            request.args.push(signal);
+            if let Some(update) = caller.on_update.clone() {
+                let function: HostFn = Arc::new(move |mut args| {
+                    update(if args.is_empty() { Value::Null } else { args.swap_remove(0) });
+                    Box::pin(async { Ok(Value::Null) })
+                });
+                let handle = request.function(function);
+                request.args.push(handle);
+            }
+            execute.call(request.budget(Some(TOOL_BUDGET)).cancelled_by(caller.cancel.clone())).await
+        }
+    };
+    match result {
+        Ok(value) => ToolOutcome { params, result: normalise_result(value), is_error: false, refused: None },
+        Err(error) => failed(&params, error.to_string(), None),
+    }
+}
+
+/// A result is `{content: [...], details?}`; a plain text or value becomes one text block.
+fn normalise_result(value: Value) -> Value {
+    match value {
+        Value::Object(mut object) if object.get("content").is_some_and(Value::is_array) => {
+            let mut kept = Map::new();
+            for key in ["content", "details"] {
+                if let Some(member) = object.remove(key) {
+                    kept.insert(key.into(), member);
+                }
+            }
+            Value::Object(kept)
+        }
+        Value::String(text) => text_result(text),
+        Value::Null => text_result("done"),
+        other => text_result(other.to_string()),
+    }
+}
+
+/// HOOK-167: a block is a normal result for the model.
+fn blocked(params: &Value, reason: String) -> ToolOutcome {
+    let mut result = text_result(&reason);
+    result["details"] = json!({"status": "blocked", "deniedReason": "plugin-before-tool-call", "reason": reason});
+    ToolOutcome { params: params.clone(), result, is_error: false, refused: Some(Refusal { reason, requires_approval: false }) }
+}
+
+fn failed(params: &Value, text: impl Into<String>, refused: Option<Refusal>) -> ToolOutcome {
+    ToolOutcome { params: params.clone(), result: text_result(text), is_error: true, refused }
+}
+
+fn tool_context(caller: &Caller<'_>, tool: &Tool, call: &ToolCall) -> Value {
+    let mut context = caller.context.as_object().cloned().unwrap_or_default();
+    context.insert("toolName".into(), tool.name.clone().into());
+    context.insert("toolCallId".into(), call.id.clone().into());
+    Value::Object(context)
+}
+
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(object) => object.into_iter().filter(|(_, v)| !v.is_null()).collect::<Map<_, _>>().into(),
+        other => other,
+    }
+}
+
+/// HOOK-026, HOOK-176: parameters as executed; `error` only for failures.
+fn announce(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, outcome: &ToolOutcome, took: Duration) {
+    caller.hooks.spawn_parallel(HookName::AfterToolCall, || {
+        let mut event = json!({
+            "toolName": tool.name, "params": outcome.params, "runId": caller.run_id, "toolCallId": call.id,
+            "result": outcome.result, "durationMs": took.as_millis() as u64,
+        });
+        if outcome.is_error {
+            event["error"] = crate::message::text_of(&outcome.result).into();
+        }
+        (without_nulls(event), tool_context(caller, tool, call))
+    });
+}

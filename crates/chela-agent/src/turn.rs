@@ -1,0 +1,183 @@
+//! The turn: one inbound message to one answer (design: "The flow of one turn", HOOK-130).
+//!
+//! Each step is a function that takes a value and returns the next; what must outlive a step is in the store. The steps are, in order:
+//! `accept` (journal), `receive` and `claim` (message hooks), `open` (session), `reply_hook`, `resolve_model`, `prepare` (prompt),
+//! `gate`, `run_model` (model and tools), `finish` (transcript, session row, end hooks).
+
+mod claim;
+mod finish;
+mod gate;
+mod model_loop;
+mod open;
+mod prepare;
+mod resolve;
+mod scope;
+mod write;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chela_models::ModelRef;
+use serde_json::Value;
+
+pub use scope::TurnScope;
+
+use crate::clock::now_ms;
+use crate::event::{RunEvent, RunOutcome, RunStatus};
+use crate::run::RunTicket;
+use crate::runtime::AgentRuntime;
+
+/// Where a message came in. Entry points differ in the hooks that they pass (HOOK-133, HOOK-134).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// `chat.send`, `sessions.send`: a person in a chat client.
+    Chat,
+    /// The `agent` method and `chela agent`.
+    Agent,
+    /// `/v1/chat/completions`.
+    Http,
+    /// A channel: the answer is delivered, not only shown.
+    Channel,
+}
+
+/// One inbound message.
+#[derive(Clone, Debug)]
+pub struct TurnRequest {
+    /// Run id: the caller's idempotency key.
+    pub run_id: String,
+    /// Canonical session key.
+    pub session_key: String,
+    /// The agent that answers.
+    pub agent_id: String,
+    /// The text.
+    pub message: String,
+    /// Image blocks `{type:"image", data, mimeType}`.
+    pub images: Vec<Value>,
+    /// Where it came from.
+    pub entry: Entry,
+    /// Surface id, such as `webchat` or a channel id.
+    pub surface: String,
+    /// Sender, for hooks.
+    pub sender_id: Option<String>,
+    /// True for the operator.
+    pub sender_is_owner: bool,
+    /// Operator scopes of the caller, for commands (API-142).
+    pub scopes: Vec<String>,
+    /// A model that the caller asks for.
+    pub model: Option<ModelRef>,
+    /// A thinking level that the caller asks for.
+    pub thinking: Option<String>,
+    /// Text to add to the system prompt of this turn.
+    pub extra_system_prompt: Option<String>,
+    /// Why the turn runs: `user`, `manual`, `heartbeat`, `cron` (HOOK-008).
+    pub trigger: &'static str,
+    /// Longest time of the whole turn.
+    pub timeout: Duration,
+}
+
+/// How a step lets the turn go on.
+pub(crate) enum Step<T> {
+    /// With this value.
+    Next(T),
+    /// The turn is over with this reply; `None` says nothing.
+    Done(Reply),
+}
+
+/// A reply that a step gave instead of the model.
+#[derive(Debug, Default)]
+pub(crate) struct Reply {
+    pub text: Option<String>,
+    pub error: Option<String>,
+    pub blocked: bool,
+}
+
+impl Reply {
+    pub(crate) fn text(text: impl Into<String>) -> Self {
+        Self { text: Some(text.into()), ..Self::default() }
+    }
+
+    pub(crate) fn silent() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn failed(error: impl Into<String>) -> Self {
+        Self { error: Some(error.into()), ..Self::default() }
+    }
+}
+
+/// Runs a turn to its end. It never fails: failures are outcomes. Runs of one session go one after another.
+pub async fn run(runtime: Arc<AgentRuntime>, request: TurnRequest, ticket: RunTicket) -> Arc<RunOutcome> {
+    let started_at_ms = now_ms();
+    let cancel = ticket.cancel.clone();
+    let lane = tokio::select! {
+        lane = runtime.runs.lane(&request.session_key) => Some(lane),
+        () = cancel.cancelled() => None,
+    };
+    let mut scope = TurnScope::new(&runtime, &request, cancel.clone(), started_at_ms);
+    let outcome = if lane.is_none() {
+        scope.outcome(RunStatus::Aborted)
+    } else {
+        let _slot = runtime.slots.acquire().await;
+        let ended = tokio::time::timeout(request.timeout, steps(&mut scope)).await;
+        match ended {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                cancel.cancel();
+                scope.fail(format!("the turn took longer than {} s", request.timeout.as_secs()));
+                finish::finish(&mut scope, RunStatus::Timeout).await
+            }
+        }
+    };
+    let run = scope.run_ref();
+    runtime.plugins.run_ended(&run.run_id);
+    drop(lane);
+    let outcome = ticket.finish(outcome);
+    runtime.sink.emit(&run, RunEvent::Ended(Box::new((*outcome).clone())));
+    outcome
+}
+
+async fn steps(scope: &mut TurnScope<'_>) -> RunOutcome {
+    match answer(scope).await {
+        Ok(status) => finish::finish(scope, status).await,
+        Err(error) => {
+            scope.fail(error.to_string());
+            finish::finish(scope, RunStatus::Error).await
+        }
+    }
+}
+
+/// The steps up to the answer. A store failure ends the turn: going on would answer a message that is not kept.
+async fn answer(scope: &mut TurnScope<'_>) -> Result<RunStatus, TurnError> {
+    scope.runtime.plugins.ensure_for_turn().await;
+    scope.refresh_plugins();
+    claim::receive(scope);
+    if let Some(reply) = claim::claim(scope).await {
+        return Ok(finish::reply(scope, reply).await);
+    }
+    open::open(scope).await?;
+    scope.emit(RunEvent::Started { at_ms: scope.started_at_ms });
+    if let Some(reply) = claim::before_reply(scope).await {
+        write::user_message(scope).await?;
+        return Ok(finish::reply(scope, reply).await);
+    }
+    let model = match resolve::model(scope).await {
+        Step::Next(model) => model,
+        Step::Done(reply) => {
+            write::user_message(scope).await?;
+            return Ok(finish::reply(scope, reply).await);
+        }
+    };
+    let prepared = prepare::prepare(scope, &model).await?;
+    if let Some(reply) = gate::before_agent_run(scope, &prepared).await? {
+        return Ok(finish::reply(scope, reply).await);
+    }
+    model_loop::run(scope, model, prepared).await
+}
+
+/// Why a turn could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TurnError {
+    /// The session or transcript could not be written.
+    #[error("the message could not be stored: {0}")]
+    Store(#[from] chela_store::StoreError),
+}

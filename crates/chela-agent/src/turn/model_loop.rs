@@ -1,0 +1,185 @@
+//! Model and tools, until the model has nothing more to call.
+
+use std::sync::Arc;
+
+use chela_models::{ChatMessage, ErrorKind, ModelRequest, StopReason, ToolCall};
+use chela_plugin::HookName;
+use futures::future::join_all;
+use serde_json::{Value, json};
+
+use super::prepare::Prepared;
+use super::resolve::ChosenModel;
+use super::{TurnError, TurnScope, finish, write};
+use crate::clock::now_ms;
+use crate::event::{RunEvent, RunStatus};
+use crate::message::{self, AssistantFacts};
+use crate::model_call::{self, Answer};
+use crate::tools::{Caller, ToolOutcome, ToolSet, execute};
+
+/// Most model calls in one turn: a model that calls tools for ever must come to an end.
+const MAX_ROUNDS: usize = 50;
+
+/// Asks the model, runs its tools, and asks again until it answers.
+pub(super) async fn run(scope: &mut TurnScope<'_>, chosen: ChosenModel, prepared: Prepared) -> Result<RunStatus, TurnError> {
+    announce_input(scope, &prepared);
+    write::user_message(scope).await?;
+    scope.model_called = true;
+    let mut request = first_request(scope, &chosen, &prepared);
+    for _ in 0..MAX_ROUNDS {
+        let cancel = scope.cancel.clone();
+        let answer = model_call::call(scope, chosen.resolved.transport.as_ref(), request.clone(), &cancel).await;
+        add_usage(scope, &answer);
+        let status = judge(scope, &answer);
+        let message_id = write_answer(scope, &chosen, &answer, status).await?;
+        if let Some(status) = status {
+            scope.text = (!answer.text.is_empty()).then(|| answer.text.clone());
+            scope.message_id = message_id;
+            return Ok(status);
+        }
+        request.messages.push(ChatMessage::Assistant { text: answer.text, tool_calls: answer.calls.clone(), thinking: answer.thinking });
+        let results = call_tools(scope, &prepared.tools, &answer.calls).await?;
+        request.messages.extend(results.iter().filter_map(message::to_chat));
+        if scope.cancel.is_cancelled() {
+            return Ok(aborted(scope));
+        }
+    }
+    scope.fail(format!("the model asked for tools {MAX_ROUNDS} times without answering"));
+    Ok(RunStatus::Error)
+}
+
+/// HOOK-022, HOOK-058.
+fn announce_input(scope: &TurnScope<'_>, prepared: &Prepared) {
+    let (provider, model) = scope.model.clone().unwrap_or_default();
+    scope.hooks().spawn_parallel(HookName::LlmInput, || {
+        let event = json!({
+            "runId": scope.run_id(), "sessionId": scope.session_id(), "provider": provider, "model": model,
+            "systemPrompt": prepared.system, "prompt": prepared.prompt, "historyMessages": scope.history,
+            "imagesCount": scope.request.images.len(),
+        });
+        (event, scope.agent_context())
+    });
+}
+
+fn first_request(scope: &TurnScope<'_>, chosen: &ChosenModel, prepared: &Prepared) -> ModelRequest {
+    let mut request = ModelRequest::new(chosen.resolved.model.clone());
+    request.system = Some(prepared.system.clone());
+    let limit = chosen.resolved.entry.as_ref().map_or(crate::history::DEFAULT_CONTEXT_TOKENS, |e| e.context_window);
+    let fixed = prepared.system.len() + prepared.prompt.len();
+    let kept = crate::history::fit(&scope.history, limit, fixed);
+    request.messages = kept.iter().filter_map(message::to_chat).collect();
+    let own = message::user(&prepared.prompt, &scope.request.images, 0);
+    request.messages.extend(message::to_chat(&own));
+    request.tools = prepared.tools.specs();
+    request.thinking = scope.thinking_level();
+    request.session_id = Some(scope.session_id().to_string());
+    request.agent_id = Some(scope.request.agent_id.clone());
+    request
+}
+
+fn add_usage(scope: &mut TurnScope<'_>, answer: &Answer) {
+    let (sum, one) = (&mut scope.usage, answer.usage);
+    sum.input += one.input;
+    sum.output += one.output;
+    sum.cache_read += one.cache_read;
+    sum.cache_write += one.cache_write;
+    *sum = sum.with_total();
+    scope.context_tokens = one.input + one.cache_read + one.cache_write;
+}
+
+/// `None`: the model wants tools. Otherwise the turn is over.
+fn judge(scope: &mut TurnScope<'_>, answer: &Answer) -> Option<RunStatus> {
+    if let Some(error) = &answer.error {
+        if error.kind == ErrorKind::Aborted || scope.cancel.is_cancelled() {
+            return Some(aborted(scope));
+        }
+        scope.error_kind = Some(client_kind(&error.kind));
+        scope.stop_reason = "error";
+        scope.fail(error.to_string());
+        return Some(RunStatus::Error);
+    }
+    scope.stop_reason = answer.stop.map_or("stop", StopReason::as_str);
+    answer.calls.is_empty().then_some(RunStatus::Ok)
+}
+
+fn aborted(scope: &mut TurnScope<'_>) -> RunStatus {
+    scope.stop_reason = "aborted";
+    scope.error.get_or_insert_with(|| "the run was aborted".into());
+    RunStatus::Aborted
+}
+
+/// GW-82 knows five kinds.
+fn client_kind(kind: &ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Refusal => "refusal",
+        ErrorKind::Timeout => "timeout",
+        ErrorKind::RateLimit { .. } => "rate_limit",
+        ErrorKind::ContextLength => "context_length",
+        _ => "unknown",
+    }
+}
+
+/// The last message of a turn and the closed session row are one commit.
+async fn write_answer(scope: &mut TurnScope<'_>, chosen: &ChosenModel, answer: &Answer, ended: Option<RunStatus>) -> Result<Option<String>, TurnError> {
+    let error = answer.error.as_ref().map(ToString::to_string);
+    let api = chosen.resolved.entry.as_ref().and_then(|e| e.api.as_ref()).map_or_else(|| "openai-completions".to_string(), |a| a.as_str().to_string());
+    let facts = AssistantFacts {
+        api: &api,
+        provider: &chosen.resolved.model.provider,
+        model: &chosen.resolved.model.model,
+        usage: answer.usage,
+        stop: scope.stop_reason,
+        error: error.as_deref(),
+    };
+    let message = message::assistant(&answer.text, &answer.thinking, &answer.calls, &facts, now_ms());
+    let update = ended.map(|status| finish::closing(scope, status));
+    let metas = write::append(scope, vec![message], update).await?;
+    scope.row_closed = ended.is_some();
+    Ok(metas.into_iter().flatten().next().map(|m| m.id))
+}
+
+/// Runs the calls side by side and writes their results in the order of the calls.
+async fn call_tools(scope: &mut TurnScope<'_>, tools: &Arc<ToolSet>, calls: &[ToolCall]) -> Result<Vec<Value>, TurnError> {
+    let outcomes = join_all(calls.iter().map(|call| call_one(scope, tools, call))).await;
+    let mut messages = Vec::with_capacity(calls.len());
+    for (call, outcome) in calls.iter().zip(outcomes) {
+        let content = outcome.result.get("content").cloned().unwrap_or_else(|| json!([]));
+        let details = outcome.result.get("details").cloned();
+        messages.push(message::tool_result(call, content, details, outcome.is_error, now_ms()));
+    }
+    write::append(scope, messages.clone(), None).await?;
+    Ok(messages)
+}
+
+async fn call_one(scope: &TurnScope<'_>, tools: &ToolSet, call: &ToolCall) -> ToolOutcome {
+    let started_at_ms = now_ms();
+    let (call_id, name) = (call.id.clone(), call.name.clone());
+    scope.emit(RunEvent::ToolStarted { call_id: call_id.clone(), name: name.clone(), args: call.arguments.clone(), at_ms: started_at_ms });
+    let (sink, run) = (scope.runtime.sink.clone(), scope.run_ref());
+    let (update_id, update_name) = (call_id.clone(), name.clone());
+    let caller = Caller {
+        runtime: scope.runtime,
+        hooks: scope.hooks(),
+        context: json!({
+            "agentId": scope.request.agent_id, "sessionKey": scope.session_key(), "sessionId": scope.session_id(),
+            "runId": scope.run_id(), "channelId": scope.request.surface,
+        }),
+        session_key: scope.session_key(),
+        run_id: Some(scope.run_id()),
+        cancel: &scope.cancel,
+        on_update: Some(Arc::new(move |partial| {
+            sink.emit(&run, RunEvent::ToolUpdate { call_id: update_id.clone(), name: update_name.clone(), partial });
+        })),
+        announce_end: true,
+    };
+    let outcome = execute(&caller, tools, call).await;
+    let event = RunEvent::ToolEnded {
+        call_id,
+        name,
+        result: outcome.result.clone(),
+        is_error: outcome.is_error,
+        started_at_ms,
+        at_ms: now_ms(),
+    };
+    scope.emit(event);
+    outcome
+}

@@ -1,0 +1,118 @@
+//! The prompt of a turn: history, queued injections, prompt hooks, tools, system prompt (HOOK-013..016, HOOK-136..141).
+
+use std::sync::Arc;
+
+use chela_plugin::HookName;
+use chela_store::{Injection, Placement};
+use serde_json::{Value, json};
+
+use super::resolve::ChosenModel;
+use super::{TurnError, TurnScope};
+use crate::prompt::{self, PromptParts};
+use crate::tools::ToolSet;
+
+/// What goes to the model.
+pub(super) struct Prepared {
+    /// The system prompt.
+    pub system: String,
+    /// The user's text with what plugins put around it; only this turn sees it.
+    pub prompt: String,
+    /// Tools on offer.
+    pub tools: Arc<ToolSet>,
+}
+
+/// Builds the prompt.
+pub(super) async fn prepare(scope: &mut TurnScope<'_>, chosen: &ChosenModel) -> Result<Prepared, TurnError> {
+    let window = scope.runtime.history_limit;
+    let entries = scope.runtime.store.window(scope.session_id(), window).await?;
+    scope.history = entries.into_iter().filter(|e| e.kind == "message").map(|e| e.body).collect();
+    let injections = drain_injections(scope).await?;
+    let tools = Arc::new(ToolSet::resolve(scope).await);
+    let parts = hook_parts(scope, &injections, &chosen.start_result).await;
+    let system = match parts.system {
+        Some(replacement) => replacement,
+        None => base_system(scope, &tools).await,
+    };
+    let system = prompt::join_blank([parts.prepend_system.as_str(), &system, &parts.append_system]);
+    let prompt = prompt::join_blank([parts.prepend.as_str(), &scope.request.message, &parts.append]);
+    Ok(Prepared { system, prompt, tools })
+}
+
+/// Injections leave the queue once, in order of creation (HOOK-252..254).
+async fn drain_injections(scope: &TurnScope<'_>) -> Result<Vec<Injection>, TurnError> {
+    if !scope.session.as_ref().is_some_and(|s| s.extra.contains_key("pluginNextTurnInjections")) {
+        return Ok(Vec::new());
+    }
+    let loaded = scope.runtime.plugins.injecting();
+    Ok(scope.runtime.store.drain_injections(scope.session_key(), scope.run_id(), loaded).await?)
+}
+
+#[derive(Default)]
+struct HookParts {
+    system: Option<String>,
+    prepend: String,
+    append: String,
+    prepend_system: String,
+    append_system: String,
+}
+
+async fn hook_parts(scope: &TurnScope<'_>, injections: &[Injection], start_result: &Value) -> HookParts {
+    let (message, history) = (&scope.request.message, &scope.history);
+    let queued: Vec<Value> = injections.iter().map(|i| serde_json::to_value(i).unwrap_or_default()).collect();
+    let turn = scope
+        .hooks()
+        .dispatch_with(HookName::AgentTurnPrepare, scope.options(), || {
+            (json!({"prompt": message, "messages": history, "queuedInjections": queued}), scope.agent_context())
+        })
+        .await
+        .merged;
+    let heartbeat = if scope.request.trigger == "heartbeat" {
+        let event = || {
+            let event = json!({"sessionKey": scope.session_key(), "agentId": scope.request.agent_id, "heartbeatName": "heartbeat"});
+            (event, scope.agent_context())
+        };
+        scope.hooks().dispatch_with(HookName::HeartbeatPromptContribution, scope.options(), event).await.merged
+    } else {
+        Value::Null
+    };
+    let event = || (json!({"prompt": message, "messages": history}), scope.agent_context());
+    let build = scope.hooks().dispatch_with(HookName::BeforePromptBuild, scope.options(), event).await.merged;
+    let start = if start_result.is_null() {
+        // HOOK-141: called a second time, with messages, only when the first call had no result.
+        let event = || (json!({"prompt": message, "runId": scope.run_id(), "messages": history}), scope.agent_context());
+        scope.hooks().dispatch_with(HookName::BeforeAgentStart, scope.options(), event).await.merged
+    } else {
+        start_result.clone()
+    };
+    let queued_text = |placement| Injection::join(injections, placement).unwrap_or_default();
+    let joined = |key: &str, queued: String| {
+        let texts = [&turn, &heartbeat, &build, &start].map(|r| r.get(key).and_then(Value::as_str).unwrap_or_default());
+        prompt::join_blank([queued.as_str()].into_iter().chain(texts))
+    };
+    let of_two = |key: &str| prompt::join_blank([&build, &start].map(|r| r.get(key).and_then(Value::as_str).unwrap_or_default()));
+    let system = [&build, &start].into_iter().find_map(|r| r.get("systemPrompt").and_then(Value::as_str).map(str::to_string));
+    HookParts {
+        system,
+        prepend: joined("prependContext", queued_text(Placement::PrependContext)),
+        append: joined("appendContext", queued_text(Placement::AppendContext)),
+        prepend_system: of_two("prependSystemContext"),
+        append_system: of_two("appendSystemContext"),
+    }
+}
+
+async fn base_system(scope: &TurnScope<'_>, tools: &ToolSet) -> String {
+    let workspace = scope.workspace();
+    let files = scope.runtime.bootstrap.files(scope, &workspace).await;
+    let model = scope.model.as_ref().map(|(p, m)| format!("{p}/{m}")).unwrap_or_default();
+    let guidance: Vec<String> = scope.registry().commands.guidance().into_iter().map(str::to_string).collect();
+    prompt::system_prompt(&PromptParts {
+        agent_id: &scope.request.agent_id,
+        workspace: Some(&workspace),
+        model: &model,
+        surface: &scope.request.surface,
+        tools: &tools.descriptions(),
+        guidance: &guidance,
+        files: &files,
+        extra: scope.request.extra_system_prompt.as_deref(),
+    })
+}

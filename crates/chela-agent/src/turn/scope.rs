@@ -1,0 +1,208 @@
+//! What all steps of one turn share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chela_hooks::{DispatchOptions, HookEngine, InternalBus};
+use chela_models::{ThinkingLevel, Usage};
+use chela_plugin::registry::Registry;
+use chela_store::SessionRow;
+use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::TurnRequest;
+use crate::clock::now_ms;
+use crate::event::{RunEvent, RunOutcome, RunRef, RunStatus};
+use crate::runtime::{AgentRuntime, PluginGeneration};
+
+/// The state of one turn. It borrows the runtime: a turn never outlives it.
+pub struct TurnScope<'a> {
+    /// Everything outside the turn.
+    pub runtime: &'a Arc<AgentRuntime>,
+    /// The inbound message.
+    pub request: &'a TurnRequest,
+    /// Fires on abort, time-out and shutdown.
+    pub cancel: CancellationToken,
+    /// Unix ms.
+    pub started_at_ms: i64,
+    /// The plugins as they were when the turn began: a reload does not change a turn under way.
+    plugins: PluginGeneration,
+    /// The session, from `open` on.
+    pub session: Option<SessionRow>,
+    /// Provider and model, from `resolve` on.
+    pub model: Option<(String, String)>,
+    /// Text of the answer.
+    pub text: Option<String>,
+    /// Why the turn failed.
+    pub error: Option<String>,
+    /// Kind of a model failure for clients (GW-82).
+    pub error_kind: Option<&'static str>,
+    /// Tokens of all calls.
+    pub usage: Usage,
+    /// Tokens of the last call's context.
+    pub context_tokens: u64,
+    /// Last stop reason.
+    pub stop_reason: &'static str,
+    /// Entry id of the answer.
+    pub message_id: Option<String>,
+    /// Messages of this turn, for `agent_end`.
+    pub written: Vec<Value>,
+    /// History as the model saw it, for `agent_end`.
+    pub history: Vec<Value>,
+    /// What `before_agent_run` blocked.
+    pub blocked: bool,
+    /// True once the model was asked: `llm_output` follows only then (HOOK-151).
+    pub model_called: bool,
+    /// True once the user's message is in the transcript.
+    pub user_written: bool,
+    /// True once the session row says that the run has ended.
+    pub row_closed: bool,
+}
+
+impl<'a> TurnScope<'a> {
+    pub(super) fn new(runtime: &'a Arc<AgentRuntime>, request: &'a TurnRequest, cancel: CancellationToken, started_at_ms: i64) -> Self {
+        Self {
+            runtime,
+            request,
+            cancel,
+            started_at_ms,
+            plugins: runtime.plugins.current(),
+            session: None,
+            model: None,
+            text: None,
+            error: None,
+            error_kind: None,
+            usage: Usage::default(),
+            context_tokens: 0,
+            stop_reason: "stop",
+            message_id: None,
+            written: Vec::new(),
+            history: Vec::new(),
+            blocked: false,
+            model_called: false,
+            user_written: false,
+            row_closed: false,
+        }
+    }
+
+    /// Takes the plugins that were started for this turn.
+    pub(super) fn refresh_plugins(&mut self) {
+        self.plugins = self.runtime.plugins.current();
+    }
+
+    /// The registry of this turn.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.plugins.registry
+    }
+
+    /// The dispatcher of typed hooks.
+    pub fn hooks(&self) -> &Arc<HookEngine> {
+        &self.plugins.hooks
+    }
+
+    /// Options of a dispatch that ends with the turn.
+    pub fn options(&self) -> DispatchOptions {
+        DispatchOptions { cancel: self.cancel.clone(), budget_override: None }
+    }
+
+    /// The bus of internal events.
+    pub fn internal(&self) -> &Arc<InternalBus> {
+        &self.plugins.internal
+    }
+
+    /// The thinking level: the caller's, else the session's.
+    pub fn thinking_level(&self) -> Option<ThinkingLevel> {
+        let of_session = || self.session.as_ref()?.extra.get("thinkingLevel")?.as_str().map(str::to_string);
+        ThinkingLevel::parse(&self.request.thinking.clone().or_else(of_session)?)
+    }
+
+    /// Run id.
+    pub fn run_id(&self) -> &str {
+        &self.request.run_id
+    }
+
+    /// Session key.
+    pub fn session_key(&self) -> &str {
+        &self.request.session_key
+    }
+
+    /// Session id; empty before `open`.
+    pub fn session_id(&self) -> &str {
+        self.session.as_ref().map(|s| s.session_id.as_str()).unwrap_or_default()
+    }
+
+    /// The agent's workspace.
+    pub fn workspace(&self) -> PathBuf {
+        self.runtime.workspace_of(&self.request.agent_id)
+    }
+
+    /// Tells the outside.
+    pub fn emit(&self, event: RunEvent) {
+        self.runtime.sink.emit(&self.run_ref(), event);
+    }
+
+    pub(super) fn run_ref(&self) -> RunRef {
+        RunRef { run_id: self.request.run_id.clone(), session_key: self.request.session_key.clone() }
+    }
+
+    /// Marks the turn as failed.
+    pub(super) fn fail(&mut self, error: String) {
+        self.error = Some(error);
+    }
+
+    /// `AgentCtx` (HOOK-001). Members that are not known yet are left out.
+    pub fn agent_context(&self) -> Value {
+        let request = self.request;
+        let mut ctx = Map::new();
+        let mut put = |key: &str, value: Option<String>| {
+            if let Some(value) = value.filter(|v| !v.is_empty()) {
+                ctx.insert(key.into(), value.into());
+            }
+        };
+        put("runId", Some(request.run_id.clone()));
+        put("agentId", Some(request.agent_id.clone()));
+        put("sessionKey", Some(request.session_key.clone()));
+        put("sessionId", Some(self.session_id().to_string()));
+        put("workspaceDir", Some(self.workspace().to_string_lossy().into_owned()));
+        put("messageProvider", Some(request.surface.clone()));
+        put("trigger", Some(request.trigger.to_string()));
+        put("channelId", Some(request.surface.clone()));
+        if let Some((provider, model)) = &self.model {
+            put("modelProviderId", Some(provider.clone()));
+            put("modelId", Some(model.clone()));
+        }
+        Value::Object(ctx)
+    }
+
+    /// `MsgCtx` (HOOK-002).
+    pub fn message_context(&self) -> Value {
+        json!({
+            "channelId": self.request.surface.to_lowercase(),
+            "conversationId": self.request.session_key,
+            "sessionKey": self.request.session_key,
+            "runId": self.request.run_id,
+            "senderId": self.request.sender_id,
+        })
+    }
+
+    /// The outcome as it stands.
+    pub(super) fn outcome(&self, status: RunStatus) -> RunOutcome {
+        let (provider, model) = self.model.clone().unwrap_or_default();
+        RunOutcome {
+            run_id: self.request.run_id.clone(),
+            session_key: self.request.session_key.clone(),
+            session_id: self.session_id().to_string(),
+            status,
+            text: self.text.clone(),
+            error: self.error.clone(),
+            error_kind: self.error_kind,
+            provider,
+            model,
+            usage: self.usage,
+            stop_reason: self.stop_reason.to_string(),
+            started_at_ms: self.started_at_ms,
+            ended_at_ms: now_ms(),
+            message_id: self.message_id.clone(),
+        }
+    }
+}

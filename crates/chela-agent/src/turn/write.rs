@@ -1,0 +1,113 @@
+//! Writing messages into the transcript, past `before_message_write` and `tool_result_persist` (HOOK-196..207).
+
+use chela_plugin::HookName;
+use chela_store::{EntryMeta, NewEntry, RowUpdate, TurnCommit};
+use serde_json::{Value, json};
+
+use super::{TurnError, TurnScope};
+use crate::clock::now_ms;
+use crate::details;
+use crate::event::RunEvent;
+use crate::message;
+
+/// Writes the user's message, once.
+pub(super) async fn user_message(scope: &mut TurnScope<'_>) -> Result<(), TurnError> {
+    if std::mem::replace(&mut scope.user_written, true) {
+        return Ok(());
+    }
+    let message = message::user(&scope.request.message, &scope.request.images, now_ms());
+    let update = running(scope);
+    append(scope, vec![message], Some(update)).await?;
+    Ok(())
+}
+
+/// The row of a session with a run under way; stored with the first message, so that it costs no commit of its own.
+fn running(scope: &TurnScope<'_>) -> RowUpdate {
+    let (surface, at) = (scope.request.surface.clone(), scope.started_at_ms);
+    Box::new(move |row| {
+        row.status = Some("running".into());
+        row.started_at_ms = Some(at);
+        row.ended_at_ms = None;
+        row.extra.insert("abortedLastRun".into(), Value::Bool(false));
+        row.extra.entry("chatType").or_insert_with(|| "direct".into());
+        row.extra.insert("lastChannel".into(), surface.into());
+        row.touch_interaction(at);
+    })
+}
+
+/// Writes the stand-in of a blocked message; re-runs with the same key do not append again (HOOK-150).
+pub(super) async fn blocked_message(scope: &mut TurnScope<'_>, message: Value) -> Result<(), TurnError> {
+    let already = scope.history.iter().any(|m| m.get("idempotencyKey") == message.get("idempotencyKey"));
+    scope.user_written = true;
+    if !already {
+        let update = running(scope);
+        append(scope, vec![message], Some(update)).await?;
+    }
+    Ok(())
+}
+
+/// Appends messages in order, with a change of the row in the same commit. A message that a hook blocks is not written; the turn
+/// goes on (HOOK-207).
+pub(super) async fn append(scope: &mut TurnScope<'_>, messages: Vec<Value>, row_update: Option<RowUpdate>) -> Result<Vec<Option<EntryMeta>>, TurnError> {
+    let mut kept = Vec::with_capacity(messages.len());
+    for message in messages {
+        kept.push(pass_hooks(scope, message).await);
+    }
+    let entries: Vec<NewEntry> = kept.iter().flatten().map(|m| NewEntry::message(m.clone())).collect();
+    if entries.is_empty() && row_update.is_none() {
+        return Ok(kept.into_iter().map(|_| None).collect());
+    }
+    let commit = TurnCommit {
+        session_key: scope.session_key().to_string(),
+        session_id: scope.session_id().to_string(),
+        entries,
+        row_update,
+        run: None,
+    };
+    let done = scope.runtime.store.commit_turn(commit).await?;
+    let count = done.row.as_ref().map_or(0, |row| row.message_count);
+    let mut seq = count.saturating_sub(done.entries.len() as u64);
+    if let Some(row) = done.row {
+        scope.session = Some(row);
+    }
+    let mut metas = done.entries.into_iter();
+    let mut out = Vec::with_capacity(kept.len());
+    for message in kept {
+        let Some(message) = message else {
+            out.push(None);
+            continue;
+        };
+        let meta = metas.next();
+        if let Some(meta) = &meta {
+            seq += 1;
+            scope.emit(RunEvent::MessageWritten { id: meta.id.clone(), seq, message: message.clone() });
+        }
+        scope.written.push(message);
+        out.push(meta);
+    }
+    Ok(out)
+}
+
+async fn pass_hooks(scope: &TurnScope<'_>, message: Value) -> Option<Value> {
+    let is_tool = message["role"] == "toolResult";
+    let mut message = if is_tool { details::cap(message) } else { message };
+    if is_tool {
+        let (name, id) = (message["toolName"].clone(), message["toolCallId"].clone());
+        let ctx = json!({"agentId": scope.request.agent_id, "sessionKey": scope.session_key(), "toolName": name, "toolCallId": id});
+        let event = || (json!({"toolName": name, "toolCallId": id, "message": message, "isSynthetic": false}), ctx);
+        let result = scope.hooks().dispatch_with(HookName::ToolResultPersist, scope.options(), event).await.merged;
+        if let Some(changed) = result.get("message").filter(|m| m.is_object()) {
+            message = changed.clone();
+        }
+    }
+    let ctx = json!({"agentId": scope.request.agent_id, "sessionKey": scope.session_key()});
+    let event = || (json!({"message": message}), ctx);
+    let result = scope.hooks().dispatch_with(HookName::BeforeMessageWrite, scope.options(), event).await.merged;
+    if chela_plugin::StopRule::BlockTruthy.satisfied_by(&result, result.is_null()) {
+        return None;
+    }
+    if let Some(changed) = result.get("message").filter(|m| m.is_object()) {
+        message = changed.clone();
+    }
+    Some(if is_tool { details::cap(message) } else { message })
+}

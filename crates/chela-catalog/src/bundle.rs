@@ -1,0 +1,208 @@
+//! Codex, Cursor and Claude bundles: detection and identity (BUN-001..BUN-008, BUN-013..BUN-024).
+//!
+//! Only what a listing needs is read here. No code of a bundle is ever run by this crate.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use crate::entries::DEFAULT_ENTRIES;
+use crate::fsio::{MAX_PACKAGE_BYTES, ReadFailure, read_root_file};
+
+/// Layout of a bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BundleFormat {
+    /// `.codex-plugin/plugin.json`.
+    Codex,
+    /// `.cursor-plugin/plugin.json`.
+    Cursor,
+    /// `.claude-plugin/plugin.json`, or the default Claude layout without a manifest.
+    Claude,
+}
+
+impl BundleFormat {
+    /// The name that JSON output uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Codex => "codex",
+            Self::Cursor => "cursor",
+            Self::Claude => "claude",
+        }
+    }
+
+    fn marker_dir(self) -> &'static str {
+        match self {
+            Self::Codex => ".codex-plugin",
+            Self::Cursor => ".cursor-plugin",
+            Self::Claude => ".claude-plugin",
+        }
+    }
+}
+
+/// Identity of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BundleInfo {
+    pub format: BundleFormat,
+    pub id: String,
+    pub name: Option<String>,
+    pub description: Option<String>,
+    pub version: Option<String>,
+    pub manifest_path: PathBuf,
+}
+
+/// A marker file that could not be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BundleError {
+    pub message: String,
+    pub manifest_path: PathBuf,
+}
+
+/// What is enough for a Claude bundle without a manifest (BUN-004).
+const CLAUDE_LAYOUT: [&str; 7] = [
+    "skills",
+    "commands",
+    "agents",
+    "hooks/hooks.json",
+    ".mcp.json",
+    ".lsp.json",
+    "settings.json",
+];
+
+/// Which bundle format a directory has, if any (BUN-002, BUN-003).
+pub(crate) fn detect(root: &Path) -> Option<BundleFormat> {
+    let formats = [
+        BundleFormat::Codex,
+        BundleFormat::Cursor,
+        BundleFormat::Claude,
+    ];
+    for format in formats {
+        if root.join(format.marker_dir()).join("plugin.json").exists() {
+            return Some(format);
+        }
+    }
+    let native = root.join(chela_manifest::MANIFEST_FILE_NAME).exists()
+        || DEFAULT_ENTRIES.iter().any(|name| root.join(name).exists());
+    let layout = || CLAUDE_LAYOUT.iter().any(|name| root.join(name).exists());
+    (!native && layout()).then_some(BundleFormat::Claude)
+}
+
+/// Reads the identity of a bundle (BUN-013..BUN-024).
+pub(crate) fn load(
+    root: &Path,
+    format: BundleFormat,
+    reject_hardlinks: bool,
+) -> Result<BundleInfo, BundleError> {
+    let dir = root.join(format.marker_dir());
+    let manifest_path = dir.join("plugin.json");
+    let fail = |message: String| BundleError {
+        message,
+        manifest_path: manifest_path.clone(),
+    };
+    let inside = crate::fsio::real_path(&dir).is_none_or(|real| real.starts_with(root));
+    if !inside {
+        let shown = manifest_path.display();
+        return Err(fail(format!(
+            "unsafe plugin manifest path: {shown} (validation): directory leaves the plugin root"
+        )));
+    }
+    let fields = match read_root_file(&dir, "plugin.json", reject_hardlinks, MAX_PACKAGE_BYTES) {
+        Ok(bytes) => parse(&bytes).map_err(fail)?,
+        Err(ReadFailure::Missing) if format == BundleFormat::Claude => Map::new(),
+        Err(ReadFailure::Missing) => {
+            let shown = manifest_path.display();
+            return Err(fail(format!("plugin manifest not found: {shown}")));
+        }
+        Err(ReadFailure::Unsafe(why) | ReadFailure::Io(why)) => {
+            let shown = manifest_path.display();
+            return Err(fail(format!(
+                "unsafe plugin manifest path: {shown} (validation): {why}"
+            )));
+        }
+    };
+    let text = |key: &str| text_of(fields.get(key));
+    let name = text("name");
+    let base = root.file_name().map(|name| name.to_string_lossy());
+    Ok(BundleInfo {
+        format,
+        id: bundle_id(name.as_deref(), base.as_deref().unwrap_or_default()),
+        description: text("description")
+            .or_else(|| text("shortDescription"))
+            .or_else(|| text_of(fields.get("interface")?.get("shortDescription"))),
+        version: text("version"),
+        name,
+        manifest_path,
+    })
+}
+
+fn parse(bytes: &[u8]) -> Result<Map<String, Value>, String> {
+    match chela_manifest::parse_object(bytes) {
+        Ok(fields) => Ok(fields),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn text_of(value: Option<&Value>) -> Option<String> {
+    let text = value?.as_str()?.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// The id of a bundle: its name, else the directory's, made safe (BUN-018, BUN-019).
+fn bundle_id(name: Option<&str>, base: &str) -> String {
+    [name.unwrap_or_default(), base]
+        .into_iter()
+        .map(slug)
+        .find(|id| !id.is_empty())
+        .unwrap_or_else(|| "bundle-plugin".to_owned())
+}
+
+fn slug(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.to_lowercase().chars() {
+        if c.is_ascii_lowercase() || c.is_ascii_digit() {
+            out.push(c);
+        } else if !out.is_empty() && !out.ends_with('-') {
+            out.push('-');
+        }
+    }
+    out.trim_end_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // BUN-018, BUN-019, BUN-021
+    #[test]
+    fn ids() {
+        assert_eq!(bundle_id(Some("Claude_Pack!!"), "x"), "claude-pack");
+        assert_eq!(bundle_id(None, "Bare_Dir"), "bare-dir");
+        assert_eq!(bundle_id(Some("!!"), "ok"), "ok");
+        assert_eq!(bundle_id(None, "__"), "bundle-plugin");
+    }
+
+    // BUN-001, BUN-002, BUN-003, BUN-004, BUN-005, BUN-006, BUN-013, BUN-022, BUN-023
+    #[test]
+    fn detection_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        assert_eq!(detect(&root), None);
+        fs_err::write(root.join("settings.json"), "{}").unwrap();
+        assert_eq!(detect(&root), Some(BundleFormat::Claude));
+        fs_err::write(root.join("index.mjs"), "").unwrap();
+        assert_eq!(detect(&root), None);
+        for (format, expected) in [
+            (".claude-plugin", BundleFormat::Claude),
+            (".cursor-plugin", BundleFormat::Cursor),
+            (".codex-plugin", BundleFormat::Codex),
+        ] {
+            fs_err::create_dir(root.join(format)).unwrap();
+            let text = "{name: 'My Pack', interface: {shortDescription: 'short'}}";
+            fs_err::write(root.join(format).join("plugin.json"), text).unwrap();
+            assert_eq!(detect(&root), Some(expected));
+            let info = load(&root, expected, true).unwrap();
+            assert_eq!(info.id, "my-pack");
+            assert_eq!(info.name.as_deref(), Some("My Pack"));
+            assert_eq!(info.description.as_deref(), Some("short"));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The HTTP endpoints: chat completions, models, tools, plugin routes, session history.
+
+mod completions;
+mod openai;
+mod plugin_routes;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chela_gateway_protocol::Scope;
+use chela_store::EntryQuery;
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+use crate::gateway::Gateway;
+use crate::history::{self, HistoryLimits};
+use crate::http::{HttpApi, HttpCall, HttpReply, PluginRouteAuth, Readiness};
+
+/// Serves the endpoints of a gateway.
+pub struct Api(pub(crate) Arc<Gateway>);
+
+#[async_trait]
+impl HttpApi for Api {
+    async fn chat_completions(&self, call: HttpCall) -> HttpReply {
+        completions::serve(&self.0, call).await
+    }
+
+    async fn models(&self, _call: HttpCall, id: Option<String>) -> HttpReply {
+        openai::models(&self.0, id)
+    }
+
+    async fn tools_invoke(&self, call: HttpCall) -> HttpReply {
+        tools_invoke(&self.0, call).await
+    }
+
+    async fn session_history(&self, call: HttpCall, key: String) -> HttpReply {
+        session_history(&self.0, call, key).await
+    }
+
+    fn plugin_route_auth(&self, canonical_path: &str) -> Option<PluginRouteAuth> {
+        plugin_routes::auth(&self.0, canonical_path)
+    }
+
+    async fn plugin_route(&self, call: HttpCall) -> Option<HttpReply> {
+        plugin_routes::serve(&self.0, call).await
+    }
+
+    fn readiness(&self) -> Readiness {
+        let ready = self.0.is_ready();
+        let failing = if ready { Vec::new() } else { vec!["journal".to_string()] };
+        Readiness { ready, failing, uptime_ms: self.0.started.elapsed().as_millis() as u64, event_loop: None }
+    }
+
+    fn control_ui_config(&self) -> Value {
+        json!({"assistantName": "Assistant", "assistantAvatar": "A", "assistantAgentId": self.0.host.runtime.settings().agents.default_id})
+    }
+}
+
+/// `POST /tools/invoke` (GW-116, API-127, HOOK-177).
+async fn tools_invoke(gateway: &Arc<Gateway>, call: HttpCall) -> HttpReply {
+    let body: Value = match serde_json::from_slice(&call.body) {
+        Ok(body) => body,
+        Err(error) => return HttpReply::error(StatusCode::BAD_REQUEST, "invalid_request_error", format!("Invalid JSON body: {error}")),
+    };
+    let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::trim).filter(|t| !t.is_empty());
+    let refuse = |status: StatusCode, kind: &str, message: String| HttpReply::json(status, &json!({"ok": false, "error": {"type": kind, "message": message}}));
+    let Some(name) = text("tool") else { return refuse(StatusCode::BAD_REQUEST, "invalid_request", "tools.invoke requires body.tool".into()) };
+    let mut args = body.get("args").filter(|a| a.is_object()).cloned().unwrap_or_else(|| json!({}));
+    if let (Some(action), Some(object)) = (text("action"), args.as_object_mut()) {
+        object.entry("action").or_insert_with(|| action.into());
+    }
+    let key = text("sessionKey").map(str::to_string).unwrap_or_else(|| gateway.main_session_key(None));
+    let (session_key, agent_id) = match gateway.route(&key, None) {
+        Ok(route) => route,
+        Err(error) => return refuse(StatusCode::BAD_REQUEST, "invalid_request", error.message),
+    };
+    let owner = call.auth.has_scope(Scope::Admin);
+    let Some((_, outcome)) = crate::methods::call_tool(gateway, name, args, &session_key, &agent_id, owner).await else {
+        return refuse(StatusCode::NOT_FOUND, "not_found", format!("Tool not available: {name}"));
+    };
+    if let Some(refusal) = outcome.refused {
+        let error = json!({"type": "tool_call_blocked", "message": refusal.reason, "requiresApproval": refusal.requires_approval});
+        return HttpReply::json(StatusCode::FORBIDDEN, &json!({"ok": false, "error": error}));
+    }
+    if outcome.is_error {
+        return refuse(StatusCode::BAD_REQUEST, "tool_error", chela_agent::message::text_of(&outcome.result));
+    }
+    HttpReply::json(StatusCode::OK, &json!({"ok": true, "result": outcome.result}))
+}
+
+/// `GET /sessions/<key>/history` (GW-118); a shared secret may read (GW-F5).
+async fn session_history(gateway: &Arc<Gateway>, call: HttpCall, key: String) -> HttpReply {
+    if !call.auth.has_scope(Scope::Read) {
+        return HttpReply::error(StatusCode::FORBIDDEN, "forbidden", "missing scope: operator.read");
+    }
+    let query = call.uri.query().unwrap_or_default();
+    let limit = query.split('&').find_map(|p| p.strip_prefix("limit=")).and_then(|v| v.parse::<usize>().ok()).unwrap_or(200).clamp(1, 1000);
+    let found = match gateway.route(&key, None) {
+        Ok((session_key, _)) => gateway.host.runtime.store.session(&session_key).await.ok().flatten(),
+        Err(_) => None,
+    };
+    let Some(row) = found else {
+        return HttpReply::error(StatusCode::NOT_FOUND, "not_found", format!("Session not found: {key}"));
+    };
+    let entries = gateway.host.runtime.store.entries(&row.session_id, EntryQuery { limit: Some(limit), ..EntryQuery::default() }).await;
+    match entries {
+        Ok(entries) => {
+            let messages = history::shown(&entries, row.message_count, HistoryLimits::with_chars(None));
+            let more = row.message_count > messages.len() as u64;
+            HttpReply::json(StatusCode::OK, &json!({"sessionKey": row.key, "messages": messages, "items": messages, "hasMore": more}))
+        }
+        Err(error) => HttpReply::error(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()),
+    }
+}

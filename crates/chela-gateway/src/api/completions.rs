@@ -1,0 +1,278 @@
+//! `POST /v1/chat/completions`, whole and streamed (GW-107..GW-112).
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chela_agent::{Begin, Entry, RunOutcome, RunStatus, TurnRequest};
+use futures::StreamExt;
+use hyper::StatusCode;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::openai;
+use crate::attachments::split_data_url;
+use crate::gateway::Gateway;
+use crate::http::{HttpCall, HttpReply};
+
+/// Images of one request (GW-110).
+const MAX_IMAGES: usize = 8;
+
+struct Completion {
+    id: String,
+    model: String,
+    created: i64,
+    stream: bool,
+    include_usage: bool,
+    turn: TurnRequest,
+}
+
+/// Serves one request.
+pub(super) async fn serve(gateway: &Arc<Gateway>, call: HttpCall) -> HttpReply {
+    let completion = match read(gateway, &call) {
+        Ok(completion) => completion,
+        Err(message) => return HttpReply::error(StatusCode::BAD_REQUEST, "invalid_request_error", message),
+    };
+    let ticket = match gateway.accept(&completion.turn, "chat.completions").await {
+        Ok(Begin::New(ticket)) => ticket,
+        Ok(_) => return HttpReply::error(StatusCode::CONFLICT, "conflict", "the same message is being answered in this session already"),
+        Err(error) => return HttpReply::error(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", error.to_string()),
+    };
+    let runtime = gateway.host.runtime.clone();
+    if completion.stream {
+        return streamed(gateway, completion, ticket);
+    }
+    // The run belongs to the gateway: it goes on when the caller leaves, like every other run.
+    let run = tokio::spawn(chela_agent::turn::run(runtime, completion.turn.clone(), ticket));
+    match run.await {
+        Ok(outcome) => whole(&completion, &outcome),
+        Err(_) => HttpReply::error(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "the run ended unexpectedly"),
+    }
+}
+
+fn whole(completion: &Completion, outcome: &RunOutcome) -> HttpReply {
+    if outcome.status != RunStatus::Ok {
+        let text = outcome.error.clone().unwrap_or_else(|| "the run failed".into());
+        return HttpReply::error(StatusCode::INTERNAL_SERVER_ERROR, "api_error", text);
+    }
+    let body = json!({
+        "id": completion.id, "object": "chat.completion", "created": completion.created, "model": completion.model,
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": outcome.text.clone().unwrap_or_default()}, "finish_reason": "stop"}],
+        "usage": usage(outcome),
+    });
+    HttpReply::json(StatusCode::OK, &body)
+}
+
+fn usage(outcome: &RunOutcome) -> Value {
+    let input = outcome.usage.input + outcome.usage.cache_read + outcome.usage.cache_write;
+    json!({"prompt_tokens": input, "completion_tokens": outcome.usage.output, "total_tokens": input + outcome.usage.output})
+}
+
+/// Role chunk, content chunks, finish chunk, usage chunk if asked for, `[DONE]` (GW-108).
+fn streamed(gateway: &Arc<Gateway>, completion: Completion, ticket: chela_agent::RunTicket) -> HttpReply {
+    let (sender, receiver) = mpsc::unbounded_channel::<String>();
+    let run_id = completion.turn.run_id.clone();
+    let events = gateway.events.clone();
+    events.tap(&run_id, sender);
+    let runtime = gateway.host.runtime.clone();
+    let head = json!({"id": completion.id, "object": "chat.completion.chunk", "created": completion.created, "model": completion.model});
+    let chunk = move |delta: Value, finish: Option<&str>| {
+        let mut chunk = head.clone();
+        chunk["choices"] = json!([{"index": 0, "delta": delta, "finish_reason": finish}]);
+        format!("data: {chunk}\n\n")
+    };
+    let first = chunk(json!({"role": "assistant"}), None);
+    let (include_usage, usage_head) = (completion.include_usage, json!({"id": completion.id, "object": "chat.completion.chunk", "created": completion.created, "model": completion.model}));
+    let (done_sender, mut done) = mpsc::channel::<Arc<RunOutcome>>(1);
+    let turn = completion.turn;
+    tokio::spawn(async move {
+        let outcome = chela_agent::turn::run(runtime, turn, ticket).await;
+        events.untap(&run_id);
+        let _ = done_sender.send(outcome).await;
+    });
+    let deltas = {
+        let chunk = chunk.clone();
+        let mut receiver = receiver;
+        let mut any = false;
+        async_stream(move |out| {
+            Box::pin(async move {
+                let _ = out.send(first).await;
+                while let Some(delta) = receiver.recv().await {
+                    any = true;
+                    if out.send(chunk(json!({"content": delta}), None)).await.is_err() {
+                        return;
+                    }
+                }
+                let Some(outcome) = done.recv().await else { return };
+                if let (false, Some(text)) = (any, &outcome.text) {
+                    let _ = out.send(chunk(json!({"content": text}), None)).await;
+                }
+                if outcome.status == RunStatus::Ok {
+                    let _ = out.send(chunk(json!({}), Some("stop"))).await;
+                } else {
+                    let error = json!({"error": {"message": outcome.error, "type": "api_error"}});
+                    let _ = out.send(format!("data: {error}\n\n")).await;
+                }
+                if include_usage {
+                    let mut tail = usage_head;
+                    tail["choices"] = json!([]);
+                    tail["usage"] = usage(&outcome);
+                    let _ = out.send(format!("data: {tail}\n\n")).await;
+                }
+                let _ = out.send("data: [DONE]\n\n".to_string()).await;
+            })
+        })
+    };
+    HttpReply::event_stream(deltas)
+}
+
+type Work = futures::future::BoxFuture<'static, ()>;
+
+/// A bounded stream that a task fills: a slow reader slows the task, not the run.
+fn async_stream(fill: impl FnOnce(mpsc::Sender<String>) -> Work) -> futures::stream::BoxStream<'static, Result<Bytes, io::Error>> {
+    let (sender, receiver) = mpsc::channel::<String>(64);
+    tokio::spawn(fill(sender));
+    futures::stream::unfold(receiver, |mut r| async move { r.recv().await.map(|text| (Ok(Bytes::from(text)), r)) }).boxed()
+}
+
+fn read(gateway: &Gateway, call: &HttpCall) -> Result<Completion, String> {
+    let body: Value = serde_json::from_slice(&call.body).map_err(|e| format!("Invalid JSON body: {e}"))?;
+    let model = body.get("model").and_then(Value::as_str).unwrap_or("openclaw").to_string();
+    let agent_header = call.header("x-openclaw-agent-id").or_else(|| call.header("x-openclaw-agent"));
+    let agent = match agent_header {
+        Some(id) => gateway.agent_or_default(Some(id)).map_err(|e| e.message)?,
+        None => openai::agent_of_model(gateway, &model).ok_or("Invalid `model`. Use `openclaw` or `openclaw/<agentId>`.")?,
+    };
+    refuse_tools(&body)?;
+    let conversation = Conversation::read(&body)?;
+    let session_key = openai::session_of(call, &agent, body.get("user").and_then(Value::as_str))?;
+    let chosen = call.header("x-openclaw-model").and_then(|m| chela_models::ModelRef::parse(m).ok());
+    let id = format!("chatcmpl_{}", uuid::Uuid::new_v4());
+    Ok(Completion {
+        stream: body.get("stream") == Some(&Value::Bool(true)),
+        include_usage: body.pointer("/stream_options/include_usage") == Some(&Value::Bool(true)),
+        created: chela_agent::clock::now_ms() / 1000,
+        turn: TurnRequest {
+            run_id: id.clone(),
+            session_key,
+            agent_id: agent,
+            message: conversation.prompt,
+            images: conversation.images,
+            entry: Entry::Http,
+            surface: call.header("x-openclaw-message-channel").unwrap_or("webchat").to_string(),
+            sender_id: None,
+            sender_is_owner: call.auth.has_scope(chela_gateway_protocol::Scope::Admin),
+            scopes: call.auth.scopes.iter().map(|s| s.as_str().to_string()).collect(),
+            model: chosen,
+            thinking: None,
+            extra_system_prompt: conversation.system,
+            trigger: "user",
+            timeout: gateway.turn_timeout(),
+        },
+        id,
+        model,
+    })
+}
+
+/// Client tools are not built: a request that depends on them must not be answered as if it had none (GW-109).
+fn refuse_tools(body: &Value) -> Result<(), String> {
+    let has_tools = body.get("tools").and_then(Value::as_array).is_some_and(|t| !t.is_empty());
+    match body.get("tool_choice") {
+        Some(Value::String(choice)) if choice == "none" => Ok(()),
+        _ if has_tools => Err("`tools` of the caller are not built yet; leave them out, or set `tool_choice` to `none`".into()),
+        Some(Value::String(choice)) if choice == "auto" => Ok(()),
+        Some(Value::Null) | None => Ok(()),
+        Some(_) => Err("`tool_choice` must be `auto` or `none`".into()),
+    }
+}
+
+/// The caller's messages as one prompt: the last user message, and what came before as context.
+struct Conversation {
+    prompt: String,
+    system: Option<String>,
+    images: Vec<Value>,
+}
+
+impl Conversation {
+    fn read(body: &Value) -> Result<Self, String> {
+        let messages = body.get("messages").and_then(Value::as_array).filter(|m| !m.is_empty()).ok_or("Missing `messages`.")?;
+        let mut system = Vec::new();
+        let mut lines: Vec<(String, String)> = Vec::new();
+        let mut images = Vec::new();
+        for message in messages {
+            let role = message.get("role").and_then(Value::as_str).unwrap_or_default();
+            let (text, own_images) = content(message.get("content").unwrap_or(&Value::Null))?;
+            match role {
+                "system" | "developer" => system.push(text),
+                "user" | "assistant" | "tool" | "function" => {
+                    if role == "user" {
+                        images = own_images;
+                    }
+                    lines.push((role.to_string(), text));
+                }
+                other => return Err(format!("unknown message role `{other}`")),
+            }
+        }
+        let last = lines.iter().rposition(|(role, text)| role == "user" && !text.trim().is_empty() || role == "user" && !images.is_empty());
+        let Some(last) = last else { return Err("Missing user message in `messages`.".into()) };
+        let current = lines[last].1.clone();
+        let earlier: Vec<String> = lines[..last].iter().map(|(role, text)| format!("{role}: {text}")).collect();
+        let prompt = if earlier.is_empty() { current } else { format!("Earlier in this conversation:\n{}\n\nCurrent message:\n{current}", earlier.join("\n")) };
+        Ok(Self { prompt, system: (!system.is_empty()).then(|| system.join("\n\n")), images })
+    }
+}
+
+fn content(value: &Value) -> Result<(String, Vec<Value>), String> {
+    let parts = match value {
+        Value::String(text) => return Ok((text.clone(), Vec::new())),
+        Value::Array(parts) => parts,
+        _ => return Ok((String::new(), Vec::new())),
+    };
+    let (mut texts, mut images) = (Vec::new(), Vec::new());
+    for part in parts {
+        match part.get("type").and_then(Value::as_str) {
+            Some("text" | "input_text") => texts.push(part["text"].as_str().unwrap_or_default().to_string()),
+            Some("image_url") => images.push(image(part.pointer("/image_url/url").and_then(Value::as_str).unwrap_or_default())?),
+            other => return Err(format!("content parts of type `{}` are not supported", other.unwrap_or("?"))),
+        }
+    }
+    if images.len() > MAX_IMAGES {
+        return Err(format!("at most {MAX_IMAGES} images in one request"));
+    }
+    Ok((texts.join("\n"), images))
+}
+
+/// Only data URLs: fetching a stranger's URL from here is not built (GW-115 asks for guards around it).
+fn image(url: &str) -> Result<Value, String> {
+    let Some((mime, data)) = split_data_url(url) else { return Err("images by URL are not built yet; send them as `data:` URLs".into()) };
+    Ok(json!({"type": "image", "data": data, "mimeType": mime}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_user_message_is_the_prompt_and_the_rest_is_context() {
+        let body = json!({"messages": [
+            {"role": "system", "content": "be brief"}, {"role": "user", "content": "one"}, {"role": "assistant", "content": "two"},
+            {"role": "user", "content": [{"type": "text", "text": "three"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}]},
+        ]});
+        let c = Conversation::read(&body).unwrap();
+        assert_eq!(c.system.as_deref(), Some("be brief"));
+        assert!(c.prompt.ends_with("Current message:\nthree") && c.prompt.contains("assistant: two"));
+        assert_eq!(c.images.len(), 1);
+        assert!(Conversation::read(&json!({"messages": [{"role": "system", "content": "x"}]})).is_err());
+        assert!(Conversation::read(&json!({})).is_err());
+    }
+
+    // GW-109
+    #[test]
+    fn tool_choice_other_than_auto_and_none_is_refused() {
+        assert!(refuse_tools(&json!({"tool_choice": "required"})).is_err());
+        assert!(refuse_tools(&json!({"tool_choice": {"type": "function"}})).is_err());
+        assert!(refuse_tools(&json!({"tool_choice": "auto"})).is_ok());
+        assert!(refuse_tools(&json!({"tools": [{}]})).is_err());
+        assert!(refuse_tools(&json!({"tools": [{}], "tool_choice": "none"})).is_ok());
+    }
+}

@@ -1,0 +1,269 @@
+//! The gateway's state: what methods, HTTP endpoints and the lifecycle share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use chela_agent::clock::now_ms;
+use chela_agent::{Begin, RunEvent, RunRef, RunSink, TurnPlugins, TurnRequest};
+use chela_gateway_protocol::error::ErrorShape;
+use chela_host::Host;
+use chela_plugin::{Adapter, Call};
+use chela_store::{StoreError, session_key};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use crate::events::EventBus;
+use crate::methods::internal;
+use crate::run_events::ClientEvents;
+use crate::ws::ClientInfo;
+
+/// How long a health snapshot is served before it is made anew (GW-F14: a connect must not probe everything).
+const HEALTH_TTL: Duration = Duration::from_secs(1);
+/// Longest run of a plugin command.
+const COMMAND_BUDGET: Duration = Duration::from_secs(60);
+
+/// Why the gateway stops.
+#[derive(Clone, Debug, Default)]
+pub struct StopRequest {
+    /// Text for logs and the `shutdown` event.
+    pub reason: String,
+    /// Set when it comes back: the expected time in ms.
+    pub restart_expected_ms: Option<u64>,
+}
+
+/// Everything that the gateway's parts share.
+pub struct Gateway {
+    /// Plugins, turns, store.
+    pub host: Arc<Host>,
+    /// Clients.
+    pub bus: EventBus,
+    /// Run events for clients.
+    pub events: Arc<ClientEvents>,
+    /// When the process began to serve.
+    pub started: Instant,
+    /// Version text for clients.
+    pub version: &'static str,
+    /// The port in use.
+    pub port: u16,
+    /// Auth mode, for admins (GW-27).
+    pub auth_mode: &'static str,
+    /// Ends all work.
+    pub shutdown: CancellationToken,
+    /// Asks for the end of the process.
+    pub stop: tokio::sync::mpsc::Sender<StopRequest>,
+    pub(crate) device: Option<(String, String)>,
+    ready: AtomicBool,
+    became_ready: tokio::sync::Notify,
+    health: Mutex<Option<(Instant, Arc<RawValue>)>>,
+}
+
+/// Parts of a [`Gateway`].
+pub struct GatewayParts {
+    /// See [`Gateway::host`].
+    pub host: Arc<Host>,
+    /// See [`Gateway::bus`].
+    pub bus: EventBus,
+    /// See [`Gateway::events`].
+    pub events: Arc<ClientEvents>,
+    /// See [`Gateway::port`].
+    pub port: u16,
+    /// See [`Gateway::auth_mode`].
+    pub auth_mode: &'static str,
+    /// See [`Gateway::stop`].
+    pub stop: tokio::sync::mpsc::Sender<StopRequest>,
+    /// Device id and public key of the gateway itself.
+    pub device: Option<(String, String)>,
+}
+
+impl Gateway {
+    /// Puts the parts together.
+    pub fn new(parts: GatewayParts) -> Arc<Self> {
+        Arc::new(Self {
+            host: parts.host,
+            bus: parts.bus,
+            events: parts.events,
+            started: Instant::now(),
+            version: env!("CARGO_PKG_VERSION"),
+            port: parts.port,
+            auth_mode: parts.auth_mode,
+            shutdown: CancellationToken::new(),
+            stop: parts.stop,
+            device: parts.device,
+            ready: AtomicBool::new(false),
+            became_ready: tokio::sync::Notify::new(),
+            health: Mutex::new(None),
+        })
+    }
+
+    /// True once the journal is recovered and turns may run.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Acquire)
+    }
+
+    /// Opens the gateway for turns.
+    pub fn set_ready(&self) {
+        self.ready.store(true, Ordering::Release);
+        self.became_ready.notify_waiters();
+    }
+
+    /// Waits until turns may run: a message that comes during the start is answered after it, not refused.
+    async fn wait_ready(&self) {
+        loop {
+            let woken = self.became_ready.notified();
+            if self.is_ready() {
+                return;
+            }
+            woken.await;
+        }
+    }
+
+    /// The agent that is named, or the default one. Unknown agents are refused everywhere alike (GW-F3, GW-F4).
+    pub(crate) fn agent_or_default(&self, agent: Option<&str>) -> Result<String, ErrorShape> {
+        let settings = self.host.runtime.settings();
+        let Some(agent) = agent else { return Ok(settings.agents.default_id.clone()) };
+        match settings.agents.get(agent) {
+            Some(known) => Ok(known.id.clone()),
+            None => Err(ErrorShape::invalid_params("agent", format!("unknown agent id \"{agent}\""))),
+        }
+    }
+
+    /// The canonical session key and its agent.
+    pub(crate) fn route(&self, key: &str, agent: Option<&str>) -> Result<(String, String), ErrorShape> {
+        let wanted = self.agent_or_default(agent)?;
+        let canonical = session_key::canonicalize(key, &wanted);
+        let owner = session_key::agent_of(&canonical);
+        let settings = self.host.runtime.settings();
+        if settings.agents.get(&owner).is_none() {
+            let text = format!("Agent \"{owner}\" no longer exists in configuration");
+            return Err(ErrorShape::not_found(text));
+        }
+        if agent.is_some() && owner != wanted {
+            let text = format!("agent \"{wanted}\" does not match session key agent \"{owner}\"");
+            return Err(ErrorShape::invalid_params("agent", text));
+        }
+        Ok((canonical, owner))
+    }
+
+    /// The main session of an agent (CH-139).
+    pub(crate) fn main_session_key(&self, agent: Option<&str>) -> String {
+        let default = || self.host.runtime.settings().agents.default_id.clone();
+        session_key::main_key(&agent.map_or_else(default, session_key::normalize_agent_id))
+    }
+
+    /// The key of a session id.
+    pub(crate) async fn key_of_session_id(&self, id: &str) -> Result<String, ErrorShape> {
+        let row = self.host.runtime.store.session_by_id(id).await.map_err(internal)?;
+        row.map(|r| r.key).ok_or_else(|| ErrorShape::not_found(format!("No session found: {id}")))
+    }
+
+    /// `sessions.json` of an agent.
+    pub(crate) fn sessions_file(&self, agent: &str) -> PathBuf {
+        self.host.paths.sessions_dir(agent).join("sessions.json")
+    }
+
+    /// Longest turn when the caller does not say.
+    pub(crate) fn turn_timeout(&self) -> Duration {
+        Duration::from_secs(self.host.runtime.settings().agents.timeout_seconds.max(1))
+    }
+
+    /// Accepts a message: when this returns a new ticket, the message is on disk and is not lost by any kill (GW-F12).
+    pub(crate) async fn accept(&self, request: &TurnRequest, method: &str) -> Result<Begin, StoreError> {
+        self.wait_ready().await;
+        let begun = self.host.runtime.runs.begin(&request.run_id, &request.session_key, &request.message, &self.shutdown);
+        if matches!(begun, Begin::New(_)) {
+            self.host.runtime.store.put_run_record(crate::methods::run_record(request, method)).await?;
+        }
+        Ok(begun)
+    }
+
+    /// Tells clients about a message that no run wrote.
+    pub(crate) fn announce_injected(&self, session_key: &str, id: &str, message: Value) {
+        let run = RunRef { run_id: format!("inject-{id}"), session_key: session_key.into() };
+        let payload = json!({"runId": run.run_id, "sessionKey": session_key, "seq": 0, "state": "final", "message": message});
+        self.bus.broadcast("chat", &payload, crate::events::EventTarget::All);
+        self.events.emit(&run, RunEvent::MessageWritten { id: id.into(), seq: 0, message });
+    }
+
+    /// Chat commands: the session commands of the host, and those of plugins (API-137..146). `Some` answers in place of a run.
+    pub(crate) async fn chat_command(
+        &self,
+        client: &ClientInfo,
+        session_key: &str,
+        agent_id: &str,
+        message: &str,
+        run_id: &str,
+    ) -> Result<Option<Value>, ErrorShape> {
+        if !message.starts_with('/') {
+            return Ok(None);
+        }
+        self.host.manager.ensure_for_turn().await;
+        let registry = self.host.manager.registry();
+        let reply = if let Some(found) = registry.match_command(message, Some("webchat")) {
+            let allowed = found.command.required_scopes.iter().all(|s| chela_plugin::register::scopes_satisfy(&client.scopes, s));
+            if !allowed {
+                Some("You are not authorized to use this command".to_string())
+            } else {
+                let ctx = json!({
+                    "senderId": client.client_id, "channel": "webchat", "channelId": "webchat", "isAuthorizedSender": true,
+                    "gatewayClientScopes": client.scopes, "sessionKey": session_key, "args": found.args, "commandBody": message,
+                });
+                let call = Call::new(vec![ctx]).adapter(Adapter::Command).budget(Some(COMMAND_BUDGET));
+                match found.command.handler.call(call).await {
+                    Ok(reply) if reply.get("continueAgent") == Some(&Value::Bool(true)) => return Ok(None),
+                    Ok(reply) => reply.get("text").and_then(Value::as_str).map(str::to_string),
+                    Err(error) => {
+                        tracing::error!(target: "plugins", plugin = %found.command.owner.id, command = %found.command.name, "{error}");
+                        Some("The command failed; the gateway log says why".to_string())
+                    }
+                }
+            }
+        } else {
+            match message.split_whitespace().next().unwrap_or_default() {
+                "/new" | "/reset" => {
+                    let reason = if message.starts_with("/new") { chela_agent::lifecycle::EndReason::New } else { chela_agent::lifecycle::EndReason::Reset };
+                    self.reset_session(session_key, agent_id, reason).await?;
+                    Some("A new session has begun".to_string())
+                }
+                "/stop" => {
+                    let count = self.host.runtime.runs.abort_session(session_key).len();
+                    Some(if count == 0 { "Nothing is running".to_string() } else { format!("Stopped {count} run(s)") })
+                }
+                _ => return Ok(None),
+            }
+        };
+        let message = reply.map(|text| json!({"role": "assistant", "content": [{"type": "text", "text": text}], "timestamp": now_ms()}));
+        let mut payload = json!({"runId": run_id, "sessionKey": session_key, "seq": 1, "state": "final"});
+        if let Some(message) = message {
+            payload["message"] = message;
+        }
+        self.bus.broadcast("chat", &payload, crate::events::EventTarget::All);
+        Ok(Some(json!({"runId": run_id, "status": "ok"})))
+    }
+
+    /// The health answer, made at most once a second.
+    pub(crate) async fn health(&self) -> Arc<RawValue> {
+        let mut cached = self.health.lock().await;
+        if let Some((at, text)) = cached.as_ref()
+            && at.elapsed() < HEALTH_TTL
+        {
+            return text.clone();
+        }
+        let value = crate::status::health(self).await;
+        let text: Arc<RawValue> = match serde_json::value::to_raw_value(&value) {
+            Ok(raw) => raw.into(),
+            Err(_) => RawValue::NULL.to_owned().into(),
+        };
+        *cached = Some((Instant::now(), text.clone()));
+        text
+    }
+
+    /// Allow and deny lists of tools over HTTP.
+    pub(crate) fn tools_http_policy(&self) -> chela_agent::tool_policy::ToolPolicy {
+        let settings = self.host.runtime.config().gateway();
+        chela_agent::tool_policy::ToolPolicy { allow: settings.tools_allow, deny: settings.tools_deny }
+    }
+}

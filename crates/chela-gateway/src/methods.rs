@@ -1,0 +1,148 @@
+//! The gateway's methods: one table of contents, one module for each family.
+
+mod agent;
+mod chat;
+mod config;
+mod models;
+pub(crate) mod params;
+mod plugin_methods;
+mod plugins;
+mod sessions;
+mod sessions_edit;
+mod system;
+mod tools;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chela_gateway_protocol::error::ErrorShape;
+use chela_gateway_protocol::{Scope, methods};
+use serde_json::{Value, json};
+
+use crate::gateway::Gateway;
+use crate::ws::handler::{MethodCall, MethodHandler, MethodSpecRef, core_method_spec};
+use crate::ws::ClientInfo;
+
+/// What a method answers when it answers once.
+pub(crate) type Answer = Result<Value, ErrorShape>;
+
+/// Serves the methods of a gateway.
+pub struct Methods(pub(crate) Arc<Gateway>);
+
+#[async_trait]
+impl MethodHandler for Methods {
+    async fn handle(&self, call: MethodCall) {
+        let gateway = &self.0;
+        if !gateway.is_ready() && NEEDS_READY.contains(&call.method.as_str()) {
+            let error = ErrorShape::unavailable(chela_gateway_protocol::error::Reason::NotReady, "the gateway is still starting").retry_after(250);
+            return call.reply.err(&error);
+        }
+        let params = call.params.clone();
+        let answer = match call.method.as_str() {
+            "health" => return call.reply.ok_raw(&gateway.health().await),
+            "agent" => return agent::agent(gateway, call).await,
+            "status" => system::status(gateway, &call.client).await,
+            "system-presence" => Ok(system::presence(gateway)),
+            "logs.tail" => system::logs_tail(gateway, params).await,
+            "last-heartbeat" => Ok(Value::Null),
+            "gateway.identity.get" => system::identity(gateway),
+            "gateway.restart.preflight" => system::restart_preflight(gateway, params),
+            "gateway.restart.request" => system::restart_request(gateway, params),
+            "agent.wait" => agent::wait(gateway, params).await,
+            "agent.identity.get" => agent::identity(gateway, params),
+            "agents.list" => agent::list(gateway, params),
+            "chat.send" => chat::send(gateway, &call.client, params).await,
+            "chat.history" => chat::history(gateway, params).await,
+            "chat.abort" => chat::abort(gateway, params),
+            "chat.inject" => chat::inject(gateway, params).await,
+            "commands.list" => plugins::commands(gateway, params),
+            "sessions.list" => sessions::list(gateway, params).await,
+            "sessions.get" => sessions::get(gateway, params).await,
+            "sessions.preview" => sessions::preview(gateway, params).await,
+            "sessions.describe" => sessions::describe(gateway, params).await,
+            "sessions.resolve" => sessions::resolve(gateway, params).await,
+            "sessions.subscribe" => Ok(sessions::subscribe(gateway, &call.client, true)),
+            "sessions.unsubscribe" => Ok(sessions::subscribe(gateway, &call.client, false)),
+            "sessions.messages.subscribe" => sessions::subscribe_messages(gateway, &call.client, params, true),
+            "sessions.messages.unsubscribe" => sessions::subscribe_messages(gateway, &call.client, params, false),
+            "sessions.create" => sessions_edit::create(gateway, &call.client, params).await,
+            "sessions.send" => sessions_edit::send(gateway, &call.client, params).await,
+            "sessions.abort" => sessions_edit::abort(gateway, params),
+            "sessions.reset" => sessions_edit::reset(gateway, params).await,
+            "sessions.delete" => sessions_edit::delete(gateway, params).await,
+            "sessions.patch" => sessions_edit::patch(gateway, params).await,
+            "sessions.pluginPatch" => sessions_edit::plugin_patch(gateway, &call.client, params).await,
+            "models.list" => models::list(gateway, params),
+            "tools.catalog" => tools::catalog(gateway, params).await,
+            "tools.effective" => tools::effective(gateway, params).await,
+            "tools.invoke" => tools::invoke(gateway, &call.client, params).await,
+            "plugins.list" => plugins::list(gateway),
+            "plugins.inspect" => plugins::inspect(gateway, params),
+            "plugins.uiDescriptors" => plugins::ui_descriptors(gateway, params),
+            "plugins.sessionAction" => plugins::session_action(gateway, params).await,
+            "config.get" => config::get(gateway).await,
+            "config.schema" => config::schema(),
+            other => return plugin_methods::call(gateway, other.to_string(), call).await,
+        };
+        match answer {
+            Ok(payload) => call.reply.ok(&payload),
+            Err(error) => call.reply.err(&error),
+        }
+    }
+
+    fn method_spec(&self, name: &str) -> Option<MethodSpecRef> {
+        if let Some(spec) = own_method_spec(name) {
+            return Some(spec);
+        }
+        core_method_spec(name).or_else(|| plugin_methods::spec(&self.0, name))
+    }
+
+    fn dynamic_scopes(&self, method: &str, params: &Value) -> Vec<Scope> {
+        plugins::action_scopes(&self.0, method, params)
+    }
+
+    fn hello_snapshot(&self, client: &ClientInfo) -> Value {
+        system::hello_snapshot(&self.0, client)
+    }
+
+    fn advertised_methods(&self) -> Vec<String> {
+        let registry = self.0.host.manager.registry();
+        let plugins = registry.gateway_methods.iter().map(|m| m.name.clone());
+        let own = OWN_METHODS.iter().map(|name| (*name).to_string());
+        methods::listed().map(str::to_owned).chain(own).chain(plugins).collect()
+    }
+}
+
+/// Methods that wait for the journal to be recovered (GW-73).
+const NEEDS_READY: &[&str] = &["agent.wait", "chat.history", "models.list", "sessions.list", "sessions.abort", "sessions.create", "sessions.send", "tools.effective"];
+
+/// Methods that the reference does not have: the truth about plugins, asked of the running gateway.
+const OWN_METHODS: &[&str] = &["plugins.list", "plugins.inspect"];
+
+fn own_method_spec(name: &str) -> Option<MethodSpecRef> {
+    OWN_METHODS.contains(&name).then_some(MethodSpecRef {
+        scope: chela_gateway_protocol::MethodScope::Scope(Scope::Read),
+        role: chela_gateway_protocol::MethodRole::Operator,
+    })
+}
+
+pub(crate) use self::chat::run_record;
+pub(crate) use self::tools::call as call_tool;
+
+/// A method that the table knows and nobody built, or one that nobody knows.
+pub(crate) fn unanswered(name: &str) -> ErrorShape {
+    if methods::find(name).is_some() { ErrorShape::not_implemented(name) } else { ErrorShape::unknown_method(name) }
+}
+
+pub(crate) fn internal(error: impl std::fmt::Display) -> ErrorShape {
+    ErrorShape::internal(error.to_string())
+}
+
+/// `{ok: true}` with further members.
+pub(crate) fn ok_with(extra: Value) -> Value {
+    let mut out = json!({"ok": true});
+    if let (Some(into), Value::Object(from)) = (out.as_object_mut(), extra) {
+        into.extend(from);
+    }
+    out
+}

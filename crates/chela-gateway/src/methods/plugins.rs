@@ -1,0 +1,100 @@
+//! What runs in plugins, as the gateway knows it: status, inspection, commands, session actions, descriptors.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chela_gateway_protocol::Scope;
+use chela_gateway_protocol::error::{ErrorShape, Reason};
+use chela_plugin::Call;
+use serde_json::{Value, json};
+
+use super::params::Params;
+use super::{Answer, ok_with};
+use crate::gateway::Gateway;
+
+/// Longest session action.
+const ACTION_BUDGET: Duration = Duration::from_secs(60);
+
+/// Every plugin with its live status.
+pub(super) fn list(gateway: &Arc<Gateway>) -> Answer {
+    Ok(json!({"plugins": gateway.host.plugin_statuses()}))
+}
+
+/// One plugin: what it declared, what it registered, how its worker is.
+pub(super) fn inspect(gateway: &Arc<Gateway>, params: Value) -> Answer {
+    let mut p = Params::new("plugins.inspect", params, &["id"])?;
+    let id = p.text("id");
+    p.done()?;
+    gateway.host.inspect(&id).ok_or_else(|| ErrorShape::not_found(format!("Plugin not found: {id}")))
+}
+
+/// Commands that a chat understands.
+pub(super) fn commands(gateway: &Arc<Gateway>, params: Value) -> Answer {
+    let mut p = Params::new("commands.list", params, &["agentId", "provider", "scope", "includeArgs"])?;
+    p.optional_text("agentId");
+    p.done()?;
+    let own = [("new", "Begin a new session"), ("reset", "Reset the session"), ("stop", "Stop what is running")];
+    let mut rows: Vec<Value> = own
+        .iter()
+        .map(|(name, text)| json!({"name": name, "nativeName": name, "textAliases": [format!("/{name}")], "description": text, "category": "session", "source": "native", "scope": "both", "acceptsArgs": false}))
+        .collect();
+    let registry = gateway.host.manager.registry();
+    rows.extend(registry.commands.all().iter().map(|c| {
+        let aliases: Vec<String> = c.keys.iter().map(|k| format!("/{k}")).collect();
+        json!({"name": c.name, "textAliases": aliases, "description": c.description, "source": "plugin", "pluginId": c.owner.id.as_ref(), "scope": "both", "acceptsArgs": c.accepts_args})
+    }));
+    Ok(json!({"commands": rows}))
+}
+
+/// Descriptors of the control page (API-077).
+pub(super) fn ui_descriptors(gateway: &Arc<Gateway>, params: Value) -> Answer {
+    Params::new("plugins.uiDescriptors", params, &["surface"])?.done()?;
+    let registry = gateway.host.manager.registry();
+    let row = |d: &chela_plugin::register::entries::UiDescriptor| {
+        let mut out = d.descriptor.clone();
+        out["pluginId"] = d.owner.id.as_ref().into();
+        out
+    };
+    Ok(ok_with(json!({"descriptors": registry.ui_descriptors.iter().map(row).collect::<Vec<_>>()})))
+}
+
+/// Scopes of a session action: what it declared, else write (GW-69, API-207).
+pub(super) fn action_scopes(gateway: &Gateway, method: &str, params: &Value) -> Vec<Scope> {
+    let text = |key: &str| params.get(key).and_then(Value::as_str).unwrap_or_default();
+    if method == "plugins.sessionAction" {
+        let registry = gateway.host.manager.registry();
+        let action = registry.session_actions.iter().find(|a| a.owner.id.as_ref() == text("pluginId") && a.id == text("actionId"));
+        if let Some(scopes) = action.and_then(|a| a.required_scopes.as_ref()) {
+            return scopes.iter().filter_map(|s| Scope::parse(s)).collect();
+        }
+    }
+    vec![Scope::Write]
+}
+
+/// Runs a session action of a plugin (API-207).
+pub(super) async fn session_action(gateway: &Arc<Gateway>, params: Value) -> Answer {
+    let mut p = Params::new("plugins.sessionAction", params, &["pluginId", "actionId", "sessionKey", "payload"])?;
+    let (plugin, id, key) = (p.text("pluginId"), p.text("actionId"), p.optional_text("sessionKey"));
+    let payload = p.value("payload").cloned().unwrap_or(Value::Null);
+    p.done()?;
+    let registry = gateway.host.manager.registry();
+    let Some(action) = registry.session_actions.iter().find(|a| a.owner.id.as_ref() == plugin && a.id == id) else {
+        return Err(ErrorShape::unavailable(Reason::NotFound, format!("unknown plugin session action: {plugin}/{id}")));
+    };
+    if let Some(schema) = &action.schema
+        && let Err(problem) = chela_plugin::register::json_limits::check_schema(schema, &payload)
+    {
+        return Err(ErrorShape::invalid_params("plugins.sessionAction", problem));
+    }
+    let session_key = key.map(|k| gateway.route(&k, None).map(|r| r.0)).transpose()?;
+    let ctx = json!({"pluginId": plugin, "actionId": id, "sessionKey": session_key, "payload": payload});
+    match action.handler.call(Call::new(vec![ctx]).budget(Some(ACTION_BUDGET))).await {
+        Ok(Value::Object(result)) if result.contains_key("ok") => Ok(Value::Object(result)),
+        Ok(Value::Null) => Ok(ok_with(json!({}))),
+        Ok(result) => Ok(ok_with(json!({"result": result}))),
+        Err(error) => {
+            tracing::warn!(target: "plugins", plugin = %plugin, action = %id, "session action failed: {error}");
+            Err(ErrorShape::unavailable(Reason::Internal, "plugin session action failed"))
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! Changing sessions: create, send, abort, reset, delete, patch (HOOK-221, HOOK-224, HOOK-229, HOOK-256).
+
+use std::sync::Arc;
+
+use chela_agent::lifecycle::EndReason;
+use chela_agent::{Entry, TurnRequest};
+use chela_gateway_protocol::error::{ErrorShape, Reason};
+use chela_models::ModelRef;
+use chela_plugin::HookName;
+use chela_store::{EntryQuery, ExtensionPatch, NewSession, OpenReason};
+use serde_json::{Value, json};
+
+use super::params::Params;
+use super::{Answer, chat, internal, ok_with, sessions};
+use crate::gateway::Gateway;
+use crate::ws::ClientInfo;
+
+/// Creates a session, optionally with a first message.
+pub(super) async fn create(gateway: &Arc<Gateway>, client: &ClientInfo, params: Value) -> Answer {
+    let known = ["key", "agentId", "label", "model", "parentSessionKey", "emitCommandHooks", "task", "message"];
+    let mut p = Params::new("sessions.create", params, &known)?;
+    let (key, agent, label) = (p.optional_text("key"), p.optional_text("agentId"), p.optional_text("label"));
+    let (model, parent, first) = (p.optional_text("model"), p.optional_text("parentSessionKey"), p.optional_text("message").or_else(|| p.optional_text("task")));
+    p.done()?;
+    let key = key.unwrap_or_else(|| format!("dashboard:{}", uuid::Uuid::new_v4()));
+    let (session_key, agent_id) = gateway.route(&key, agent.as_deref())?;
+    let parent = parent.map(|parent| gateway.route(&parent, None).map(|(key, _)| key)).transpose()?;
+    let model = model.map(|text| model_patch(gateway, &text)).transpose()?;
+    let store = &gateway.host.runtime.store;
+    let opened = store.open_session(&session_key, &agent_id, OpenReason::System).await.map_err(internal)?;
+    let row = store
+        .update_session(&session_key, move |row| {
+            if label.is_some() {
+                row.label = label;
+            }
+            if let Some(parent) = parent {
+                row.extra.insert("parentSessionKey".into(), parent.into());
+            }
+            if let Some(model) = model {
+                row.extra.insert("providerOverride".into(), model.provider.into());
+                row.extra.insert("modelOverride".into(), model.model.into());
+            }
+        })
+        .await
+        .map_err(internal)?;
+    gateway.events.changed(&session_key, json!({"reason": "create"}));
+    let mut reply = json!({"key": session_key, "sessionId": opened.row.session_id, "entry": row.to_projection(), "runStarted": false});
+    if let Some(message) = first {
+        let started = chat::start(gateway, request(gateway, client, &session_key, &agent_id, message, uuid::Uuid::new_v4().to_string()), "sessions.create").await?;
+        reply["runStarted"] = true.into();
+        reply["runId"] = started["runId"].clone();
+    }
+    Ok(ok_with(reply))
+}
+
+fn request(gateway: &Gateway, client: &ClientInfo, session_key: &str, agent_id: &str, message: String, run_id: String) -> TurnRequest {
+    TurnRequest {
+        run_id,
+        session_key: session_key.into(),
+        agent_id: agent_id.into(),
+        message,
+        images: Vec::new(),
+        entry: Entry::Chat,
+        surface: "webchat".into(),
+        sender_id: Some(client.client_id.clone()),
+        sender_is_owner: client.is_admin(),
+        scopes: client.scopes.clone(),
+        model: None,
+        thinking: None,
+        extra_system_prompt: None,
+        trigger: "user",
+        timeout: gateway.turn_timeout(),
+    }
+}
+
+/// Sends a message to an existing session.
+pub(super) async fn send(gateway: &Arc<Gateway>, client: &ClientInfo, params: Value) -> Answer {
+    let mut p = Params::new("sessions.send", params, &["key", "message", "thinking", "attachments", "timeoutMs", "idempotencyKey"])?;
+    let (key, message) = (p.text("key"), p.text("message"));
+    let run_id = p.optional_text("idempotencyKey").unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+    let thinking = p.optional_text("thinking");
+    let images = crate::attachments::images(p.value("attachments"));
+    p.done()?;
+    let (session_key, agent_id) = gateway.route(&key, None)?;
+    let Some(row) = gateway.host.runtime.store.session(&session_key).await.map_err(internal)? else {
+        return Err(ErrorShape::not_found(format!("session not found: {session_key}")));
+    };
+    let mut request = request(gateway, client, &session_key, &agent_id, chat::clean_message(&message)?, run_id);
+    request.thinking = thinking;
+    request.images = images.map_err(|e| ErrorShape::invalid_params("sessions.send", e))?;
+    let mut reply = chat::start(gateway, request, "sessions.send").await?;
+    reply["messageSeq"] = (row.message_count + 1).into();
+    Ok(reply)
+}
+
+/// Aborts the runs of a session.
+pub(super) fn abort(gateway: &Arc<Gateway>, params: Value) -> Answer {
+    let mut p = Params::new("sessions.abort", params, &["key", "runId"])?;
+    let (key, run_id) = (p.optional_text("key"), p.optional_text("runId"));
+    if key.is_none() && run_id.is_none() {
+        p.reject("key or runId is required");
+    }
+    p.done()?;
+    let runs = &gateway.host.runtime.runs;
+    let ids = match (run_id, key) {
+        (Some(id), _) => if runs.abort_run(&id) { vec![id] } else { Vec::new() },
+        (None, Some(key)) => runs.abort_session(&gateway.route(&key, None)?.0),
+        (None, None) => Vec::new(),
+    };
+    let status = if ids.is_empty() { "no-active-run" } else { "aborted" };
+    Ok(ok_with(json!({"abortedRunId": ids.first(), "status": status})))
+}
+
+/// Gives a session key a new session (HOOK-229).
+pub(super) async fn reset(gateway: &Arc<Gateway>, params: Value) -> Answer {
+    let mut p = Params::new("sessions.reset", params, &["key", "reason"])?;
+    let (key, reason) = (p.text("key"), p.optional_text("reason"));
+    if reason.as_deref().is_some_and(|r| r != "new" && r != "reset") {
+        p.reject("at /reason: must be equal to one of the allowed values");
+    }
+    p.done()?;
+    let (session_key, agent_id) = gateway.route(&key, None)?;
+    let reason = if reason.as_deref() == Some("new") { EndReason::New } else { EndReason::Reset };
+    let row = gateway.reset_session(&session_key, &agent_id, reason).await?;
+    Ok(ok_with(json!({"key": session_key, "entry": row.to_projection()})))
+}
+
+impl Gateway {
+    /// The order of HOOK-229: command event, running work, the row, `before_reset`, archive, end, start.
+    pub(crate) async fn reset_session(&self, session_key: &str, agent_id: &str, reason: EndReason) -> Result<chela_store::SessionRow, ErrorShape> {
+        let runtime = &self.host.runtime;
+        let word = reason.as_str();
+        let plugins = chela_agent::TurnPlugins::current(self.host.manager.as_ref());
+        let opened = runtime.store.open_session(session_key, agent_id, OpenReason::System).await.map_err(internal)?;
+        let context = json!({"sessionEntry": opened.row.to_projection(), "commandSource": "gateway", "workspaceDir": runtime.workspace_of(agent_id)});
+        plugins.internal.emit("command", word, session_key, context).await;
+        for id in runtime.runs.abort_session(session_key) {
+            runtime.runs.wait(&id, std::time::Duration::from_secs(5)).await;
+        }
+        // A new session that nobody used has no end to announce, but its successor has a start.
+        runtime.lifecycle.ensure_started(&opened.row, None).await;
+        if plugins.hooks.has(HookName::BeforeReset) {
+            let all = runtime.store.entries(&opened.row.session_id, EntryQuery::default()).await.unwrap_or_default();
+            let messages: Vec<Value> = all.into_iter().map(|e| e.body).collect();
+            let row = &opened.row;
+            plugins.hooks.spawn_parallel(HookName::BeforeReset, || {
+                let event = json!({"sessionFile": row.session_file, "messages": messages, "reason": word});
+                let ctx = json!({"agentId": agent_id, "sessionKey": session_key, "sessionId": row.session_id, "workspaceDir": runtime.workspace_of(agent_id)});
+                (event, ctx)
+            });
+        }
+        let (old, new) = runtime.store.replace_session(session_key, NewSession::default()).await.map_err(internal)?;
+        runtime.lifecycle.replaced(&old, &new, reason).await;
+        self.events.changed(session_key, json!({"reason": word}));
+        Ok(new)
+    }
+}
+
+/// Deletes a session; the main session stays (HOOK-224).
+pub(super) async fn delete(gateway: &Arc<Gateway>, params: Value) -> Answer {
+    let mut p = Params::new("sessions.delete", params, &["key", "deleteTranscript", "emitLifecycleHooks"])?;
+    let (key, transcript) = (p.text("key"), p.flag("deleteTranscript").unwrap_or(true));
+    p.done()?;
+    let (session_key, agent_id) = gateway.route(&key, None)?;
+    if session_key == gateway.main_session_key(Some(&agent_id)) {
+        return Err(ErrorShape::invalid(Reason::Forbidden, format!("Cannot delete the main session ({session_key}).")));
+    }
+    let runtime = &gateway.host.runtime;
+    for id in runtime.runs.abort_session(&session_key) {
+        runtime.runs.wait(&id, std::time::Duration::from_secs(5)).await;
+    }
+    let Some(row) = runtime.store.delete_session(&session_key, transcript).await.map_err(internal)? else {
+        return Ok(ok_with(json!({"key": session_key, "deleted": false, "archived": []})));
+    };
+    runtime.lifecycle.end(&row, EndReason::Deleted, None).await;
+    gateway.events.changed(&session_key, json!({"reason": "delete"}));
+    let archived: Vec<_> = Some(row.session_file).filter(|f| transcript && chela_store::is_archive_name(f)).into_iter().collect();
+    Ok(ok_with(json!({"key": session_key, "deleted": true, "archived": archived})))
+}
+
+/// Members of a row that clients may set; `null` removes.
+const PATCHABLE: &[&str] = &[
+    "label", "thinkingLevel", "fastMode", "verboseLevel", "traceLevel", "reasoningLevel", "responseUsage", "elevatedLevel", "execHost",
+    "execSecurity", "execAsk", "execNode", "model", "sendPolicy", "groupActivation", "spawnedBy", "spawnDepth", "subagentRole",
+    "subagentControlScope", "spawnedWorkspaceDir",
+];
+
+/// Changes preferences of a session.
+pub(super) async fn patch(gateway: &Arc<Gateway>, params: Value) -> Answer {
+    let known: Vec<&str> = PATCHABLE.iter().copied().chain(["key"]).collect();
+    let mut p = Params::new("sessions.patch", params, &known)?;
+    let key = p.text("key");
+    let label = p.value("label").map(|v| v.as_str().map(|t| t.trim().to_string()).filter(|t| !t.is_empty()));
+    let model = p.value("model").map(|v| v.as_str().map(str::to_string));
+    let changes: Vec<(String, Value)> =
+        p.members().iter().filter(|(k, _)| PATCHABLE.contains(&k.as_str()) && *k != "label" && *k != "model").map(|(k, v)| (k.clone(), v.clone())).collect();
+    p.done()?;
+    let (session_key, agent_id) = gateway.route(&key, None)?;
+    let model = match model {
+        Some(Some(text)) => Some(Some(model_patch(gateway, &text)?)),
+        Some(None) => Some(None),
+        None => None,
+    };
+    let store = &gateway.host.runtime.store;
+    store.open_session(&session_key, &agent_id, OpenReason::System).await.map_err(internal)?;
+    let row = store
+        .update_session(&session_key, move |row| {
+            if let Some(label) = label {
+                row.label = label;
+            }
+            if let Some(model) = model {
+                row.extra.remove("providerOverride");
+                row.extra.remove("modelOverride");
+                if let Some(model) = model {
+                    row.extra.insert("providerOverride".into(), model.provider.into());
+                    row.extra.insert("modelOverride".into(), model.model.into());
+                }
+            }
+            for (name, value) in changes {
+                if value.is_null() {
+                    row.extra.remove(&name);
+                } else {
+                    row.extra.insert(name, value);
+                }
+            }
+        })
+        .await
+        .map_err(internal)?;
+    gateway.events.changed(&session_key, json!({"reason": "patch"}));
+    let plugins = chela_agent::TurnPlugins::current(gateway.host.manager.as_ref());
+    chela_agent::internal::spawn(&plugins.internal, "session", "patch", &session_key, || json!({"sessionEntry": row.to_projection()}));
+    let resolved = gateway.host.runtime.default_model(&agent_id);
+    Ok(ok_with(json!({
+        "path": gateway.sessions_file(&agent_id), "key": session_key, "entry": row.to_projection(),
+        "resolved": {"modelProvider": row.model_provider.clone().unwrap_or(resolved.provider), "model": row.model.clone().unwrap_or(resolved.model)},
+        "session": sessions::public_row(gateway, &row),
+    })))
+}
+
+/// An unknown model is refused here and not at the next message.
+fn model_patch(gateway: &Gateway, text: &str) -> Result<ModelRef, ErrorShape> {
+    let wish = ModelRef::parse(text).map_err(|e| ErrorShape::invalid_params("sessions.patch", e))?;
+    gateway.host.runtime.models().resolve(&wish).map_err(|e| ErrorShape::invalid_params("sessions.patch", e))?;
+    Ok(wish)
+}
+
+/// Writes the state of a plugin's session extension (HOOK-256..258).
+pub(super) async fn plugin_patch(gateway: &Arc<Gateway>, client: &ClientInfo, params: Value) -> Answer {
+    let mut p = Params::new("sessions.pluginPatch", params, &["key", "pluginId", "namespace", "value", "unset"])?;
+    let (key, plugin, namespace) = (p.text("key"), p.text("pluginId"), p.text("namespace"));
+    let (value, unset) = (p.value("value").cloned(), p.flag("unset").unwrap_or(false));
+    if value.is_some() == unset {
+        p.reject("exactly one of value and unset is required");
+    }
+    p.done()?;
+    if client.is_webchat() {
+        return Err(ErrorShape::invalid_params("sessions.pluginPatch", "webchat clients cannot patch plugin session state"));
+    }
+    let registry = gateway.host.manager.registry();
+    let known = registry.session_extensions.iter().find(|e| e.owner.id.as_ref() == plugin && e.namespace == namespace);
+    let Some(extension) = known.cloned() else {
+        return Err(ErrorShape::not_found(format!("unknown plugin session extension: {plugin}/{namespace}")));
+    };
+    let (session_key, _) = gateway.route(&key, None)?;
+    let Some(row) = gateway.host.runtime.store.session(&session_key).await.map_err(internal)? else {
+        return Err(ErrorShape::not_found(format!("unknown session key: {session_key}")));
+    };
+    let projected = crate::extensions::project(&extension, &row, value.as_ref()).await;
+    let patch = ExtensionPatch {
+        plugin_id: plugin.clone(),
+        namespace: namespace.clone(),
+        value,
+        slot: extension.slot_key.clone(),
+        slot_value: extension.slot_key.is_some().then(|| projected.clone()).flatten(),
+    };
+    gateway.host.runtime.store.patch_extension(&session_key, patch).await.map_err(|e| ErrorShape::invalid_params("sessions.pluginPatch", e))?;
+    gateway.events.changed(&session_key, json!({"reason": "plugin-patch"}));
+    Ok(ok_with(json!({"key": session_key, "value": projected})))
+}

@@ -1,0 +1,124 @@
+//! `tools.catalog`, `tools.effective`, `tools.invoke` (GW-90, HOOK-177, HOOK-178).
+
+use std::sync::Arc;
+
+use chela_agent::tools::{Caller, Tool, ToolKind, ToolOutcome, ToolSet, execute};
+use chela_models::ToolCall;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::Answer;
+use super::params::Params;
+use crate::gateway::Gateway;
+use crate::ws::ClientInfo;
+
+/// The tools of an agent, resolved now.
+pub(crate) async fn toolset(gateway: &Gateway, agent_id: &str, session_key: &str, owner: bool) -> ToolSet {
+    let runtime = &gateway.host.runtime;
+    chela_agent::TurnPlugins::ensure_for_turn(gateway.host.manager.as_ref()).await;
+    let model = runtime.default_model(agent_id);
+    let context = runtime.tool_context(agent_id, session_key, "", "webchat", owner, Some(&(model.provider, model.model)));
+    ToolSet::build(&gateway.host.manager.registry().tools, &context).await
+}
+
+fn row(tool: &Tool) -> Value {
+    let source = if matches!(tool.kind, ToolKind::Core(_)) { "core" } else { "plugin" };
+    let mut out = json!({"id": tool.name, "label": tool.label.clone().unwrap_or_else(|| tool.name.clone()), "description": tool.description, "source": source});
+    if let Some(plugin) = &tool.plugin_id {
+        out["pluginId"] = plugin.as_ref().into();
+    }
+    out
+}
+
+/// All tools in groups.
+pub(super) async fn catalog(gateway: &Arc<Gateway>, params: Value) -> Answer {
+    let mut p = Params::new("tools.catalog", params, &["agentId", "includePlugins"])?;
+    let (agent, plugins) = (p.optional_text("agentId"), p.flag("includePlugins").unwrap_or(true));
+    p.done()?;
+    let agent_id = gateway.agent_or_default(agent.as_deref())?;
+    let tools = toolset(gateway, &agent_id, &gateway.main_session_key(Some(&agent_id)), true).await;
+    let (core, rest): (Vec<&Tool>, Vec<&Tool>) = tools.all().iter().partition(|t| t.plugin_id.is_none());
+    let mut groups = vec![json!({"id": "core", "label": "Built in", "source": "core", "tools": core.into_iter().map(row).collect::<Vec<_>>()})];
+    if plugins {
+        let mut owners: Vec<Arc<str>> = rest.iter().filter_map(|t| t.plugin_id.clone()).collect();
+        owners.dedup();
+        for owner in owners {
+            let own: Vec<Value> = rest.iter().filter(|t| t.plugin_id.as_ref() == Some(&owner)).map(|t| row(t)).collect();
+            groups.push(json!({"id": format!("plugin:{owner}"), "label": owner.as_ref(), "source": "plugin", "pluginId": owner.as_ref(), "tools": own}));
+        }
+    }
+    Ok(json!({"agentId": agent_id, "profiles": [], "groups": groups}))
+}
+
+/// The tools that a session's next run would have.
+pub(super) async fn effective(gateway: &Arc<Gateway>, params: Value) -> Answer {
+    let mut p = Params::new("tools.effective", params, &["sessionKey", "agentId"])?;
+    let (key, agent) = (p.text("sessionKey"), p.optional_text("agentId"));
+    p.done()?;
+    let (session_key, agent_id) = gateway.route(&key, agent.as_deref())?;
+    let tools = toolset(gateway, &agent_id, &session_key, true).await;
+    let (core, rest): (Vec<&Tool>, Vec<&Tool>) = tools.all().iter().partition(|t| t.plugin_id.is_none());
+    let rows = |list: Vec<&Tool>| list.into_iter().map(row).collect::<Vec<_>>();
+    let groups = json!([{"id": "core", "label": "Built in", "source": "core", "tools": rows(core)}, {"id": "plugin", "label": "Plugins", "source": "plugin", "tools": rows(rest)}]);
+    Ok(json!({"agentId": agent_id, "profile": "full", "groups": groups}))
+}
+
+/// Tools that are never offered over HTTP and `tools.invoke` unless the operator allows them (GW-117).
+const HTTP_DENIED: &[&str] =
+    &["exec", "spawn", "shell", "fs_write", "fs_delete", "fs_move", "apply_patch", "sessions_spawn", "sessions_send", "cron", "gateway", "nodes", "whatsapp_login"];
+
+/// One call from outside a run. `None`: the tool does not exist or is not allowed here.
+pub(crate) async fn call(gateway: &Gateway, name: &str, args: Value, session_key: &str, agent_id: &str, owner: bool) -> Option<(Tool, ToolOutcome)> {
+    let lists = gateway.tools_http_policy();
+    let denied = HTTP_DENIED.contains(&name) && !lists.allow.iter().any(|a| a == name) || lists.deny.iter().any(|d| d == name);
+    if denied {
+        return None;
+    }
+    let tools = toolset(gateway, agent_id, session_key, owner).await;
+    let tool = tools.get(name)?.clone();
+    let plugins = chela_agent::TurnPlugins::current(gateway.host.manager.as_ref());
+    let cancel = CancellationToken::new();
+    let caller = Caller {
+        runtime: &gateway.host.runtime,
+        hooks: &plugins.hooks,
+        context: json!({"agentId": agent_id, "sessionKey": session_key}),
+        session_key,
+        run_id: None,
+        cancel: &cancel,
+        on_update: None,
+        announce_end: false,
+    };
+    let call = ToolCall { id: format!("invoke_{}", uuid::Uuid::new_v4().simple()), name: tool.name.clone(), arguments: args };
+    let outcome = execute(&caller, &tools, &call).await;
+    Some((tool, outcome))
+}
+
+/// Calls a tool; refusals are inside the payload (GW-90).
+pub(super) async fn invoke(gateway: &Arc<Gateway>, client: &ClientInfo, params: Value) -> Answer {
+    let mut p = Params::new("tools.invoke", params, &["name", "tool", "args", "sessionKey", "agentId", "confirm", "idempotencyKey", "action", "dryRun"])?;
+    let name = p.optional_text("name").or_else(|| p.optional_text("tool")).unwrap_or_default();
+    if name.is_empty() {
+        p.reject("must have required property 'name'");
+    }
+    let (key, agent) = (p.optional_text("sessionKey"), p.optional_text("agentId"));
+    let mut args = p.value("args").cloned().unwrap_or_else(|| json!({}));
+    if let (Some(action), Some(object)) = (p.optional_text("action"), args.as_object_mut()) {
+        object.entry("action").or_insert_with(|| action.into());
+    }
+    p.done()?;
+    let (session_key, agent_id) = gateway.route(&key.unwrap_or_else(|| gateway.main_session_key(agent.as_deref())), agent.as_deref())?;
+    let refused = |code: &str, message: String| json!({"ok": false, "toolName": name, "error": {"code": code, "message": message}});
+    let Some((tool, outcome)) = call(gateway, &name, args, &session_key, &agent_id, client.is_admin()).await else {
+        return Ok(refused("not_found", format!("Tool not available: {name}")));
+    };
+    if let Some(refusal) = &outcome.refused {
+        let mut reply = refused(if refusal.requires_approval { "requires_approval" } else { "forbidden" }, refusal.reason.clone());
+        reply["requiresApproval"] = refusal.requires_approval.into();
+        return Ok(reply);
+    }
+    if outcome.is_error {
+        return Ok(refused("tool_error", chela_agent::message::text_of(&outcome.result)));
+    }
+    let source = if tool.plugin_id.is_some() { "plugin" } else { "core" };
+    Ok(json!({"ok": true, "toolName": tool.name, "output": outcome.result, "source": source}))
+}

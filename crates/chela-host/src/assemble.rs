@@ -1,0 +1,346 @@
+//! Putting the host together: config, catalog, store, models, plugins, turns.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use chela_agent::runtime::RuntimeParts;
+use chela_agent::tools::CORE_TOOLS;
+use chela_agent::{AgentRuntime, RunSink, TurnPlugins};
+use chela_catalog::{BundledPlugin, CatalogInputs, PluginRecord, Snapshot, Trigger};
+use chela_config::{Config, Env, SensitiveHint, StatePaths};
+use chela_models::{AuthStore, ModelRegistry};
+use chela_node::{NodeLane, NodeLaneOptions};
+use chela_plugin::builtin::{BuiltinLane, BuiltinPlugin};
+use chela_plugin::register::{HookPolicy, RegistryInputs};
+use chela_plugin::registry::Registry;
+use chela_plugin::{PluginSpec, RegistrationMode};
+use chela_store::{Store, StoreError, StoreOptions};
+use serde_json::Value;
+
+use crate::events::{self, Subscribers};
+use crate::manager::{ManagerParts, PluginManager};
+use crate::models;
+use crate::recover::{self, Recovered};
+use crate::requests::{OpenStores, Requests};
+use crate::services::Services;
+
+/// Memory of a worker when the config does not say, in MiB.
+const WORKER_MEMORY_MIB: u64 = 512;
+
+/// What a host is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The gateway: services run, turns are served.
+    Gateway,
+    /// One command: a local turn, or a look at a plugin's registrations.
+    Command,
+}
+
+/// How to open a host.
+pub struct HostOptions {
+    /// State directory and config path.
+    pub paths: StatePaths,
+    /// The environment.
+    pub env: Env,
+    /// The effective config.
+    pub config: Arc<Config>,
+    /// Receives run events.
+    pub sink: Arc<dyn RunSink>,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Names of the gateway's own methods; plugins cannot take them.
+    pub core_methods: BTreeSet<String>,
+    /// Names of the command line's own commands.
+    pub cli_commands: BTreeSet<String>,
+    /// The guard program of workers; the current executable when absent.
+    pub guard: Option<PathBuf>,
+    /// What a worker prints goes to the terminal (commands) instead of the log.
+    pub inherit_output: bool,
+}
+
+/// Why a host could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The assembled host.
+pub struct Host {
+    /// State directory and config path.
+    pub paths: StatePaths,
+    /// The environment.
+    pub env: Env,
+    /// Plugins.
+    pub manager: Arc<PluginManager>,
+    /// Turns.
+    pub runtime: Arc<AgentRuntime>,
+    /// Services of plugins.
+    pub services: Arc<Services>,
+    pub(crate) subscribers: Subscribers,
+    pub(crate) keyed: OpenStores,
+    purpose: Purpose,
+    auth: AuthStore,
+    models: Arc<ModelRegistry>,
+    started: OnceLock<u16>,
+}
+
+/// Manifests of the plugins that are part of the program.
+pub fn bundled_manifests() -> Vec<BundledPlugin> {
+    [chela_plugin_demo::MANIFEST].iter().filter_map(|m| BundledPlugin::from_manifest_bytes(m.as_bytes()).ok()).collect()
+}
+
+fn bundled_code() -> Vec<(String, Arc<dyn BuiltinPlugin>)> {
+    vec![(chela_plugin_demo::ID.to_string(), Arc::new(chela_plugin_demo::DemoPlugin) as Arc<dyn BuiltinPlugin>)]
+}
+
+/// Looks at all plugins on disk; runs none.
+pub fn scan_plugins(paths: &StatePaths, env: &Env, config: &Config) -> Snapshot {
+    let mut inputs = CatalogInputs::new(&paths.state_dir, &paths.home, config.effective.clone());
+    let agents = config.agents();
+    inputs.workspace_dir = agents.get(&agents.default_id).map(|a| a.workspace.clone());
+    inputs.env = env.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+    inputs.bundled = bundled_manifests();
+    chela_catalog::scan(&inputs)
+}
+
+impl Host {
+    /// Opens the store and connects everything. Nothing is started and nothing recovered yet. Blocks on the disk; call it before the
+    /// runtime is busy, inside the runtime.
+    ///
+    /// # Errors
+    /// When the database cannot be opened.
+    pub fn open(options: HostOptions) -> Result<Arc<Self>, HostError> {
+        let HostOptions { paths, env, config, sink, purpose, .. } = options;
+        let snapshot = Arc::new(scan_plugins(&paths, &env, &config));
+        let store = open_store(&paths)?;
+        let auth = models::auth_store(&config, &env, &paths);
+        let registry = models::configured(&config, &auth);
+        let manager = PluginManager::new(ManagerParts {
+            inputs: registry_inputs(&snapshot, options.core_methods, options.cli_commands),
+            snapshot,
+            builtin: BuiltinLane::new(bundled_code()),
+            node: Arc::new(NodeLane::new(node_options(&paths, &env, options.guard, options.inherit_output))),
+            spec_of: spec_maker(&paths, &config),
+        });
+        let runtime = AgentRuntime::new(RuntimeParts {
+            store,
+            plugins: manager.clone(),
+            models: registry.clone(),
+            config: config.clone(),
+            sink,
+            state_dir: paths.state_dir.clone(),
+        });
+        let workspace = runtime.workspace_of(&runtime.settings().agents.default_id);
+        let host = Arc::new(Self {
+            services: Arc::new(Services::new(paths.state_dir.clone(), workspace)),
+            paths,
+            env,
+            runtime: runtime.clone(),
+            manager: manager.clone(),
+            subscribers: Subscribers::default(),
+            keyed: OpenStores::default(),
+            purpose,
+            auth,
+            models: registry,
+            started: OnceLock::new(),
+        });
+        let weak = Arc::downgrade(&host);
+        let after = Box::new(move |registry: &Arc<Registry>, fresh: &[String]| plugins_started(&weak, registry, fresh));
+        manager.connect(Arc::new(Requests::new(Arc::downgrade(&host))), runtime.lifecycle.clone(), after);
+        Ok(host)
+    }
+
+    /// Closes what the last process left open.
+    ///
+    /// # Errors
+    /// When the journal cannot be read or written.
+    pub async fn recover(&self) -> Result<Recovered, StoreError> {
+        recover::recover(&self.runtime).await
+    }
+
+    /// Starts the plugins of the gateway's start, without waiting.
+    pub fn start_plugins(&self, port: u16) -> usize {
+        let _ = self.started.set(port);
+        self.manager.begin(&Trigger::GatewayStartup)
+    }
+
+    /// Takes a new config: catalog, models, agents. Plugins that run get it; those that are new or off follow with the next start.
+    pub fn reload(&self, config: Arc<Config>) {
+        let snapshot = Arc::new(scan_plugins(&self.paths, &self.env, &config));
+        self.manager.set_snapshot(snapshot);
+        let catalog = chela_models::ModelCatalog::from_config(config.get("models").unwrap_or(&Value::Null));
+        self.models.replace_configured(&catalog, &chela_models::http_client(), &self.auth);
+        self.runtime.reload(config.clone(), self.models.clone());
+        self.manager.notify_all("config", &public_config(&config));
+    }
+
+    /// Hands an `agent` payload to the plugins that listen.
+    pub fn publish_agent_event(&self, payload: &Value) {
+        events::publish(&self.manager.registry(), payload);
+        for plugin in self.subscribers.of("agentEvent") {
+            self.manager.notify(&plugin, "agentEvent", payload);
+        }
+    }
+
+    /// False when the operator forbids the plugin to put text into prompts (HOOK-127).
+    pub(crate) fn may_inject(&self, plugin: &str) -> bool {
+        self.manager.injecting().iter().any(|id| id == plugin)
+    }
+
+    /// Config paths that plugins mark as secrets (MAN-074).
+    pub fn sensitive_paths(&self) -> Vec<SensitiveHint> {
+        let snapshot = self.manager.snapshot();
+        let mut hints = Vec::new();
+        for record in &snapshot.plugins {
+            let marked = record.manifest.raw.get("uiHints").and_then(Value::as_object);
+            for (path, hint) in marked.into_iter().flatten() {
+                if hint.get("sensitive") == Some(&Value::Bool(true)) {
+                    hints.push(SensitiveHint { path: format!("plugins.entries.{}.config.{path}", record.id), sensitive: true });
+                }
+            }
+        }
+        hints
+    }
+
+    /// Stops services and workers, and writes what waits. No process of a plugin is left when it returns.
+    pub async fn close(&self, grace: Duration) {
+        self.services.stop_all().await;
+        self.manager.stop_all("the gateway stops", grace).await;
+        if let Err(error) = self.runtime.store.flush_projections().await {
+            tracing::error!(%error, "sessions.json could not be written");
+        }
+    }
+}
+
+/// Services, providers and the start event of plugins that have just registered.
+fn plugins_started(host: &Weak<Host>, registry: &Arc<Registry>, fresh: &[String]) {
+    let Some(host) = host.upgrade() else { return };
+    let (registry, fresh) = (registry.clone(), fresh.to_vec());
+    tokio::spawn(async move {
+        let config = host.runtime.config();
+        let public = Arc::new(public_config(&config));
+        models::add_plugin_providers(&host.models, &registry, &fresh, &host.auth, &public, &host.env).await;
+        if host.purpose != Purpose::Gateway {
+            return;
+        }
+        host.services.start_new(&registry, &public).await;
+        let Some(port) = host.started.get() else { return };
+        host.announce_start(&registry, &fresh, *port, &public).await;
+    });
+}
+
+impl Host {
+    /// `gateway_start` for plugins that have just started, each once (HOOK-044, HOOK-293).
+    async fn announce_start(&self, registry: &Arc<Registry>, fresh: &[String], port: u16, config: &Arc<Value>) {
+        use chela_plugin::{Call, HookName};
+        let workspace = self.runtime.workspace_of(&self.runtime.settings().agents.default_id);
+        let ctx = serde_json::json!({"port": port, "config": config.as_ref(), "workspaceDir": workspace});
+        for hook in registry.hooks(HookName::GatewayStart).filter(|h| fresh.iter().any(|id| *id == *h.owner.id)) {
+            let (callback, owner, budget) = (hook.callback.clone(), hook.owner.id.clone(), hook.budget);
+            let args = vec![serde_json::json!({"port": port}), ctx.clone()];
+            tokio::spawn(async move {
+                if let Err(error) = callback.call(Call::new(args).budget(Some(budget))).await {
+                    tracing::error!(target: "hooks", "[hooks] gateway_start handler from {owner} failed: {error}");
+                }
+            });
+        }
+        let bus = self.manager.current().internal;
+        chela_agent::internal::spawn(&bus, "gateway", "startup", "", || ctx.clone());
+    }
+}
+
+fn open_store(paths: &StatePaths) -> Result<Store, StoreError> {
+    let dirs = paths.clone();
+    Store::open(StoreOptions::new(paths.chela_dir().join("chela.sqlite"), move |agent| dirs.sessions_dir(agent)))
+}
+
+fn node_options(paths: &StatePaths, env: &Env, guard: Option<PathBuf>, inherit: bool) -> NodeLaneOptions {
+    let vars: BTreeMap<String, String> = env.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+    let mut options = NodeLaneOptions::new(&paths.state_dir, vars, chela_catalog::HOST_COMPAT_VERSION);
+    options.guard = guard;
+    options.output = if inherit { chela_node::OutputMode::PassThrough } else { chela_node::OutputMode::Log };
+    options.progress = Some(Arc::new(|progress| tracing::info!(target: "node", "{progress:?}")));
+    options
+}
+
+fn registry_inputs(snapshot: &Snapshot, core_methods: BTreeSet<String>, cli: BTreeSet<String>) -> RegistryInputs {
+    let policies: HashMap<String, HookPolicy> = snapshot.plugins.iter().map(|p| (p.id.clone(), hook_policy(p))).collect();
+    RegistryInputs {
+        core_method_names: core_methods,
+        core_tool_names: CORE_TOOLS.iter().map(|t| t.name().to_string()).collect(),
+        builtin_cli_names: cli,
+        policies,
+        strict: snapshot.config.pointer("/plugins/compat/strict") == Some(&Value::Bool(true)),
+        internal_hooks_enabled: snapshot.config.pointer("/hooks/internal/enabled") != Some(&Value::Bool(false)),
+        memory_slot: snapshot.memory_plugin().map(|p| p.id.clone()),
+    }
+}
+
+fn hook_policy(record: &PluginRecord) -> HookPolicy {
+    let hooks = &record.policy.hooks;
+    HookPolicy {
+        allow_conversation_access: hooks.allow_conversation_access,
+        allow_prompt_injection: hooks.allow_prompt_injection,
+        timeout_ms: hooks.timeout_ms,
+        timeouts: hooks.timeouts.clone(),
+    }
+}
+
+fn spec_maker(paths: &StatePaths, config: &Arc<Config>) -> crate::manager::SpecMaker {
+    let (paths, config) = (paths.clone(), config.clone());
+    let agents = config.agents();
+    let workspace = agents.get(&agents.default_id).map_or_else(|| paths.state_dir.join("workspace"), |a| a.workspace.clone());
+    let public = Arc::new(public_config(&config));
+    Box::new(move |record: &PluginRecord| PluginSpec {
+        id: record.id.clone(),
+        name: Some(record.name.clone()),
+        version: record.version.clone(),
+        description: record.description.clone(),
+        root_dir: record.root_dir.clone(),
+        entry: record.source.clone(),
+        mode: RegistrationMode::Full,
+        config: public.clone(),
+        plugin_config: record.config.clone().unwrap_or_else(|| Value::Object(Default::default())),
+        workspace_dir: workspace.clone(),
+        state_dir: paths.state_dir.clone(),
+        group: record.policy.runtime_group.clone(),
+        memory_mib: config.get(&format!("plugins.entries.{}.runtime.memoryMb", record.id)).and_then(Value::as_u64).unwrap_or(WORKER_MEMORY_MIB),
+        env_grants: env_grants(record),
+        env: record.policy.env.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+        bundled: record.origin == chela_catalog::Origin::Bundled,
+    })
+}
+
+/// Variables that the manifest names as its own (setup providers, auth and channel variables).
+fn env_grants(record: &PluginRecord) -> Vec<String> {
+    let raw = &record.manifest.raw;
+    let mut names = Vec::new();
+    let mut take = |value: Option<&Value>| {
+        let list = value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        names.extend(list.map(str::to_string));
+    };
+    for provider in raw.get("setup").and_then(|s| s.get("providers")).and_then(Value::as_array).into_iter().flatten() {
+        take(provider.get("envVars"));
+    }
+    for block in ["providerAuthEnvVars", "channelEnvVars"] {
+        for value in raw.get(block).and_then(Value::as_object).into_iter().flat_map(|o| o.values()) {
+            take(Some(value));
+        }
+    }
+    names
+}
+
+/// The config as plugins get it: without the gateway's own secrets and without what belongs to other plugins' credentials.
+pub(crate) fn public_config(config: &Config) -> Value {
+    let mut out = config.effective.clone();
+    for pointer in ["/gateway/auth/token", "/gateway/auth/password", "/gateway/remote/token", "/gateway/remote/password"] {
+        if let Some(secret) = out.pointer_mut(pointer) {
+            *secret = Value::String(chela_config::REDACTED.into());
+        }
+    }
+    out
+}

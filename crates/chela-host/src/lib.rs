@@ -1,0 +1,18 @@
+//! The plugin host: starts plugins by plan, keeps the registry, answers what plugins ask for.
+//!
+//! Invariants: a plugin is started at most once at a time and registers once for each start; a slow or broken plugin never delays
+//! another one; consumers get a new immutable generation and never a half-built one. The crate opens no socket and serves no client.
+
+mod assemble;
+mod events;
+mod manager;
+mod models;
+mod recover;
+mod requests;
+mod run_context;
+mod services;
+mod status;
+
+pub use assemble::{Host, HostError, HostOptions, Purpose, bundled_manifests, scan_plugins};
+pub use manager::{PluginManager, StartOutcome};
+pub use status::PluginStatus;

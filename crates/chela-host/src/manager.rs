@@ -1,0 +1,374 @@
+//! Starting plugins and publishing generations of the registry.
+
+mod collect;
+mod state;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use chela_agent::lifecycle::SessionLifecycle;
+use chela_agent::runtime::{PluginGeneration, TurnPlugins};
+use chela_catalog::{PluginRecord, Snapshot, Trigger};
+use chela_hooks::{HookCounter, HookEngine, InternalBus};
+use chela_plugin::builtin::BuiltinLane;
+use chela_plugin::register::{PluginFacts, RegistryBuilder, RegistryInputs};
+use chela_plugin::registry::Registry;
+use chela_plugin::{HostServices, Lane, PluginSpec, StartError, StartPhase, StartedPlugin, WorkerStatus};
+use serde_json::Value;
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use self::state::{Slot, State};
+use crate::run_context::RunContexts;
+
+/// Plugins that start at the same time.
+const PARALLEL_STARTS: usize = 4;
+/// How long a turn waits for plugins that are starting; slower ones join later turns.
+const TURN_PATIENCE: Duration = Duration::from_secs(10);
+/// Longest start of one plugin, worker start and `register` together.
+const START_BUDGET: Duration = Duration::from_secs(30);
+
+/// How the start of a plugin ended.
+#[derive(Clone, Debug)]
+pub enum StartOutcome {
+    /// It registered.
+    Started,
+    /// It did not; the error says where and why.
+    Failed(StartError),
+}
+
+/// Makes the spec of a plugin for its lane.
+pub type SpecMaker = Box<dyn Fn(&PluginRecord) -> PluginSpec + Send + Sync>;
+
+/// Called with the new registry and the ids of plugins that have just started.
+pub type AfterStart = Box<dyn Fn(&Arc<Registry>, &[String]) + Send + Sync>;
+
+/// A plugin's place in the manager, for status.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SlotView {
+    pub(crate) starting: bool,
+    pub(crate) error: Option<String>,
+    pub(crate) worker: Option<WorkerStatus>,
+}
+
+/// What the manager is made of.
+pub struct ManagerParts {
+    /// The catalog.
+    pub snapshot: Arc<Snapshot>,
+    /// What the registry has to know about the host.
+    pub inputs: RegistryInputs,
+    /// Runs bundled plugins.
+    pub builtin: BuiltinLane,
+    /// Runs JavaScript plugins.
+    pub node: Arc<dyn Lane>,
+    /// Makes specs.
+    pub spec_of: SpecMaker,
+}
+
+/// Starts plugins and keeps the current generation.
+pub struct PluginManager {
+    builtin: BuiltinLane,
+    node: Arc<dyn Lane>,
+    inputs: RegistryInputs,
+    spec_of: SpecMaker,
+    state: Mutex<State>,
+    generation: ArcSwap<PluginGeneration>,
+    this: Weak<Self>,
+    after_start: OnceLock<AfterStart>,
+    pending: watch::Sender<usize>,
+    starts: Semaphore,
+    completions: mpsc::UnboundedSender<collect::Completion>,
+    collector: Mutex<Option<mpsc::UnboundedReceiver<collect::Completion>>>,
+    host: OnceLock<Arc<dyn HostServices>>,
+    lifecycle: OnceLock<Arc<SessionLifecycle>>,
+    generation_seen: watch::Sender<u64>,
+    /// What plugins keep for running turns (API-092..094).
+    pub run_contexts: RunContexts,
+}
+
+impl PluginManager {
+    /// A manager with nothing started.
+    pub fn new(parts: ManagerParts) -> Arc<Self> {
+        let (completions, receiver) = mpsc::unbounded_channel();
+        let registry = RegistryBuilder::new(parts.inputs.clone()).build();
+        let empty = PluginGeneration {
+            hooks: HookEngine::new(registry.clone()),
+            internal: Arc::new(InternalBus::new(&registry)),
+            registry,
+        };
+        Arc::new_cyclic(|this| Self {
+            this: this.clone(),
+            after_start: OnceLock::new(),
+            builtin: parts.builtin,
+            node: parts.node,
+            inputs: parts.inputs,
+            spec_of: parts.spec_of,
+            state: Mutex::new(State { snapshot: parts.snapshot, slots: HashMap::new(), in_turns: false }),
+            generation: ArcSwap::from_pointee(empty),
+            pending: watch::channel(0).0,
+            starts: Semaphore::new(PARALLEL_STARTS),
+            completions,
+            collector: Mutex::new(Some(receiver)),
+            host: OnceLock::new(),
+            lifecycle: OnceLock::new(),
+            generation_seen: watch::channel(0).0,
+            run_contexts: RunContexts::default(),
+        })
+    }
+
+    /// Connects the manager with what is built after it, and begins to collect starts. Called once, inside the runtime.
+    pub fn connect(self: &Arc<Self>, host: Arc<dyn HostServices>, lifecycle: Arc<SessionLifecycle>, after_start: AfterStart) {
+        let _ = self.after_start.set(after_start);
+        let _ = self.host.set(host);
+        let _ = self.lifecycle.set(lifecycle);
+        let receiver = self.collector.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(receiver) = receiver {
+            tokio::spawn(collect::run(Arc::downgrade(self), receiver));
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The catalog now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.state().snapshot.clone()
+    }
+
+    /// The registry now.
+    pub fn registry(&self) -> Arc<Registry> {
+        self.generation.load().registry.clone()
+    }
+
+    /// Tells when the generation changes.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.generation_seen.subscribe()
+    }
+
+    /// Starts what the activation plan wants for a trigger, without waiting. Returns how many starts were begun.
+    pub fn begin(self: &Arc<Self>, trigger: &Trigger) -> usize {
+        let plan = chela_catalog::activation_plan(&self.snapshot(), trigger);
+        let wanted: Vec<String> = plan.into_iter().filter(|p| p.start).map(|p| p.plugin_id).collect();
+        self.begin_plugins(&wanted)
+    }
+
+    /// Starts these plugins unless they run, start or have failed for good.
+    pub fn begin_plugins(self: &Arc<Self>, ids: &[String]) -> usize {
+        let mut state = self.state();
+        let records: Vec<PluginRecord> = ids.iter().filter_map(|id| state.startable(id)).collect();
+        for record in &records {
+            state.slots.insert(record.id.clone(), Slot::Starting);
+        }
+        drop(state);
+        self.pending.send_modify(|n| *n += records.len());
+        let count = records.len();
+        for record in records {
+            let manager = self.clone();
+            tokio::spawn(async move { manager.start(record).await });
+        }
+        count
+    }
+
+    /// Waits until nothing is starting any more, at most `patience`.
+    pub async fn settle(&self, patience: Duration) -> bool {
+        let mut pending = self.pending.subscribe();
+        let settled = tokio::time::timeout(patience, pending.wait_for(|n| *n == 0)).await;
+        settled.is_ok()
+    }
+
+    /// Starts one plugin and waits for the outcome; used by commands and inspection.
+    pub async fn start_and_wait(self: &Arc<Self>, id: &str, patience: Duration) -> Option<StartOutcome> {
+        self.begin_plugins(&[id.to_string()]);
+        let mut pending = self.pending.subscribe();
+        let done = || match self.state().slots.get(id) {
+            Some(Slot::Started { .. }) => Some(StartOutcome::Started),
+            Some(Slot::Failed { error, .. }) => Some(StartOutcome::Failed(error.clone())),
+            _ => None,
+        };
+        let waited = tokio::time::timeout(patience, async {
+            loop {
+                if let Some(outcome) = done() {
+                    return Some(outcome);
+                }
+                pending.changed().await.ok()?;
+            }
+        });
+        waited.await.ok().flatten()
+    }
+
+    async fn start(self: Arc<Self>, record: PluginRecord) {
+        let _permit = self.starts.acquire().await;
+        let facts = facts_of(&record);
+        let result = match self.host.get() {
+            Some(host) => {
+                let lane: &dyn Lane = if self.builtin.has(&record.id) { &self.builtin } else { self.node.as_ref() };
+                let start = lane.start((self.spec_of)(&record), host.clone());
+                tokio::time::timeout(START_BUDGET, start).await.unwrap_or_else(|_| Err(too_slow()))
+            }
+            None => Err(StartError { phase: StartPhase::Load, message: "the plugin host is not connected".into(), transient: true }),
+        };
+        match &result {
+            Ok(started) => self.offer_pending(&facts, started).await,
+            Err(error) => tracing::error!(target: "plugins", plugin = %record.id, phase = ?error.phase, "{error}"),
+        }
+        let _ = self.completions.send(collect::Completion { facts, result });
+    }
+
+    /// Session ends that the plugin has not had come before anything else it sees.
+    async fn offer_pending(&self, facts: &PluginFacts, started: &StartedPlugin) {
+        let Some(lifecycle) = self.lifecycle.get() else { return };
+        let mut alone = RegistryBuilder::new(self.inputs.clone());
+        alone.add(facts.clone(), started.clone());
+        lifecycle.deliver_pending(&alone.build(), &facts.id).await;
+    }
+
+    /// Builds the registry from all plugins that have started, in catalog order (HOOK-089), and publishes it.
+    pub(crate) fn rebuild(&self) -> Arc<Registry> {
+        let state = self.state();
+        let mut builder = RegistryBuilder::new(self.inputs.clone());
+        for record in &state.snapshot.plugins {
+            match state.slots.get(&record.id) {
+                Some(Slot::Started { facts, started }) => {
+                    let mut started = started.as_ref().clone();
+                    if let Some(current) = started.control.registrations() {
+                        started.registrations = current;
+                    }
+                    builder.add(facts.clone(), started);
+                }
+                Some(Slot::Failed { facts, error }) => {
+                    builder.add_failed(facts.clone(), error);
+                }
+                _ => {}
+            }
+        }
+        drop(state);
+        let registry = builder.build();
+        let previous = self.generation.load();
+        previous.hooks.swap(registry.clone());
+        previous.internal.swap(&registry);
+        let next = PluginGeneration { registry: registry.clone(), hooks: previous.hooks.clone(), internal: previous.internal.clone() };
+        drop(previous);
+        self.generation.store(Arc::new(next));
+        self.generation_seen.send_modify(|n| *n += 1);
+        registry
+    }
+
+    pub(crate) fn after_start(&self, registry: &Arc<Registry>, fresh: &[String]) {
+        if let Some(after) = self.after_start.get() {
+            after(registry, fresh);
+        }
+    }
+
+    /// Tells watchers that the state of a plugin changed.
+    pub(crate) fn announce_change(&self) {
+        self.generation_seen.send_modify(|n| *n += 1);
+    }
+
+    /// Calls of hooks since the process began.
+    pub(crate) fn hook_counters(&self) -> Vec<HookCounter> {
+        self.generation.load().hooks.counters()
+    }
+
+    /// Where a plugin stands.
+    pub(crate) fn view(&self, id: &str) -> SlotView {
+        match self.state().slots.get(id) {
+            None => SlotView::default(),
+            Some(Slot::Starting) => SlotView { starting: true, ..SlotView::default() },
+            Some(Slot::Started { started, .. }) => SlotView { worker: Some(started.control.status()), ..SlotView::default() },
+            Some(Slot::Failed { error, .. }) => SlotView { error: Some(error.message.clone()), ..SlotView::default() },
+        }
+    }
+
+    /// Stops every worker. No process of a plugin is left when it returns.
+    pub async fn stop_all(&self, reason: &str, grace: Duration) {
+        let slots: Vec<Slot> = self.state().slots.drain().map(|(_, slot)| slot).collect();
+        let stops = slots.iter().filter_map(|slot| match slot {
+            Slot::Started { started, .. } => Some(started.control.stop(reason, grace)),
+            _ => None,
+        });
+        futures::future::join_all(stops).await;
+    }
+
+    /// Stops one plugin and takes its registrations out; used by disable and restart.
+    pub async fn stop_plugin(&self, id: &str, reason: &str, grace: Duration) -> bool {
+        let slot = self.state().slots.remove(id);
+        let Some(Slot::Started { started, .. }) = slot else { return false };
+        self.rebuild();
+        started.control.stop(reason, grace).await;
+        true
+    }
+
+    /// Gives every worker new config (`api.config`).
+    pub fn notify_all(&self, name: &str, payload: &Value) {
+        for slot in self.state().slots.values() {
+            if let Slot::Started { started, .. } = slot {
+                started.control.notify(name, payload);
+            }
+        }
+    }
+
+    /// Sends an event to one plugin.
+    pub fn notify(&self, id: &str, name: &str, payload: &Value) {
+        if let Some(Slot::Started { started, .. }) = self.state().slots.get(id) {
+            started.control.notify(name, payload);
+        }
+    }
+
+    /// Replaces the catalog after a config change.
+    pub fn set_snapshot(&self, snapshot: Arc<Snapshot>) {
+        let mut state = self.state();
+        state.snapshot = snapshot;
+        state.in_turns = false;
+    }
+}
+
+fn too_slow() -> StartError {
+    let message = format!("the plugin did not register within {} s", START_BUDGET.as_secs());
+    StartError { phase: StartPhase::Register, message, transient: true }
+}
+
+/// What the registry has to know about a plugin.
+pub(crate) fn facts_of(record: &PluginRecord) -> PluginFacts {
+    let mut facts = PluginFacts::new(&record.id, &record.source.to_string_lossy(), record.manifest.clone());
+    facts.name = Some(record.name.clone());
+    facts.version = record.version.clone();
+    facts.description = record.description.clone();
+    facts.origin = record.origin.as_str().into();
+    facts.bundled = record.origin == chela_catalog::Origin::Bundled;
+    facts.root_dir = Some(record.root_dir.clone());
+    facts.plugin_config = record.config.clone().unwrap_or(Value::Null);
+    facts
+}
+
+#[async_trait]
+impl TurnPlugins for PluginManager {
+    fn current(&self) -> PluginGeneration {
+        self.generation.load().as_ref().clone()
+    }
+
+    async fn ensure_for_turn(&self) {
+        let begun = {
+            let mut state = self.state();
+            std::mem::replace(&mut state.in_turns, true)
+        };
+        if !begun && let Some(this) = self.this.upgrade() {
+            this.begin(&Trigger::Turn);
+        }
+        if *self.pending.borrow() > 0 && !self.settle(TURN_PATIENCE).await {
+            tracing::warn!(target: "plugins", "some plugins are still starting; this turn goes on without them");
+        }
+    }
+
+    fn injecting(&self) -> Vec<String> {
+        let registry = self.registry();
+        let allowed = |id: &str| self.inputs.policies.get(id).is_none_or(|p| p.allow_prompt_injection != Some(false));
+        registry.plugins.iter().filter(|p| p.failure.is_none()).map(|p| p.owner.id.to_string()).filter(|id| allowed(id)).collect()
+    }
+
+    fn run_ended(&self, run_id: &str) {
+        self.run_contexts.clear_run(run_id);
+    }
+}

@@ -1,0 +1,50 @@
+//! The manager's view of each plugin.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chela_catalog::{PluginRecord, Snapshot};
+use chela_plugin::register::PluginFacts;
+use chela_plugin::{StartError, StartedPlugin};
+
+/// Where a plugin stands. No slot: never started.
+pub(crate) enum Slot {
+    /// Its start is under way.
+    Starting,
+    /// It registered.
+    Started {
+        /// Facts for the registry.
+        facts: PluginFacts,
+        /// Its registrations and worker.
+        started: Box<StartedPlugin>,
+    },
+    /// It did not register.
+    Failed {
+        /// Facts for the registry.
+        facts: PluginFacts,
+        /// Why.
+        error: StartError,
+    },
+}
+
+/// Catalog and slots.
+pub(crate) struct State {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) slots: HashMap<String, Slot>,
+    /// True once the plugins for turns were asked for.
+    pub(crate) in_turns: bool,
+}
+
+impl State {
+    /// The record, when the plugin may be started and is not started already. A failure that cannot go away by itself is final until
+    /// the catalog changes.
+    pub(crate) fn startable(&self, id: &str) -> Option<PluginRecord> {
+        let free = match self.slots.get(id) {
+            None => true,
+            Some(Slot::Failed { error, .. }) => error.transient,
+            Some(_) => false,
+        };
+        let record = self.snapshot.plugins.iter().find(|p| p.id == id).filter(|p| p.is_startable())?;
+        free.then(|| record.clone())
+    }
+}

@@ -1,0 +1,46 @@
+//! What a kill interrupted: sessions without an end, messages without an answer.
+
+use std::sync::Arc;
+
+use chela_agent::AgentRuntime;
+use chela_agent::message;
+use chela_store::{NewEntry, RunRecord, StoreError};
+use serde_json::Value;
+
+/// What recovery found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Sessions that the last process left open.
+    pub sessions: usize,
+    /// Accepted messages that had not reached the transcript.
+    pub messages: usize,
+}
+
+/// Closes what the last process left open. An accepted message that is not in its transcript is put there: it was acknowledged, so it
+/// must not be lost. It is not answered again, because nobody knows which tools had run.
+///
+/// # Errors
+/// When the journal cannot be read or written.
+pub(crate) async fn recover(runtime: &Arc<AgentRuntime>) -> Result<Recovered, StoreError> {
+    let mut recovered = Recovered { sessions: runtime.lifecycle.recover().await?, messages: 0 };
+    for run in runtime.store.interrupted_runs().await? {
+        recovered.messages += usize::from(keep_message(runtime, &run).await?);
+    }
+    Ok(recovered)
+}
+
+async fn keep_message(runtime: &Arc<AgentRuntime>, run: &RunRecord) -> Result<bool, StoreError> {
+    let (Some(key), Some(text)) = (&run.session_key, run.payload.get("message").and_then(Value::as_str)) else { return Ok(false) };
+    let accepted_at = run.payload.get("at").and_then(Value::as_i64).unwrap_or(run.created_at_ms);
+    let agent = run.payload.get("agentId").and_then(Value::as_str).unwrap_or("main");
+    let opened = runtime.store.open_session(key, agent, chela_store::OpenReason::System).await?;
+    let recent = runtime.store.window(&opened.row.session_id, 20).await?;
+    let written = recent.iter().any(|e| e.at_ms >= accepted_at && e.body["role"] == "user" && message::text_of(&e.body) == text);
+    if written {
+        return Ok(false);
+    }
+    let images: Vec<Value> = run.payload.get("images").and_then(Value::as_array).cloned().unwrap_or_default();
+    let entry = NewEntry::message(message::user(text, &images, accepted_at));
+    runtime.store.append(&opened.row.session_id, vec![entry]).await?;
+    Ok(true)
+}

@@ -1,0 +1,138 @@
+//! What plugins ask of the host: `api.runtime` and the late-callable parts of `api` (`host.<area>.<name>`).
+
+mod agent;
+mod config;
+mod llm;
+mod session;
+mod state;
+mod system;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use async_trait::async_trait;
+use chela_plugin::{CallError, HostCaller, HostServices, WorkerEvent};
+use chela_store::KeyedStore;
+use serde_json::{Value, json};
+
+use crate::assemble::Host;
+
+/// Answers requests of plugins. It holds the host weakly: workers must not keep a closed host alive.
+pub(crate) struct Requests {
+    host: Weak<Host>,
+}
+
+/// Keyed stores that plugins opened, by plugin and namespace.
+#[derive(Default)]
+pub(crate) struct OpenStores(Mutex<HashMap<(String, String), KeyedStore>>);
+
+impl OpenStores {
+    pub(crate) fn put(&self, plugin: &str, namespace: &str, store: KeyedStore) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((plugin.into(), namespace.trim().into()), store);
+    }
+
+    pub(crate) fn get(&self, plugin: &str, namespace: &str) -> Option<KeyedStore> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(plugin.to_string(), namespace.to_string())).cloned()
+    }
+}
+
+/// One request.
+pub(crate) struct Request<'a> {
+    pub(crate) host: &'a Arc<Host>,
+    pub(crate) plugin: &'a str,
+    pub(crate) bundled: bool,
+    pub(crate) method: &'a str,
+    pub(crate) params: Value,
+}
+
+pub(crate) type Reply = Result<Value, CallError>;
+
+impl Request<'_> {
+    /// A text member; refused when it is missing or blank.
+    pub(crate) fn text(&self, key: &str) -> Result<&str, CallError> {
+        let text = self.params.get(key).and_then(Value::as_str).map(str::trim).filter(|t| !t.is_empty());
+        text.ok_or_else(|| CallError::refused("INVALID_PARAMS", format!("`{}` needs `{key}` (text)", self.method)))
+    }
+
+    /// An optional text member.
+    pub(crate) fn optional(&self, key: &str) -> Option<&str> {
+        self.params.get(key).and_then(Value::as_str)
+    }
+}
+
+/// A failure inside the host.
+pub(crate) fn failed(error: impl std::fmt::Display) -> CallError {
+    CallError::refused("HOST_FAILED", error.to_string())
+}
+
+impl Requests {
+    pub(crate) fn new(host: Weak<Host>) -> Self {
+        Self { host }
+    }
+}
+
+#[async_trait]
+impl HostServices for Requests {
+    async fn request(&self, caller: &HostCaller, method: &str, params: Value) -> Reply {
+        let Some(host) = self.host.upgrade() else { return Err(CallError::refused("CLOSED", "the host is closing")) };
+        let request = Request { host: &host, plugin: &caller.plugin_id, bundled: caller.bundled, method, params };
+        match method.strip_prefix("host.").unwrap_or(method).split('.').next() {
+            Some("config") => config::serve(&request).await,
+            Some("state") => state::serve(&request).await,
+            Some("llm" | "modelAuth") => llm::serve(&request).await,
+            Some("session" | "runContext" | "agentEvent") => session::serve(&request).await,
+            Some("subagent" | "agent") => agent::serve(&request).await,
+            Some("system") => system::serve(&request).await,
+            _ => Err(CallError::NotBuilt(method.into())),
+        }
+    }
+
+    fn note(&self, caller: &HostCaller, method: &str, params: Value) {
+        let plugin = caller.plugin_id.as_str();
+        let text = |key: &str| params.get(key).and_then(Value::as_str).unwrap_or_default();
+        match method {
+            "log" => log(plugin, text("level"), text("message")),
+            "fault" => tracing::error!(target: "plugins", plugin, kind = text("kind"), "{}", text("message")),
+            "subscribe" | "unsubscribe" => {
+                if let Some(host) = self.host.upgrade() {
+                    host.subscribers.set(plugin, text("name"), method == "subscribe");
+                }
+            }
+            _ => tracing::debug!(target: "plugins", plugin, method, "note of a kind that the host does not know"),
+        }
+    }
+
+    fn worker_event(&self, plugin_id: &str, event: WorkerEvent) {
+        match event {
+            WorkerEvent::Ready => tracing::info!(target: "plugins", plugin = plugin_id, "ready"),
+            WorkerEvent::Fault { kind, message } => tracing::error!(target: "plugins", plugin = plugin_id, kind, "{message}"),
+            WorkerEvent::Exited { reason, restarting_in_ms } => {
+                tracing::warn!(target: "plugins", plugin = plugin_id, restarting_in_ms, "worker ended: {reason}");
+            }
+            WorkerEvent::Quarantined { reason } => tracing::error!(target: "plugins", plugin = plugin_id, "quarantined: {reason}"),
+            WorkerEvent::Reregistered => {
+                if let Some(host) = self.host.upgrade() {
+                    host.manager.rebuild();
+                }
+            }
+        }
+        if let Some(host) = self.host.upgrade() {
+            host.manager.announce_change();
+        }
+    }
+}
+
+/// Lines of plugins carry the plugin's id (API-251).
+fn log(plugin: &str, level: &str, message: &str) {
+    match level {
+        "error" | "fatal" => tracing::error!(target: "plugins", plugin, "{message}"),
+        "warn" => tracing::warn!(target: "plugins", plugin, "{message}"),
+        "debug" | "trace" => tracing::debug!(target: "plugins", plugin, "{message}"),
+        _ => tracing::info!(target: "plugins", plugin, "{message}"),
+    }
+}
+
+/// A reply of one boolean.
+pub(crate) fn yes_no(value: bool) -> Reply {
+    Ok(json!(value))
+}

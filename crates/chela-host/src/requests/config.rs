@@ -1,0 +1,46 @@
+//! `api.runtime.config` (RT-009..025).
+
+use chela_config::{Edit, WriteOptions};
+use chela_plugin::CallError;
+use serde_json::{Value, json};
+
+use super::{Reply, Request, failed};
+use crate::assemble::public_config;
+
+pub(super) async fn serve(request: &Request<'_>) -> Reply {
+    let config = request.host.runtime.config();
+    match request.method {
+        "host.config.current" => Ok(public_config(&config)),
+        "host.config.read" => {
+            let base = if request.optional("base") == Some("runtime") { &config.effective } else { &config.source };
+            Ok(json!({"config": base, "hash": config.hash, "snapshot": {"path": config.path, "exists": config.exists, "hash": config.hash}}))
+        }
+        "host.config.mutate" | "host.config.replace" => write(request).await,
+        other => Err(CallError::NotBuilt(other.into())),
+    }
+}
+
+/// Writes the whole config (RT-010..023); a conflict writes nothing (RT-015).
+async fn write(request: &Request<'_>) -> Reply {
+    let Some(next) = request.params.get("nextConfig").filter(|v| v.is_object()).cloned() else {
+        return Err(CallError::refused("INVALID_PARAMS", "`nextConfig` must be an object"));
+    };
+    let base_hash = request.optional("baseHash").map(str::to_string);
+    let (paths, env) = (request.host.paths.clone(), request.host.env.clone());
+    let previous = request.host.runtime.config().hash.clone();
+    let edited = next.clone();
+    let work = tokio::task::spawn_blocking(move || {
+        let options = WriteOptions { base_hash, ..WriteOptions::default() };
+        chela_config::write(&paths, &env, &[Edit::Replace(edited)], &options)?;
+        chela_config::load(&paths, &env)
+    });
+    let config = work.await.map_err(failed)?.map_err(|e| CallError::refused("CONFIG_REFUSED", e.to_string()))?;
+    let path = config.path.clone();
+    let config = std::sync::Arc::new(config);
+    request.host.reload(config.clone());
+    let after = request.params.get("afterWrite").cloned().unwrap_or_else(|| json!({"mode": "auto"}));
+    let restart = after.get("mode").and_then(Value::as_str) == Some("restart");
+    let mut follow = after.clone();
+    follow["requiresRestart"] = restart.into();
+    Ok(json!({"path": path, "previousHash": previous, "nextConfig": public_config(&config), "afterWrite": after, "followUp": follow, "snapshot": {"hash": config.hash, "path": config.path, "exists": true}}))
+}

@@ -1,0 +1,141 @@
+//! The truth about every plugin: declared, registered, how its worker is, why it is not started.
+
+use std::collections::BTreeMap;
+
+use chela_catalog::{PluginRecord, Status};
+use chela_plugin::registry::Registry;
+use chela_plugin::{Diagnostic, WorkerState, WorkerStatus};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::assemble::Host;
+use crate::manager::SlotView;
+
+/// One plugin as clients see it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PluginStatus {
+    /// Manifest id.
+    pub id: String,
+    /// Display name.
+    pub name: String,
+    /// Version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Where it was found.
+    pub origin: &'static str,
+    /// Enabled by policy.
+    pub enabled: bool,
+    /// `disabled`, `error`, `stopped`, `starting`, `running`, `backoff`, `quarantined`.
+    pub state: &'static str,
+    /// Why it is off, not started, or failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Its worker.
+    #[serde(flatten)]
+    pub worker: WorkerStatus,
+    /// What it registered, by kind.
+    pub registered: Value,
+    /// What it registered and nothing uses yet.
+    pub recorded_only: Vec<Value>,
+    /// Findings.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Calls of its hooks.
+    pub hook_stats: Vec<Value>,
+}
+
+impl Host {
+    /// Every plugin of the catalog.
+    pub fn plugin_statuses(&self) -> Vec<PluginStatus> {
+        let (snapshot, registry) = (self.manager.snapshot(), self.manager.registry());
+        let mut stats: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+        for counter in self.manager.hook_counters() {
+            let average = if counter.calls == 0 { 0.0 } else { counter.total_ms / counter.calls as f64 };
+            let row = json!({
+                "hook": counter.hook, "calls": counter.calls, "failures": counter.failures, "timeouts": counter.timeouts, "avgMs": average,
+                "maxMs": counter.max_ms, "lastError": counter.last_error,
+            });
+            stats.entry(counter.plugin_id).or_default().push(row);
+        }
+        snapshot.plugins.iter().map(|record| self.status_of(record, &registry, stats.remove(&record.id).unwrap_or_default())).collect()
+    }
+
+    fn status_of(&self, record: &PluginRecord, registry: &Registry, hook_stats: Vec<Value>) -> PluginStatus {
+        let view = self.manager.view(&record.id);
+        let worker = view.worker.clone().unwrap_or_default();
+        let (state, reason, error) = describe(record, &view, &worker);
+        let mine = |id: &Option<String>| id.as_deref() == Some(record.id.as_str());
+        let only = registry.not_consumed().into_iter().filter(|n| n.plugin_id == record.id);
+        PluginStatus {
+            id: record.id.clone(),
+            name: record.name.clone(),
+            version: record.version.clone(),
+            origin: record.origin.as_str(),
+            enabled: record.enabled,
+            state,
+            reason,
+            error,
+            worker,
+            registered: registered(registry, &record.id),
+            recorded_only: only.map(|n| json!({"method": n.method, "id": n.id})).collect(),
+            diagnostics: registry.diagnostics.iter().filter(|d| mine(&d.plugin_id)).cloned().collect(),
+            hook_stats,
+        }
+    }
+
+    /// One plugin in full: the cold inspection, what it registered, its worker.
+    pub fn inspect(&self, id: &str) -> Option<Value> {
+        let snapshot = self.manager.snapshot();
+        let record = snapshot.plugins.iter().find(|p| p.id == id || p.name == id)?;
+        let registry = self.manager.registry();
+        let status = self.plugin_statuses().into_iter().find(|s| s.id == record.id)?;
+        let mut out = registry.inspect(&record.id);
+        if out.is_null() {
+            out = json!({"plugin": {"id": record.id, "name": record.name, "version": record.version, "imported": false}});
+        }
+        out["runtime"] = serde_json::to_value(status).unwrap_or_default();
+        Some(out)
+    }
+}
+
+fn describe(record: &PluginRecord, view: &SlotView, worker: &WorkerStatus) -> (&'static str, Option<String>, Option<String>) {
+    if let Some(error) = &view.error {
+        return ("error", None, Some(error.clone()));
+    }
+    if record.status == Status::Error {
+        return ("error", None, record.failure.as_ref().map(|f| f.message.clone()));
+    }
+    if !record.enabled {
+        return ("disabled", record.activation_reason.clone(), None);
+    }
+    if view.starting {
+        return ("starting", None, None);
+    }
+    match (view.worker.is_some(), worker.state) {
+        (false, _) => ("stopped", Some("not needed yet: it starts with the first turn or use".into()), None),
+        (true, WorkerState::Running) => ("running", record.activation_reason.clone(), None),
+        (true, WorkerState::Starting) => ("starting", None, None),
+        (true, WorkerState::Backoff) => ("backoff", worker.last_exit.clone(), None),
+        (true, WorkerState::Quarantined) => ("quarantined", worker.last_exit.clone(), None),
+        (true, WorkerState::Stopped) => ("stopped", worker.last_exit.clone(), None),
+    }
+}
+
+fn registered(registry: &Registry, id: &str) -> Value {
+    let own = |owner: &std::sync::Arc<chela_plugin::register::entries::Owner>| owner.id.as_ref() == id;
+    let tools: Vec<&String> = registry.tools.iter().filter(|t| own(&t.owner)).flat_map(|t| &t.names).collect();
+    let mut hooks: Vec<&str> = registry.typed_hooks.iter().filter(|h| own(&h.owner)).map(|h| h.hook.as_str()).collect();
+    hooks.dedup();
+    json!({
+        "tools": tools,
+        "hooks": hooks,
+        "commands": registry.commands.all().iter().filter(|c| own(&c.owner)).map(|c| &c.name).collect::<Vec<_>>(),
+        "services": registry.services.iter().filter(|s| own(&s.owner)).map(|s| &s.id).collect::<Vec<_>>(),
+        "methods": registry.gateway_methods.iter().filter(|m| own(&m.owner)).map(|m| &m.name).collect::<Vec<_>>(),
+        "providers": registry.providers.iter().filter(|p| own(&p.owner)).map(|p| &p.id).collect::<Vec<_>>(),
+        "routes": registry.routes.all().iter().filter(|r| own(&r.owner)).count(),
+    })
+}

@@ -1,0 +1,385 @@
+//! The main lane of one run of a worker: requests both ways, cancellation, streams, liveness.
+//!
+//! A reader task and a writer task own the two halves of the socket. Callers put finished frames into a queue that is bounded in bytes
+//! and wait for their answer; no lock is held while anything is awaited.
+
+pub(crate) mod inbound;
+pub(crate) mod outgoing;
+pub(crate) mod pending;
+pub(crate) mod stream;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use chela_plugin::{CallError, HostFn};
+use chela_plugin_protocol::{CodecError, Frame, FrameDecoder, Hello};
+use serde_json::Value;
+use tokio::io::AsyncReadExt;
+use tokio::net::UnixStream;
+use tokio::net::unix::OwnedReadHalf;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use crate::convert;
+use crate::handles::tag_value;
+use inbound::Requests;
+use outgoing::Outgoing;
+use pending::Pending;
+use stream::StreamSink;
+
+/// Result of a request: `None` is `undefined`.
+pub(crate) type Answer = Result<Option<Value>, CallError>;
+
+/// One run's main lane.
+pub(crate) struct Connection {
+    /// Number of the run; part of every handle that comes from it.
+    pub(crate) run: u64,
+    out: Outgoing,
+    tables: Mutex<Tables>,
+    next_id: AtomicU64,
+    closed: CancellationToken,
+    reason: OnceLock<String>,
+    /// Requests on the blocking lane that the host is working on: the worker's event loop rightly stands still then.
+    pub(crate) blocking: AtomicUsize,
+    /// True while somebody waits whether the worker still answers.
+    probing: AtomicBool,
+    requests: Arc<dyn Requests>,
+}
+
+#[derive(Default)]
+struct Tables {
+    pending: HashMap<u64, oneshot::Sender<Answer>>,
+    pongs: HashMap<u64, oneshot::Sender<()>>,
+    fns: HashMap<u64, HostFn>,
+    streams: HashMap<u64, StreamSink>,
+    inbound: HashMap<u64, CancellationToken>,
+    signals: HashMap<u64, CancellationToken>,
+    closed: bool,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Connection(run {})", self.run)
+    }
+}
+
+/// What the host does while it waits for the worker's hello.
+pub(crate) struct Greeting {
+    read: OwnedReadHalf,
+    write: tokio::net::unix::OwnedWriteHalf,
+    decoder: FrameDecoder,
+    /// What the worker said.
+    pub(crate) hello: Hello,
+}
+
+/// Reads the worker's first frame.
+pub(crate) async fn greet(socket: UnixStream) -> Result<Greeting, String> {
+    let (mut read, write) = socket.into_split();
+    let mut decoder = FrameDecoder::new();
+    loop {
+        match decoder.next_frame() {
+            Ok(Some(Frame::Hello(hello))) => {
+                return Ok(Greeting {
+                    read,
+                    write,
+                    decoder,
+                    hello,
+                });
+            }
+            Ok(Some(Frame::Bye { reason })) => return Err(format!("the worker left: {reason}")),
+            Ok(Some(_)) => return Err("the worker's first frame is not a `hello`".into()),
+            Ok(None) => {}
+            Err(error) => return Err(format!("the worker's first frame is not valid: {error}")),
+        }
+        match read.read_buf(decoder.buffer_mut()).await {
+            Ok(0) | Err(_) => return Err("the worker ended before its `hello`".into()),
+            Ok(_) => {}
+        }
+    }
+}
+
+impl Greeting {
+    /// Answers the hello and starts the two tasks.
+    pub(crate) fn accept(
+        self,
+        run: u64,
+        hello: &Frame,
+        requests: Arc<dyn Requests>,
+    ) -> Arc<Connection> {
+        let closed = CancellationToken::new();
+        let out = Outgoing::start(self.write, closed.clone());
+        let connection = Arc::new(Connection {
+            run,
+            out,
+            tables: Mutex::default(),
+            next_id: AtomicU64::new(1),
+            closed,
+            reason: OnceLock::new(),
+            blocking: AtomicUsize::new(0),
+            probing: AtomicBool::new(false),
+            requests,
+        });
+        connection.send(hello);
+        tokio::spawn(read_frames(connection.clone(), self.read, self.decoder));
+        connection
+    }
+
+    /// Tells the worker why it is not wanted.
+    pub(crate) async fn refuse(mut self, reason: &str) {
+        use tokio::io::AsyncWriteExt;
+        if let Ok(bytes) = (Frame::Bye {
+            reason: reason.into(),
+        })
+        .encode()
+        {
+            // A worker that does not read loses only the explanation.
+            let _ = tokio::time::timeout(Duration::from_millis(500), self.write.write_all(&bytes))
+                .await;
+        }
+    }
+}
+
+async fn read_frames(
+    connection: Arc<Connection>,
+    mut read: OwnedReadHalf,
+    mut decoder: FrameDecoder,
+) {
+    loop {
+        loop {
+            match decoder.next_frame() {
+                Ok(Some(frame)) => connection.clone().dispatch(frame),
+                Ok(None) => break,
+                Err(error) => {
+                    return connection.close(&format!("it sent what is no frame: {error}"));
+                }
+            }
+        }
+        let read = tokio::select! {
+            read = read.read_buf(decoder.buffer_mut()) => read,
+            () = connection.closed.cancelled() => return,
+        };
+        match read {
+            Ok(1..) => {}
+            // The worker has ended, or is about to.
+            Ok(0) | Err(_) => return connection.closed.cancel(),
+        }
+    }
+}
+
+impl Connection {
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fires when the lane is closed, from either side.
+    pub(crate) fn closed(&self) -> &CancellationToken {
+        &self.closed
+    }
+
+    /// Why the host closed the lane; `None` when the worker did, whose exit tells more.
+    pub(crate) fn close_reason(&self) -> Option<String> {
+        self.reason.get().cloned()
+    }
+
+    /// Closes the lane. Calls in flight stay until [`Connection::fail_all`], so that they can tell how the process ended.
+    pub(crate) fn close(&self, reason: &str) {
+        let _ = self.reason.set(reason.into());
+        self.closed.cancel();
+    }
+
+    pub(crate) fn gone(&self) -> CallError {
+        convert::gone(
+            self.requests.label(),
+            self.close_reason()
+                .unwrap_or_else(|| "its worker closed the connection".into()),
+        )
+    }
+
+    /// Ends everything that waits for this run.
+    pub(crate) fn fail_all(&self, reason: &str) {
+        self.close(reason);
+        let gone = || convert::gone(self.requests.label(), reason);
+        let tables = {
+            let mut tables = self.tables();
+            std::mem::replace(
+                &mut *tables,
+                Tables {
+                    closed: true,
+                    ..Tables::default()
+                },
+            )
+        };
+        tables
+            .pending
+            .into_values()
+            .for_each(|waiting| drop(waiting.send(Err(gone()))));
+        tables
+            .streams
+            .into_values()
+            .for_each(|sink| sink.fail(gone()));
+        tables
+            .inbound
+            .into_values()
+            .for_each(|token| token.cancel());
+    }
+
+    /// Sends a frame that is not a request; a worker that does not read is ended.
+    pub(crate) fn send(&self, frame: &Frame) {
+        match frame.encode() {
+            Ok(bytes) => {
+                if !self.out.push(bytes) && !self.closed.is_cancelled() {
+                    self.close("plugin is not reading");
+                }
+            }
+            Err(error) => tracing::warn!(
+                plugin = self.requests.label(),
+                "a frame could not be sent: {error}"
+            ),
+        }
+    }
+
+    /// Sends a request. The answer comes through the returned object; dropping it cancels the request.
+    pub(crate) fn request(
+        self: &Arc<Self>,
+        encode: impl FnOnce(u64) -> Result<Vec<u8>, CodecError>,
+    ) -> Result<Pending, CallError> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let bytes = encode(id).map_err(|e| {
+            CallError::refused(
+                "TOO_LARGE",
+                format!("the call cannot be sent to the plugin: {e}"),
+            )
+        })?;
+        let (answer, waiting) = oneshot::channel();
+        {
+            let mut tables = self.tables();
+            if tables.closed || self.closed.is_cancelled() {
+                return Err(self.gone());
+            }
+            tables.pending.insert(id, answer);
+        }
+        if !self.out.push(bytes) {
+            self.tables().pending.remove(&id);
+            return Err(CallError::refused(
+                "NOT_READING",
+                format!("plugin `{}` is not reading", self.requests.label()),
+            ));
+        }
+        Ok(Pending::new(self.clone(), id, waiting))
+    }
+
+    /// Makes host functions callable by the worker.
+    pub(crate) fn offer(&self, fns: &[(u64, HostFn)]) {
+        self.tables()
+            .fns
+            .extend(fns.iter().map(|(id, f)| (*id, f.clone())));
+    }
+
+    /// Ends what [`Connection::offer`] began.
+    pub(crate) fn withdraw(&self, fns: impl IntoIterator<Item = u64>) {
+        let mut tables = self.tables();
+        for id in fns {
+            tables.fns.remove(&id);
+        }
+    }
+
+    /// The host function behind a handle.
+    pub(crate) fn host_fn(&self, id: u64) -> Option<HostFn> {
+        self.tables().fns.get(&id).cloned()
+    }
+
+    /// True while the worker owes answers.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.tables().pending.is_empty()
+    }
+
+    /// True when the worker's event loop answers within `limit`; the time in which it rightly waits for the host does not count.
+    pub(crate) async fn answers_ping(&self, limit: Duration) -> bool {
+        const LONGEST: Duration = Duration::from_secs(60);
+        let begun = tokio::time::Instant::now();
+        loop {
+            let (pong, waiting) = oneshot::channel();
+            let n = self.next_id.fetch_add(1, Ordering::Relaxed);
+            self.tables().pongs.insert(n, pong);
+            self.send(&Frame::Ping { n });
+            let answered = tokio::select! {
+                answered = tokio::time::timeout(limit, waiting) => matches!(answered, Ok(Ok(()))),
+                () = self.closed.cancelled() => true, // whoever closed it deals with the worker
+            };
+            self.tables().pongs.remove(&n);
+            let excused = self.blocking.load(Ordering::Relaxed) > 0 && begun.elapsed() < LONGEST;
+            if answered || !excused {
+                return answered;
+            }
+        }
+    }
+
+    /// Claims the right to probe; false when somebody does it already.
+    pub(crate) fn begin_probe(&self) -> bool {
+        !self.probing.swap(true, Ordering::Relaxed)
+    }
+
+    /// Gives back what [`Connection::begin_probe`] claimed.
+    pub(crate) fn end_probe(&self) {
+        self.probing.store(false, Ordering::Relaxed);
+    }
+
+    fn dispatch(self: Arc<Self>, frame: Frame) {
+        match frame {
+            Frame::Res { id, result } => self.settle(id, result.map_err(convert::from_wire)),
+            Frame::Req {
+                id,
+                m,
+                mut p,
+                plugin,
+            } => {
+                tag_value(self.run, &mut p);
+                inbound::serve(self, id, m, p, plugin);
+            }
+            Frame::Note { m, mut p, plugin } => {
+                tag_value(self.run, &mut p);
+                self.requests.note(plugin.as_deref(), &m, p);
+            }
+            Frame::Ping { n } => self.send(&Frame::Pong { n }),
+            Frame::Pong { n } => {
+                let waiting = self.tables().pongs.remove(&n);
+                if let Some(waiting) = waiting {
+                    let _ = waiting.send(());
+                }
+            }
+            Frame::Cancel { id, .. } => {
+                let token = self.tables().inbound.get(&id).cloned();
+                token.into_iter().for_each(|t| t.cancel());
+            }
+            Frame::Abort { sig, .. } => {
+                let token = self.tables().signals.remove(&sig);
+                token.into_iter().for_each(|t| t.cancel());
+            }
+            Frame::Chunk { s, v } => self.stream_item(s, v),
+            Frame::End { s, err } => {
+                let sink = self.tables().streams.remove(&s);
+                if let (Some(sink), Some(error)) = (sink, err) {
+                    sink.fail(convert::from_wire(error));
+                }
+            }
+            Frame::Release { fns } => self.withdraw(fns),
+            Frame::Bye { reason } => self.close(&format!("it left: {reason}")),
+            // The host offers no streams to workers yet, so there is nothing that these could mean.
+            Frame::Pull { .. } | Frame::Close { .. } => {}
+            Frame::Hello(_) | Frame::Unknown { .. } => {}
+        }
+    }
+
+    fn settle(&self, id: u64, mut answer: Answer) {
+        // Nobody waits any more for a call that was cancelled.
+        let Some(waiting) = self.tables().pending.remove(&id) else {
+            return;
+        };
+        if let Ok(Some(value)) = &mut answer {
+            tag_value(self.run, value);
+        }
+        let _ = waiting.send(answer);
+    }
+}

@@ -1,0 +1,286 @@
+//! A batch of hook handlers in one round trip.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use chela_plugin::{CallError, DispatchMode, HandlerOutcome, HookBatch, StopRule};
+use chela_plugin_protocol::{HookHandler, HookOutcome, encode_raw_request};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::{NodePlugin, at};
+use crate::connection::Connection;
+use crate::connection::pending::timed_out;
+use crate::convert;
+
+/// A worker enforces the budgets of several handlers itself; this much later the host stops waiting for it.
+const WORKER_SLACK: Duration = Duration::from_millis(250);
+
+impl NodePlugin {
+    pub(super) async fn run_hooks(
+        &self,
+        batch: &HookBatch,
+    ) -> Result<Vec<HandlerOutcome>, CallError> {
+        let begun = Instant::now();
+        let deadline = budget(batch).map(|budget| (budget, begun + budget));
+        let connection = match self.connection(deadline, &batch.cancel).await {
+            Err(_) if deadline.is_some_and(|(_, at)| Instant::now() >= at) => {
+                return Ok(all_timed_out(batch, begun));
+            }
+            other => other?,
+        };
+        let (head, tail) = self.params(batch, &connection)?;
+        let parts = [
+            head.as_str(),
+            batch.event.text(),
+            ",\"ctx\":",
+            batch.ctx.text(),
+            tail.as_str(),
+        ];
+        let mut pending = connection.request(|id| encode_raw_request(id, "hooks", &parts))?;
+        let result = {
+            let answer = pending.answer();
+            tokio::pin!(answer);
+            let checks = self.check_on(&connection, batch, begun);
+            tokio::pin!(checks);
+            tokio::select! {
+                biased;
+                answer = &mut answer => Some(answer),
+                () = batch.cancel.cancelled() => None,
+                () = at(deadline) => Some(Err(CallError::TimedOut(0))),
+                () = &mut checks => None,
+            }
+        };
+        match result {
+            Some(Err(CallError::TimedOut(_))) => {
+                pending.cancel("the handlers ran out of their budget");
+                self.worker.probe(&connection);
+                Ok(all_timed_out(batch, begun))
+            }
+            Some(answer) => read_outcomes(batch, answer?),
+            None => {
+                pending.cancel("cancelled");
+                self.worker.probe(&connection);
+                Err(CallError::Cancelled)
+            }
+        }
+    }
+
+    /// Everything of the params but event and context, whose text all workers share.
+    fn params(
+        &self,
+        batch: &HookBatch,
+        connection: &Connection,
+    ) -> Result<(String, String), CallError> {
+        let mut fns = Vec::with_capacity(batch.handlers.len());
+        for handler in &batch.handlers {
+            fns.push(HookHandler {
+                handle: self.resolve(handler.handle, connection)?,
+                timeout_ms: handler.timeout.map(millis),
+            });
+        }
+        let fns = serde_json::to_string(&fns)
+            .map_err(|e| CallError::refused("INVALID_PARAMS", e.to_string()))?;
+        let head = format!("{{\"hook\":\"{}\",\"fns\":{fns},\"event\":", batch.hook);
+        let mut tail = format!(",\"mode\":\"{}\"", mode_name(batch.mode));
+        if let Some(stop) = batch.stop {
+            // Writing to a `String` cannot fail.
+            let _ = write!(tail, ",\"stop\":\"{}\"", stop_name(stop));
+        }
+        if batch.hook.fails_closed() {
+            tail.push_str(",\"failClosed\":true");
+        }
+        tail.push('}');
+        Ok((head, tail))
+    }
+
+    /// In a sequence the budget of the whole is long: a handler that blocks the event loop is found at the end of its own budget.
+    /// Never resolves.
+    async fn check_on(
+        &self,
+        connection: &std::sync::Arc<Connection>,
+        batch: &HookBatch,
+        begun: Instant,
+    ) {
+        if batch.mode != DispatchMode::Parallel && batch.handlers.len() > 1 {
+            let mut due = begun;
+            for timeout in batch.handlers.iter().map_while(|h| h.timeout) {
+                due += timeout;
+                tokio::time::sleep_until(due).await;
+                self.worker.probe(connection);
+            }
+        }
+        std::future::pending::<()>().await;
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn mode_name(mode: DispatchMode) -> &'static str {
+    match mode {
+        DispatchMode::Parallel => "par",
+        DispatchMode::Sequential | DispatchMode::Claim => "seq",
+        DispatchMode::Sync => "sync",
+    }
+}
+
+fn stop_name(stop: StopRule) -> &'static str {
+    match stop {
+        StopRule::Block | StopRule::BlockTruthy => "block",
+        StopRule::Cancel => "cancel",
+        StopRule::Handled => "handled",
+        StopRule::Outcome => "outcome",
+    }
+}
+
+/// How long the host waits for the batch: without end when a handler has no budget.
+fn budget(batch: &HookBatch) -> Option<Duration> {
+    let timeouts: Option<Vec<Duration>> = batch.handlers.iter().map(|h| h.timeout).collect();
+    let timeouts = timeouts?;
+    match (batch.mode, timeouts.as_slice()) {
+        (_, []) => None,
+        (_, [only]) => Some(*only),
+        (DispatchMode::Parallel, several) => {
+            several.iter().max().map(|longest| *longest + WORKER_SLACK)
+        }
+        (_, several) => Some(several.iter().sum::<Duration>() + WORKER_SLACK),
+    }
+}
+
+/// The outcome of a batch whose worker did not answer: every handler ran out of its budget.
+fn all_timed_out(batch: &HookBatch, begun: Instant) -> Vec<HandlerOutcome> {
+    let duration = begun.elapsed();
+    let outcome = |timeout: Option<Duration>| HandlerOutcome {
+        result: Err(timed_out(timeout.unwrap_or(duration))),
+        undefined: false,
+        duration,
+    };
+    batch.handlers.iter().map(|h| outcome(h.timeout)).collect()
+}
+
+fn read_outcomes(
+    batch: &HookBatch,
+    answer: Option<Value>,
+) -> Result<Vec<HandlerOutcome>, CallError> {
+    let rows: Vec<HookOutcome> =
+        serde_json::from_value(answer.unwrap_or_default()).map_err(|e| {
+            CallError::refused(
+                "PROTOCOL",
+                format!("the worker's answer to `hooks` is not valid: {e}"),
+            )
+        })?;
+    if rows.len() > batch.handlers.len() {
+        let message = format!(
+            "the worker answered for {} handlers of {}",
+            rows.len(),
+            batch.handlers.len()
+        );
+        return Err(CallError::refused("PROTOCOL", message));
+    }
+    Ok(rows
+        .into_iter()
+        .zip(&batch.handlers)
+        .map(|(row, handler)| read_outcome(row, handler.timeout))
+        .collect())
+}
+
+fn read_outcome(row: HookOutcome, timeout: Option<Duration>) -> HandlerOutcome {
+    let duration = Duration::try_from_secs_f64(row.ms / 1000.0).unwrap_or_default();
+    let (result, undefined) = match (row.err, row.ok) {
+        (Some(error), _)
+            if error.code.as_deref() == Some("TIMEOUT")
+                && timeout.is_some_and(|t| duration + WORKER_SLACK >= t) =>
+        {
+            (Err(timed_out(timeout.unwrap_or(duration))), false)
+        }
+        (Some(error), _) => (Err(convert::from_wire(error)), false),
+        (None, Some(value)) if value.get("$undefined").is_some() => (Ok(Value::Null), true),
+        (None, Some(value)) => (Ok(value), false),
+        (None, None) => (Ok(Value::Null), true),
+    };
+    HandlerOutcome {
+        result,
+        undefined,
+        duration,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chela_plugin::HookName;
+    use chela_plugin::call::{HandlerRef, SharedJson};
+    use serde_json::json;
+    use tokio_util::sync::CancellationToken;
+
+    fn batch(mode: DispatchMode, timeouts: &[Option<u64>]) -> HookBatch {
+        HookBatch {
+            hook: HookName::BeforeToolCall,
+            handlers: timeouts
+                .iter()
+                .map(|t| HandlerRef {
+                    handle: 1,
+                    timeout: t.map(Duration::from_millis),
+                })
+                .collect(),
+            event: SharedJson::new(json!({})),
+            ctx: SharedJson::new(json!({})),
+            mode,
+            stop: None,
+            cancel: CancellationToken::new(),
+        }
+    }
+
+    #[test]
+    fn the_budget_of_a_batch_follows_its_mode() {
+        use DispatchMode::{Parallel, Sequential};
+        let cases = [
+            (Sequential, vec![Some(5)], Some(5)),
+            (Parallel, vec![Some(5), Some(9)], Some(9 + 250)),
+            (Sequential, vec![Some(5), Some(9)], Some(14 + 250)),
+            (Sequential, vec![Some(5), None], None),
+            (Parallel, vec![], None),
+        ];
+        for (mode, timeouts, expected) in cases {
+            assert_eq!(
+                budget(&batch(mode, &timeouts)),
+                expected.map(Duration::from_millis),
+                "{mode:?} {timeouts:?}"
+            );
+        }
+    }
+
+    // HOOK-108
+    #[test]
+    fn outcomes_tell_null_from_undefined_and_time_outs_from_errors() {
+        let answer = json!([{"ms": 1}, {"ok": null, "ms": 1}, {"ok": {"a": 1}, "ms": 2}, {"err": {"name": "E", "message": "m"}, "ms": 1},
+            {"err": {"name": "E", "message": "m", "code": "TIMEOUT"}, "ms": 50}]);
+        let outcomes = read_outcomes(
+            &batch(DispatchMode::Sequential, &[Some(50); 5]),
+            Some(answer),
+        )
+        .unwrap();
+        let told: Vec<_> = outcomes
+            .iter()
+            .map(|o| {
+                (
+                    o.result.as_ref().map_err(ToString::to_string).cloned(),
+                    o.undefined,
+                )
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (Ok(Value::Null), true),
+                (Ok(Value::Null), false),
+                (Ok(json!({"a": 1})), false),
+                (Err("m".into()), false),
+                (Err("timed out after 50ms".into()), false)
+            ]
+        );
+        assert!(read_outcomes(&batch(DispatchMode::Sequential, &[]), Some(json!([{}]))).is_err());
+    }
+}

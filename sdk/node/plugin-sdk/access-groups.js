@@ -1,0 +1,1 @@
+export { parseAccessGroupAllowFromEntry } from './internal/ingress-lists.js';

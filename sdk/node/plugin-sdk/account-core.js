@@ -1,0 +1,2 @@
+export { DEFAULT_ACCOUNT_ID, createAccountActionGate, createAccountListHelpers, describeAccountSnapshot, listCombinedAccountIds, mergeAccountConfig, normalizeAccountId, normalizeChatType, normalizeOptionalAccountId, resolveAccountEntry, resolveAccountWithDefaultFallback, resolveListedDefaultAccountId, resolveMergedAccountConfig, resolveNormalizedAccountEntry } from './internal/accounts.js';
+export { resolveUserPath } from './internal/paths.js';

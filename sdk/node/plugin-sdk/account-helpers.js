@@ -1,0 +1,1 @@
+export { createAccountActionGate, createAccountListHelpers, describeAccountSnapshot, describeWebhookAccountSnapshot, mergeAccountConfig, resolveMergedAccountConfig } from './internal/accounts.js';

@@ -1,0 +1,1 @@
+export { resolveMergedAccountConfig, resolveNormalizedAccountEntry } from './internal/accounts.js';

@@ -1,0 +1,1 @@
+export { ToolPolicySchema } from './internal/schemas.js';

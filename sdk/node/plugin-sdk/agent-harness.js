@@ -1,0 +1,2 @@
+export { formatErrorMessage } from './internal/error-text.js';
+export { resolveUserPath } from './internal/paths.js';

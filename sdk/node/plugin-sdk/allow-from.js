@@ -1,0 +1,1 @@
+export { formatAllowFromLowercase, summarizeMapping } from './internal/feedback.js';

@@ -1,0 +1,1 @@
+export { createResolvedApproverActionAuthAdapter, resolveApprovalApprovers } from './internal/approvals.js';

@@ -1,0 +1,1 @@
+export { createChannelExecApprovalProfile, getExecApprovalReplyMetadata, isChannelExecApprovalClientEnabledFromConfig, matchesApprovalRequestFilters } from './internal/approval-client.js';

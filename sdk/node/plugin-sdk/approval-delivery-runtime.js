@@ -1,0 +1,1 @@
+export { createApproverRestrictedNativeApprovalCapability, createChannelApprovalCapability, splitChannelApprovalCapability } from './internal/approvals.js';

@@ -1,0 +1,1 @@
+export { resolveApprovalOverGateway } from './internal/host.js';

@@ -1,0 +1,2 @@
+export { CHANNEL_APPROVAL_NATIVE_RUNTIME_CONTEXT_CAPABILITY, createChannelApprovalNativeRuntimeAdapter, createLazyChannelApprovalNativeRuntimeAdapter } from './internal/approvals.js';
+export { resolveApprovalOverGateway } from './internal/host.js';

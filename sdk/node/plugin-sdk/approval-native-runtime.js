@@ -1,0 +1,1 @@
+export { buildChannelApprovalNativeTargetKey, createChannelApproverDmTargetResolver, createChannelNativeOriginTargetResolver } from './internal/approvals.js';

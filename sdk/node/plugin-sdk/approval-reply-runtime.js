@@ -1,0 +1,1 @@
+export { getExecApprovalReplyMetadata } from './internal/approval-client.js';

@@ -1,0 +1,2 @@
+export { createChannelExecApprovalProfile, getExecApprovalReplyMetadata, isChannelExecApprovalClientEnabledFromConfig, matchesApprovalRequestFilters } from './internal/approval-client.js';
+export { createApproverRestrictedNativeApprovalCapability, createChannelApprovalCapability, createChannelApproverDmTargetResolver, createChannelNativeOriginTargetResolver, createResolvedApproverActionAuthAdapter, resolveApprovalApprovers, splitChannelApprovalCapability } from './internal/approvals.js';

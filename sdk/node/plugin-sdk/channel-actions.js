@@ -1,0 +1,1 @@
+export { ToolAuthorizationError, createActionGate, createUnionActionGate, jsonResult, readNumberParam, readPositiveIntegerParam, readReactionParams, readStringArrayParam, readStringOrNumberParam, readStringParam, resolveReactionMessageId } from './internal/actions.js';

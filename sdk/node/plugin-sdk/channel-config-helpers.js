@@ -1,0 +1,1 @@
+export { adaptScopedAccountAccessor, buildAccountScopedDmSecurityPolicy, createScopedAccountConfigAccessors, createScopedChannelConfigAdapter, createScopedChannelConfigBase, createScopedDmSecurityResolver, formatTrimmedAllowFromEntries, mapAllowFromEntries, resolveOptionalConfigString } from './internal/channel-config.js';

@@ -1,0 +1,2 @@
+export { buildChannelOutboundSessionRoute, createChatChannelPlugin, defineChannelPluginEntry, defineSetupPluginEntry } from './internal/channel-plugin.js';
+export { buildChannelConfigSchema } from './internal/config-schema.js';

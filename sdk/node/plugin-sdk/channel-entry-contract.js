@@ -1,0 +1,1 @@
+export { defineBundledChannelEntry, defineBundledChannelSetupEntry, loadBundledEntryExportSync } from './internal/bundled-entry.js';

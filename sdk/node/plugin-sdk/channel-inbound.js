@@ -1,0 +1,2 @@
+export { logInboundDrop } from './internal/feedback.js';
+export { implicitMentionKindWhen, resolveInboundMentionDecision } from './internal/mentions.js';

@@ -1,0 +1,1 @@
+export { decideChannelIngress } from './internal/ingress-gates.js';

@@ -1,0 +1,1 @@
+export { createAccountStatusSink, runPassiveAccountLifecycle, waitUntilAbort } from './internal/status.js';

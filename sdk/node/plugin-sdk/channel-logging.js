@@ -1,0 +1,1 @@
+export { logAckFailure, logInboundDrop, logTypingFailure } from './internal/feedback.js';

@@ -1,0 +1,2 @@
+export { buildAccountScopedDmSecurityPolicy } from './internal/channel-config.js';
+export { buildOpenGroupPolicyWarning, createAllowlistProviderOpenWarningCollector, projectAccountConfigWarningCollector, resolveChannelGroupPolicy, resolveChannelGroupRequireMention } from './internal/group-policy.js';

@@ -1,0 +1,1 @@
+export { createReplyPrefixOptions, createTypingCallbacks } from './internal/typing.js';

@@ -1,0 +1,1 @@
+export { channelRouteDedupeKey, channelRouteTargetsMatchExact, normalizeChannelRouteRef, normalizeChannelRouteTarget } from './internal/session-keys.js';

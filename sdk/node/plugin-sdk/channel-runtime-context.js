@@ -1,0 +1,1 @@
+export { registerChannelRuntimeContext } from './internal/feedback.js';

@@ -1,0 +1,3 @@
+export { normalizeChatType } from './internal/accounts.js';
+export { createAccountStatusSink, waitUntilAbort } from './internal/status.js';
+export { createReplyPrefixContext, createReplyPrefixOptions, createTypingCallbacks } from './internal/typing.js';

@@ -1,0 +1,1 @@
+export { attachChannelToResult, attachChannelToResults, buildChannelSendResult, createAttachedChannelResultAdapter, createEmptyChannelResult } from './internal/send-result.js';

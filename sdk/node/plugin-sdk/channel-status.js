@@ -1,0 +1,2 @@
+export { PAIRING_APPROVED_MESSAGE } from './internal/pairing.js';
+export { buildBaseChannelStatusSummary, buildComputedAccountStatusSnapshot, buildProbeChannelStatusSummary, buildTokenChannelStatusSummary, collectStatusIssuesFromLastError, createDefaultChannelRuntimeState } from './internal/status.js';

@@ -1,0 +1,1 @@
+export { resolveChannelStreamingBlockEnabled } from './internal/typing.js';

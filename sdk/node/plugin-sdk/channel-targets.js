@@ -1,0 +1,1 @@
+export { buildChannelKeyCandidates, resolveChannelEntryMatch, resolveChannelEntryMatchWithFallback } from './internal/targets.js';

@@ -1,0 +1,1 @@
+export { formatCliCommand } from './internal/cli-name.js';

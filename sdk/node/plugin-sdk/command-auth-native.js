@@ -1,0 +1,1 @@
+export { hasControlCommand, resolveCommandAuthorizedFromAuthorizers } from './internal/commands.js';

@@ -1,0 +1,2 @@
+export { hasControlCommand, resolveCommandAuthorizedFromAuthorizers } from './internal/commands.js';
+export { parseAccessGroupAllowFromEntry } from './internal/ingress-lists.js';

@@ -1,0 +1,1 @@
+export { hasControlCommand } from './internal/commands.js';

@@ -1,0 +1,1 @@
+export { resolveCommandAuthorizedFromAuthorizers } from './internal/commands.js';

@@ -1,0 +1,12 @@
+export { normalizeAccountId } from './internal/accounts.js';
+export { buildAccountScopedDmSecurityPolicy, createScopedAccountConfigAccessors, createScopedChannelConfigAdapter, createScopedChannelConfigBase, createScopedDmSecurityResolver, mapAllowFromEntries } from './internal/channel-config.js';
+export { buildChannelConfigSchema, buildJsonChannelConfigSchema, emptyPluginConfigSchema } from './internal/config-schema.js';
+export { createChannelDirectoryAdapter, createEmptyChannelDirectoryAdapter, createResolvedDirectoryEntriesLister, createRuntimeDirectoryLiveAdapter, nullChannelDirectorySelf } from './internal/directory.js';
+export { formatAllowFromLowercase } from './internal/feedback.js';
+export { buildOpenGroupPolicyWarning, createAllowlistProviderOpenWarningCollector, projectAccountConfigWarningCollector, resolveChannelGroupPolicy, resolveChannelGroupRequireMention } from './internal/group-policy.js';
+export { createChannelHistoryWindow } from './internal/history.js';
+export { KeyedAsyncQueue } from './internal/keyed-queue.js';
+export { resolvePreferredOpenClawTmpDir } from './internal/paths.js';
+export { createPluginRuntimeStore } from './internal/runtime-store.js';
+export { AllowFromListSchema, BlockStreamingCoalesceSchema, ContextVisibilityModeSchema, DmPolicySchema, GroupPolicySchema, MarkdownConfigSchema, ToolPolicySchema, buildNestedDmConfigSchema } from './internal/schemas.js';
+export { createAccountStatusSink } from './internal/status.js';

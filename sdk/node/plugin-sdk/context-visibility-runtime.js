@@ -1,0 +1,1 @@
+export { resolveChannelContextVisibilityMode, resolveDefaultContextVisibility } from './internal/channel-config.js';

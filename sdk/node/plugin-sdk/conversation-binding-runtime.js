@@ -1,0 +1,1 @@
+export { buildPairingReply } from './internal/pairing.js';

@@ -1,0 +1,13 @@
+export { DEFAULT_ACCOUNT_ID, normalizeAccountId } from './internal/accounts.js';
+export { createActionGate, jsonResult, readNumberParam, readReactionParams, readStringArrayParam, readStringParam } from './internal/actions.js';
+export { deleteAccountFromConfigSection, formatPairingApproveHint, setAccountEnabledInConfigSection } from './internal/channel-config.js';
+export { buildChannelOutboundSessionRoute, createChatChannelPlugin, defineChannelPluginEntry, defineSetupPluginEntry } from './internal/channel-plugin.js';
+export { buildChannelConfigSchema, buildJsonChannelConfigSchema, buildJsonPluginConfigSchema, buildPluginConfigSchema, emptyChannelConfigSchema, emptyPluginConfigSchema } from './internal/config-schema.js';
+export { createDedupeCache } from './internal/dedupe.js';
+export { definePluginEntry } from './internal/entry.js';
+export { createSubsystemLogger } from './internal/host.js';
+export { KeyedAsyncQueue } from './internal/keyed-queue.js';
+export { parseStrictPositiveInteger } from './internal/numbers.js';
+export { isSecretRef } from './internal/secrets.js';
+export { buildAgentSessionKey, resolveThreadSessionKeys } from './internal/session-keys.js';
+export { applyAccountNameToChannelSection, migrateBaseNameToDefaultAccount } from './internal/setup.js';

@@ -1,0 +1,1 @@
+export { isDangerousNameMatchingEnabled } from './internal/channel-config.js';

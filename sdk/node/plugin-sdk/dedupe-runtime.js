@@ -1,0 +1,1 @@
+export { createDedupeCache } from './internal/dedupe.js';

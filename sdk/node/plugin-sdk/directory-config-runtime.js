@@ -1,0 +1,1 @@
+export { createResolvedDirectoryEntriesLister } from './internal/directory.js';

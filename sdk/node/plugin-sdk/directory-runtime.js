@@ -1,0 +1,1 @@
+export { createChannelDirectoryAdapter, createEmptyChannelDirectoryAdapter, createResolvedDirectoryEntriesLister, createRuntimeDirectoryLiveAdapter, nullChannelDirectorySelf } from './internal/directory.js';

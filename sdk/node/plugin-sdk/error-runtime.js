@@ -1,0 +1,1 @@
+export { extractErrorCode, formatErrorMessage } from './internal/error-text.js';

@@ -1,0 +1,1 @@
+export { runStoppablePassiveMonitor } from './internal/status.js';

@@ -1,0 +1,1 @@
+export { acquireFileLock, withFileLock } from './internal/file-lock.js';

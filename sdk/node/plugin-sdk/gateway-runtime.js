@@ -1,0 +1,1 @@
+export { createConnectedChannelStatusPatch, createTransportActivityStatusPatch } from './internal/status.js';

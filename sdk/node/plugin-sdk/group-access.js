@@ -1,0 +1,1 @@
+export { resolveOpenProviderRuntimeGroupPolicy } from './internal/group-policy.js';

@@ -1,0 +1,1 @@
+export { resolveInboundRouteEnvelopeBuilder, resolveInboundRouteEnvelopeBuilderWithRuntime } from './internal/envelope.js';

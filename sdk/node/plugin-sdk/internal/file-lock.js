@@ -1,0 +1,70 @@
+// Locks between processes: a file beside the locked one.
+import fs from 'node:fs/promises';
+import path from 'node:path';
+
+const held = new Map();
+
+function alive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
+async function isStale(lock, staleMs) {
+  try {
+    const { pid } = JSON.parse(await fs.readFile(lock, 'utf8'));
+    if (Number.isInteger(pid) && !alive(pid)) return true;
+  } catch (error) {
+    if (error.code === 'ENOENT') return true;
+  }
+  const stat = await fs.stat(lock).catch(() => null);
+  return stat === null || Date.now() - stat.mtimeMs > staleMs;
+}
+
+/** Takes a lock; one process may take the same lock several times. Throws with code `file_lock_timeout`. */
+export async function acquireFileLock(file, { stale = 60_000, retries = {} } = {}) {
+  const { retries: attempts = 10, factor = 1.5, minTimeout = 25, maxTimeout = 1000, randomize = false } = retries;
+  const lock = `${path.resolve(file)}.lock`;
+  const own = held.get(lock);
+  if (own) {
+    own.count++;
+    return { lockPath: lock, release: () => release(lock) };
+  }
+  await fs.mkdir(path.dirname(lock), { recursive: true });
+  for (let attempt = 0; attempt <= attempts; attempt++) {
+    try {
+      await fs.writeFile(lock, JSON.stringify({ pid: process.pid, createdAt: new Date().toISOString() }), { flag: 'wx' });
+      held.set(lock, { count: 1 });
+      return { lockPath: lock, release: () => release(lock) };
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+    }
+    if (await isStale(lock, stale)) {
+      await fs.rm(lock, { force: true });
+      continue;
+    }
+    const delay = Math.min(maxTimeout, minTimeout * factor ** attempt) * (randomize ? 1 + Math.random() : 1);
+    await new Promise((resolve) => setTimeout(resolve, delay));
+  }
+  throw Object.assign(new Error(`file lock timeout for ${file}`), { code: 'file_lock_timeout', lockPath: lock });
+}
+
+async function release(lock) {
+  const own = held.get(lock);
+  if (!own || --own.count > 0) return;
+  held.delete(lock);
+  await fs.rm(lock, { force: true });
+}
+
+/** Runs something while holding a lock. */
+export async function withFileLock(file, options, run) {
+  const lock = await acquireFileLock(file, options);
+  try {
+    return await run();
+  } finally {
+    await lock.release();
+  }
+}

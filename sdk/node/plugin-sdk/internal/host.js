@@ -1,0 +1,42 @@
+// SDK functions whose work is the host's.
+import { peer, plugins, snapshot } from '../../worker/state.js';
+import { createLogger } from '../../worker/logger.js';
+
+function worker() {
+  if (!peer) throw Object.assign(new Error('this function needs the gateway and works only inside a plugin worker'), { code: 'NOT_BUILT' });
+  return peer;
+}
+const pluginId = () => (plugins.size === 1 ? plugins.keys().next().value : undefined);
+const ask = (method, args) => worker().request(method, { pluginId: pluginId(), args });
+const askSync = (method, args) => worker().requestSync(method, { pluginId: pluginId(), args });
+
+export const loadWebMedia = (...args) => ask('host.media.loadWebMedia', args);
+export const loadOutboundMediaFromUrl = (...args) => ask('host.media.loadOutboundMediaFromUrl', args);
+export const recordInboundSession = (...args) => ask('host.channel.session.recordInboundSession', args);
+export const resolveAgentRoute = (...args) => askSync('host.channel.routing.resolveAgentRoute', args);
+export const resolveApprovalOverGateway = (...args) => ask('host.approval.resolve', args);
+export const loadSessionStore = (storePath) => worker().requestSync('host.session.loadStore', { pluginId: pluginId(), storePath });
+export const readChannelAllowFromStore = (channel, _env, accountId) => ask('host.channel.pairing.readAllowFromStore', [{ channel, accountId }]);
+
+/** A logger of a part of the plugin. */
+export function createSubsystemLogger(subsystem) {
+  const logger = createLogger(pluginId(), { subsystem });
+  return { ...logger, subsystem, raw: logger.info, isEnabled: () => true, child: (name) => createSubsystemLogger(`${subsystem}/${name}`) };
+}
+export const shouldLogVerbose = () => snapshot.verbose === true;
+/** Logs at debug level when the gateway is verbose. */
+export function logVerbose(message) {
+  if (shouldLogVerbose()) createLogger(pluginId()).debug(message);
+}
+export const getRuntimeConfigSnapshot = () => snapshot.config;
+
+/** Runs ffmpeg and returns its standard output; fails with its last lines of standard error. */
+export async function runFfmpeg(args, { timeoutMs = 60_000, maxBufferBytes = 64 * 1024 * 1024 } = {}) {
+  const { execFile } = await import('node:child_process');
+  return new Promise((resolve, reject) => {
+    execFile('ffmpeg', args, { timeout: timeoutMs, maxBuffer: maxBufferBytes, encoding: 'buffer' }, (error, stdout, stderr) => {
+      if (error) reject(new Error(`ffmpeg failed: ${String(stderr).trim().split('\n').slice(-3).join(' ') || error.message}`));
+      else resolve(stdout.toString());
+    });
+  });
+}

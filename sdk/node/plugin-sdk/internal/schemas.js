@@ -1,0 +1,25 @@
+// zod schemas that channel configurations share.
+import { z } from '../../vendor/zod.js';
+
+export const GroupPolicySchema = z.enum(['open', 'disabled', 'allowlist']);
+export const DmPolicySchema = z.enum(['pairing', 'allowlist', 'open', 'disabled']);
+export const MarkdownConfigSchema = z.object({ tables: z.enum(['off', 'bullets', 'code', 'block']).optional() }).strict().optional();
+export const AllowFromEntrySchema = z.union([z.string(), z.number()]);
+export const AllowFromListSchema = z.array(AllowFromEntrySchema).optional();
+export const ToolPolicySchema = z
+  .object({ allow: z.array(z.string()).optional(), alsoAllow: z.array(z.string()).optional(), deny: z.array(z.string()).optional() })
+  .strict()
+  .superRefine(({ allow, alsoAllow }, ctx) => {
+    if (!allow?.length || !alsoAllow?.length) return;
+    ctx.addIssue({ code: 'custom', message: 'tools policy cannot set both allow and alsoAllow in the same scope (merge alsoAllow into allow, or remove allow and use profile + alsoAllow)' });
+  })
+  .optional();
+export const BlockStreamingCoalesceSchema = z
+  .object({ minChars: z.number().int().positive().optional(), maxChars: z.number().int().positive().optional(), idleMs: z.number().int().nonnegative().optional() })
+  .strict();
+export const ReplyToModeSchema = z.union([z.literal('off'), z.literal('first'), z.literal('all'), z.literal('batched')]);
+export const ContextVisibilityModeSchema = z.enum(['all', 'allowlist', 'allowlist_quote']);
+
+/** Settings of direct messages in an object of their own. */
+export const buildNestedDmConfigSchema = (extraShape) =>
+  z.object({ enabled: z.boolean().optional(), policy: DmPolicySchema.optional(), allowFrom: AllowFromListSchema, ...extraShape }).optional();

@@ -1,0 +1,1 @@
+export { readJsonFileWithFallback, writeJsonFileAtomically } from './internal/json-file.js';

@@ -1,0 +1,1 @@
+export { createLazyRuntimeMethod, createLazyRuntimeMethodBinder, createLazyRuntimeModule, createLazyRuntimeNamedExport, createLazyRuntimeSurface } from './internal/lazy.js';

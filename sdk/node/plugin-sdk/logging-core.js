@@ -1,0 +1,2 @@
+export { createSubsystemLogger } from './internal/host.js';
+export { redactSensitiveText } from './internal/redact.js';

@@ -1,0 +1,1 @@
+export { convertMarkdownTables, resolveMarkdownTableMode } from './internal/tables.js';

@@ -1,0 +1,2 @@
+export { formatPairingApproveHint } from './internal/channel-config.js';
+export { createChannelHistoryWindow } from './internal/history.js';

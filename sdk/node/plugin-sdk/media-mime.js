@@ -1,0 +1,1 @@
+export { detectMime, mediaKindFromMime } from './internal/mime.js';

@@ -1,0 +1,2 @@
+export { formatErrorMessage } from './internal/error-text.js';
+export { formatDocsLink } from './internal/setup.js';

@@ -1,0 +1,1 @@
+export { MAX_DATE_TIMESTAMP_MS, MAX_TCP_PORT, MAX_TIMER_TIMEOUT_MS, MAX_TIMER_TIMEOUT_SECONDS, asDateTimestampMs, asFiniteNumberInRange, asSafeIntegerInRange, parseStrictFiniteNumber, parseStrictInteger, parseStrictNonNegativeInteger, parseStrictPositiveInteger, resolveExpiresAtMsFromDurationMs, resolveTimerTimeoutMs, timestampMsToIsoString } from './internal/numbers.js';

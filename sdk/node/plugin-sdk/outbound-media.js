@@ -1,0 +1,1 @@
+export { loadOutboundMediaFromUrl } from './internal/host.js';

@@ -1,0 +1,2 @@
+export { createRuntimeOutboundDelegates } from './internal/directory.js';
+export { resolveOutboundSendDep } from './internal/send-result.js';

@@ -1,0 +1,1 @@
+export { resolveLegacyOutboundSendDepKeys, resolveOutboundSendDep } from './internal/send-result.js';

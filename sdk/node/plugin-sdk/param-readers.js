@@ -1,0 +1,1 @@
+export { readNumberParam, readPositiveIntegerParam, readStringArrayParam, readStringOrNumberParam, readStringParam } from './internal/actions.js';

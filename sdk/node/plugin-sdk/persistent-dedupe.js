@@ -1,0 +1,1 @@
+export { createClaimableDedupe, createPersistentDedupe } from './internal/dedupe.js';

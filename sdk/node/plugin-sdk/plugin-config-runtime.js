@@ -1,0 +1,1 @@
+export { requireRuntimeConfig } from './internal/channel-config.js';

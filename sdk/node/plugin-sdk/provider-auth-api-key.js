@@ -1,0 +1,1 @@
+export { normalizeSecretInput } from './internal/secrets.js';

@@ -1,0 +1,1 @@
+export { coerceSecretRef, hasConfiguredSecretInput, normalizeSecretInput } from './internal/secrets.js';

@@ -1,0 +1,1 @@
+export { jsonResult, readNumberParam, readStringParam } from './internal/actions.js';

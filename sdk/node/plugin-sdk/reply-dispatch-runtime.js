@@ -1,0 +1,1 @@
+export { resolveChunkMode } from './internal/chunk.js';

@@ -1,0 +1,1 @@
+export { createChannelHistoryWindow } from './internal/history.js';

@@ -1,0 +1,1 @@
+export { countOutboundMedia, deliverTextOrMediaReply, hasOutboundMedia, resolveOutboundMediaUrls, resolvePayloadMediaUrls, resolveSendableOutboundReplyParts, resolveTextChunksWithFallback, sendMediaWithLeadingCaption } from './internal/reply.js';

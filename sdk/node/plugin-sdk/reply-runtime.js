@@ -1,0 +1,1 @@
+export { chunkMarkdownText, chunkMarkdownTextWithMode, chunkText, chunkTextWithMode, resolveChunkMode, resolveTextChunkLimit } from './internal/chunk.js';

@@ -1,0 +1,1 @@
+export { getRuntimeConfigSnapshot } from './internal/host.js';

@@ -1,0 +1,1 @@
+export { createPluginRuntimeStore } from './internal/runtime-store.js';

@@ -1,0 +1,1 @@
+export { createSubsystemLogger, logVerbose, shouldLogVerbose } from './internal/host.js';

@@ -1,0 +1,1 @@
+export { coerceSecretRef, hasConfiguredSecretInput, isSecretRef, normalizeResolvedSecretInputString, normalizeSecretInputString, resolveSecretInputString } from './internal/secrets.js';

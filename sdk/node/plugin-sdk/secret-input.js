@@ -1,0 +1,1 @@
+export { buildOptionalSecretInputSchema, buildSecretInputArraySchema, buildSecretInputSchema, coerceSecretRef, hasConfiguredSecretInput, isSecretRef, normalizeResolvedSecretInputString, normalizeSecretInput, normalizeSecretInputString, resolveSecretInputString } from './internal/secrets.js';

@@ -1,0 +1,1 @@
+export { coerceSecretRef } from './internal/secrets.js';

@@ -1,0 +1,1 @@
+export { resolveAgentIdFromSessionKey } from './internal/session-keys.js';

@@ -1,0 +1,2 @@
+export { loadSessionStore } from './internal/host.js';
+export { resolveStorePath } from './internal/paths.js';

@@ -1,0 +1,2 @@
+export { formatCliCommand } from './internal/cli-name.js';
+export { formatDocsLink } from './internal/setup.js';

@@ -1,0 +1,2 @@
+export { asFiniteNumber } from './internal/numbers.js';
+export { asBoolean } from './internal/strings.js';

@@ -1,0 +1,1 @@
+export { resolvePinnedHostnameWithPolicy } from './internal/ssrf.js';

@@ -1,0 +1,1 @@
+export { createLegacyPrivateNetworkDoctorContract, isPrivateIpAddress, isPrivateNetworkOptInEnabled } from './internal/ssrf.js';

@@ -1,0 +1,1 @@
+export { resolveStateDir } from './internal/paths.js';

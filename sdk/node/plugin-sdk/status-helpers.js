@@ -1,0 +1,2 @@
+export { buildBaseAccountStatusSnapshot, buildBaseChannelStatusSummary, buildComputedAccountStatusSnapshot, buildProbeChannelStatusSummary, buildRuntimeAccountStatusSnapshot, buildTokenChannelStatusSummary, collectStatusIssuesFromLastError, createAsyncComputedAccountStatusAdapter, createComputedAccountStatusAdapter, createDefaultChannelRuntimeState } from './internal/status.js';
+export { isRecord } from './internal/strings.js';

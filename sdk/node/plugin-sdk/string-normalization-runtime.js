@@ -1,0 +1,1 @@
+export { normalizeStringEntries, normalizeStringEntriesLower } from './internal/strings.js';

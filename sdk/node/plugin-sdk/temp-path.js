@@ -1,0 +1,1 @@
+export { resolvePreferredOpenClawTmpDir } from './internal/paths.js';

@@ -1,0 +1,2 @@
+export { chunkTextForOutbound } from './internal/chunk.js';
+export { convertMarkdownTables } from './internal/tables.js';

@@ -1,0 +1,2 @@
+export { resolveUserPath } from './internal/paths.js';
+export { escapeRegExp } from './internal/strings.js';

@@ -1,0 +1,1 @@
+export { extractToolSend } from './internal/actions.js';

@@ -1,0 +1,1 @@
+export { createSubsystemLogger } from './internal/host.js';

@@ -1,0 +1,1 @@
+export { fetchWithSsrFGuard } from './internal/ssrf.js';

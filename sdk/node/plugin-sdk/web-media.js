@@ -1,0 +1,1 @@
+export { loadWebMedia } from './internal/host.js';

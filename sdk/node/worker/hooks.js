@@ -1,0 +1,135 @@
+// The `hooks` method: one request carries all neighbouring handlers of one hook.
+import { peer, pluginOf, snapshot } from './state.js';
+import { errorToWire } from './errors.js';
+
+/** Hooks whose event and context are frozen before a handler sees them. */
+const FROZEN = new Set(['model_call_started', 'model_call_ended']);
+/** Hooks in which a failing handler ends the batch, because the guarded action is refused. */
+const FAIL_CLOSED = new Set(['before_agent_run', 'before_tool_call']);
+
+/** Serves `hooks`. Returns one row per handler that was reached. */
+export async function runHooks({ hook, fns, event, ctx, mode, stop, stopOnError }) {
+  const batch = { hook, event, ctx: prepareContext(hook, ctx), stop, stopOnError: stopOnError ?? FAIL_CLOSED.has(hook) };
+  if (FROZEN.has(hook)) {
+    Object.freeze(event);
+    Object.freeze(ctx);
+  }
+  if (mode === 'par') return Promise.all(fns.map((row) => runOne(row, batch)));
+  return mode === 'sync' ? runSync(fns, batch) : runSequence(fns, batch);
+}
+
+async function runSequence(fns, batch) {
+  const out = [];
+  for (const row of fns) {
+    const result = await runOne(row, batch);
+    out.push(result);
+    if (result.err ? batch.stopOnError : stops(batch, result.value)) break;
+  }
+  return out;
+}
+
+function runSync(fns, batch) {
+  const out = [];
+  let event = batch.event;
+  for (const row of fns) {
+    const started = performance.now();
+    try {
+      const value = handlerOf(row.fn)(event, batch.ctx);
+      if (value && typeof value.then === 'function') {
+        Promise.resolve(value).catch(() => {});
+        throw Object.assign(new Error(`${batch.hook} handlers must be synchronous; the returned promise was ignored`), { code: 'HOOK_PROMISE' });
+      }
+      out.push(okRow(row.fn, value, started));
+      if (value?.message) event = { ...event, message: value.message };
+      if (stops(batch, value)) break;
+    } catch (error) {
+      out.push({ err: errorToWire(error), ms: since(started) });
+    }
+  }
+  return out;
+}
+
+async function runOne(row, batch) {
+  const started = performance.now();
+  try {
+    const running = (async () => handlerOf(row.fn)(batch.event, batch.ctx))();
+    const value = row.timeoutMs > 0 ? await race(running, row.timeoutMs) : await running;
+    return okRow(row.fn, value, started);
+  } catch (error) {
+    return { err: errorToWire(error), ms: since(started) };
+  }
+}
+
+/** The handler keeps running after its time is up; only its result is dropped. */
+function race(running, timeoutMs) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(Object.assign(new Error(`timed out after ${timeoutMs}ms`), { name: 'TimeoutError', code: 'TIMEOUT' }));
+    }, timeoutMs);
+    running.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+function okRow(fn, value, started) {
+  peer.exports.pluginId = peer.exports.get(fn)?.pluginId;
+  const ok = peer.encode(value);
+  peer.exports.pluginId = undefined;
+  const row = { ms: since(started) };
+  if (ok !== undefined) row.ok = ok;
+  // The stop rules look at what the handler returned, not at its encoding.
+  Object.defineProperty(row, 'value', { value, enumerable: false });
+  return row;
+}
+
+function since(started) {
+  return Math.round((performance.now() - started) * 1000) / 1000;
+}
+
+function handlerOf(id) {
+  const row = peer.exports.get(id);
+  if (!row) throw Object.assign(new Error(`handle ${id} is gone`), { code: 'NOT_FOUND' });
+  return row.fn;
+}
+
+function stops({ hook, stop }, value) {
+  switch (stop) {
+    case 'block':
+      return hook === 'before_message_write' ? Boolean(value?.block) : value?.block === true;
+    case 'cancel':
+      return value?.cancel === true;
+    case 'handled':
+      return Boolean(value?.handled);
+    case 'outcome':
+      return value !== undefined && !isPass(value);
+    default:
+      return false;
+  }
+}
+
+/** A valid pass has exactly one member. */
+function isPass(value) {
+  return value !== null && typeof value === 'object' && value.outcome === 'pass' && Object.keys(value).length === 1;
+}
+
+/** Adds what cannot be sent: the configuration that the worker has already, and synchronous accessors. */
+function prepareContext(hook, ctx) {
+  const out = ctx ?? {};
+  if (out.trace && typeof out.trace === 'object') Object.freeze(out.trace);
+  if (hook === 'gateway_start' || hook === 'cron_changed') {
+    out.config ??= snapshot.config;
+    out.getCron = () => cronAccess();
+  }
+  if (hook === 'reply_dispatch') out.cfg ??= snapshot.config;
+  return out;
+}
+
+function cronAccess() {
+  const pluginId = pluginOf(undefined)?.id;
+  const ask = (name, params) => peer.request(`host.cron.${name}`, { pluginId, ...params });
+  return {
+    list: (options) => ask('list', options),
+    add: (input) => ask('add', { input }),
+    update: (id, patch) => ask('update', { id, patch }),
+    remove: (id) => ask('remove', { id }),
+  };
+}

@@ -1,0 +1,159 @@
+// The `load` and `unload` methods: import the entry, check what it exports, run `register`, hand back what it registered.
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { peer, plugins, snapshot } from './state.js';
+import { importEntry, installLoader, linkReportFor } from './loader.js';
+import { createApi } from './api.js';
+
+/** Fails a load with the phase that the host shows. */
+class LoadError extends Error {
+  constructor(phase, message, cause) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = cause?.name ?? 'PluginLoadError';
+    if (cause?.code !== undefined) this.code = cause.code;
+    if (cause?.stack) this.stack = cause.stack;
+    this.wireData = { phase };
+  }
+}
+
+function failed(phase, error) {
+  const text = error instanceof Error ? error.message : String(error);
+  return new LoadError(phase, text, error instanceof Error ? error : undefined);
+}
+
+/** Serves `load`. */
+export async function load(params) {
+  const started = performance.now();
+  Object.assign(snapshot, {
+    config: params.config ?? {},
+    hostVersion: params.hostVersion ?? '',
+    stateDir: params.stateDir ?? '',
+    workspaceDir: params.workspaceDir,
+  });
+  installLoader();
+  const entry = path.resolve(params.rootDir, params.entry);
+  const plugin = {
+    id: params.pluginId,
+    rootDir: params.rootDir,
+    entry,
+    // Until `register` returns, and again when it fails, this is all there is of the plugin.
+    params,
+    registrations: [],
+  };
+  plugins.set(plugin.id, plugin);
+  try {
+    const module = await importEntry(pathToFileURL(entry).href, plugin.rootDir).catch((error) => {
+      throw failed('load', error);
+    });
+    const definition = runRegister(plugin, module, params);
+    return {
+      definition,
+      registrations: plugin.registrations,
+      linkReport: linkReportFor(plugin.rootDir),
+      ms: Math.round((performance.now() - started) * 10) / 10,
+    };
+  } catch (error) {
+    plugins.delete(plugin.id);
+    peer.exports.dropPlugin(plugin.id);
+    throw error;
+  }
+}
+
+/** Serves `unload`: services are already stopped, so only tables are dropped. */
+export async function unload({ pluginId }) {
+  const plugin = plugins.get(pluginId);
+  plugin?.close?.();
+  const { forget } = await import('./runtime/events.js');
+  forget(pluginId);
+  plugins.delete(pluginId);
+  peer.exports.dropPlugin(pluginId);
+  return { ok: true };
+}
+
+function runRegister(plugin, module, params) {
+  const { definition, register } = findExport(module);
+  if (definition?.id && definition.id !== plugin.id) {
+    throw new LoadError('validation', `plugin id mismatch (config uses "${plugin.id}", export uses "${definition.id}")`);
+  }
+  plugin.kind = definition?.kind ?? params.kind;
+  const mode = params.registrationMode ?? 'full';
+  const setup = setupRegister(definition, mode);
+  if (typeof register !== 'function' && !setup) throw new LoadError('validation', missingRegister(plugin.kind));
+  const { api, record, close } = createApi(plugin, { ...params, registrationMode: mode }, definition);
+  plugin.api = api;
+  plugin.close = close;
+  if (mode === 'full') recordDefinition(definition, record);
+  if (mode !== 'validate') callRegister(register ?? setup, definition, api);
+  close();
+  return describeDefinition(definition, register ?? setup);
+}
+
+function callRegister(register, definition, api) {
+  let result;
+  try {
+    result = register.call(definition, api);
+  } catch (error) {
+    throw failed('register', error);
+  }
+  if (result && typeof result.then === 'function') {
+    Promise.resolve(result).catch(() => {});
+    throw new LoadError('register', 'plugin register must be synchronous');
+  }
+}
+
+/** Searches wrappers for something that registers, the default export first. */
+function findExport(module) {
+  const queue = [unwrapDefault(module), module];
+  const seen = new Set();
+  for (let i = 0; i < queue.length && i < 12; i++) {
+    const candidate = queue[i];
+    if (seen.has(candidate)) continue;
+    seen.add(candidate);
+    if (typeof candidate === 'function') return { register: candidate };
+    if (!candidate || typeof candidate !== 'object') continue;
+    const register = candidate.register ?? candidate.activate;
+    if (typeof register === 'function') return { definition: candidate, register };
+    for (const key of ['default', 'module']) if (key in candidate) queue.push(candidate[key]);
+  }
+  const first = queue[0];
+  if (first && typeof first === 'object') return { definition: first, register: first.register ?? first.activate };
+  return {};
+}
+
+function unwrapDefault(value) {
+  let current = value;
+  for (let i = 0; i < 4 && current && typeof current === 'object' && 'default' in current; i++) current = current.default;
+  return current;
+}
+
+function missingRegister(kind) {
+  const kinds = Array.isArray(kind) ? kind : [kind];
+  if (kinds.includes('bundled-channel-setup-entry')) return 'bundled channel setup entry requires setup-runtime loader';
+  if (kinds.includes('bundled-channel-entry')) return 'bundled channel entry requires setup-runtime loader';
+  return 'plugin export missing register/activate';
+}
+
+/** A split setup entry has no `register`; in the setup modes its channel is registered for it. */
+function setupRegister(definition, mode) {
+  if (typeof definition?.loadSetupPlugin !== 'function' && !definition?.plugin) return undefined;
+  if (mode !== 'setup-only' && mode !== 'setup-runtime') return undefined;
+  return (api) => {
+    api.registerChannel({ plugin: definition.loadSetupPlugin?.() ?? definition.plugin });
+    if (mode === 'setup-runtime') definition.setChannelRuntime?.(api.runtime);
+  };
+}
+
+function recordDefinition(definition, record) {
+  if (definition?.reload) record('registerReload', [definition.reload]);
+  for (const command of definition?.nodeHostCommands ?? []) record('registerNodeHostCommand', [command]);
+  for (const collector of definition?.securityAuditCollectors ?? []) record('registerSecurityAuditCollector', [collector]);
+}
+
+function describeDefinition(definition, register) {
+  const out = { shape: definition ? 'object' : typeof register };
+  for (const key of ['id', 'name', 'version', 'description']) {
+    if (typeof definition?.[key] === 'string') out[key] = definition[key];
+  }
+  if (definition?.kind !== undefined) out.kind = definition.kind;
+  return out;
+}

@@ -1,0 +1,28 @@
+// The worker's entry: greets the host before anything else is loaded, then serves its requests.
+// Everything that only a loaded plugin needs is imported on first use, so that the greeting is early.
+import fs from 'node:fs';
+import { enableCompileCache } from 'node:module';
+
+const PROTOCOL = 'chela-worker';
+const VERSION = '1.0';
+
+/** Features that this worker offers beyond the base protocol. */
+const FEATURES = ['hooks', 'adapters', 'streams', 'blocking', 'loose-linking', 'transpile', 'diag-notes'];
+
+const hello = JSON.stringify({
+  t: 'hello',
+  protocol: process.env.CHELA_TEST_PROTOCOL ?? PROTOCOL,
+  version: process.env.CHELA_TEST_PROTOCOL_VERSION ?? VERSION,
+  features: FEATURES,
+  pid: process.pid,
+  runtime: { name: 'node', version: process.versions.node },
+});
+const greeting = Buffer.alloc(4 + Buffer.byteLength(hello));
+greeting.writeUInt32BE(greeting.length - 4, 0);
+greeting.write(hello, 4);
+fs.writeSync(3, greeting);
+
+if (process.env.CHELA_COMPILE_CACHE) enableCompileCache(process.env.CHELA_COMPILE_CACHE);
+
+const { serve } = await import('./serve.js');
+serve();

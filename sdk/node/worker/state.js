@@ -1,0 +1,24 @@
+// What the modules of a worker share: the peer, the plugins that are loaded, the configuration snapshot.
+
+/** @type {import('./peer.js').Peer} */
+export let peer;
+
+/** Sets the conversation that everything else uses. */
+export function setPeer(value) {
+  peer = value;
+}
+
+/**
+ * Loaded plugins by id: `{id, name, rootDir, config, pluginConfig, logger, api, ...}`.
+ * @type {Map<string, any>}
+ */
+export const plugins = new Map();
+
+/** The newest configuration of the gateway as this worker knows it. */
+export const snapshot = { config: {}, hostVersion: '', stateDir: '', workspaceDir: undefined };
+
+/** The plugin that owns a handle row, or the only one there is. */
+export function pluginOf(pluginId) {
+  if (pluginId !== undefined) return plugins.get(pluginId);
+  return plugins.size === 1 ? plugins.values().next().value : undefined;
+}
