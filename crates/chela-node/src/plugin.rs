@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 use chela_plugin::{
     Call, CallError, CallTarget, HandlerOutcome, HookBatch, PluginControl, Registration,
     WorkerStatus,
@@ -215,6 +216,13 @@ impl CallTarget for NodePlugin {
         result
     }
 
+    fn stream(&self, handle: u64) -> BoxStream<'static, Result<Value, CallError>> {
+        match NodePlugin::stream(self, &serde_json::json!({ "$stream": handle })) {
+            Ok(stream) => Box::pin(stream),
+            Err(error) => Box::pin(futures::stream::once(std::future::ready(Err(error)))),
+        }
+    }
+
     fn release(&self, handles: &[u64]) {
         let Some(connection) = self.present() else {
             return;
@@ -254,6 +262,10 @@ impl PluginControl for NodePlugin {
             runtime: facts.runtime.clone(),
             started_at_ms: facts.started_at_ms,
         }
+    }
+
+    fn registrations(&self) -> Option<Vec<Registration>> {
+        Some(NodePlugin::registrations(self).as_ref().clone())
     }
 
     fn notify(&self, name: &str, payload: &Value) {

@@ -1,0 +1,226 @@
+//! The web page in a real browser against the real gateway: sign-in, streaming, tools, plugins, reset, reload, stop.
+
+#[path = "support/cdp.rs"]
+mod cdp;
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use cdp::Page;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
+
+/// Longest wait for anything on the page; far above what it takes, because test machines are busy.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A gateway of its own, with nothing configured. It ends when this is dropped.
+struct Gateway {
+    url: String,
+    process: Child,
+    home: tempfile::TempDir,
+    port: u16,
+}
+
+impl Gateway {
+    async fn start() -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let home = tempfile::tempdir().unwrap();
+        let (process, url) = spawn(port, &home).await;
+        Self { url, process, home, port }
+    }
+
+    /// Ends it with a kill and starts it again on the same state.
+    async fn restart(&mut self) {
+        self.process.kill().await.unwrap();
+        (self.process, self.url) = spawn(self.port, &self.home).await;
+    }
+}
+
+async fn spawn(port: u16, home: &tempfile::TempDir) -> (Child, String) {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_chela"))
+        .args(["gateway", "run", "--port", &port.to_string()])
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", home.path())
+        .env("OPENCLAW_STATE_DIR", home.path().join("state"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let (sender, mut lines) = mpsc::unbounded_channel();
+    forward(process.stdout.take().unwrap(), sender.clone());
+    forward(process.stderr.take().unwrap(), sender);
+    let ready = async {
+        let mut seen = Vec::new();
+        while let Some(line) = lines.recv().await {
+            if let Some(url) = page_url(&line, port) {
+                return url;
+            }
+            seen.push(line);
+        }
+        panic!("the gateway ended without a ready line; it said:\n{}", seen.join("\n"));
+    };
+    let url = tokio::time::timeout(PATIENCE, ready).await.expect("no ready line in time");
+    tokio::spawn(async move { while lines.recv().await.is_some() {} });
+    (process, url)
+}
+
+fn forward(stream: impl AsyncRead + Unpin + Send + 'static, sender: mpsc::UnboundedSender<String>) {
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(stream).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// The address in the ready line; a line without the token is not it.
+fn page_url(line: &str, port: u16) -> Option<String> {
+    let start = line.find("http://")?;
+    let url = line[start..].split(|c: char| c.is_whitespace() || matches!(c, '"' | '`' | '\'' | '\u{1b}')).next()?;
+    (url.contains(&format!(":{port}/")) && url.contains("#token=")).then(|| url.to_string())
+}
+
+fn picture(name: &str) -> PathBuf {
+    let target = std::env::current_exe().unwrap().ancestors().find(|dir| dir.ends_with("debug") || dir.ends_with("release")).unwrap().parent().unwrap().to_path_buf();
+    target.join(format!("browser-{name}.png"))
+}
+
+async fn say(page: &mut Page, text: &str) {
+    page.fill("#composer-input", text).await;
+    page.enter().await;
+}
+
+/// Waits until nothing runs and the log shows `text` in the newest answer.
+async fn answered(page: &mut Page, text: &str) {
+    let newest = "[...document.querySelectorAll('[data-role=assistant]')].at(-1)";
+    let idle = "document.querySelector('#stop').hidden && !document.querySelector('[data-role=live]')";
+    page.until(&format!("{idle} && {newest}?.textContent.includes({})", serde_json::json!(text)), PATIENCE).await;
+}
+
+// GW-12, GW-41, GW-42, GW-45, GW-79, GW-82, GW-85, GW-119, GW-120
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_can_talk_use_tools_watch_plugins_and_come_back() {
+    let Some(chromium) = cdp::chromium() else {
+        assert!(std::env::var_os("CHELA_REQUIRE_BROWSER").is_none_or(|v| v != "1"), "CHELA_REQUIRE_BROWSER=1, and there is no Chromium");
+        println!("no Chromium on this machine: the browser test is skipped");
+        return;
+    };
+    let mut gateway = Gateway::start().await;
+    let mut page = Page::launch(&chromium).await;
+    page.scheme("light").await;
+
+    first_visit(&mut page, &gateway).await;
+    talk(&mut page).await;
+    use_a_tool(&mut page).await;
+    stop_and_queue(&mut page).await;
+    rename(&mut page).await;
+    plugins(&mut page).await;
+    come_back(&mut page, &mut gateway).await;
+    reset(&mut page).await;
+    assert!(page.problems.iter().all(|p| p.contains("WebSocket connection") || p.contains("ERR_CONNECTION_REFUSED")), "{:?}", page.problems);
+}
+
+/// Without the token the page asks for it; with the token in the address it signs in and hides it.
+async fn first_visit(page: &mut Page, gateway: &Gateway) {
+    let (plain, _) = gateway.url.split_once('#').unwrap();
+    page.open(plain).await;
+    page.until("!document.querySelector('#signin').hidden && document.querySelector('#secret').offsetParent", PATIENCE).await;
+    page.screenshot(&picture("signin")).await;
+    page.open("about:blank").await;
+    page.open(&gateway.url).await;
+    page.until("document.querySelector('#status')?.dataset.state === 'connected'", PATIENCE).await;
+    page.until("document.querySelectorAll('#welcome .example').length === 2", PATIENCE).await;
+    assert_eq!(page.eval("location.hash.includes('token')").await, Ok(false.into()));
+    page.screenshot(&picture("welcome")).await;
+}
+
+/// An example message is answered by the embedded model, as it streams.
+async fn talk(page: &mut Page) {
+    page.eval("globalThis.sawLive = false; new MutationObserver(() => { if (document.querySelector('[data-role=live].has-text')) globalThis.sawLive = true; }).observe(document.querySelector('#log'), {childList: true, subtree: true, characterData: true, attributes: true})")
+        .await
+        .unwrap();
+    page.click("#welcome .example").await;
+    answered(page, "demonstration model").await;
+    assert_eq!(page.eval("globalThis.sawLive").await, Ok(true.into()), "the answer did not stream");
+    let markdown = "document.querySelector('[data-role=assistant] .markdown li code, [data-role=assistant] .markdown p code')";
+    page.until(markdown, PATIENCE).await;
+    page.screenshot(&picture("answer")).await;
+    say(page, "<img src=x onerror=\"globalThis.hacked=1\"> **bold**").await;
+    answered(page, "<img src=x").await;
+    assert_eq!(page.eval("globalThis.hacked === undefined && !document.querySelector('#log img')").await, Ok(true.into()));
+}
+
+/// A tool call shows as a card with its arguments and its result.
+async fn use_a_tool(page: &mut Page) {
+    say(page, "/tool session_status {}").await;
+    answered(page, "returned").await;
+    page.until("document.querySelector('.tool[data-status=done] .tool-name')?.textContent === 'session_status'", PATIENCE).await;
+    page.eval("document.querySelector('.tool').open = true").await.unwrap();
+    page.until("document.querySelectorAll('.tool .code').length >= 2", PATIENCE).await;
+    page.screenshot(&picture("tool")).await;
+}
+
+/// A long answer can be stopped, and what was written meanwhile follows.
+async fn stop_and_queue(page: &mut Page) {
+    say(page, "wait [[sleep:60000]]").await;
+    page.until("!document.querySelector('#stop').hidden", PATIENCE).await;
+    say(page, "and then this").await;
+    page.until("document.querySelectorAll('#queue li').length === 1", PATIENCE).await;
+    page.click("#stop").await;
+    page.until("document.querySelector('.stopped')", PATIENCE).await;
+    answered(page, "and then this").await;
+    assert_eq!(page.eval("document.querySelector('#queue').hidden").await, Ok(true.into()));
+}
+
+async fn rename(page: &mut Page) {
+    page.click("#rename").await;
+    page.until("document.querySelector('#dialog input')", PATIENCE).await;
+    page.fill("#dialog input", "A walk").await;
+    page.click("#dialog-ok").await;
+    page.until("document.querySelector('#session-title').textContent === 'A walk'", PATIENCE).await;
+}
+
+/// The plugins view lists the embedded plugin.
+async fn plugins(page: &mut Page) {
+    page.click("#open-plugins").await;
+    page.until("document.querySelector('[data-plugin=demo]')", PATIENCE).await;
+    page.eval("document.querySelector('[data-plugin=demo]').open = true").await.unwrap();
+    page.screenshot(&picture("plugins")).await;
+    page.scheme("dark").await;
+    page.screenshot(&picture("plugins-dark")).await;
+    page.eval("history.back()").await.unwrap();
+    page.until("!document.querySelector('#chat-view').hidden", PATIENCE).await;
+    page.screenshot(&picture("dark")).await;
+    page.size(390, 800).await;
+    page.screenshot(&picture("narrow")).await;
+    page.size(1200, 800).await;
+    page.scheme("light").await;
+}
+
+/// A reload shows the same conversation; so does a gateway that was killed and started again, without signing in anew.
+async fn come_back(page: &mut Page, gateway: &mut Gateway) {
+    let before = page.eval("document.querySelectorAll('[data-role]').length").await.unwrap();
+    page.command("Page.reload", serde_json::json!({})).await;
+    let count = format!("document.querySelectorAll('[data-role]').length === {before}");
+    page.until(&count, PATIENCE).await;
+    page.until("document.querySelector('.tool[data-status=done]')", PATIENCE).await;
+    gateway.restart().await;
+    page.until("document.querySelector('#status').dataset.state === 'connected'", PATIENCE).await;
+    say(page, "still there?").await;
+    answered(page, "still there?").await;
+}
+
+async fn reset(page: &mut Page) {
+    page.click("#reset").await;
+    page.until("document.querySelector('#dialog').open", PATIENCE).await;
+    page.click("#dialog-ok").await;
+    page.until("document.querySelector('#welcome')", PATIENCE).await;
+}
