@@ -24,7 +24,9 @@ pub fn check(root: &Path, bless: bool) -> Result<Option<String>> {
         std::fs::write(root.join(LOCK), current).with_context(|| format!("could not write `{LOCK}`"))?;
         return Ok(None);
     }
-    Ok(Some(format!("{LOCK}: the wire types differ from the locked ones; raise the version in `{DOCUMENT}` and in the crate, then run `cargo xtask tidy --bless`")))
+    Ok(Some(format!(
+        "{LOCK}: the wire types differ from the locked ones; raise the version in `{DOCUMENT}` and in the crate, then run `cargo xtask tidy --bless`"
+    )))
 }
 
 fn document_version(root: &Path) -> Result<String> {

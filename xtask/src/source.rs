@@ -22,7 +22,11 @@ impl Source {
     /// True for files that hold nothing but tests.
     pub fn is_test_file(&self) -> bool {
         let name = self.path.rsplit('/').next().unwrap_or_default();
-        self.path.contains("/tests/") || self.path.contains("/test/") || name == "tests.rs" || name.ends_with("_tests.rs") || name.starts_with("testing")
+        self.path.contains("/tests/")
+            || self.path.contains("/test/")
+            || name == "tests.rs"
+            || name.ends_with("_tests.rs")
+            || name.starts_with("testing") || name.starts_with("testkit") || name.starts_with("test_")
     }
 }
 

@@ -12,8 +12,24 @@ const STRING_LIMIT: usize = 2000;
 const FALLBACK_STRING_LIMIT: usize = 200;
 /// Members that a summary copies.
 const COPIED: &[&str] = &[
-    "status", "sessionId", "pid", "startedAt", "endedAt", "cwd", "name", "exitCode", "exitSignal", "retryInMs", "total", "totalLines",
-    "totalChars", "truncated", "fullOutputPath", "truncation", "tail", "sessions",
+    "status",
+    "sessionId",
+    "pid",
+    "startedAt",
+    "endedAt",
+    "cwd",
+    "name",
+    "exitCode",
+    "exitSignal",
+    "retryInMs",
+    "total",
+    "totalLines",
+    "totalChars",
+    "truncated",
+    "fullOutputPath",
+    "truncation",
+    "tail",
+    "sessions",
 ];
 
 /// Caps a tool result message: its text and its details.

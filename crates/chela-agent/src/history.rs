@@ -35,7 +35,9 @@ fn size_of(value: &Value) -> u64 {
         Value::String(text) => text.len() as u64,
         Value::Array(items) => items.iter().map(size_of).sum::<u64>() + 2,
         Value::Object(object) if object.get("type").is_some_and(|t| t == "image") => 6000,
-        Value::Object(object) => object.iter().filter(|(k, _)| *k != "details" && *k != "usage").map(|(k, v)| k.len() as u64 + size_of(v)).sum(),
+        Value::Object(object) => {
+            object.iter().filter(|(k, _)| *k != "details" && *k != "usage").map(|(k, v)| k.len() as u64 + size_of(v)).sum()
+        }
         _ => 8,
     }
 }
@@ -51,7 +53,13 @@ mod tests {
 
     #[test]
     fn everything_fits_or_the_newest_part_from_a_user_message_on() {
-        let all = vec![message("user", 100), message("assistant", 100), message("user", 100), message("toolResult", 100), message("assistant", 100)];
+        let all = vec![
+            message("user", 100),
+            message("assistant", 100),
+            message("user", 100),
+            message("toolResult", 100),
+            message("assistant", 100),
+        ];
         assert_eq!(fit(&all, 10_000, 0).len(), 5);
         let some = fit(&all, 200, 0);
         assert_eq!(some.len(), 3);

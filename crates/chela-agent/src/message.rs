@@ -156,9 +156,10 @@ fn parts(content: &Value) -> Vec<ContentPart> {
 fn part(block: &Value) -> Option<ContentPart> {
     match block["type"].as_str()? {
         "text" => Some(ContentPart::text(block["text"].as_str()?)),
-        "image" => {
-            Some(ContentPart::Image { data_base64: block["data"].as_str()?.to_string(), mime: block["mimeType"].as_str().unwrap_or("image/png").to_string() })
-        }
+        "image" => Some(ContentPart::Image {
+            data_base64: block["data"].as_str()?.to_string(),
+            mime: block["mimeType"].as_str().unwrap_or("image/png").to_string(),
+        }),
         _ => None,
     }
 }

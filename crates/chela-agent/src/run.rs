@@ -170,7 +170,11 @@ impl RunRegistry {
     /// All active runs.
     pub fn active(&self) -> Vec<ActiveRun> {
         let inner = self.lock();
-        let row = |(id, a): (&String, &Active)| ActiveRun { run_id: id.clone(), session_key: a.session_key.clone(), started_at_ms: a.started_at_ms };
+        let row = |(id, a): (&String, &Active)| ActiveRun {
+            run_id: id.clone(),
+            session_key: a.session_key.clone(),
+            started_at_ms: a.started_at_ms,
+        };
         inner.active.iter().map(row).collect()
     }
 

@@ -191,7 +191,15 @@ impl AgentRuntime {
     }
 
     /// The context that tool factories get (API-109).
-    pub fn tool_context(&self, agent_id: &str, session_key: &str, session_id: &str, surface: &str, owner: bool, model: Option<&(String, String)>) -> ToolContext {
+    pub fn tool_context(
+        &self,
+        agent_id: &str,
+        session_key: &str,
+        session_id: &str,
+        surface: &str,
+        owner: bool,
+        model: Option<&(String, String)>,
+    ) -> ToolContext {
         let mut facts = json!({
             "workspaceDir": self.workspace_of(agent_id), "agentDir": self.state_dir.join("agents").join(agent_id).join("agent"),
             "agentId": agent_id, "sessionKey": session_key, "sessionId": session_id, "messageChannel": surface,
@@ -202,5 +210,4 @@ impl AgentRuntime {
         }
         ToolContext { facts, sender_is_owner: owner, policy: self.tool_policy(agent_id) }
     }
-
 }

@@ -73,13 +73,26 @@ mod tests {
             (&["the_tool"], &["group:plugins"], true, false),
         ];
         for (allow, deny, optional, want) in cases {
-            assert_eq!(policy(allow, deny).permits_plugin_tool("the_tool", "the-plugin", *optional), *want, "{allow:?} {deny:?} {optional}");
+            assert_eq!(
+                policy(allow, deny).permits_plugin_tool("the_tool", "the-plugin", *optional),
+                *want,
+                "{allow:?} {deny:?} {optional}"
+            );
         }
     }
 
     #[test]
     fn globs_match_whole_names() {
-        for (pattern, text, want) in [("a*", "abc", true), ("*c", "abc", true), ("a*c", "abc", true), ("a*b", "abc", false), ("abc", "abc", true), ("ab", "abc", false), ("*", "x", true), ("a*a", "a", false)] {
+        for (pattern, text, want) in [
+            ("a*", "abc", true),
+            ("*c", "abc", true),
+            ("a*c", "abc", true),
+            ("a*b", "abc", false),
+            ("abc", "abc", true),
+            ("ab", "abc", false),
+            ("*", "x", true),
+            ("a*a", "a", false),
+        ] {
             assert_eq!(glob(pattern, text), want, "{pattern} {text}");
         }
     }

@@ -33,19 +33,11 @@ impl Implied {
 
 /// Finds what config implies. Does nothing when plugins are off (INS-064).
 pub(crate) fn imply(config: &Value, policy: &PluginPolicy, plugins: &[Resolved]) -> Implied {
-    let mut implied = Implied {
-        effective: policy.clone(),
-        ..Implied::default()
-    };
+    let mut implied = Implied { effective: policy.clone(), ..Implied::default() };
     if !policy.enabled {
         return implied;
     }
-    let mut found = Triggers {
-        config,
-        plugins,
-        list: Vec::new(),
-        preferred_over: BTreeMap::new(),
-    };
+    let mut found = Triggers { config, plugins, list: Vec::new(), preferred_over: BTreeMap::new() };
     found.channels();
     found.providers();
     found.models();
@@ -118,12 +110,8 @@ impl Triggers<'_> {
     /// `channel-configured`: the first owner, or those that a `preferOver` ties together.
     fn channels(&mut self) {
         for channel in configured_channels(self.config) {
-            let owners: Vec<&Manifest> = self
-                .plugins
-                .iter()
-                .map(|plugin| &*plugin.manifest)
-                .filter(|manifest| manifest.channels.contains(&channel))
-                .collect();
+            let owners: Vec<&Manifest> =
+                self.plugins.iter().map(|plugin| &*plugin.manifest).filter(|manifest| manifest.channels.contains(&channel)).collect();
             let mut chosen: BTreeSet<&str> = BTreeSet::new();
             let mut preferred = Vec::new();
             for owner in &owners {
@@ -174,11 +162,7 @@ impl Triggers<'_> {
         for runtime in refs::harness_runtimes(self.config) {
             for plugin in self.plugins {
                 let manifest = &plugin.manifest;
-                let mut names = manifest
-                    .activation
-                    .on_agent_harnesses
-                    .iter()
-                    .chain(&manifest.cli_backends);
+                let mut names = manifest.activation.on_agent_harnesses.iter().chain(&manifest.cli_backends);
                 if names.any(|name| name.eq_ignore_ascii_case(&runtime)) {
                     let reason = format!("{runtime} agent runtime configured");
                     self.list.push((manifest.id.clone(), reason));
@@ -250,10 +234,7 @@ impl Triggers<'_> {
 fn sets_tool_config(manifest: &Manifest, config: &Map<String, Value>) -> bool {
     let properties = manifest.config_schema().get("properties");
     let properties = properties.and_then(Value::as_object).into_iter().flatten();
-    properties
-        .map(|(key, _)| key.as_str())
-        .filter(|key| !matches!(*key, "webSearch" | "webFetch"))
-        .any(|key| config.contains_key(key))
+    properties.map(|(key, _)| key.as_str()).filter(|key| !matches!(*key, "webSearch" | "webFetch")).any(|key| config.contains_key(key))
 }
 
 /// Channel ids whose config says more than `enabled`, and not `enabled: false`.

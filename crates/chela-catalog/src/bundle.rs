@@ -58,52 +58,30 @@ pub(crate) struct BundleError {
 }
 
 /// What is enough for a Claude bundle without a manifest (BUN-004).
-const CLAUDE_LAYOUT: [&str; 7] = [
-    "skills",
-    "commands",
-    "agents",
-    "hooks/hooks.json",
-    ".mcp.json",
-    ".lsp.json",
-    "settings.json",
-];
+const CLAUDE_LAYOUT: [&str; 7] = ["skills", "commands", "agents", "hooks/hooks.json", ".mcp.json", ".lsp.json", "settings.json"];
 
 /// Which bundle format a directory has, if any (BUN-002, BUN-003).
 pub(crate) fn detect(root: &Path) -> Option<BundleFormat> {
-    let formats = [
-        BundleFormat::Codex,
-        BundleFormat::Cursor,
-        BundleFormat::Claude,
-    ];
+    let formats = [BundleFormat::Codex, BundleFormat::Cursor, BundleFormat::Claude];
     for format in formats {
         if root.join(format.marker_dir()).join("plugin.json").exists() {
             return Some(format);
         }
     }
-    let native = root.join(chela_manifest::MANIFEST_FILE_NAME).exists()
-        || DEFAULT_ENTRIES.iter().any(|name| root.join(name).exists());
+    let native = root.join(chela_manifest::MANIFEST_FILE_NAME).exists() || DEFAULT_ENTRIES.iter().any(|name| root.join(name).exists());
     let layout = || CLAUDE_LAYOUT.iter().any(|name| root.join(name).exists());
     (!native && layout()).then_some(BundleFormat::Claude)
 }
 
 /// Reads the identity of a bundle (BUN-013..BUN-024).
-pub(crate) fn load(
-    root: &Path,
-    format: BundleFormat,
-    reject_hardlinks: bool,
-) -> Result<BundleInfo, BundleError> {
+pub(crate) fn load(root: &Path, format: BundleFormat, reject_hardlinks: bool) -> Result<BundleInfo, BundleError> {
     let dir = root.join(format.marker_dir());
     let manifest_path = dir.join("plugin.json");
-    let fail = |message: String| BundleError {
-        message,
-        manifest_path: manifest_path.clone(),
-    };
+    let fail = |message: String| BundleError { message, manifest_path: manifest_path.clone() };
     let inside = crate::fsio::real_path(&dir).is_none_or(|real| real.starts_with(root));
     if !inside {
         let shown = manifest_path.display();
-        return Err(fail(format!(
-            "unsafe plugin manifest path: {shown} (validation): directory leaves the plugin root"
-        )));
+        return Err(fail(format!("unsafe plugin manifest path: {shown} (validation): directory leaves the plugin root")));
     }
     let fields = match read_root_file(&dir, "plugin.json", reject_hardlinks, MAX_PACKAGE_BYTES) {
         Ok(bytes) => parse(&bytes).map_err(fail)?,
@@ -114,9 +92,7 @@ pub(crate) fn load(
         }
         Err(ReadFailure::Unsafe(why) | ReadFailure::Io(why)) => {
             let shown = manifest_path.display();
-            return Err(fail(format!(
-                "unsafe plugin manifest path: {shown} (validation): {why}"
-            )));
+            return Err(fail(format!("unsafe plugin manifest path: {shown} (validation): {why}")));
         }
     };
     let text = |key: &str| text_of(fields.get(key));
@@ -148,11 +124,7 @@ fn text_of(value: Option<&Value>) -> Option<String> {
 
 /// The id of a bundle: its name, else the directory's, made safe (BUN-018, BUN-019).
 fn bundle_id(name: Option<&str>, base: &str) -> String {
-    [name.unwrap_or_default(), base]
-        .into_iter()
-        .map(slug)
-        .find(|id| !id.is_empty())
-        .unwrap_or_else(|| "bundle-plugin".to_owned())
+    [name.unwrap_or_default(), base].into_iter().map(slug).find(|id| !id.is_empty()).unwrap_or_else(|| "bundle-plugin".to_owned())
 }
 
 fn slug(text: &str) -> String {
@@ -190,11 +162,9 @@ mod tests {
         assert_eq!(detect(&root), Some(BundleFormat::Claude));
         fs_err::write(root.join("index.mjs"), "").unwrap();
         assert_eq!(detect(&root), None);
-        for (format, expected) in [
-            (".claude-plugin", BundleFormat::Claude),
-            (".cursor-plugin", BundleFormat::Cursor),
-            (".codex-plugin", BundleFormat::Codex),
-        ] {
+        for (format, expected) in
+            [(".claude-plugin", BundleFormat::Claude), (".cursor-plugin", BundleFormat::Cursor), (".codex-plugin", BundleFormat::Codex)]
+        {
             fs_err::create_dir(root.join(format)).unwrap();
             let text = "{name: 'My Pack', interface: {shortDescription: 'short'}}";
             fs_err::write(root.join(format).join("plugin.json"), text).unwrap();

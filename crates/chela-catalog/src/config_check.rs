@@ -32,13 +32,7 @@ pub struct PluginConfigIssue {
 
 impl PluginConfigIssue {
     fn new(level: Level, path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            level,
-            path: path.into(),
-            message: message.into(),
-            allowed_values: None,
-            allowed_values_hidden: 0,
-        }
+        Self { level, path: path.into(), message: message.into(), allowed_values: None, allowed_values_hidden: 0 }
     }
 
     fn schema(base: &str, issue: SchemaIssue) -> Self {
@@ -53,11 +47,7 @@ impl PluginConfigIssue {
         Self {
             allowed_values: values,
             allowed_values_hidden: hidden,
-            ..Self::new(
-                Level::Error,
-                path,
-                format!("invalid config: {}", issue.message),
-            )
+            ..Self::new(Level::Error, path, format!("invalid config: {}", issue.message))
         }
     }
 
@@ -69,10 +59,7 @@ impl PluginConfigIssue {
         if let Some(values) = &self.allowed_values {
             row.insert("allowedValues".into(), values.clone().into());
             if self.allowed_values_hidden > 0 {
-                row.insert(
-                    "allowedValuesHiddenCount".into(),
-                    self.allowed_values_hidden.into(),
-                );
+                row.insert("allowedValuesHiddenCount".into(), self.allowed_values_hidden.into());
             }
         }
         Value::Object(row)
@@ -90,17 +77,8 @@ pub(crate) struct PluginConfig {
 }
 
 /// Validates `plugins.entries.<id>.config` (MAN-052, MAN-053, MAN-055).
-pub(crate) fn validate_entry(
-    id: &str,
-    schema: &Value,
-    config: Option<&Value>,
-    enabled: bool,
-) -> PluginConfig {
-    let mut outcome = PluginConfig {
-        value: None,
-        issues: Vec::new(),
-        bad_schema: None,
-    };
+pub(crate) fn validate_entry(id: &str, schema: &Value, config: Option<&Value>, enabled: bool) -> PluginConfig {
+    let mut outcome = PluginConfig { value: None, issues: Vec::new(), bad_schema: None };
     if config.is_none() && !enabled {
         return outcome;
     }
@@ -110,16 +88,12 @@ pub(crate) fn validate_entry(
         Checked::Valid(value) => outcome.value = Some(value),
         Checked::Invalid(issues) => {
             let issues = issues.into_iter();
-            outcome.issues = issues
-                .map(|issue| PluginConfigIssue::schema(&base, issue))
-                .collect();
+            outcome.issues = issues.map(|issue| PluginConfigIssue::schema(&base, issue)).collect();
         }
         Checked::BadSchema(why) => {
             let message = format!("plugin configSchema cannot be used: {why}");
             let path = format!("plugins.entries.{id}");
-            outcome
-                .issues
-                .push(PluginConfigIssue::new(Level::Error, path, &*message));
+            outcome.issues.push(PluginConfigIssue::new(Level::Error, path, &*message));
             outcome.bad_schema = Some(message);
         }
     }
@@ -213,12 +187,7 @@ impl References<'_> {
             && id != BUILTIN_CONTEXT_ENGINE
             && !self.knows(id)
         {
-            self.missing(
-                "plugins.slots.contextEngine".into(),
-                id,
-                Level::Warn,
-                issues,
-            );
+            self.missing("plugins.slots.contextEngine".into(), id, Level::Warn, issues);
         }
     }
 
@@ -235,17 +204,13 @@ impl References<'_> {
         } else if level == Level::Error {
             format!("plugin not found: {id}")
         } else {
-            format!(
-                "plugin not found: {id} (stale config entry ignored; remove it from plugins config)"
-            )
+            format!("plugin not found: {id} (stale config entry ignored; remove it from plugins config)")
         };
         issues.push(PluginConfigIssue::new(level, path, message));
     }
 
     fn blocked(&self, id: &str) -> Option<&Diagnostic> {
-        self.diagnostics.iter().find(|diagnostic| {
-            diagnostic.code == Some(BLOCKED) && diagnostic.plugin_id.as_deref() == Some(id)
-        })
+        self.diagnostics.iter().find(|diagnostic| diagnostic.code == Some(BLOCKED) && diagnostic.plugin_id.as_deref() == Some(id))
     }
 
     fn alias_owner(&self, name: &str) -> Option<&str> {
@@ -259,11 +224,7 @@ impl References<'_> {
     /// MAN-054.
     fn disabled_with_config(&self, issues: &mut Vec<PluginConfigIssue>) {
         for plugin in self.plugins.iter().filter(|plugin| !plugin.enabled) {
-            let set = plugin
-                .policy
-                .config
-                .as_ref()
-                .is_some_and(|config| !config.is_null());
+            let set = plugin.policy.config.as_ref().is_some_and(|config| !config.is_null());
             if set {
                 let reason = plugin.activation_reason.as_deref().unwrap_or("disabled");
                 issues.push(PluginConfigIssue::new(
@@ -295,10 +256,7 @@ impl References<'_> {
             }
             let owner = self.plugins.iter().find_map(|plugin| {
                 let mut owns = plugin.manifest.channels.iter();
-                plugin
-                    .channel_configs
-                    .get(id)
-                    .filter(|_| owns.any(|owned| owned == id))
+                plugin.channel_configs.get(id).filter(|_| owns.any(|owned| owned == id))
             });
             if let Some(owner) = owner {
                 channel_schema(id, &owner.schema, value, issues);
@@ -308,9 +266,7 @@ impl References<'_> {
 
     fn unknown_channel(&self, id: &str) -> PluginConfigIssue {
         let path = format!("channels.{id}");
-        let stale = self.policy.is_allowed(id)
-            || self.policy.entries.contains_key(id)
-            || self.index.records.contains_key(id);
+        let stale = self.policy.is_allowed(id) || self.policy.entries.contains_key(id) || self.index.records.contains_key(id);
         if stale {
             let message = format!(
                 "unknown channel id: {id} (stale channel plugin config ignored; remove it, or install \

@@ -11,10 +11,7 @@ use crate::record::{Lane, PluginRecord};
 /// directories from the plugin root upward.
 pub fn dependency_status(plugin: &PluginRecord) -> Value {
     let none = BTreeMap::new();
-    let package = plugin
-        .package
-        .as_deref()
-        .filter(|_| plugin.lane != Lane::Builtin);
+    let package = plugin.package.as_deref().filter(|_| plugin.lane != Lane::Builtin);
     let required = package.map_or(&none, |package| &package.dependencies);
     let optional = package.map_or(&none, |package| &package.optional_dependencies);
     let (required, missing) = rows(&plugin.root_dir, required, false);
@@ -31,11 +28,7 @@ pub fn dependency_status(plugin: &PluginRecord) -> Value {
     })
 }
 
-fn rows(
-    root: &Path,
-    specs: &BTreeMap<String, String>,
-    optional: bool,
-) -> (Vec<Value>, Vec<String>) {
+fn rows(root: &Path, specs: &BTreeMap<String, String>, optional: bool) -> (Vec<Value>, Vec<String>) {
     let mut missing = Vec::new();
     let mut rows = Vec::with_capacity(specs.len());
     for (name, spec) in specs {
@@ -63,8 +56,6 @@ fn find(root: &Path, name: &str) -> Option<PathBuf> {
     if !valid || name.split('/').any(|part| part == "..") {
         return None;
     }
-    let dirs = root
-        .ancestors()
-        .map(|dir| dir.join("node_modules").join(name));
+    let dirs = root.ancestors().map(|dir| dir.join("node_modules").join(name));
     dirs.into_iter().find(|path| path.exists())
 }

@@ -47,13 +47,7 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A diagnostic without plugin and source.
     pub fn new(level: Level, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            level,
-            message: message.into(),
-            plugin_id: None,
-            source: None,
-            code: Some(code),
-        }
+        Self { level, message: message.into(), plugin_id: None, source: None, code: Some(code) }
     }
 
     /// Names the plugin.
@@ -92,8 +86,5 @@ impl Diagnostic {
 /// Drops repeats of the same level, plugin and text (INS-019).
 pub(crate) fn dedupe(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut seen = HashSet::new();
-    diagnostics
-        .into_iter()
-        .filter(|entry| seen.insert((entry.level, entry.plugin_id.clone(), entry.message.clone())))
-        .collect()
+    diagnostics.into_iter().filter(|entry| seen.insert((entry.level, entry.plugin_id.clone(), entry.message.clone()))).collect()
 }

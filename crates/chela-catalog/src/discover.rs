@@ -21,18 +21,7 @@ use crate::record::Origin;
 pub(crate) use load::ManifestLoad;
 
 /// Directory names that a scan passes over (INS-010).
-const SKIPPED: [&str; 10] = [
-    ".git",
-    ".hg",
-    ".svn",
-    ".turbo",
-    ".yarn",
-    ".yarn-cache",
-    "build",
-    "coverage",
-    "dist",
-    "node_modules",
-];
+const SKIPPED: [&str; 10] = [".git", ".hg", ".svn", ".turbo", ".yarn", ".yarn-cache", "build", "coverage", "dist", "node_modules"];
 
 /// A file or directory that may become a plugin.
 #[derive(Debug, Clone)]
@@ -63,11 +52,7 @@ pub(crate) struct Discovery {
 }
 
 /// Runs discovery in the order of INS-002.
-pub(crate) fn discover(
-    inputs: &CatalogInputs,
-    policy: &PluginPolicy,
-    index: &InstallIndex,
-) -> Discovery {
+pub(crate) fn discover(inputs: &CatalogInputs, policy: &PluginPolicy, index: &InstallIndex) -> Discovery {
     let mut finder = Finder {
         inputs,
         strict: policy.strict_compat,
@@ -91,10 +76,7 @@ pub(crate) fn discover(
         finder.add_path(path, Origin::Global);
     }
     // An install record's directory was scanned above, so it is left out here (INS-016).
-    let done = installed
-        .iter()
-        .filter_map(|path| plugin_dir(path))
-        .collect();
+    let done = installed.iter().filter_map(|path| plugin_dir(path)).collect();
     let global = inputs.state_dir.join("extensions");
     finder.add_root(&global, Origin::Global, &done);
     finder.out
@@ -118,10 +100,7 @@ fn installed_paths(inputs: &CatalogInputs, index: &InstallIndex) -> Vec<PathBuf>
 fn tracked_dirs(inputs: &CatalogInputs, index: &InstallIndex) -> HashSet<PathBuf> {
     let records = index.records.values();
     let texts = records.flat_map(|record| [record.text("installPath"), record.text("sourcePath")]);
-    texts
-        .flatten()
-        .filter_map(|text| plugin_dir(&inputs.user_path(text)))
-        .collect()
+    texts.flatten().filter_map(|text| plugin_dir(&inputs.user_path(text))).collect()
 }
 
 fn plugin_dir(path: &Path) -> Option<PathBuf> {
@@ -200,11 +179,7 @@ impl Finder<'_> {
             if is_file && is_script_file(&path) {
                 self.loose_file(&path, origin);
             } else if is_dir && !is_skipped(&entry.file_name().to_string_lossy()) {
-                let child = if kind.is_symlink() {
-                    real_path(&path)
-                } else {
-                    Some(real.join(entry.file_name()))
-                };
+                let child = if kind.is_symlink() { real_path(&path) } else { Some(real.join(entry.file_name())) };
                 if let Some(child) = child.filter(|child| !skip.contains(child)) {
                     self.plugin_dir(&path, &child, origin);
                 }
@@ -218,10 +193,7 @@ impl Finder<'_> {
         let reject_hardlinks = !self.lifts_hardlink_rule(root);
         let package = load::package(root, reject_hardlinks, &mut self.out.diagnostics);
         let manifest = self.manifest(root, reject_hardlinks);
-        let hint = manifest
-            .id()
-            .or_else(|| package.as_deref().and_then(PackageMeta::id_hint))
-            .map(str::to_owned);
+        let hint = manifest.id().or_else(|| package.as_deref().and_then(PackageMeta::id_hint)).map(str::to_owned);
         let scope = EntryScope {
             root,
             label: shown,
@@ -231,9 +203,7 @@ impl Finder<'_> {
             reject_hardlinks,
             id_hint: hint.as_deref(),
         };
-        let setup_source = package
-            .as_deref()
-            .and_then(|package| scope.setup(package, &mut self.out.diagnostics));
+        let setup_source = package.as_deref().and_then(|package| scope.setup(package, &mut self.out.diagnostics));
         let workspace_dir = self.workspace_of(origin);
         let candidate = |source: PathBuf, kind: CandidateKind, entry_count: usize| Candidate {
             origin,
@@ -245,20 +215,13 @@ impl Finder<'_> {
             workspace_dir: workspace_dir.clone(),
             entry_count,
         };
-        if let Some(package) = package
-            .as_deref()
-            .filter(|p| !p.extensions.entries().is_empty())
-        {
+        if let Some(package) = package.as_deref().filter(|p| !p.extensions.entries().is_empty()) {
             let sources = scope.extensions(package, &mut self.out.diagnostics);
             let count = package.extensions.entries().len();
-            let found: Vec<_> = sources
-                .into_iter()
-                .map(|source| candidate(source, CandidateKind::Native(manifest.clone()), count))
-                .collect();
+            let found: Vec<_> =
+                sources.into_iter().map(|source| candidate(source, CandidateKind::Native(manifest.clone()), count)).collect();
             let hint = hint.clone();
-            found
-                .into_iter()
-                .for_each(|found| self.add(found, hint.as_deref()));
+            found.into_iter().for_each(|found| self.add(found, hint.as_deref()));
             return true;
         }
         if let Some(format) = bundle::detect(root) {
@@ -270,18 +233,15 @@ impl Finder<'_> {
                     return true;
                 }
                 // The default index is still tried (BUN-012).
-                Err(error) => self.out.diagnostics.push(
-                    Diagnostic::new(Level::Error, "manifest-invalid", error.message)
-                        .at(&error.manifest_path),
-                ),
+                Err(error) => {
+                    self.out.diagnostics.push(Diagnostic::new(Level::Error, "manifest-invalid", error.message).at(&error.manifest_path))
+                }
             }
         }
         let index = DEFAULT_ENTRIES.iter().map(|name| root.join(name));
         if let Some(source) = index.into_iter().find(|path| path.exists()) {
             let found = candidate(source, CandidateKind::Native(manifest), 1);
-            let base = root
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned());
+            let base = root.file_name().map(|name| name.to_string_lossy().into_owned());
             self.add(found, hint.or(base).as_deref());
             return true;
         }
@@ -290,9 +250,7 @@ impl Finder<'_> {
             let message = "plugin has a manifest but no entry file; declare `openclaw.extensions` in \
                            package.json or add an index file";
             let silent = Diagnostic::new(Level::Warn, "entry-missing", message);
-            self.out
-                .diagnostics
-                .push(silent.plugin(hint.as_deref()).at(shown));
+            self.out.diagnostics.push(silent.plugin(hint.as_deref()).at(shown));
             return true;
         }
         false
@@ -306,9 +264,7 @@ impl Finder<'_> {
         let Some(name) = path.file_name() else { return };
         let reject_hardlinks = !self.lifts_hardlink_rule(&root);
         let kind = CandidateKind::Native(self.manifest(&root, reject_hardlinks));
-        let hint = path
-            .file_stem()
-            .map(|stem| stem.to_string_lossy().into_owned());
+        let hint = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let found = Candidate {
             origin,
             source: root.join(name),
@@ -340,12 +296,7 @@ impl Finder<'_> {
         if !self.seen.insert(candidate.source.clone()) {
             return;
         }
-        let blocked = gates::blocked(
-            &candidate.root_dir,
-            &candidate.source,
-            self.inputs.owner_uid,
-            hint.unwrap_or_default(),
-        );
+        let blocked = gates::blocked(&candidate.root_dir, &candidate.source, self.inputs.owner_uid, hint.unwrap_or_default());
         match blocked {
             Some(diagnostic) => self.out.diagnostics.push(diagnostic),
             None => self.out.candidates.push(candidate),
@@ -377,8 +328,5 @@ impl Finder<'_> {
 /// Directory names that a scan passes over (INS-010, INS-011).
 fn is_skipped(name: &str) -> bool {
     let name = name.to_lowercase();
-    SKIPPED.contains(&name.as_str())
-        || name.ends_with(".bak")
-        || name.contains(".backup-")
-        || name.contains(".disabled")
+    SKIPPED.contains(&name.as_str()) || name.ends_with(".bak") || name.contains(".backup-") || name.contains(".disabled")
 }

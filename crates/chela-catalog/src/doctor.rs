@@ -47,10 +47,7 @@ impl DoctorReport {
 
 /// Gathers the report; `facts` is asked for each plugin that has run. Unlike a scan, this compiles
 /// every schema, so that a bad one is found before config is written for it (MAN-234).
-pub fn doctor<'a>(
-    snapshot: &Snapshot,
-    facts: impl Fn(&str) -> Option<&'a RuntimeFacts>,
-) -> DoctorReport {
+pub fn doctor<'a>(snapshot: &Snapshot, facts: impl Fn(&str) -> Option<&'a RuntimeFacts>) -> DoctorReport {
     let mut report = DoctorReport::default();
     for plugin in &snapshot.plugins {
         let facts = facts(&plugin.id);
@@ -65,19 +62,13 @@ pub fn doctor<'a>(
         let ran_into = facts.filter(|facts| facts.status == Some(Status::Error));
         if let Some(facts) = ran_into {
             let phase = facts.failure_phase.as_deref().unwrap_or("load");
-            problem(
-                phase,
-                facts.error.clone().unwrap_or_else(|| "failed".to_owned()),
-            );
+            problem(phase, facts.error.clone().unwrap_or_else(|| "failed".to_owned()));
         } else if let Some(failure) = &plugin.failure {
             problem(failure.phase, failure.message.clone());
         } else if plugin.lane != Lane::Bundle
             && let Err(why) = schema::compile_check(plugin.manifest.config_schema())
         {
-            problem(
-                "validation",
-                format!("plugin configSchema cannot be used: {why}"),
-            );
+            problem("validation", format!("plugin configSchema cannot be used: {why}"));
         }
         if let Some(inspected) = snapshot.inspect_json(&plugin.id, facts)
             && let Some(notices) = inspected["compatibility"].as_array()
@@ -93,9 +84,7 @@ pub fn doctor<'a>(
     for diagnostic in &snapshot.diagnostics {
         if diagnostic.code == Some("plugin-duplicate") {
             report.shadowed.push(diagnostic.clone());
-        } else if diagnostic.level == Level::Error
-            && diagnostic.code != Some("plugin-config-invalid")
-        {
+        } else if diagnostic.level == Level::Error && diagnostic.code != Some("plugin-config-invalid") {
             report.diagnostics.push(diagnostic.clone());
         }
     }

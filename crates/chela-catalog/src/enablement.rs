@@ -38,12 +38,8 @@ pub struct Decision {
 pub fn decide(subject: Subject<'_>, authored: &PluginPolicy, effective: &PluginPolicy) -> Decision {
     let explicit = explicit_selection(subject, authored);
     let explicitly_enabled = explicit.is_some();
-    let off = |reason: &str| Decision {
-        enabled: false,
-        explicitly_enabled,
-        source: ActivationSource::Disabled,
-        reason: Some(reason.to_owned()),
-    };
+    let off =
+        |reason: &str| Decision { enabled: false, explicitly_enabled, source: ActivationSource::Disabled, reason: Some(reason.to_owned()) };
     let on = |source: ActivationSource, reason: Option<&str>| Decision {
         enabled: true,
         explicitly_enabled: explicitly_enabled || source == ActivationSource::Explicit,
@@ -86,10 +82,7 @@ pub fn decide(subject: Subject<'_>, authored: &PluginPolicy, effective: &PluginP
         return on(ActivationSource::Auto, Some("enabled by effective config"));
     }
     match (subject.origin, subject.default_on) {
-        (Origin::Bundled, true) => on(
-            ActivationSource::Default,
-            Some("bundled default enablement"),
-        ),
+        (Origin::Bundled, true) => on(ActivationSource::Default, Some("bundled default enablement")),
         (Origin::Bundled, false) => off("bundled (disabled by default)"),
         _ => on(ActivationSource::Default, None),
     }
@@ -116,8 +109,7 @@ fn explicit_selection(subject: Subject<'_>, authored: &PluginPolicy) -> Option<&
     if let Some(reason) = selected_slot(subject.id, authored) {
         return Some(reason);
     }
-    (subject.origin != Origin::Bundled && authored.is_allowed(subject.id))
-        .then_some("selected in allowlist")
+    (subject.origin != Origin::Bundled && authored.is_allowed(subject.id)).then_some("selected in allowlist")
 }
 
 /// What the memory slot makes of an enabled plugin of kind `memory` (INS-060, MAN-042).
@@ -133,12 +125,7 @@ pub enum MemoryDecision {
 
 /// Decides the memory slot for one plugin of kind `memory`; `filled_by` is the plugin that has
 /// taken an unset slot already.
-pub fn decide_memory(
-    id: &str,
-    has_other_kinds: bool,
-    slot: &SlotChoice,
-    filled_by: Option<&str>,
-) -> MemoryDecision {
+pub fn decide_memory(id: &str, has_other_kinds: bool, slot: &SlotChoice, filled_by: Option<&str>) -> MemoryDecision {
     let reason = match (slot, filled_by) {
         (SlotChoice::Off, _) => "memory slot disabled".to_owned(),
         (SlotChoice::Plugin(chosen), _) if chosen == id => return MemoryDecision::Selected,

@@ -35,11 +35,7 @@ enum Lookup {
 
 impl EntryScope<'_> {
     /// The file of each declared entry that can be used; the rest become diagnostics.
-    pub fn extensions(
-        &self,
-        package: &PackageMeta,
-        diagnostics: &mut Vec<Diagnostic>,
-    ) -> Vec<PathBuf> {
+    pub fn extensions(&self, package: &PackageMeta, diagnostics: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
         let runtime = match package.runtime_entries() {
             Ok(runtime) => runtime,
             Err(message) => {
@@ -57,16 +53,11 @@ impl EntryScope<'_> {
     }
 
     /// The setup-only module (MAN-204, MAN-205).
-    pub fn setup(
-        &self,
-        package: &PackageMeta,
-        diagnostics: &mut Vec<Diagnostic>,
-    ) -> Option<PathBuf> {
+    pub fn setup(&self, package: &PackageMeta, diagnostics: &mut Vec<Diagnostic>) -> Option<PathBuf> {
         let built = package.runtime_setup_entry.as_deref();
         let Some(entry) = package.setup_entry.as_deref() else {
             if built.is_some() {
-                let message =
-                    "package.json openclaw.runtimeSetupEntry requires openclaw.setupEntry";
+                let message = "package.json openclaw.runtimeSetupEntry requires openclaw.setupEntry";
                 self.report(diagnostics, Level::Error, "entry-list-invalid", message);
             }
             return None;
@@ -74,13 +65,7 @@ impl EntryScope<'_> {
         self.resolve(entry, built, "setup entry", diagnostics)
     }
 
-    fn resolve(
-        &self,
-        entry: &str,
-        built: Option<&str>,
-        label: &str,
-        diagnostics: &mut Vec<Diagnostic>,
-    ) -> Option<PathBuf> {
+    fn resolve(&self, entry: &str, built: Option<&str>, label: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<PathBuf> {
         let source = match self.lookup(entry) {
             Lookup::Refused(why) => {
                 self.escapes(entry, why, diagnostics);
@@ -134,17 +119,9 @@ impl EntryScope<'_> {
     fn report_uncompiled(&self, entry: &str, diagnostics: &mut Vec<Diagnostic>) {
         let expected = built_candidates(entry).join(", ");
         let (level, code, rest) = if self.strict {
-            (
-                Level::Warn,
-                "entry-not-compiled",
-                "skipped because `plugins.compat.strict` is set",
-            )
+            (Level::Warn, "entry-not-compiled", "skipped because `plugins.compat.strict` is set")
         } else {
-            (
-                Level::Info,
-                "entry-compiled-by-host",
-                "this host compiles it instead",
-            )
+            (Level::Info, "entry-compiled-by-host", "this host compiles it instead")
         };
         let message = format!(
             "installed plugin package requires compiled runtime output for TypeScript entry {entry}: \
@@ -158,16 +135,8 @@ impl EntryScope<'_> {
         self.report(diagnostics, Level::Error, "entry-escapes", message);
     }
 
-    fn report(
-        &self,
-        diagnostics: &mut Vec<Diagnostic>,
-        level: Level,
-        code: &'static str,
-        message: impl Into<String>,
-    ) {
-        let diagnostic = Diagnostic::new(level, code, message)
-            .plugin(self.id_hint)
-            .at(self.label);
+    fn report(&self, diagnostics: &mut Vec<Diagnostic>, level: Level, code: &'static str, message: impl Into<String>) {
+        let diagnostic = Diagnostic::new(level, code, message).plugin(self.id_hint).at(self.label);
         diagnostics.push(diagnostic);
     }
 
@@ -181,11 +150,7 @@ impl EntryScope<'_> {
             // Nothing there: but the way to it, or a dangling link, may already lead outside.
             let parent = path.ancestors().skip(1).find_map(real_path);
             let outside = parent.is_none_or(|parent| !parent.starts_with(self.root));
-            return if outside || path.symlink_metadata().is_ok() {
-                Lookup::Refused("")
-            } else {
-                Lookup::Missing
-            };
+            return if outside || path.symlink_metadata().is_ok() { Lookup::Refused("") } else { Lookup::Missing };
         };
         if !real.starts_with(self.root) {
             return Lookup::Refused("");
@@ -193,9 +158,7 @@ impl EntryScope<'_> {
         match real.metadata() {
             Err(_) => Lookup::Missing,
             Ok(stat) if !stat.is_file() => Lookup::Refused(" (not a regular file)"),
-            Ok(stat) if self.reject_hardlinks && link_count(&stat) > 1 => {
-                Lookup::Refused(" (hard-linked file)")
-            }
+            Ok(stat) if self.reject_hardlinks && link_count(&stat) > 1 => Lookup::Refused(" (hard-linked file)"),
             Ok(_) => Lookup::Found(real),
         }
     }
@@ -232,8 +195,7 @@ pub(crate) fn is_script_file(path: &Path) -> bool {
         None => return false,
     };
     let extension = path.extension().and_then(|text| text.to_str());
-    let known =
-        extension.is_some_and(|text| matches!(text, "ts" | "js" | "mts" | "cts" | "mjs" | "cjs"));
+    let known = extension.is_some_and(|text| matches!(text, "ts" | "js" | "mts" | "cts" | "mjs" | "cjs"));
     known && !name.ends_with(".d.ts") && !name.contains(".test.")
 }
 
@@ -246,14 +208,7 @@ mod tests {
     fn typescript_maps_to_built_files() {
         assert_eq!(
             built_candidates("./src/index.ts"),
-            [
-                "./dist/index.js",
-                "./dist/index.mjs",
-                "./dist/index.cjs",
-                "src/index.js",
-                "src/index.mjs",
-                "src/index.cjs"
-            ]
+            ["./dist/index.js", "./dist/index.mjs", "./dist/index.cjs", "src/index.js", "src/index.mjs", "src/index.cjs"]
         );
         assert_eq!(built_candidates("lib/a.b.mts")[0], "./dist/lib/a.b.js");
         assert!(built_candidates("./index.js").is_empty());

@@ -23,12 +23,7 @@ pub(crate) enum ReadFailure {
 /// One open, one stat, one read in the ordinary case. A symlink is followed only to a place inside
 /// the root; hard links are refused when `reject_hardlinks`; anything but a regular file is refused
 /// without blocking on it.
-pub(crate) fn read_root_file(
-    root: &Path,
-    name: &str,
-    reject_hardlinks: bool,
-    limit: usize,
-) -> Result<Vec<u8>, ReadFailure> {
+pub(crate) fn read_root_file(root: &Path, name: &str, reject_hardlinks: bool, limit: usize) -> Result<Vec<u8>, ReadFailure> {
     let path = root.join(name);
     let file = match open_no_follow(&path) {
         Ok(file) => file,
@@ -37,10 +32,7 @@ pub(crate) fn read_root_file(
             let _ = error;
             let target = real_path(&path).ok_or(ReadFailure::Missing)?;
             if !target.starts_with(root) {
-                return Err(ReadFailure::Unsafe(format!(
-                    "symlink leaves the plugin root: {}",
-                    target.display()
-                )));
+                return Err(ReadFailure::Unsafe(format!("symlink leaves the plugin root: {}", target.display())));
             }
             open_no_follow(&target).map_err(|error| ReadFailure::Io(error.to_string()))?
         }
@@ -49,14 +41,8 @@ pub(crate) fn read_root_file(
     read_bounded(file, reject_hardlinks, limit)
 }
 
-fn read_bounded(
-    mut file: File,
-    reject_hardlinks: bool,
-    limit: usize,
-) -> Result<Vec<u8>, ReadFailure> {
-    let stat = file
-        .metadata()
-        .map_err(|error| ReadFailure::Io(error.to_string()))?;
+fn read_bounded(mut file: File, reject_hardlinks: bool, limit: usize) -> Result<Vec<u8>, ReadFailure> {
+    let stat = file.metadata().map_err(|error| ReadFailure::Io(error.to_string()))?;
     if !stat.is_file() {
         return Err(ReadFailure::Unsafe("not a regular file".into()));
     }
@@ -64,21 +50,13 @@ fn read_bounded(
         return Err(ReadFailure::Unsafe("hard-linked file".into()));
     }
     if stat.len() > limit as u64 {
-        return Err(ReadFailure::Unsafe(format!(
-            "{} bytes, the limit is {limit}",
-            stat.len()
-        )));
+        return Err(ReadFailure::Unsafe(format!("{} bytes, the limit is {limit}", stat.len())));
     }
     let mut bytes = Vec::with_capacity(stat.len() as usize + 1);
     // The file may have grown since the stat, so the read is bounded as well.
-    file.by_ref()
-        .take(limit as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| ReadFailure::Io(error.to_string()))?;
+    file.by_ref().take(limit as u64 + 1).read_to_end(&mut bytes).map_err(|error| ReadFailure::Io(error.to_string()))?;
     if bytes.len() > limit {
-        return Err(ReadFailure::Unsafe(format!(
-            "more than {limit} bytes, the limit"
-        )));
+        return Err(ReadFailure::Unsafe(format!("more than {limit} bytes, the limit")));
     }
     Ok(bytes)
 }
@@ -88,10 +66,7 @@ fn open_no_follow(path: &Path) -> std::io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
     // NONBLOCK keeps a FIFO in a plugin directory from stopping the scan.
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits() as i32)
-        .open(path)
+    OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)
 }
 
 #[cfg(not(unix))]
@@ -103,8 +78,7 @@ fn open_no_follow(path: &Path) -> std::io::Result<File> {
 }
 
 fn is_symlink(path: &Path) -> bool {
-    path.symlink_metadata()
-        .is_ok_and(|stat| stat.file_type().is_symlink())
+    path.symlink_metadata().is_ok_and(|stat| stat.file_type().is_symlink())
 }
 
 #[cfg(unix)]

@@ -10,22 +10,9 @@ pub(crate) const BLOCKED: &str = "plugin-blocked";
 
 /// Checks a candidate outside the program, whose `root` is a real path: containment, world-writable bits, ownership. Only the
 /// root and the entry file are looked at (INS-028).
-pub(crate) fn blocked(
-    root: &Path,
-    source: &Path,
-    owner_uid: Option<u32>,
-    id_hint: &str,
-) -> Option<Diagnostic> {
+pub(crate) fn blocked(root: &Path, source: &Path, owner_uid: Option<u32>, id_hint: &str) -> Option<Diagnostic> {
     let (path, message) = escape(root, source).or_else(|| permissions(root, source, owner_uid))?;
-    Some(
-        Diagnostic::new(
-            Level::Warn,
-            BLOCKED,
-            format!("blocked plugin candidate: {message}"),
-        )
-        .plugin(Some(id_hint))
-        .at(&path),
-    )
+    Some(Diagnostic::new(Level::Warn, BLOCKED, format!("blocked plugin candidate: {message}")).plugin(Some(id_hint)).at(&path))
 }
 
 fn escape(root: &Path, source: &Path) -> Option<(PathBuf, String)> {
@@ -33,12 +20,7 @@ fn escape(root: &Path, source: &Path) -> Option<(PathBuf, String)> {
     if real_source.starts_with(root) {
         return None;
     }
-    let message = format!(
-        "source escapes plugin root ({} -> {}; root={})",
-        source.display(),
-        real_source.display(),
-        root.display()
-    );
+    let message = format!("source escapes plugin root ({} -> {}; root={})", source.display(), real_source.display(), root.display());
     Some((source.to_owned(), message))
 }
 
@@ -59,9 +41,7 @@ fn permissions(root: &Path, source: &Path, owner_uid: Option<u32>) -> Option<(Pa
             return Some((path.to_owned(), message));
         }
         if uid != expected && uid != 0 {
-            let message = format!(
-                "suspicious ownership ({shown}, uid={uid}, expected uid={expected} or root)"
-            );
+            let message = format!("suspicious ownership ({shown}, uid={uid}, expected uid={expected} or root)");
             return Some((path.to_owned(), message));
         }
     }

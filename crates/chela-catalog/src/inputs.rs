@@ -63,12 +63,7 @@ impl CatalogInputs {
     }
 
     pub(crate) fn env_is_set(&self, name: &str) -> bool {
-        self.env.get(name).is_some_and(|value| {
-            !matches!(
-                value.trim().to_ascii_lowercase().as_str(),
-                "" | "0" | "false" | "no" | "off"
-            )
-        })
+        self.env.get(name).is_some_and(|value| !matches!(value.trim().to_ascii_lowercase().as_str(), "" | "0" | "false" | "no" | "off"))
     }
 }
 
@@ -101,10 +96,6 @@ impl BundledPlugin {
     pub fn from_manifest_bytes(bytes: &[u8]) -> Result<Self, ManifestError> {
         let manifest = parse_manifest(bytes)?.manifest;
         let root_dir = PathBuf::from(format!("builtin:{}", manifest.id));
-        Ok(Self {
-            manifest: Arc::new(manifest),
-            package: None,
-            root_dir,
-        })
+        Ok(Self { manifest: Arc::new(manifest), package: None, root_dir })
     }
 }

@@ -19,15 +19,9 @@ impl Snapshot {
     }
 
     /// The objects of all plugins (INS-319); `facts` is asked for each id.
-    pub fn inspect_all_json<'a>(
-        &self,
-        facts: impl Fn(&str) -> Option<&'a RuntimeFacts>,
-    ) -> Vec<Value> {
+    pub fn inspect_all_json<'a>(&self, facts: impl Fn(&str) -> Option<&'a RuntimeFacts>) -> Vec<Value> {
         let none = RuntimeFacts::default();
-        self.plugins
-            .iter()
-            .map(|plugin| inspect(self, plugin, facts(&plugin.id).unwrap_or(&none)))
-            .collect()
+        self.plugins.iter().map(|plugin| inspect(self, plugin, facts(&plugin.id).unwrap_or(&none))).collect()
     }
 }
 
@@ -52,21 +46,14 @@ fn inspect(snapshot: &Snapshot, plugin: &PluginRecord, facts: &RuntimeFacts) -> 
     );
     put("capabilityCount", capabilities.len().into());
     let rows = capabilities.iter();
-    put(
-        "capabilities",
-        rows.map(|(kind, ids)| json!({"kind": kind, "ids": ids}))
-            .collect(),
-    );
+    put("capabilities", rows.map(|(kind, ids)| json!({"kind": kind, "ids": ids})).collect());
     put("typedHooks", facts.typed_hooks_json().into());
     put("customHooks", facts.custom_hooks_json().into());
     put("tools", facts.tools_json().into());
     put("commands", facts.commands.clone().into());
     put("cliCommands", facts.cli_commands.clone().into());
     put("services", facts.services.clone().into());
-    put(
-        "gatewayDiscoveryServices",
-        facts.gateway_discovery_services.clone().into(),
-    );
+    put("gatewayDiscoveryServices", facts.gateway_discovery_services.clone().into());
     put("gatewayMethods", facts.gateway_methods.clone().into());
     put("mcpServers", json!([]));
     put("lspServers", json!([]));
@@ -90,11 +77,7 @@ fn plugin_row(plugin: &PluginRecord, facts: &RuntimeFacts) -> Value {
     let manifest = &plugin.manifest;
     let mut row = plugin.row();
     let mut put = |key: &str, value: Value| row.insert(key.into(), value);
-    if let Some(name) = plugin
-        .package
-        .as_deref()
-        .and_then(|package| package.name.as_deref())
-    {
+    if let Some(name) = plugin.package.as_deref().and_then(|package| package.name.as_deref()) {
         put("packageName", name.into());
     }
     put("explicitlyEnabled", plugin.explicitly_enabled.into());
@@ -111,31 +94,16 @@ fn plugin_row(plugin: &PluginRecord, facts: &RuntimeFacts) -> Value {
     let custom = facts.custom_hooks.iter().map(|hook| hook.name.as_str());
     let hooks: BTreeSet<&str> = typed.chain(custom).collect();
     put("hookNames", hooks.into_iter().collect());
-    put(
-        "hookCount",
-        (facts.typed_hooks.len() + facts.custom_hooks.len()).into(),
-    );
-    put(
-        "channelIds",
-        union(&manifest.channels, &facts.channel_ids).into(),
-    );
-    put(
-        "cliBackendIds",
-        union(&manifest.cli_backends, &facts.cli_backend_ids).into(),
-    );
-    put(
-        "providerIds",
-        union(&manifest.providers, &facts.provider_ids).into(),
-    );
+    put("hookCount", (facts.typed_hooks.len() + facts.custom_hooks.len()).into());
+    put("channelIds", union(&manifest.channels, &facts.channel_ids).into());
+    put("cliBackendIds", union(&manifest.cli_backends, &facts.cli_backend_ids).into());
+    put("providerIds", union(&manifest.providers, &facts.provider_ids).into());
     put("agentHarnessIds", facts.agent_harness_ids.clone().into());
     put("contextEngineIds", facts.context_engine_ids.clone().into());
     put("gatewayMethods", facts.gateway_methods.clone().into());
     put("cliCommands", facts.cli_commands.clone().into());
     put("services", facts.services.clone().into());
-    put(
-        "gatewayDiscoveryServiceIds",
-        facts.gateway_discovery_services.clone().into(),
-    );
+    put("gatewayDiscoveryServiceIds", facts.gateway_discovery_services.clone().into());
     put("commands", facts.commands.clone().into());
     put("httpRoutes", facts.http_route_count.into());
     let native = plugin.lane != Lane::Bundle;
@@ -156,16 +124,9 @@ fn plugin_row(plugin: &PluginRecord, facts: &RuntimeFacts) -> Value {
     Value::Object(row)
 }
 
-fn failure(
-    plugin: &PluginRecord,
-    facts: &RuntimeFacts,
-    put: &mut impl FnMut(&str, Value) -> Option<Value>,
-) {
+fn failure(plugin: &PluginRecord, facts: &RuntimeFacts, put: &mut impl FnMut(&str, Value) -> Option<Value>) {
     let cold = plugin.failure.as_ref();
-    let error = facts
-        .error
-        .as_deref()
-        .or(cold.map(|failure| failure.message.as_str()));
+    let error = facts.error.as_deref().or(cold.map(|failure| failure.message.as_str()));
     if let Some(error) = error {
         put("error", error.into());
     }
@@ -193,40 +154,21 @@ fn capabilities(plugin: &PluginRecord, facts: &RuntimeFacts) -> Vec<(&'static st
     let manifest = &plugin.manifest;
     let contract = |name: &str| manifest.contracts.get(name).to_vec();
     let loaded = facts.status.unwrap_or(plugin.status) == Status::Loaded;
-    let engines = if loaded && manifest.has_kind("context-engine") {
-        facts.context_engine_ids.clone()
-    } else {
-        Vec::new()
-    };
+    let engines = if loaded && manifest.has_kind("context-engine") { facts.context_engine_ids.clone() } else { Vec::new() };
     let kinds = [
-        (
-            "cli-backend",
-            union(&manifest.cli_backends, &facts.cli_backend_ids),
-        ),
-        (
-            "text-inference",
-            union(&manifest.providers, &facts.provider_ids),
-        ),
+        ("cli-backend", union(&manifest.cli_backends, &facts.cli_backend_ids)),
+        ("text-inference", union(&manifest.providers, &facts.provider_ids)),
         ("speech", contract("speechProviders")),
-        (
-            "realtime-transcription",
-            contract("realtimeTranscriptionProviders"),
-        ),
+        ("realtime-transcription", contract("realtimeTranscriptionProviders")),
         ("realtime-voice", contract("realtimeVoiceProviders")),
-        (
-            "media-understanding",
-            contract("mediaUnderstandingProviders"),
-        ),
+        ("media-understanding", contract("mediaUnderstandingProviders")),
         ("image-generation", contract("imageGenerationProviders")),
         ("web-search", contract("webSearchProviders")),
         ("agent-harness", facts.agent_harness_ids.clone()),
         ("context-engine", engines),
         ("channel", union(&manifest.channels, &facts.channel_ids)),
     ];
-    kinds
-        .into_iter()
-        .filter(|(_, ids)| !ids.is_empty())
-        .collect()
+    kinds.into_iter().filter(|(_, ids)| !ids.is_empty()).collect()
 }
 
 /// INS-323.
@@ -257,27 +199,15 @@ fn policy(plugin: &PluginRecord) -> Value {
             out.insert(key.into(), value);
         }
     };
-    put(
-        "allowPromptInjection",
-        hooks.allow_prompt_injection.map(Value::from),
-    );
-    put(
-        "allowConversationAccess",
-        hooks.allow_conversation_access.map(Value::from),
-    );
+    put("allowPromptInjection", hooks.allow_prompt_injection.map(Value::from));
+    put("allowConversationAccess", hooks.allow_conversation_access.map(Value::from));
     put("hookTimeoutMs", hooks.timeout_ms.map(Value::from));
     let timeouts = (!hooks.timeouts.is_empty()).then(|| json!(hooks.timeouts));
     put("hookTimeouts", timeouts);
-    put(
-        "allowModelOverride",
-        subagent.allow_model_override.map(Value::from),
-    );
+    put("allowModelOverride", subagent.allow_model_override.map(Value::from));
     let models = subagent.allowed_models.clone().unwrap_or_default();
     put("allowedModels", Some(models.into()));
-    put(
-        "hasAllowedModelsConfig",
-        Some(subagent.allowed_models.is_some().into()),
-    );
+    put("hasAllowedModelsConfig", Some(subagent.allowed_models.is_some().into()));
     Value::Object(out)
 }
 
@@ -308,12 +238,7 @@ fn compatibility(plugin: &PluginRecord, shape: &str, legacy: bool) -> Value {
         );
     }
     if shape == "hook-only" {
-        push(
-            "hook-only",
-            "hook-only-plugin-shape",
-            "info",
-            "registers hooks and nothing else, which stays supported",
-        );
+        push("hook-only", "hook-only-plugin-shape", "info", "registers hooks and nothing else, which stays supported");
     }
     notices.into()
 }

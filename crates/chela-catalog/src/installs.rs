@@ -62,11 +62,7 @@ impl InstallIndex {
         let path = inputs.state_dir.join("plugins").join("installs.json");
         let mut records = BTreeMap::new();
         if inputs.env_is_set(DISABLE_INDEX_ENV) {
-            return Self {
-                path,
-                state: IndexState::Disabled,
-                records,
-            };
+            return Self { path, state: IndexState::Disabled, records };
         }
         recover_npm_records(&inputs.state_dir.join("npm"), &mut records);
         take_records(&policy.legacy_installs, &mut records);
@@ -77,11 +73,7 @@ impl InstallIndex {
             }
             None => IndexState::Missing,
         };
-        Self {
-            path,
-            state,
-            records,
-        }
+        Self { path, state, records }
     }
 
     /// The `registry.diagnostics` rows of `plugins list --json` (INS-093, INS-094).
@@ -92,17 +84,12 @@ impl InstallIndex {
             IndexState::Missing => vec![row(
                 "info",
                 "persisted-registry-missing",
-                format!(
-                    "no usable plugin index at `{}`; plugins were read from their own files",
-                    self.path.display()
-                ),
+                format!("no usable plugin index at `{}`; plugins were read from their own files", self.path.display()),
             )],
             IndexState::Disabled => vec![row(
                 "warn",
                 "persisted-registry-disabled",
-                format!(
-                    "`{DISABLE_INDEX_ENV}` is set; the plugin index and install records are ignored"
-                ),
+                format!("`{DISABLE_INDEX_ENV}` is set; the plugin index and install records are ignored"),
             )],
         }
     }
@@ -144,10 +131,7 @@ fn take_records(stored: &Map<String, Value>, records: &mut BTreeMap<String, Inst
 }
 
 fn record(fields: &Map<String, Value>) -> Option<InstallRecord> {
-    Some(InstallRecord {
-        source: fields.get("source")?.as_str()?.to_owned(),
-        fields: fields.clone(),
-    })
+    Some(InstallRecord { source: fields.get("source")?.as_str()?.to_owned(), fields: fields.clone() })
 }
 
 /// Packages of the managed npm root that have plugin entries (INS-017).

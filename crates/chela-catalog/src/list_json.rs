@@ -11,19 +11,13 @@ impl Snapshot {
     /// enabled plugins are listed (INS-315).
     pub fn list_json(&self, enabled_only: bool) -> Value {
         let plugins = self.plugins.iter();
-        let rows: Vec<Value> = plugins
-            .filter(|plugin| plugin.enabled || !enabled_only)
-            .map(PluginRecord::to_list_json)
-            .collect();
+        let rows: Vec<Value> = plugins.filter(|plugin| plugin.enabled || !enabled_only).map(PluginRecord::to_list_json).collect();
         let diagnostics = self.diagnostics.iter().map(|entry| entry.to_json());
         let mut out = Map::new();
         if let Some(workspace) = &self.workspace_dir {
             out.insert("workspaceDir".into(), workspace.to_string_lossy().into());
         }
-        out.insert(
-            "registry".into(),
-            json!({"source": "derived", "diagnostics": self.index.diagnostics_json()}),
-        );
+        out.insert("registry".into(), json!({"source": "derived", "diagnostics": self.index.diagnostics_json()}));
         out.insert("plugins".into(), rows.into());
         out.insert("diagnostics".into(), diagnostics.collect());
         Value::Object(out)
@@ -70,10 +64,7 @@ impl PluginRecord {
         put("origin", self.origin.as_str().into());
         put("enabled", self.enabled.into());
         put("compat", self.compat.clone().into());
-        put(
-            "syntheticAuthRefs",
-            manifest.synthetic_auth_refs.clone().into(),
-        );
+        put("syntheticAuthRefs", manifest.synthetic_auth_refs.clone().into());
         put("status", self.status.as_str().into());
         put("toolNames", json!([]));
         put("hookNames", json!([]));
@@ -85,19 +76,11 @@ impl PluginRecord {
         for (key, contract) in CONTRACT_KEYS {
             put(key, manifest.contracts.get(contract).to_vec().into());
         }
-        for key in [
-            "agentHarnessIds",
-            "gatewayMethods",
-            "cliCommands",
-            "services",
-        ] {
+        for key in ["agentHarnessIds", "gatewayMethods", "cliCommands", "services"] {
             put(key, json!([]));
         }
         put("gatewayDiscoveryServiceIds", json!([]));
-        let aliases = manifest
-            .command_aliases
-            .iter()
-            .map(|alias| alias.name.as_str());
+        let aliases = manifest.command_aliases.iter().map(|alias| alias.name.as_str());
         put("commands", aliases.collect());
         put("httpRoutes", 0.into());
         put("hookCount", 0.into());
@@ -108,15 +91,9 @@ impl PluginRecord {
 /// Row keys that come from contract lists, in the order of the row.
 const CONTRACT_KEYS: [(&str, &str); 11] = [
     ("speechProviderIds", "speechProviders"),
-    (
-        "realtimeTranscriptionProviderIds",
-        "realtimeTranscriptionProviders",
-    ),
+    ("realtimeTranscriptionProviderIds", "realtimeTranscriptionProviders"),
     ("realtimeVoiceProviderIds", "realtimeVoiceProviders"),
-    (
-        "mediaUnderstandingProviderIds",
-        "mediaUnderstandingProviders",
-    ),
+    ("mediaUnderstandingProviderIds", "mediaUnderstandingProviders"),
     ("imageGenerationProviderIds", "imageGenerationProviders"),
     ("videoGenerationProviderIds", "videoGenerationProviders"),
     ("musicGenerationProviderIds", "musicGenerationProviders"),

@@ -51,11 +51,7 @@ pub fn activation_plan(snapshot: &Snapshot, trigger: &Trigger) -> Vec<PlannedAct
         configured_channels: configured_channels(&snapshot.config).into_iter().collect(),
         declared: declared_by_someone(snapshot, trigger),
     };
-    snapshot
-        .plugins
-        .iter()
-        .map(|plugin| planner.plan(plugin, trigger))
-        .collect()
+    snapshot.plugins.iter().map(|plugin| planner.plan(plugin, trigger)).collect()
 }
 
 struct Planner<'a> {
@@ -73,19 +69,11 @@ struct Verdict {
 
 impl Verdict {
     fn yes(reason: impl Into<String>, labels: Vec<&'static str>) -> Self {
-        Self {
-            start: true,
-            reason: reason.into(),
-            labels,
-        }
+        Self { start: true, reason: reason.into(), labels }
     }
 
     fn no(reason: impl Into<String>) -> Self {
-        Self {
-            start: false,
-            reason: reason.into(),
-            labels: Vec::new(),
-        }
+        Self { start: false, reason: reason.into(), labels: Vec::new() }
     }
 }
 
@@ -102,23 +90,14 @@ impl Planner<'_> {
                     "channel",
                     id,
                     vec![
-                        matched(
-                            &plugin.manifest.activation.on_channels,
-                            id,
-                            "activation-channel-hint",
-                        ),
+                        matched(&plugin.manifest.activation.on_channels, id, "activation-channel-hint"),
                         matched(&plugin.manifest.channels, id, "manifest-channel-owner"),
                     ],
                 ),
                 Trigger::Provider(id) => provider(plugin, id),
             },
         };
-        PlannedActivation {
-            plugin_id: plugin.id.clone(),
-            start: verdict.start,
-            reason: verdict.reason,
-            labels: verdict.labels,
-        }
+        PlannedActivation { plugin_id: plugin.id.clone(), start: verdict.start, reason: verdict.reason, labels: verdict.labels }
     }
 
     fn startup(&self, plugin: &PluginRecord) -> Verdict {
@@ -154,8 +133,7 @@ impl Planner<'_> {
         }
         let configured = |list: &[String]| {
             let mut list = list.iter();
-            list.find(|id| self.configured_channels.contains(*id))
-                .cloned()
+            list.find(|id| self.configured_channels.contains(*id)).cloned()
         };
         if let Some(id) = configured(&activation.on_channels) {
             let reason = format!("channel `{id}` is configured");
@@ -189,13 +167,8 @@ impl Planner<'_> {
         }
         // Commands need no declaration, so an unknown one may belong to any open plugin.
         match restriction(plugin) {
-            Some(hints) => Verdict::no(format!(
-                "does not declare command `{name}`; waits for {hints}"
-            )),
-            None => Verdict::yes(
-                format!("no plugin declares command `{name}`: may register it"),
-                vec![],
-            ),
+            Some(hints) => Verdict::no(format!("does not declare command `{name}`; waits for {hints}")),
+            None => Verdict::yes(format!("no plugin declares command `{name}`: may register it"), vec![]),
         }
     }
 }
@@ -210,15 +183,10 @@ fn unstartable(plugin: &PluginRecord) -> Option<String> {
             Some(format!("disabled: {reason}"))
         }
         Status::Error => {
-            let message = plugin
-                .failure
-                .as_ref()
-                .map(|failure| failure.message.as_str());
+            let message = plugin.failure.as_ref().map(|failure| failure.message.as_str());
             Some(format!("error: {}", message.unwrap_or("unknown")))
         }
-        Status::Loaded if plugin.lane == Lane::Bundle => {
-            Some("the bundle lane is not built yet".to_owned())
-        }
+        Status::Loaded if plugin.lane == Lane::Bundle => Some("the bundle lane is not built yet".to_owned()),
         Status::Loaded => None,
     }
 }
@@ -236,10 +204,7 @@ fn restriction(plugin: &PluginRecord) -> Option<String> {
     if hints.is_empty() || takes_part {
         return None;
     }
-    let names: Vec<String> = hints
-        .iter()
-        .map(|hint| format!("activation.{hint}"))
-        .collect();
+    let names: Vec<String> = hints.iter().map(|hint| format!("activation.{hint}")).collect();
     Some(names.join(", "))
 }
 
@@ -260,11 +225,7 @@ fn turn_labels(plugin: &PluginRecord) -> Vec<&'static str> {
 fn command_labels(plugin: &PluginRecord, name: &str) -> Vec<&'static str> {
     let manifest = &plugin.manifest;
     let mut labels = Vec::new();
-    labels.extend(matched(
-        &manifest.activation.on_commands,
-        name,
-        "activation-command-hint",
-    ));
+    labels.extend(matched(&manifest.activation.on_commands, name, "activation-command-hint"));
     let mut aliases = manifest.command_aliases.iter();
     let alias = aliases.any(|alias| {
         let command = alias.cli_command.as_ref().unwrap_or(&alias.name);
@@ -278,21 +239,12 @@ fn command_labels(plugin: &PluginRecord, name: &str) -> Vec<&'static str> {
 
 fn provider(plugin: &PluginRecord, id: &str) -> Verdict {
     let manifest = &plugin.manifest;
-    let setup: Vec<String> = manifest
-        .setup
-        .iter()
-        .flat_map(|setup| &setup.providers)
-        .map(|provider| provider.id.clone())
-        .collect();
+    let setup: Vec<String> = manifest.setup.iter().flat_map(|setup| &setup.providers).map(|provider| provider.id.clone()).collect();
     owned(
         "provider",
         id,
         vec![
-            matched(
-                &manifest.activation.on_providers,
-                id,
-                "activation-provider-hint",
-            ),
+            matched(&manifest.activation.on_providers, id, "activation-provider-hint"),
             matched(&manifest.providers, id, "manifest-provider-owner")
                 .or_else(|| matched(&manifest.cli_backends, id, "manifest-provider-owner")),
             matched(&setup, id, "manifest-setup-provider-owner"),
@@ -307,14 +259,10 @@ fn route(plugin: &PluginRecord, path: &str) -> Verdict {
     let hint = hints.find(|hint| {
         let hint = hint.to_lowercase();
         let base = hint.trim_end_matches('*').trim_end_matches('/');
-        path.strip_prefix(base)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     });
     match hint {
-        Some(hint) => Verdict::yes(
-            format!("activation.onRoutes covers it with `{hint}`"),
-            vec!["activation-route-hint"],
-        ),
+        Some(hint) => Verdict::yes(format!("activation.onRoutes covers it with `{hint}`"), vec!["activation-route-hint"]),
         None => Verdict::no("no activation.onRoutes hint covers the path"),
     }
 }
@@ -339,10 +287,7 @@ fn declared_by_someone(snapshot: &Snapshot, trigger: &Trigger) -> bool {
     let (Trigger::Command(name) | Trigger::Cli(name)) = trigger else {
         return false;
     };
-    snapshot
-        .plugins
-        .iter()
-        .any(|plugin| plugin.is_startable() && !command_labels(plugin, name).is_empty())
+    snapshot.plugins.iter().any(|plugin| plugin.is_startable() && !command_labels(plugin, name).is_empty())
 }
 
 /// Present, and not explicitly disabled at or above the path (MAN-177).

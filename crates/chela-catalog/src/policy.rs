@@ -108,19 +108,14 @@ impl PluginPolicy {
                 context_engine: SlotChoice::read(slot("contextEngine")),
             },
             entries: entries(at("entries")),
-            strict_compat: at("compat").and_then(|compat| compat.get("strict"))
-                == Some(&Value::Bool(true)),
-            legacy_installs: at("installs")
-                .and_then(Value::as_object)
-                .cloned()
-                .unwrap_or_default(),
+            strict_compat: at("compat").and_then(|compat| compat.get("strict")) == Some(&Value::Bool(true)),
+            legacy_installs: at("installs").and_then(Value::as_object).cloned().unwrap_or_default(),
         }
     }
 
     /// The policy of one plugin; the empty policy when config has no entry.
     pub fn entry(&self, id: &str) -> &EntryPolicy {
-        static NONE: std::sync::LazyLock<EntryPolicy> =
-            std::sync::LazyLock::new(EntryPolicy::default);
+        static NONE: std::sync::LazyLock<EntryPolicy> = std::sync::LazyLock::new(EntryPolicy::default);
         self.entries.get(id).unwrap_or(&NONE)
     }
 
@@ -167,20 +162,12 @@ impl PluginPolicy {
 
 fn list(value: Option<&Value>) -> Vec<String> {
     let items = value.and_then(Value::as_array).into_iter().flatten();
-    items
-        .filter_map(Value::as_str)
-        .map(str::trim)
-        .filter(|text| !text.is_empty())
-        .map(str::to_owned)
-        .collect()
+    items.filter_map(Value::as_str).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect()
 }
 
 fn entries(value: Option<&Value>) -> BTreeMap<String, EntryPolicy> {
     let entries = value.and_then(Value::as_object).into_iter().flatten();
-    entries
-        .filter(|(id, _)| !id.trim().is_empty())
-        .map(|(id, entry)| (id.trim().to_owned(), EntryPolicy::read(entry)))
-        .collect()
+    entries.filter(|(id, _)| !id.trim().is_empty()).map(|(id, entry)| (id.trim().to_owned(), EntryPolicy::read(entry))).collect()
 }
 
 #[cfg(test)]

@@ -51,12 +51,7 @@ pub(crate) fn resolve(
     winners
 }
 
-fn load(
-    inputs: &CatalogInputs,
-    index: &InstallIndex,
-    candidate: Candidate,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Resolved> {
+fn load(inputs: &CatalogInputs, index: &InstallIndex, candidate: Candidate, diagnostics: &mut Vec<Diagnostic>) -> Option<Resolved> {
     let (manifest, manifest_path, bundle_format) = match &candidate.kind {
         CandidateKind::Native(load) => match &**load {
             ManifestLoad::Ok { manifest, path } => (manifest.clone(), path.clone(), None),
@@ -73,11 +68,7 @@ fn load(
                 version: info.version.clone(),
                 ..Manifest::default()
             };
-            (
-                Arc::new(manifest),
-                info.manifest_path.clone(),
-                Some(info.format),
-            )
+            (Arc::new(manifest), info.manifest_path.clone(), Some(info.format))
         }
         CandidateKind::Builtin(plugin) => {
             let path = plugin.root_dir.join(chela_manifest::MANIFEST_FILE_NAME);
@@ -85,23 +76,12 @@ fn load(
         }
     };
     let install = covering_record(inputs, index, &manifest.id, &candidate);
-    let resolved = Resolved {
-        candidate,
-        manifest,
-        manifest_path,
-        bundle_format,
-        install,
-    };
+    let resolved = Resolved { candidate, manifest, manifest_path, bundle_format, install };
     meets_floor(inputs, &resolved, diagnostics).then_some(resolved)
 }
 
 /// The install record of this id whose path covers the candidate (INS-030).
-fn covering_record(
-    inputs: &CatalogInputs,
-    index: &InstallIndex,
-    id: &str,
-    candidate: &Candidate,
-) -> Option<InstallRecord> {
+fn covering_record(inputs: &CatalogInputs, index: &InstallIndex, id: &str, candidate: &Candidate) -> Option<InstallRecord> {
     if !matches!(candidate.origin, Origin::Global | Origin::Config) {
         return None;
     }
@@ -115,11 +95,7 @@ fn covering_record(
     covers.then(|| record.clone())
 }
 
-fn meets_floor(
-    inputs: &CatalogInputs,
-    resolved: &Resolved,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> bool {
+fn meets_floor(inputs: &CatalogInputs, resolved: &Resolved, diagnostics: &mut Vec<Diagnostic>) -> bool {
     let candidate = &resolved.candidate;
     let Some(package) = candidate.package.as_deref() else {
         return true;
@@ -133,17 +109,11 @@ fn meets_floor(
         return true;
     };
     let (level, code, message) = match &error {
-        FloorError::Invalid => (
-            Level::Error,
-            "host-floor-invalid",
-            format!("plugin manifest invalid | {error}"),
-        ),
+        FloorError::Invalid => (Level::Error, "host-floor-invalid", format!("plugin manifest invalid | {error}")),
         FloorError::Unmet { .. } => (Level::Warn, "host-floor-unmet", error.to_string()),
         FloorError::UnknownHost { .. } => (Level::Warn, "host-floor-unknown", error.to_string()),
     };
-    let diagnostic = Diagnostic::new(level, code, message)
-        .plugin(Some(&resolved.manifest.id))
-        .at(&candidate.root_dir.join("package.json"));
+    let diagnostic = Diagnostic::new(level, code, message).plugin(Some(&resolved.manifest.id)).at(&candidate.root_dir.join("package.json"));
     diagnostics.push(diagnostic);
     false
 }
@@ -158,11 +128,7 @@ fn settle(existing: &mut Resolved, next: Resolved, diagnostics: &mut Vec<Diagnos
     }
     let next_wins = rank(&next) < rank(existing);
     let quiet = is_intended_override(existing, &next) || is_same_package(existing, &next);
-    let loser = if next_wins {
-        std::mem::replace(existing, next)
-    } else {
-        next
-    };
+    let loser = if next_wins { std::mem::replace(existing, next) } else { next };
     if !quiet {
         diagnostics.push(duplicate(existing, &loser));
     }
@@ -191,9 +157,7 @@ fn rank(resolved: &Resolved) -> u8 {
 
 /// An installed copy of a bundled plugin is what the operator asked for (INS-032).
 fn is_intended_override(left: &Resolved, right: &Resolved) -> bool {
-    let pair = |installed: &Resolved, bundled: &Resolved| {
-        installed.install.is_some() && bundled.candidate.origin == Origin::Bundled
-    };
+    let pair = |installed: &Resolved, bundled: &Resolved| installed.install.is_some() && bundled.candidate.origin == Origin::Bundled;
     pair(left, right) || pair(right, left)
 }
 
@@ -218,12 +182,7 @@ fn duplicate(winner: &Resolved, loser: &Resolved) -> Diagnostic {
             "duplicate plugin id resolved by explicit config-selected plugin; {from} plugin will be \
              overridden by config plugin ({source})"
         ),
-        origin => format!(
-            "duplicate plugin id detected; {from} plugin will be overridden by {} plugin ({source})",
-            origin.as_str()
-        ),
+        origin => format!("duplicate plugin id detected; {from} plugin will be overridden by {} plugin ({source})", origin.as_str()),
     };
-    Diagnostic::new(Level::Warn, "plugin-duplicate", message)
-        .plugin(Some(&winner.manifest.id))
-        .at(&loser.candidate.source)
+    Diagnostic::new(Level::Warn, "plugin-duplicate", message).plugin(Some(&winner.manifest.id)).at(&loser.candidate.source)
 }

@@ -80,9 +80,7 @@ pub struct CustomHookFact {
 impl RuntimeFacts {
     pub(crate) fn tools_json(&self) -> Vec<Value> {
         let tools = self.tools.iter();
-        tools
-            .map(|tool| json!({"names": tool.names, "optional": tool.optional}))
-            .collect()
+        tools.map(|tool| json!({"names": tool.names, "optional": tool.optional})).collect()
     }
 
     pub(crate) fn typed_hooks_json(&self) -> Vec<Value> {

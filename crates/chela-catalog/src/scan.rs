@@ -87,9 +87,7 @@ fn former_ids(plugins: &[Resolved]) -> BTreeMap<String, String> {
 fn remarks(plugin: &Resolved, policy: &PluginPolicy, diagnostics: &mut Vec<Diagnostic>) {
     let manifest = &plugin.manifest;
     let mut push = |level: Level, code: &'static str, message: String| {
-        let diagnostic = Diagnostic::new(level, code, message)
-            .plugin(Some(&manifest.id))
-            .at(&plugin.manifest_path);
+        let diagnostic = Diagnostic::new(level, code, message).plugin(Some(&manifest.id)).at(&plugin.manifest_path);
         diagnostics.push(diagnostic);
     };
     for notice in manifest.notices() {
@@ -135,24 +133,12 @@ fn remarks(plugin: &Resolved, policy: &PluginPolicy, diagnostics: &mut Vec<Diagn
     }
 }
 
-fn build(
-    inputs: &CatalogInputs,
-    policy: &PluginPolicy,
-    implied: &Implied,
-    plugin: Resolved,
-) -> PluginRecord {
+fn build(inputs: &CatalogInputs, policy: &PluginPolicy, implied: &Implied, plugin: Resolved) -> PluginRecord {
     let decision = enablement(inputs, policy, implied, &plugin);
-    let Resolved {
-        candidate,
-        manifest,
-        manifest_path,
-        bundle_format,
-        install,
-    } = plugin;
+    let Resolved { candidate, manifest, manifest_path, bundle_format, install } = plugin;
     let package = candidate.package;
-    let from_package = |read: fn(&chela_manifest::PackageMeta) -> &Option<String>| {
-        package.as_deref().and_then(|package| read(package).clone())
-    };
+    let from_package =
+        |read: fn(&chela_manifest::PackageMeta) -> &Option<String>| package.as_deref().and_then(|package| read(package).clone());
     let lane = match candidate.kind {
         CandidateKind::Builtin(_) => Lane::Builtin,
         CandidateKind::Bundle(_) => Lane::Bundle,
@@ -160,22 +146,12 @@ fn build(
     };
     let version = match candidate.origin {
         Origin::Bundled => Some(version_base(&inputs.host_version)),
-        _ => manifest
-            .version
-            .clone()
-            .or_else(|| from_package(|p| &p.version)),
+        _ => manifest.version.clone().or_else(|| from_package(|p| &p.version)),
     };
     PluginRecord {
         id: manifest.id.clone(),
-        name: manifest
-            .name
-            .clone()
-            .or_else(|| from_package(|p| &p.name))
-            .unwrap_or_else(|| manifest.id.clone()),
-        description: manifest
-            .description
-            .clone()
-            .or_else(|| from_package(|p| &p.description)),
+        name: manifest.name.clone().or_else(|| from_package(|p| &p.name)).unwrap_or_else(|| manifest.id.clone()),
+        description: manifest.description.clone().or_else(|| from_package(|p| &p.description)),
         version,
         origin: candidate.origin,
         root_dir: candidate.root_dir,
@@ -186,11 +162,7 @@ fn build(
         manifest_path,
         workspace_dir: candidate.workspace_dir,
         install,
-        status: if decision.enabled {
-            Status::Loaded
-        } else {
-            Status::Disabled
-        },
+        status: if decision.enabled { Status::Loaded } else { Status::Disabled },
         enabled: decision.enabled,
         explicitly_enabled: decision.explicitly_enabled,
         activation_source: decision.source,
@@ -209,51 +181,33 @@ fn build(
     }
 }
 
-fn enablement(
-    inputs: &CatalogInputs,
-    policy: &PluginPolicy,
-    implied: &Implied,
-    plugin: &Resolved,
-) -> Decision {
+fn enablement(inputs: &CatalogInputs, policy: &PluginPolicy, implied: &Implied, plugin: &Resolved) -> Decision {
     let id = plugin.manifest.id.as_str();
-    let channel = inputs
-        .config
-        .get("channels")
-        .and_then(|channels| channels.get(id));
+    let channel = inputs.config.get("channels").and_then(|channels| channels.get(id));
     let auto_reason = implied.reason(id);
     let subject = Subject {
         id,
         origin: plugin.candidate.origin,
         default_on: plugin.manifest.is_default_on(&inputs.platform),
-        channel_enabled: channel.and_then(|channel| channel.get("enabled"))
-            == Some(&Value::Bool(true)),
+        channel_enabled: channel.and_then(|channel| channel.get("enabled")) == Some(&Value::Bool(true)),
         auto_reason: auto_reason.as_deref(),
     };
     let mut decision = decide(subject, policy, &implied.effective);
     if let Some(other) = implied.replaced.get(id).filter(|_| decision.enabled) {
         decision.enabled = false;
         decision.source = ActivationSource::Disabled;
-        decision.reason = Some(format!(
-            "replaced by \"{other}\", which is preferred over it"
-        ));
+        decision.reason = Some(format!("replaced by \"{other}\", which is preferred over it"));
     }
     decision
 }
 
 /// `2026.6.11-beta.1` is reported as `2026.6.11` (MAN-030).
 fn version_base(version: &str) -> String {
-    version
-        .split(['-', '+'])
-        .next()
-        .unwrap_or(version)
-        .to_owned()
+    version.split(['-', '+']).next().unwrap_or(version).to_owned()
 }
 
 /// MAN-185.
-fn channel_configs(
-    manifest: &chela_manifest::Manifest,
-    package: Option<&chela_manifest::PackageMeta>,
-) -> BTreeMap<String, ChannelConfig> {
+fn channel_configs(manifest: &chela_manifest::Manifest, package: Option<&chela_manifest::PackageMeta>) -> BTreeMap<String, ChannelConfig> {
     let mut configs = manifest.channel_configs.clone();
     let channel = package.and_then(|package| package.channel.as_ref());
     if let Some(channel) = channel
@@ -279,12 +233,7 @@ struct MemorySlot {
 
 impl MemorySlot {
     fn new(policy: &PluginPolicy) -> Self {
-        Self {
-            choice: policy.slots.memory.clone(),
-            explicit: policy.slots.memory_is_explicit,
-            plugins_on: policy.enabled,
-            filled_by: None,
-        }
+        Self { choice: policy.slots.memory.clone(), explicit: policy.slots.memory_is_explicit, plugins_on: policy.enabled, filled_by: None }
     }
 
     fn settle(&mut self, record: &mut PluginRecord) {
@@ -340,19 +289,10 @@ fn validate(
         };
         if record.enabled {
             record.status = Status::Error;
-            record.failure = Some(Failure {
-                phase: "validation",
-                message: message.clone(),
-            });
+            record.failure = Some(Failure { phase: "validation", message: message.clone() });
         }
-        let level = if record.enabled {
-            Level::Error
-        } else {
-            Level::Warn
-        };
-        let diagnostic = Diagnostic::new(level, "plugin-config-invalid", message)
-            .plugin(Some(&record.id))
-            .at(&record.manifest_path);
+        let level = if record.enabled { Level::Error } else { Level::Warn };
+        let diagnostic = Diagnostic::new(level, "plugin-config-invalid", message).plugin(Some(&record.id)).at(&record.manifest_path);
         diagnostics.push(diagnostic);
     }
     if policy.present {

@@ -87,24 +87,19 @@ fn compile(schema: &Value) -> Result<jsonschema::Validator, String> {
     for format in IGNORED_FORMATS {
         options = options.with_format(format, |_: &str| true);
     }
-    options
-        .build(&schema)
-        .map_err(|error| one_line(&error.to_string()))
+    options.build(&schema).map_err(|error| one_line(&error.to_string()))
 }
 
 /// The draft that `$schema` names, and the schema without that key.
 fn dialect(schema: &Value) -> Result<(jsonschema::Draft, Value), String> {
     let mut schema = schema.clone();
-    let named = schema
-        .as_object_mut()
-        .and_then(|object| object.shift_remove("$schema"));
+    let named = schema.as_object_mut().and_then(|object| object.shift_remove("$schema"));
     let draft = match named.as_ref().and_then(Value::as_str) {
         None => jsonschema::Draft::Draft7,
         Some(uri) => match uri.trim().trim_end_matches('#') {
-            ""
-            | "http://json-schema.org/draft-07/schema"
-            | "https://json-schema.org/draft-07/schema"
-            | "http://json-schema.org/schema" => jsonschema::Draft::Draft7,
+            "" | "http://json-schema.org/draft-07/schema" | "https://json-schema.org/draft-07/schema" | "http://json-schema.org/schema" => {
+                jsonschema::Draft::Draft7
+            }
             "http://json-schema.org/draft-06/schema" => jsonschema::Draft::Draft6,
             "http://json-schema.org/draft-04/schema" => jsonschema::Draft::Draft4,
             "https://json-schema.org/draft/2019-09/schema" => jsonschema::Draft::Draft201909,

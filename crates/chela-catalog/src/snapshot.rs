@@ -47,16 +47,12 @@ impl Snapshot {
             let mut ids = plugin.manifest.legacy_plugin_ids.iter();
             ids.any(|id| id == text)
         };
-        self.get(text)
-            .or_else(|| self.plugins.iter().find(|plugin| plugin.name == text))
-            .or_else(|| self.plugins.iter().find(former))
+        self.get(text).or_else(|| self.plugins.iter().find(|plugin| plugin.name == text)).or_else(|| self.plugins.iter().find(former))
     }
 
     /// The diagnostics of one plugin.
     pub fn diagnostics_of<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a Diagnostic> {
-        self.diagnostics
-            .iter()
-            .filter(move |diagnostic| diagnostic.plugin_id.as_deref() == Some(id))
+        self.diagnostics.iter().filter(move |diagnostic| diagnostic.plugin_id.as_deref() == Some(id))
     }
 
     /// The plugin that fills the memory slot.
@@ -66,8 +62,6 @@ impl Snapshot {
 
     /// The plugin that is the selected context engine.
     pub fn context_engine_plugin(&self) -> Option<&PluginRecord> {
-        self.plugins
-            .iter()
-            .find(|plugin| plugin.fills_context_engine_slot)
+        self.plugins.iter().find(|plugin| plugin.fills_context_engine_slot)
     }
 }

@@ -11,9 +11,7 @@ use serde_json::{Value, json};
 
 fn issues(snapshot: &Snapshot) -> Vec<(Level, &str, &str)> {
     let issues = snapshot.config_issues.iter();
-    issues
-        .map(|i| (i.level, i.path.as_str(), i.message.as_str()))
-        .collect()
+    issues.map(|i| (i.level, i.path.as_str(), i.message.as_str())).collect()
 }
 
 fn needs_n() -> Value {
@@ -45,14 +43,7 @@ fn plugin_config_is_validated() {
     assert_eq!(get("off-none").config, None);
     assert_eq!(get("bad").status, Status::Error);
     assert_eq!(get("bad").failure.as_ref().unwrap().phase, "validation");
-    assert!(
-        get("missing")
-            .failure
-            .as_ref()
-            .unwrap()
-            .message
-            .starts_with("invalid config: n: must have required property 'n'")
-    );
+    assert!(get("missing").failure.as_ref().unwrap().message.starts_with("invalid config: n: must have required property 'n'"));
     assert_eq!(get("off-bad").status, Status::Disabled);
     let mut found = issues(&snapshot);
     found.sort_by_key(|issue| (issue.1, issue.2));
@@ -60,49 +51,20 @@ fn plugin_config_is_validated() {
     assert_eq!(
         found,
         [
-            (
-                Level::Error,
-                base,
-                "invalid config: must NOT have additional properties (unexpected: \"x\")"
-            ),
+            (Level::Error, base, "invalid config: must NOT have additional properties (unexpected: \"x\")"),
             (
                 Level::Error,
                 "plugins.entries.bad.config.m",
                 "invalid config: must be equal to one of the allowed values (allowed: \"a\", \"b\")"
             ),
-            (
-                Level::Error,
-                "plugins.entries.bad.config.n",
-                "invalid config: must be integer"
-            ),
-            (
-                Level::Error,
-                "plugins.entries.missing.config.n",
-                "invalid config: must have required property 'n'"
-            ),
-            (
-                Level::Warn,
-                "plugins.entries.off-bad",
-                "plugin disabled (disabled in config) but config is present"
-            ),
-            (
-                Level::Error,
-                "plugins.entries.off-bad.config.n",
-                "invalid config: must be integer"
-            ),
-            (
-                Level::Warn,
-                "plugins.entries.off-good",
-                "plugin disabled (disabled in config) but config is present"
-            ),
+            (Level::Error, "plugins.entries.bad.config.n", "invalid config: must be integer"),
+            (Level::Error, "plugins.entries.missing.config.n", "invalid config: must have required property 'n'"),
+            (Level::Warn, "plugins.entries.off-bad", "plugin disabled (disabled in config) but config is present"),
+            (Level::Error, "plugins.entries.off-bad.config.n", "invalid config: must be integer"),
+            (Level::Warn, "plugins.entries.off-good", "plugin disabled (disabled in config) but config is present"),
         ]
     );
-    let row = snapshot
-        .config_issues
-        .iter()
-        .find(|i| i.path.ends_with(".m"))
-        .unwrap()
-        .to_json();
+    let row = snapshot.config_issues.iter().find(|i| i.path.ends_with(".m")).unwrap().to_json();
     assert_eq!(row["allowedValues"], json!(["a", "b"]));
     assert_eq!(world.config, before);
 }
@@ -121,27 +83,19 @@ fn without_a_plugins_section_nothing_is_reported() {
 #[test]
 fn an_unusable_schema_hits_one_plugin_only() {
     let world = World::new(json!({"plugins": {}}));
+    world.plugin("extensions/bad", "bad", json!({"configSchema": {"type": "nonsense"}}));
     world.plugin(
-        "extensions/bad",
-        "bad",
-        json!({"configSchema": {"type": "nonsense"}}),
+        "extensions/new",
+        "new",
+        json!({"configSchema": {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object"}}),
     );
-    world.plugin("extensions/new", "new", json!({"configSchema": {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object"}}));
-    world.plugin(
-        "extensions/hidden",
-        "hidden",
-        json!({"configSchema": {"type": "object", "properties": {"a": {"type": "nonsense"}}}}),
-    );
+    world.plugin("extensions/hidden", "hidden", json!({"configSchema": {"type": "object", "properties": {"a": {"type": "nonsense"}}}}));
     let snapshot = world.scan();
     assert_eq!(snapshot.get("bad").unwrap().status, Status::Error);
     assert_eq!(snapshot.get("new").unwrap().status, Status::Loaded);
     says(&snapshot, "plugin configSchema cannot be used");
     let report = chela_catalog::doctor(&snapshot, |_| None);
-    let broken: Vec<_> = report
-        .plugin_errors
-        .iter()
-        .map(|problem| problem.plugin_id.as_str())
-        .collect();
+    let broken: Vec<_> = report.plugin_errors.iter().map(|problem| problem.plugin_id.as_str()).collect();
     assert_eq!(broken, ["bad", "hidden"]);
     assert!(!report.is_clean());
 }
@@ -152,65 +106,22 @@ fn references_to_unknown_plugins() {
     let world = World::new(json!({"plugins": {
         "allow": ["ghost", "go", "runner"], "deny": ["spook"], "entries": {"wraith": {}},
         "slots": {"memory": "amnesia", "contextEngine": "void"}, "load": {"paths": ["/nonexistent/x"]}}}));
-    world.plugin(
-        "extensions/runner",
-        "runner",
-        json!({"commandAliases": ["Go"]}),
-    );
+    world.plugin("extensions/runner", "runner", json!({"commandAliases": ["Go"]}));
     let snapshot = world.scan();
     let found = issues(&snapshot);
     let has = |level: Level, path: &str, text: &str| {
-        assert!(
-            found
-                .iter()
-                .any(|i| i.0 == level && i.1 == path && i.2.contains(text)),
-            "{path} {text}: {found:#?}"
-        );
+        assert!(found.iter().any(|i| i.0 == level && i.1 == path && i.2.contains(text)), "{path} {text}: {found:#?}");
     };
-    has(
-        Level::Warn,
-        "plugins.entries.wraith",
-        "plugin not found: wraith (stale config entry ignored",
-    );
-    has(
-        Level::Warn,
-        "plugins.allow",
-        "plugin not found: ghost (stale",
-    );
-    has(
-        Level::Warn,
-        "plugins.allow",
-        "\"go\" is not a plugin, it is a command provided by the \"runner\" plugin",
-    );
-    has(
-        Level::Warn,
-        "plugins.deny",
-        "plugin not found: spook (stale",
-    );
-    has(
-        Level::Error,
-        "plugins.slots.memory",
-        "plugin not found: amnesia",
-    );
-    has(
-        Level::Warn,
-        "plugins.slots.contextEngine",
-        "plugin not found: void",
-    );
-    has(
-        Level::Error,
-        "plugins.load.paths",
-        "plugin path not found: /nonexistent/x",
-    );
-    says(
-        &snapshot,
-        "memory slot plugin not found or not marked as memory: amnesia",
-    );
+    has(Level::Warn, "plugins.entries.wraith", "plugin not found: wraith (stale config entry ignored");
+    has(Level::Warn, "plugins.allow", "plugin not found: ghost (stale");
+    has(Level::Warn, "plugins.allow", "\"go\" is not a plugin, it is a command provided by the \"runner\" plugin");
+    has(Level::Warn, "plugins.deny", "plugin not found: spook (stale");
+    has(Level::Error, "plugins.slots.memory", "plugin not found: amnesia");
+    has(Level::Warn, "plugins.slots.contextEngine", "plugin not found: void");
+    has(Level::Error, "plugins.load.paths", "plugin path not found: /nonexistent/x");
+    says(&snapshot, "memory slot plugin not found or not marked as memory: amnesia");
     // The default memory id is nobody's mistake.
-    silent(
-        &World::new(json!({"plugins": {}})).scan(),
-        "memory slot plugin not found",
-    );
+    silent(&World::new(json!({"plugins": {}})).scan(), "memory slot plugin not found");
 }
 
 // MAN-076, MAN-077, MAN-181, MAN-182
@@ -221,31 +132,12 @@ fn channel_config() {
         "channels": {"irc": {"port": "x"}, "unheard": {}, "stale": {}, "defaults": {}, "modelByChannel": {}},
     }));
     let schema = json!({"type": "object", "properties": {"port": {"type": "integer"}}});
-    world.plugin(
-        "extensions/irc",
-        "irc-plugin",
-        json!({"channels": ["irc"], "channelConfigs": {"irc": {"schema": schema}}}),
-    );
+    world.plugin("extensions/irc", "irc-plugin", json!({"channels": ["irc"], "channelConfigs": {"irc": {"schema": schema}}}));
     let snapshot = world.scan();
     let found = issues(&snapshot);
-    assert!(
-        found.contains(&(
-            Level::Error,
-            "channels.irc.port",
-            "invalid config: must be integer"
-        )),
-        "{found:?}"
-    );
-    assert!(found.contains(&(
-        Level::Error,
-        "channels.unheard",
-        "unknown channel id: unheard"
-    )));
-    assert!(
-        found
-            .iter()
-            .any(|i| i.0 == Level::Warn && i.1 == "channels.stale")
-    );
+    assert!(found.contains(&(Level::Error, "channels.irc.port", "invalid config: must be integer")), "{found:?}");
+    assert!(found.contains(&(Level::Error, "channels.unheard", "unknown channel id: unheard")));
+    assert!(found.iter().any(|i| i.0 == Level::Warn && i.1 == "channels.stale"));
     assert!(!found.iter().any(|i| i.1 == "channels.defaults"));
 }
 
@@ -255,36 +147,18 @@ fn manifest_remarks() {
     let fields = json!({"channels": ["irc", "xmpp"], "providerAuthEnvVars": {"z": ["Z"], "a": ["A"]},
         "channelConfigs": {"irc": {"schema": {}, "label": "Mine"}}});
     let host = json!({"openclaw": {"channel": {"id": "irc", "label": "Theirs", "blurb": "b", "preferOver": ["o"]}}});
-    for (plugins, warned) in [
-        (json!({}), true),
-        (json!({"deny": ["c"]}), false),
-        (json!({"allow": ["x"]}), false),
-    ] {
+    for (plugins, warned) in [(json!({}), true), (json!({"deny": ["c"]}), false), (json!({"allow": ["x"]}), false)] {
         let mut world = World::new(json!({"plugins": plugins}));
         world.plugin("extensions/c", "c", fields.clone());
         world.package("extensions/c", host.clone());
         world.builtin("inner", fields.clone());
         let snapshot = world.scan();
-        let about = |id: &str| {
-            snapshot
-                .diagnostics_of(id)
-                .map(|d| d.message.clone())
-                .collect::<Vec<_>>()
-                .join("\n")
-        };
-        assert_eq!(
-            about("c").contains("declares xmpp without channelConfigs metadata"),
-            warned
-        );
-        assert!(about("c").contains(
-            "providerAuthEnvVars is deprecated compatibility metadata; mirror the variables of a, z"
-        ));
+        let about = |id: &str| snapshot.diagnostics_of(id).map(|d| d.message.clone()).collect::<Vec<_>>().join("\n");
+        assert_eq!(about("c").contains("declares xmpp without channelConfigs metadata"), warned);
+        assert!(about("c").contains("providerAuthEnvVars is deprecated compatibility metadata; mirror the variables of a, z"));
         assert_eq!(about("inner"), "");
         let config = &snapshot.get("c").unwrap().channel_configs["irc"];
-        assert_eq!(
-            (config.label.as_deref(), config.description.as_deref()),
-            (Some("Mine"), Some("b"))
-        );
+        assert_eq!((config.label.as_deref(), config.description.as_deref()), (Some("Mine"), Some("b")));
         assert_eq!(config.prefer_over, ["o"]);
     }
 }
@@ -300,54 +174,25 @@ fn other_config_enables_bundled_plugins() {
         "tools": {"web": {"search": {"provider": "Seek"}}},
         "plugins": {"allow": ["irc-plugin"], "deny": ["denied"], "entries": {"tooled": {"config": {"key": "v"}}, "off": {"enabled": false}}},
     }));
-    world.builtin(
-        "acme-plugin",
-        json!({"autoEnableWhenConfiguredProviders": ["acme"]}),
-    );
-    world.builtin(
-        "beta-plugin",
-        json!({"autoEnableWhenConfiguredProviders": ["beta"]}),
-    );
+    world.builtin("acme-plugin", json!({"autoEnableWhenConfiguredProviders": ["acme"]}));
+    world.builtin("beta-plugin", json!({"autoEnableWhenConfiguredProviders": ["beta"]}));
     world.builtin("gamma-plugin", json!({"providers": ["gamma"]}));
-    world.builtin(
-        "delta-prefix",
-        json!({"modelSupport": {"modelPrefixes": ["delta"]}}),
-    );
-    world.builtin(
-        "delta-pattern",
-        json!({"modelSupport": {"modelPatterns": ["^delta-\\d$"]}}),
-    );
+    world.builtin("delta-prefix", json!({"modelSupport": {"modelPrefixes": ["delta"]}}));
+    world.builtin("delta-pattern", json!({"modelSupport": {"modelPatterns": ["^delta-\\d$"]}}));
     world.builtin("irc-plugin", json!({"channels": ["irc"]}));
-    world.builtin(
-        "seek-plugin",
-        json!({"contracts": {"webSearchProviders": ["seek"]}}),
-    );
+    world.builtin("seek-plugin", json!({"contracts": {"webSearchProviders": ["seek"]}}));
     world.builtin("chat", json!({"channels": ["chat"]}));
-    world.builtin(
-        "denied",
-        json!({"autoEnableWhenConfiguredProviders": ["acme2", "beta"]}),
-    );
+    world.builtin("denied", json!({"autoEnableWhenConfiguredProviders": ["acme2", "beta"]}));
     world.builtin("off", json!({"providers": ["gamma2"]}));
     world.builtin("idle", json!({}));
     let schema = json!({"type": "object", "properties": {"key": {}}});
-    world.builtin(
-        "tooled",
-        json!({"contracts": {"tools": ["t"]}, "configSchema": schema}),
-    );
+    world.builtin("tooled", json!({"contracts": {"tools": ["t"]}, "configSchema": schema}));
     world.builtin("twin-a", json!({"providers": ["shared"]}));
     let snapshot = world.scan();
     let rows: Vec<String> = snapshot
         .plugins
         .iter()
-        .map(|p| {
-            format!(
-                "{} {} {} {}",
-                p.id,
-                p.enabled,
-                p.activation_source.as_str(),
-                p.activation_reason.as_deref().unwrap_or("-")
-            )
-        })
+        .map(|p| format!("{} {} {} {}", p.id, p.enabled, p.activation_source.as_str(), p.activation_reason.as_deref().unwrap_or("-")))
         .collect();
     insta::assert_snapshot!(rows.join("\n"));
 }
@@ -373,11 +218,7 @@ fn slots_over_a_scan() {
     let scan = |slots: Value| {
         let world = World::new(json!({"plugins": {"slots": slots}}));
         world.plugin("extensions/m1", "m1", json!({"kind": "memory"}));
-        world.plugin(
-            "extensions/m2",
-            "m2",
-            json!({"kind": ["memory", "context-engine"]}),
-        );
+        world.plugin("extensions/m2", "m2", json!({"kind": ["memory", "context-engine"]}));
         world.plugin("extensions/plain", "plain", json!({}));
         world.scan()
     };
@@ -386,17 +227,11 @@ fn slots_over_a_scan() {
     assert_eq!(snapshot.context_engine_plugin().unwrap().id, "m2");
     let snapshot = scan(json!({}));
     let m1 = snapshot.get("m1").unwrap();
-    assert_eq!(
-        m1.activation_reason.as_deref(),
-        Some("memory slot set to \"memory-core\"")
-    );
+    assert_eq!(m1.activation_reason.as_deref(), Some("memory slot set to \"memory-core\""));
     assert_eq!(m1.status, Status::Disabled);
     assert!(snapshot.get("m2").unwrap().enabled && !snapshot.get("m2").unwrap().fills_memory_slot);
     let off = scan(json!({"memory": "none"}));
-    assert_eq!(
-        off.get("m1").unwrap().activation_reason.as_deref(),
-        Some("memory slot disabled")
-    );
+    assert_eq!(off.get("m1").unwrap().activation_reason.as_deref(), Some("memory slot disabled"));
     assert!(off.get("plain").unwrap().enabled);
 }
 
@@ -404,20 +239,9 @@ fn slots_over_a_scan() {
 #[test]
 fn former_ids_resolve() {
     let world = World::new(json!({"plugins": {"entries": {"old-name": {"enabled": false}}}}));
-    world.plugin(
-        "extensions/n",
-        "new-name",
-        json!({"legacyPluginIds": ["old-name"], "name": "Nice"}),
-    );
+    world.plugin("extensions/n", "new-name", json!({"legacyPluginIds": ["old-name"], "name": "Nice"}));
     let snapshot = world.scan();
-    assert_eq!(
-        snapshot
-            .get("new-name")
-            .unwrap()
-            .activation_reason
-            .as_deref(),
-        Some("disabled in config")
-    );
+    assert_eq!(snapshot.get("new-name").unwrap().activation_reason.as_deref(), Some("disabled in config"));
     assert_eq!(issues(&snapshot), []);
     assert_eq!(snapshot.find("old-name").unwrap().id, "new-name");
     assert_eq!(snapshot.find("Nice").unwrap().id, "new-name");

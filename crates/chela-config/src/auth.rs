@@ -16,11 +16,7 @@ use crate::write::atomic::write_new_private;
 pub const DEFAULT_GATEWAY_PORT: u16 = 18789;
 
 /// Texts from published examples; whoever uses them has no secret.
-const EXAMPLE_SECRETS: &[&str] = &[
-    "change-me-to-a-long-random-token",
-    "change-me-now",
-    "change-me-to-a-strong-password",
-];
+const EXAMPLE_SECRETS: &[&str] = &["change-me-to-a-long-random-token", "change-me-now", "change-me-to-a-strong-password"];
 
 /// How clients prove who they are (GW-31).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,10 +163,7 @@ fn parse_port(text: &str) -> Option<u16> {
 }
 
 fn fault<T>(field: &str, message: impl Into<String>) -> Result<T, ConfigError> {
-    Err(ConfigError::Gateway {
-        field: field.to_owned(),
-        message: message.into(),
-    })
+    Err(ConfigError::Gateway { field: field.to_owned(), message: message.into() })
 }
 
 impl Config {
@@ -180,21 +173,14 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Gateway`] when `gateway.port` is larger than 65535.
     pub fn gateway_port(&self, cli: Option<u16>) -> Result<u16, ConfigError> {
-        if let Some(port) = cli.or_else(|| {
-            self.env
-                .non_empty("OPENCLAW_GATEWAY_PORT")
-                .and_then(parse_port)
-        }) {
+        if let Some(port) = cli.or_else(|| self.env.non_empty("OPENCLAW_GATEWAY_PORT").and_then(parse_port)) {
             return Ok(port);
         }
         match self.gateway().port {
             None => Ok(DEFAULT_GATEWAY_PORT),
             Some(port) => match u16::try_from(port) {
                 Ok(port) => Ok(port),
-                Err(_) => fault(
-                    "gateway.port",
-                    format!("{port} is not a port; use 1 to 65535"),
-                ),
+                Err(_) => fault("gateway.port", format!("{port} is not a port; use 1 to 65535")),
             },
         }
     }
@@ -243,12 +229,10 @@ impl Config {
                 "is required, because gateway.auth.token and gateway.auth.password are both set; set it to `token` or `password`",
             );
         }
-        let password_candidate = cli.password.is_some()
-            || configured("password").is_some()
-            || self.env.non_empty("OPENCLAW_GATEWAY_PASSWORD").is_some();
-        let token_candidate = cli.token.is_some()
-            || configured("token").is_some()
-            || self.env.non_empty("OPENCLAW_GATEWAY_TOKEN").is_some();
+        let password_candidate =
+            cli.password.is_some() || configured("password").is_some() || self.env.non_empty("OPENCLAW_GATEWAY_PASSWORD").is_some();
+        let token_candidate =
+            cli.token.is_some() || configured("token").is_some() || self.env.non_empty("OPENCLAW_GATEWAY_TOKEN").is_some();
         let (mode, mode_source) = match (cli.mode, set_mode) {
             (Some(mode), _) => (mode, AuthModeSource::Override),
             (None, Some(mode)) => (mode, AuthModeSource::Config),
@@ -256,42 +240,25 @@ impl Config {
             (None, None) if token_candidate => (AuthMode::Token, AuthModeSource::Token),
             (None, None) => (AuthMode::Token, AuthModeSource::Default),
         };
-        let fetch = |wanted: bool,
-                     flag: &Option<Secret>,
-                     key: &str,
-                     variable: &str|
-         -> Result<Option<Secret>, ConfigError> {
+        let fetch = |wanted: bool, flag: &Option<Secret>, key: &str, variable: &str| -> Result<Option<Secret>, ConfigError> {
             if !wanted || flag.is_some() {
                 return Ok(flag.clone());
             }
             match configured(key) {
-                Some(input) => self
-                    .resolve_secret(&format!("gateway.auth.{key}"), &input)
-                    .map(Some),
+                Some(input) => self.resolve_secret(&format!("gateway.auth.{key}"), &input).map(Some),
                 None => Ok(self.env.non_empty(variable).map(Secret::new)),
             }
         };
-        let token = fetch(
-            matches!(mode, AuthMode::Token | AuthMode::TrustedProxy),
-            &cli.token,
-            "token",
-            "OPENCLAW_GATEWAY_TOKEN",
-        )?;
-        let password = fetch(
-            matches!(mode, AuthMode::Password | AuthMode::TrustedProxy),
-            &cli.password,
-            "password",
-            "OPENCLAW_GATEWAY_PASSWORD",
-        )?;
+        let token = fetch(matches!(mode, AuthMode::Token | AuthMode::TrustedProxy), &cli.token, "token", "OPENCLAW_GATEWAY_TOKEN")?;
+        let password =
+            fetch(matches!(mode, AuthMode::Password | AuthMode::TrustedProxy), &cli.password, "password", "OPENCLAW_GATEWAY_PASSWORD")?;
         let serve = self.effective["gateway"]["tailscale"]["mode"] == "serve";
         let resolved = ResolvedAuth {
             mode,
             mode_source,
             token,
             password,
-            allow_tailscale: auth["allowTailscale"]
-                .as_bool()
-                .unwrap_or(serve && matches!(mode, AuthMode::Token | AuthMode::None)),
+            allow_tailscale: auth["allowTailscale"].as_bool().unwrap_or(serve && matches!(mode, AuthMode::Token | AuthMode::None)),
             trusted_proxy: trusted_proxy(&auth["trustedProxy"]),
             rate_limit: rate_limit(&auth["rateLimit"]),
         };
@@ -306,28 +273,21 @@ impl Config {
             AuthMode::TrustedProxy | AuthMode::None => ("", None),
         };
         if secret.is_some_and(|secret| EXAMPLE_SECRETS.contains(&secret.expose().trim())) {
-            return fault(
-                field,
-                "is a text from a published example that everybody knows; set a secret of your own",
-            );
+            return fault(field, "is a text from a published example that everybody knows; set a secret of your own");
         }
         match auth.mode {
-            AuthMode::Password if auth.password.is_none() => fault(
-                "gateway.auth.password",
-                "is required in mode `password`; set it or `OPENCLAW_GATEWAY_PASSWORD`",
-            ),
-            AuthMode::TrustedProxy if auth.trusted_proxy.is_none() => fault(
-                "gateway.auth.trustedProxy",
-                "is required in mode `trusted-proxy`",
-            ),
-            AuthMode::TrustedProxy if auth.token.is_some() => fault(
-                "gateway.auth.token",
-                "cannot be used in mode `trusted-proxy`; remove it and `OPENCLAW_GATEWAY_TOKEN`",
-            ),
-            AuthMode::TrustedProxy if self.gateway().trusted_proxies.is_empty() => fault(
-                "gateway.trustedProxies",
-                "needs the address of at least one proxy in mode `trusted-proxy`",
-            ),
+            AuthMode::Password if auth.password.is_none() => {
+                fault("gateway.auth.password", "is required in mode `password`; set it or `OPENCLAW_GATEWAY_PASSWORD`")
+            }
+            AuthMode::TrustedProxy if auth.trusted_proxy.is_none() => {
+                fault("gateway.auth.trustedProxy", "is required in mode `trusted-proxy`")
+            }
+            AuthMode::TrustedProxy if auth.token.is_some() => {
+                fault("gateway.auth.token", "cannot be used in mode `trusted-proxy`; remove it and `OPENCLAW_GATEWAY_TOKEN`")
+            }
+            AuthMode::TrustedProxy if self.gateway().trusted_proxies.is_empty() => {
+                fault("gateway.trustedProxies", "needs the address of at least one proxy in mode `trusted-proxy`")
+            }
             AuthMode::Token => self.check_hooks_token(auth.token.as_ref()),
             _ => Ok(()),
         }
@@ -335,18 +295,9 @@ impl Config {
 
     fn check_hooks_token(&self, token: Option<&Secret>) -> Result<(), ConfigError> {
         let hooks = &self.effective["hooks"];
-        let hooks_token = hooks["token"]
-            .as_str()
-            .map(str::trim)
-            .filter(|t| !t.is_empty());
-        if hooks["enabled"] == Value::Bool(true)
-            && hooks_token.is_some()
-            && hooks_token == token.map(|t| t.expose().trim())
-        {
-            return fault(
-                "hooks.token",
-                "must differ from the gateway's token; a webhook sender must not be able to sign in",
-            );
+        let hooks_token = hooks["token"].as_str().map(str::trim).filter(|t| !t.is_empty());
+        if hooks["enabled"] == Value::Bool(true) && hooks_token.is_some() && hooks_token == token.map(|t| t.expose().trim()) {
+            return fault("hooks.token", "must differ from the gateway's token; a webhook sender must not be able to sign in");
         }
         Ok(())
     }
@@ -359,10 +310,7 @@ impl Config {
     pub fn check_listen(&self, ip: IpAddr, auth: &ResolvedAuth) -> Result<(), ConfigError> {
         let gateway = self.gateway();
         if gateway.tailscale.as_deref() == Some("funnel") && auth.mode != AuthMode::Password {
-            return fault(
-                "gateway.auth.mode",
-                "must be `password` while gateway.tailscale.mode is `funnel`",
-            );
+            return fault("gateway.auth.mode", "must be `password` while gateway.tailscale.mode is `funnel`");
         }
         if ip.is_loopback() {
             return Ok(());
@@ -376,18 +324,14 @@ impl Config {
         if !protected {
             return fault(
                 "gateway.bind",
-                format!(
-                    "would open {ip} without authentication; set gateway.auth.token or gateway.auth.password, or bind to loopback"
-                ),
+                format!("would open {ip} without authentication; set gateway.auth.token or gateway.auth.password, or bind to loopback"),
             );
         }
         let ui = &gateway.control_ui;
         if ui.enabled && ui.allowed_origins.is_empty() && !ui.allow_host_header_origin_fallback {
             return fault(
                 "gateway.controlUi.allowedOrigins",
-                format!(
-                    "is required when the UI is served on {ip}; name the origins, or set gateway.controlUi.enabled to false"
-                ),
+                format!("is required when the UI is served on {ip}; name the origins, or set gateway.controlUi.enabled to false"),
             );
         }
         Ok(())
@@ -401,30 +345,20 @@ impl Config {
 ///
 /// # Errors
 /// [`ConfigError::Io`] when the file cannot be read or written.
-pub fn ensure_gateway_token(
-    config: &Config,
-    auth: &mut ResolvedAuth,
-) -> Result<Option<StartupToken>, ConfigError> {
+pub fn ensure_gateway_token(config: &Config, auth: &mut ResolvedAuth) -> Result<Option<StartupToken>, ConfigError> {
     if auth.mode != AuthMode::Token {
         return Ok(None);
     }
     let path = gateway_token_file(config);
     if let Some(token) = &auth.token {
-        return Ok(Some(StartupToken {
-            token: token.clone(),
-            source: TokenSource::Configured,
-            path,
-        }));
+        return Ok(Some(StartupToken { token: token.clone(), source: TokenSource::Configured, path }));
     }
     let (token, source) = match stored_gateway_token(config)? {
         Some(token) => (token, TokenSource::Stored),
         None => {
             let mut bytes = [0u8; 24];
-            getrandom::fill(&mut bytes).map_err(|e| {
-                ConfigError::io("read random bytes for", &path)(std::io::Error::other(
-                    e.to_string(),
-                ))
-            })?;
+            getrandom::fill(&mut bytes)
+                .map_err(|e| ConfigError::io("read random bytes for", &path)(std::io::Error::other(e.to_string())))?;
             let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
             if write_new_private(&path, &format!("{token}\n"))? {
                 (Secret::new(token), TokenSource::Generated)
@@ -433,9 +367,7 @@ pub fn ensure_gateway_token(
                 match stored_gateway_token(config)? {
                     Some(token) => (token, TokenSource::Stored),
                     None => {
-                        return Err(ConfigError::io("use", &path)(std::io::Error::other(
-                            "the file is empty; remove it",
-                        )));
+                        return Err(ConfigError::io("use", &path)(std::io::Error::other("the file is empty; remove it")));
                     }
                 }
             }
@@ -443,11 +375,7 @@ pub fn ensure_gateway_token(
     };
     config.check_hooks_token(Some(&token))?;
     auth.token = Some(token.clone());
-    Ok(Some(StartupToken {
-        token,
-        source,
-        path,
-    }))
+    Ok(Some(StartupToken { token, source, path }))
 }
 
 /// The token that a gateway of this installation generated, for commands that connect to it.

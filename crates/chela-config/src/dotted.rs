@@ -36,11 +36,7 @@ pub fn parse_path(path: &str) -> Result<Vec<String>, ConfigError> {
         }
     }
     parts.push(current);
-    let parts: Vec<String> = parts
-        .into_iter()
-        .map(|part| part.trim().to_owned())
-        .filter(|part| !part.is_empty())
-        .collect();
+    let parts: Vec<String> = parts.into_iter().map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect();
     if parts.is_empty() {
         return Err(bad(path, "it is empty"));
     }
@@ -77,11 +73,7 @@ fn bracket(inside: &str, path: &str) -> Result<String, ConfigError> {
             _ => Err(bad(path, format!("`{inside}` is not a quoted key"))),
         };
     }
-    if inside.is_empty() {
-        Err(bad(path, "`[]` needs an index or a key"))
-    } else {
-        Ok(inside.to_owned())
-    }
+    if inside.is_empty() { Err(bad(path, "`[]` needs an index or a key")) } else { Ok(inside.to_owned()) }
 }
 
 /// A path as text, with quotes where a key needs them, so that [`parse_path`] reads it back.
@@ -108,10 +100,9 @@ pub fn format_path<S: AsRef<str>>(segments: &[S]) -> String {
 pub fn parse_cli_value(raw: &str, strict: bool) -> Result<Value, ConfigError> {
     match json5::parse_value(raw.trim()) {
         Ok(value) => Ok(value),
-        Err(error) if strict => Err(ConfigError::BadPath {
-            path: "<value>".to_owned(),
-            message: format!("the value is not JSON: {}", error.message),
-        }),
+        Err(error) if strict => {
+            Err(ConfigError::BadPath { path: "<value>".to_owned(), message: format!("the value is not JSON: {}", error.message) })
+        }
         Err(_) => Ok(Value::String(raw.to_owned())),
     }
 }
@@ -134,35 +125,18 @@ pub fn get_path<'a, S: AsRef<str>>(root: &'a Value, path: &[S]) -> Option<&'a Va
 ///
 /// # Errors
 /// [`ConfigError::BadPath`] when the way leads through a value that has no such entry.
-pub fn set_path<S: AsRef<str>>(
-    root: &mut Value,
-    path: &[S],
-    value: Value,
-) -> Result<(), ConfigError> {
+pub fn set_path<S: AsRef<str>>(root: &mut Value, path: &[S], value: Value) -> Result<(), ConfigError> {
     let whole = format_path(path);
     let mut current = root;
     for (at, segment) in path.iter().enumerate() {
         let segment = segment.as_ref();
-        let next_is_index = path
-            .get(at + 1)
-            .is_some_and(|next| index(next.as_ref()).is_some());
+        let next_is_index = path.get(at + 1).is_some_and(|next| index(next.as_ref()).is_some());
         let last = at + 1 == path.len();
         let slot = match current {
             Value::Array(items) => {
-                let wanted = index(segment).ok_or_else(|| {
-                    bad(
-                        &whole,
-                        format!("`{segment}` is not an index, but there is a list"),
-                    )
-                })?;
+                let wanted = index(segment).ok_or_else(|| bad(&whole, format!("`{segment}` is not an index, but there is a list")))?;
                 if wanted > items.len() {
-                    return Err(bad(
-                        &whole,
-                        format!(
-                            "the list has {} entries; index {wanted} would leave a gap",
-                            items.len()
-                        ),
-                    ));
+                    return Err(bad(&whole, format!("the list has {} entries; index {wanted} would leave a gap", items.len())));
                 }
                 if wanted == items.len() {
                     items.push(Value::Null);
@@ -171,18 +145,11 @@ pub fn set_path<S: AsRef<str>>(
             }
             Value::Object(map) => map.entry(segment.to_owned()).or_insert(Value::Null),
             _ => {
-                return Err(bad(
-                    &whole,
-                    format!("cannot put `{segment}` into a value that is no object"),
-                ));
+                return Err(bad(&whole, format!("cannot put `{segment}` into a value that is no object")));
             }
         };
         if !last && !slot.is_object() && !slot.is_array() {
-            *slot = if next_is_index {
-                Value::Array(Vec::new())
-            } else {
-                Value::Object(Map::new())
-            };
+            *slot = if next_is_index { Value::Array(Vec::new()) } else { Value::Object(Map::new()) };
         }
         current = slot;
     }
@@ -244,18 +211,11 @@ pub fn merge_patch(base: &mut Value, patch: &Value) {
 }
 
 fn index(segment: &str) -> Option<usize> {
-    segment
-        .bytes()
-        .all(|b| b.is_ascii_digit())
-        .then(|| segment.parse().ok())
-        .flatten()
+    segment.bytes().all(|b| b.is_ascii_digit()).then(|| segment.parse().ok()).flatten()
 }
 
 fn bad(path: &str, message: impl Into<String>) -> ConfigError {
-    ConfigError::BadPath {
-        path: path.to_owned(),
-        message: message.into(),
-    }
+    ConfigError::BadPath { path: path.to_owned(), message: message.into() }
 }
 
 #[cfg(test)]
@@ -269,10 +229,7 @@ mod tests {
         let cases: &[(&str, &[&str])] = &[
             ("gateway.port", &["gateway", "port"]),
             ("agents.list[0].id", &["agents", "list", "0", "id"]),
-            (
-                "plugins.entries[\"my.plugin\"].enabled",
-                &["plugins", "entries", "my.plugin", "enabled"],
-            ),
+            ("plugins.entries[\"my.plugin\"].enabled", &["plugins", "entries", "my.plugin", "enabled"]),
             ("a['x]y'][2]", &["a", "x]y", "2"]),
             ("a\\.b.c", &["a.b", "c"]),
             (" a..b. ", &["a", "b"]),
@@ -281,15 +238,7 @@ mod tests {
         for (text, want) in cases {
             assert_eq!(parse_path(text).unwrap(), *want, "{text}");
         }
-        for text in [
-            "",
-            " . ",
-            "a[",
-            "a[]",
-            "a['']",
-            "__proto__.x",
-            "a.constructor",
-        ] {
+        for text in ["", " . ", "a[", "a[]", "a['']", "__proto__.x", "a.constructor"] {
             assert!(parse_path(text).is_err(), "{text:?}");
         }
     }
@@ -297,10 +246,7 @@ mod tests {
     #[test]
     fn cli_values() {
         assert_eq!(parse_cli_value("19001", false).unwrap(), json!(19001));
-        assert_eq!(
-            parse_cli_value("{a: ['x']}", false).unwrap(),
-            json!({"a": ["x"]})
-        );
+        assert_eq!(parse_cli_value("{a: ['x']}", false).unwrap(), json!({"a": ["x"]}));
         assert_eq!(parse_cli_value("2h", false).unwrap(), json!("2h"));
         assert_eq!(parse_cli_value("true", false).unwrap(), json!(true));
         assert!(parse_cli_value("2h", true).is_err());
@@ -323,10 +269,7 @@ mod tests {
     #[test]
     fn merge_patch_follows_the_rfc() {
         let mut value = json!({"a": {"b": 1, "c": 2}, "l": [1, 2]});
-        merge_patch(
-            &mut value,
-            &json!({"a": {"b": null, "d": 3}, "l": [9], "n": {"x": null}}),
-        );
+        merge_patch(&mut value, &json!({"a": {"b": null, "d": 3}, "l": [9], "n": {"x": null}}));
         assert_eq!(value, json!({"a": {"c": 2, "d": 3}, "l": [9], "n": {}}));
     }
 

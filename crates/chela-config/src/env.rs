@@ -38,11 +38,7 @@ impl fmt::Debug for Env {
 
 impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Env {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(iter: I) -> Self {
-        Self(
-            iter.into_iter()
-                .map(|(key, value)| (key.into(), value.into()))
-                .collect(),
-        )
+        Self(iter.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
     }
 }
 
@@ -50,12 +46,10 @@ impl Env {
     /// The variables of this process. Variables that are not UTF-8 are left out. `HOME` is filled in
     /// from the user database when it is not set, so that services without it still find their files.
     pub fn from_process() -> Self {
-        let mut env: Self = std::env::vars_os()
-            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
+        let mut env: Self =
+            std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?))).collect();
         if env.non_empty("HOME").is_none()
-            && let Some(home) =
-                std::env::home_dir().and_then(|home| home.into_os_string().into_string().ok())
+            && let Some(home) = std::env::home_dir().and_then(|home| home.into_os_string().into_string().ok())
         {
             env.set("HOME", home);
         }
@@ -69,9 +63,7 @@ impl Env {
 
     /// The trimmed value, or nothing when it is unset or blank.
     pub fn non_empty(&self, name: &str) -> Option<&str> {
-        self.get(name)
-            .map(str::trim)
-            .filter(|value| !value.is_empty())
+        self.get(name).map(str::trim).filter(|value| !value.is_empty())
     }
 
     /// Sets a variable, replacing an earlier value.
@@ -86,9 +78,7 @@ impl Env {
 
     /// All variables, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// Selects a named profile as `--profile` does: `OPENCLAW_PROFILE`, and, unless they are set
@@ -103,10 +93,7 @@ impl Env {
         if profile.is_empty() || profile.eq_ignore_ascii_case("default") {
             return Ok(());
         }
-        if !profile
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
-        {
+        if !profile.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
             return Err(ConfigError::BadPath {
                 path: profile.to_owned(),
                 message: "a profile name consists of letters, digits, `-` and `_`".to_owned(),
@@ -120,10 +107,7 @@ impl Env {
         }
         if self.non_empty("OPENCLAW_CONFIG_PATH").is_none() {
             let paths = StatePaths::from_env(self)?;
-            self.set(
-                "OPENCLAW_CONFIG_PATH",
-                paths.state_dir.join("openclaw.json").to_string_lossy(),
-            );
+            self.set("OPENCLAW_CONFIG_PATH", paths.state_dir.join("openclaw.json").to_string_lossy());
         }
         if profile == "dev" && self.non_empty("OPENCLAW_GATEWAY_PORT").is_none() {
             self.set("OPENCLAW_GATEWAY_PORT", "19001");
@@ -137,29 +121,16 @@ impl Env {
     /// programs, endpoints or this program itself are refused there.
     pub fn load_dotenv(&mut self, cwd: &Path, paths: &StatePaths) -> DotenvReport {
         let mut report = DotenvReport::default();
-        self.load_dotenv_file(
-            &cwd.join(".env"),
-            blocked::is_blocked_in_workspace,
-            &mut report,
-        );
+        self.load_dotenv_file(&cwd.join(".env"), blocked::is_blocked_in_workspace, &mut report);
         self.load_dotenv_file(&paths.state_dir.join(".env"), |_| false, &mut report);
         if paths.state_dir == paths.home.join(".openclaw") {
-            let fallback = paths
-                .home
-                .join(".config")
-                .join("openclaw")
-                .join("gateway.env");
+            let fallback = paths.home.join(".config").join("openclaw").join("gateway.env");
             self.load_dotenv_file(&fallback, |_| false, &mut report);
         }
         report
     }
 
-    fn load_dotenv_file(
-        &mut self,
-        path: &Path,
-        blocked: impl Fn(&str) -> bool,
-        report: &mut DotenvReport,
-    ) {
+    fn load_dotenv_file(&mut self, path: &Path, blocked: impl Fn(&str) -> bool, report: &mut DotenvReport) {
         let bytes = match fs_err::read(path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
@@ -171,15 +142,9 @@ impl Env {
         let text = String::from_utf8_lossy(&bytes);
         for (name, value) in parse_dotenv(&text) {
             if !is_portable_name(&name) {
-                report.warnings.push(format!(
-                    "`{}`: `{name}` is not a variable name",
-                    path.display()
-                ));
+                report.warnings.push(format!("`{}`: `{name}` is not a variable name", path.display()));
             } else if blocked(&name) {
-                report.warnings.push(format!(
-                    "`{}`: `{name}` may not be set from a working directory",
-                    path.display()
-                ));
+                report.warnings.push(format!("`{}`: `{name}` may not be set from a working directory", path.display()));
             } else if self.get(&name).is_none() {
                 self.set(name, value);
             }
@@ -193,14 +158,8 @@ impl Env {
         let Some(block) = config.get("env").and_then(Value::as_object) else {
             return;
         };
-        let vars = block
-            .get("vars")
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten();
-        let direct = block
-            .iter()
-            .filter(|(key, _)| *key != "vars" && *key != "shellEnv");
+        let vars = block.get("vars").and_then(Value::as_object).into_iter().flatten();
+        let direct = block.iter().filter(|(key, _)| *key != "vars" && *key != "shellEnv");
         let mut wanted = BTreeMap::new();
         for (name, value) in vars.chain(direct) {
             if let Some(value) = value.as_str() {
@@ -208,8 +167,7 @@ impl Env {
             }
         }
         for (name, value) in wanted {
-            let usable =
-                is_portable_name(name) && !is_dangerous_name(name) && !value.trim().is_empty();
+            let usable = is_portable_name(name) && !is_dangerous_name(name) && !value.trim().is_empty();
             if usable && self.non_empty(name).is_none() && !contains_reference(value) {
                 self.set(name, value);
             }
@@ -219,10 +177,7 @@ impl Env {
 
 fn is_portable_name(name: &str) -> bool {
     let mut chars = name.chars();
-    chars
-        .next()
-        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
-        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_') && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 #[cfg(test)]
@@ -243,34 +198,19 @@ mod tests {
         let state = tmp.path().join(".openclaw");
         fs_err::create_dir_all(&cwd).unwrap();
         fs_err::create_dir_all(&state).unwrap();
-        fs_err::write(
-            cwd.join(".env"),
-            "A=cwd\nB=cwd\nOPENAI_API_KEY=steal\nFOO_BASE_URL=http://evil\nLD_PRELOAD=x\n",
-        )
-        .unwrap();
-        fs_err::write(
-            state.join(".env"),
-            "A=state\nB=state\nC=state\nOPENAI_API_KEY=mine\n",
-        )
-        .unwrap();
+        fs_err::write(cwd.join(".env"), "A=cwd\nB=cwd\nOPENAI_API_KEY=steal\nFOO_BASE_URL=http://evil\nLD_PRELOAD=x\n").unwrap();
+        fs_err::write(state.join(".env"), "A=state\nB=state\nC=state\nOPENAI_API_KEY=mine\n").unwrap();
         let mut env: Env = [("A", "process")].into_iter().collect();
         let report = env.load_dotenv(&cwd, &paths(tmp.path()));
         assert_eq!(env.get("A"), Some("process"));
         assert_eq!(env.get("B"), Some("cwd"));
         assert_eq!(env.get("C"), Some("state"));
-        assert_eq!(
-            env.get("OPENAI_API_KEY"),
-            Some("mine"),
-            "only the state directory may set credentials"
-        );
+        assert_eq!(env.get("OPENAI_API_KEY"), Some("mine"), "only the state directory may set credentials");
         assert_eq!(env.get("FOO_BASE_URL"), None);
         assert_eq!(env.get("LD_PRELOAD"), None);
         assert_eq!(report.files.len(), 2);
         assert_eq!(report.warnings.len(), 3, "{:?}", report.warnings);
-        assert!(
-            !report.warnings.iter().any(|w| w.contains("steal")),
-            "a warning must not show a value"
-        );
+        assert!(!report.warnings.iter().any(|w| w.contains("steal")), "a warning must not show a value");
     }
 
     // GW-131
@@ -298,10 +238,7 @@ mod tests {
         env.apply_profile("dev").unwrap();
         let paths = StatePaths::from_env(&env).unwrap();
         assert_eq!(paths.state_dir, Path::new("/home/u/.openclaw-dev"));
-        assert_eq!(
-            paths.config_path,
-            Path::new("/home/u/.openclaw-dev/openclaw.json")
-        );
+        assert_eq!(paths.config_path, Path::new("/home/u/.openclaw-dev/openclaw.json"));
         assert_eq!(env.get("OPENCLAW_GATEWAY_PORT"), Some("19001"));
         assert!(env.apply_profile("../x").is_err());
     }

@@ -38,20 +38,12 @@ pub struct ConfigIssue {
 impl ConfigIssue {
     /// An issue with a path and a message and nothing else.
     pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            message: message.into(),
-            ..Self::default()
-        }
+        Self { path: path.into(), message: message.into(), ..Self::default() }
     }
 
     /// One line for a terminal: `gateway.port: expected integer, got string (line 3)`.
     pub fn render(&self) -> String {
-        let path = if self.path.is_empty() {
-            "<root>"
-        } else {
-            &self.path
-        };
+        let path = if self.path.is_empty() { "<root>" } else { &self.path };
         let mut out = format!("{path}: {}", self.message);
         if let Some(line) = self.line {
             out.push_str(&format!(" (line {line})"));
@@ -209,16 +201,9 @@ pub enum ConfigError {
 
 impl ConfigError {
     /// Wraps a system error with what was tried and on which path.
-    pub(crate) fn io(
-        action: &'static str,
-        path: impl Into<PathBuf>,
-    ) -> impl FnOnce(std::io::Error) -> Self {
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Io {
-            action,
-            path,
-            source,
-        }
+        move |source| Self::Io { action, path, source }
     }
 }
 

@@ -37,25 +37,14 @@ pub(crate) struct IncludeContext<'a> {
 
 impl<'a> IncludeContext<'a> {
     /// The configuration's own directory and the extra roots are allowed.
-    pub(crate) fn new(
-        config_path: &Path,
-        extra_roots: Vec<PathBuf>,
-        overlay: &'a BTreeMap<PathBuf, String>,
-    ) -> Self {
+    pub(crate) fn new(config_path: &Path, extra_roots: Vec<PathBuf>, overlay: &'a BTreeMap<PathBuf, String>) -> Self {
         let own = config_path.parent().map(lexical).unwrap_or_default();
         let with_real = |dir: PathBuf| {
             let real = fs_err::canonicalize(&dir).unwrap_or_else(|_| dir.clone());
             (dir, real)
         };
-        let roots = std::iter::once(own)
-            .chain(extra_roots)
-            .map(with_real)
-            .collect();
-        Self {
-            roots,
-            overlay,
-            files: Vec::new(),
-        }
+        let roots = std::iter::once(own).chain(extra_roots).map(with_real).collect();
+        Self { roots, overlay, files: Vec::new() }
     }
 
     /// Replaces every `$include` in a value read from `file`.
@@ -75,11 +64,7 @@ impl<'a> IncludeContext<'a> {
         }
     }
 
-    fn process_members(
-        &mut self,
-        map: &Map<String, Value>,
-        chain: &[PathBuf],
-    ) -> Result<Map<String, Value>, ConfigError> {
+    fn process_members(&mut self, map: &Map<String, Value>, chain: &[PathBuf]) -> Result<Map<String, Value>, ConfigError> {
         let mut out = Map::with_capacity(map.len());
         for (key, value) in map {
             if key != INCLUDE_KEY && key != "__proto__" {
@@ -89,23 +74,14 @@ impl<'a> IncludeContext<'a> {
         Ok(out)
     }
 
-    fn process_include(
-        &mut self,
-        map: &Map<String, Value>,
-        include: &Value,
-        chain: &[PathBuf],
-    ) -> Result<Value, ConfigError> {
+    fn process_include(&mut self, map: &Map<String, Value>, include: &Value, chain: &[PathBuf]) -> Result<Value, ConfigError> {
         let included = match include {
             Value::String(name) => self.load(name, chain)?,
             Value::Array(names) => {
                 let mut merged = Value::Object(Map::new());
                 for name in names {
                     let Some(name) = name.as_str() else {
-                        return Err(fault(
-                            chain,
-                            name.to_string(),
-                            "a list for `$include` holds file names only",
-                        ));
+                        return Err(fault(chain, name.to_string(), "a list for `$include` holds file names only"));
                     };
                     let next = self.load(name, chain)?;
                     merged = merge(merged, next);
@@ -113,11 +89,7 @@ impl<'a> IncludeContext<'a> {
                 merged
             }
             other => {
-                return Err(fault(
-                    chain,
-                    other.to_string(),
-                    "`$include` takes a file name or a list of file names",
-                ));
+                return Err(fault(chain, other.to_string(), "`$include` takes a file name or a list of file names"));
             }
         };
         let siblings = self.process_members(map, chain)?;
@@ -135,11 +107,7 @@ impl<'a> IncludeContext<'a> {
     }
 
     /// Path and text of an include, with all checks but those of cycles and depth.
-    pub(crate) fn read(
-        &self,
-        name: &str,
-        chain: &[PathBuf],
-    ) -> Result<(PathBuf, String), ConfigError> {
+    pub(crate) fn read(&self, name: &str, chain: &[PathBuf]) -> Result<(PathBuf, String), ConfigError> {
         let file = self.locate(name, chain)?;
         let text = match self.overlay.get(&file) {
             Some(text) => text.clone(),
@@ -153,21 +121,10 @@ impl<'a> IncludeContext<'a> {
         if chain.contains(&file) {
             let mut row: Vec<String> = chain.iter().map(|f| f.display().to_string()).collect();
             row.push(file.display().to_string());
-            return Err(fault(
-                chain,
-                name,
-                format!(
-                    "the files include each other in a circle: {}",
-                    row.join(" -> ")
-                ),
-            ));
+            return Err(fault(chain, name, format!("the files include each other in a circle: {}", row.join(" -> "))));
         }
         if chain.len() > MAX_INCLUDE_DEPTH {
-            return Err(fault(
-                chain,
-                name,
-                format!("more than {MAX_INCLUDE_DEPTH} files include each other in a row"),
-            ));
+            return Err(fault(chain, name, format!("more than {MAX_INCLUDE_DEPTH} files include each other in a row")));
         }
         let (file, text) = self.read(name, chain)?;
         let root = json5::parse(&text).map_err(|e| parse_error(&file, &text, e))?;
@@ -179,33 +136,15 @@ impl<'a> IncludeContext<'a> {
 
     /// The path of an include, which must lie in an allowed directory as written and as it really is.
     fn locate(&self, name: &str, chain: &[PathBuf]) -> Result<PathBuf, ConfigError> {
-        let dir = chain
-            .last()
-            .and_then(|file| file.parent())
-            .unwrap_or(Path::new("/"));
+        let dir = chain.last().and_then(|file| file.parent()).unwrap_or(Path::new("/"));
         let file = lexical(&dir.join(name));
-        let allowed = self
-            .roots
-            .iter()
-            .map(|(dir, _)| dir.display().to_string())
-            .collect::<Vec<_>>()
-            .join("`, `");
+        let allowed = self.roots.iter().map(|(dir, _)| dir.display().to_string()).collect::<Vec<_>>().join("`, `");
         if !self.roots.iter().any(|(dir, _)| file.starts_with(dir)) {
-            return Err(fault(
-                chain,
-                name,
-                format!(
-                    "it lies outside `{allowed}`; add its directory to `OPENCLAW_INCLUDE_ROOTS`"
-                ),
-            ));
+            return Err(fault(chain, name, format!("it lies outside `{allowed}`; add its directory to `OPENCLAW_INCLUDE_ROOTS`")));
         }
         match fs_err::canonicalize(&file) {
             Ok(real) if self.roots.iter().any(|(_, dir)| real.starts_with(dir)) => Ok(file),
-            Ok(_) => Err(fault(
-                chain,
-                name,
-                format!("a symbolic link leads outside `{allowed}`"),
-            )),
+            Ok(_) => Err(fault(chain, name, format!("a symbolic link leads outside `{allowed}`"))),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(file),
             Err(error) => Err(fault(chain, name, error.to_string())),
         }
@@ -249,23 +188,12 @@ fn read_guarded(name: &str, file: &Path, chain: &[PathBuf]) -> Result<String, Co
         return Err(fault(chain, name, "it is not a regular file"));
     }
     if meta.nlink() > 1 {
-        return Err(fault(
-            chain,
-            name,
-            "it has several hard links; copy it instead",
-        ));
+        return Err(fault(chain, name, "it has several hard links; copy it instead"));
     }
     let mut bytes = Vec::new();
-    (&mut handle)
-        .take(MAX_INCLUDE_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(io)?;
+    (&mut handle).take(MAX_INCLUDE_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
     if bytes.len() as u64 > MAX_INCLUDE_BYTES {
-        return Err(fault(
-            chain,
-            name,
-            format!("it is larger than {MAX_INCLUDE_BYTES} bytes"),
-        ));
+        return Err(fault(chain, name, format!("it is larger than {MAX_INCLUDE_BYTES} bytes")));
     }
     utf8(file, bytes)
 }
@@ -276,31 +204,18 @@ pub(crate) fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String, ConfigError> {
         let good = error.utf8_error().valid_up_to();
         let text = String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned();
         let (line, column) = json5::position(&text, text.len());
-        ConfigError::NotUtf8 {
-            path: path.to_path_buf(),
-            line,
-            column,
-        }
+        ConfigError::NotUtf8 { path: path.to_path_buf(), line, column }
     })
 }
 
 /// A syntax error with its file, line and column.
 pub(crate) fn parse_error(path: &Path, text: &str, error: json5::SyntaxError) -> ConfigError {
     let (line, column) = json5::position(text, error.offset);
-    ConfigError::Parse {
-        path: path.to_path_buf(),
-        line,
-        column,
-        message: error.message,
-    }
+    ConfigError::Parse { path: path.to_path_buf(), line, column, message: error.message }
 }
 
 fn fault(chain: &[PathBuf], include: impl Into<String>, message: impl Into<String>) -> ConfigError {
-    ConfigError::Include {
-        path: chain.last().cloned().unwrap_or_default(),
-        include: include.into(),
-        message: message.into(),
-    }
+    ConfigError::Include { path: chain.last().cloned().unwrap_or_default(), include: include.into(), message: message.into() }
 }
 
 #[cfg(test)]
@@ -345,39 +260,21 @@ mod tests {
     #[test]
     fn merging() {
         let dir = Dir::new(&[
-            (
-                "conf/a.json5",
-                "{list: [1], o: {x: 1, y: 1}, s: 'a', only: true}",
-            ),
-            (
-                "conf/b.json5",
-                "{list: [2], o: {y: 2}, s: 'b', __proto__: {p: 1}, constructor: 1}",
-            ),
+            ("conf/a.json5", "{list: [1], o: {x: 1, y: 1}, s: 'a', only: true}"),
+            ("conf/b.json5", "{list: [2], o: {y: 2}, s: 'b', __proto__: {p: 1}, constructor: 1}"),
             ("conf/list.json5", "[1, 2]"),
             ("conf/sub/c.json5", "{d: {$include: './d.json5'}}"),
             ("conf/sub/d.json5", "{deep: 1}"),
         ]);
         let cases = [
-            (
-                json!({"k": {"$include": "a.json5"}}),
-                json!({"k": {"list": [1], "o": {"x": 1, "y": 1}, "s": "a", "only": true}}),
-            ),
-            (
-                json!({"$include": ["./a.json5", "./b.json5"]}),
-                json!({"list": [1, 2], "o": {"x": 1, "y": 2}, "s": "b", "only": true}),
-            ),
+            (json!({"k": {"$include": "a.json5"}}), json!({"k": {"list": [1], "o": {"x": 1, "y": 1}, "s": "a", "only": true}})),
+            (json!({"$include": ["./a.json5", "./b.json5"]}), json!({"list": [1, 2], "o": {"x": 1, "y": 2}, "s": "b", "only": true})),
             (
                 json!({"$include": "./a.json5", "list": [9], "o": {"z": 3}, "s": "own"}),
                 json!({"list": [1, 9], "o": {"x": 1, "y": 1, "z": 3}, "s": "own", "only": true}),
             ),
-            (
-                json!({"k": {"$include": "list.json5"}}),
-                json!({"k": [1, 2]}),
-            ),
-            (
-                json!({"k": [{"$include": "sub/c.json5"}]}),
-                json!({"k": [{"d": {"deep": 1}}]}),
-            ),
+            (json!({"k": {"$include": "list.json5"}}), json!({"k": [1, 2]})),
+            (json!({"k": [{"$include": "sub/c.json5"}]}), json!({"k": [{"d": {"deep": 1}}]})),
             (json!({"$include": []}), json!({})),
         ];
         for (value, want) in cases {
@@ -400,24 +297,13 @@ mod tests {
             ("outside/secret.json5", "{s: 1}"),
         ]);
         fs_err::write(dir.path("conf/latin.json5"), b"{a: '\xff'}").unwrap();
-        fs_err::write(
-            dir.path("conf/big.json5"),
-            vec![b' '; MAX_INCLUDE_BYTES as usize + 1],
-        )
-        .unwrap();
+        fs_err::write(dir.path("conf/big.json5"), vec![b' '; MAX_INCLUDE_BYTES as usize + 1]).unwrap();
         fs_err::hard_link(dir.path("conf/hard.json5"), dir.path("conf/hard2.json5")).unwrap();
-        std::os::unix::fs::symlink(
-            dir.path("outside/secret.json5"),
-            dir.path("conf/link.json5"),
-        )
-        .unwrap();
+        std::os::unix::fs::symlink(dir.path("outside/secret.json5"), dir.path("conf/link.json5")).unwrap();
         std::os::unix::fs::symlink(dir.path("outside"), dir.path("conf/linkdir")).unwrap();
         dir.fails(json!({"$include": "self.json5"}), "self.json5 -> ");
         dir.fails(json!({"$include": "one.json5"}), "one.json5 -> ");
-        dir.fails(
-            json!({"$include": "../outside/secret.json5"}),
-            "OPENCLAW_INCLUDE_ROOTS",
-        );
+        dir.fails(json!({"$include": "../outside/secret.json5"}), "OPENCLAW_INCLUDE_ROOTS");
         dir.fails(json!({"$include": "/etc/passwd"}), "outside");
         dir.fails(json!({"$include": "link.json5"}), "symbolic link");
         dir.fails(json!({"$include": "linkdir/secret.json5"}), "symbolic link");
@@ -427,43 +313,20 @@ mod tests {
         dir.fails(json!({"$include": "."}), "regular file");
         dir.fails(json!({"$include": 5}), "file name");
         dir.fails(json!({"$include": ["list.json5", 5]}), "file names only");
-        dir.fails(
-            json!({"$include": "list.json5", "a": 1}),
-            "must hold an object",
-        );
-        dir.fails(
-            json!({"$include": "broken.json5"}),
-            "broken.json5` at line 2, column 5",
-        );
-        dir.fails(
-            json!({"$include": "latin.json5"}),
-            "UTF-8 (line 1, column 6)",
-        );
+        dir.fails(json!({"$include": "list.json5", "a": 1}), "must hold an object");
+        dir.fails(json!({"$include": "broken.json5"}), "broken.json5` at line 2, column 5");
+        dir.fails(json!({"$include": "latin.json5"}), "UTF-8 (line 1, column 6)");
     }
 
     // GW-129
     #[test]
     fn depth_is_limited_to_ten() {
         let names: Vec<String> = (0..12).map(|n| format!("conf/{n}.json5")).collect();
-        let texts: Vec<String> = (0..12)
-            .map(|n| {
-                if n == 11 {
-                    "{end: 1}".to_owned()
-                } else {
-                    format!("{{$include: '{}.json5'}}", n + 1)
-                }
-            })
-            .collect();
-        let files: Vec<(&str, &str)> = names
-            .iter()
-            .map(String::as_str)
-            .zip(texts.iter().map(String::as_str))
-            .collect();
+        let texts: Vec<String> =
+            (0..12).map(|n| if n == 11 { "{end: 1}".to_owned() } else { format!("{{$include: '{}.json5'}}", n + 1) }).collect();
+        let files: Vec<(&str, &str)> = names.iter().map(String::as_str).zip(texts.iter().map(String::as_str)).collect();
         let dir = Dir::new(&files);
-        assert_eq!(
-            dir.resolve(&json!({"$include": "2.json5"})).unwrap(),
-            json!({"end": 1})
-        );
+        assert_eq!(dir.resolve(&json!({"$include": "2.json5"})).unwrap(), json!({"end": 1}));
         dir.fails(json!({"$include": "1.json5"}), "more than 10");
     }
 
@@ -473,9 +336,6 @@ mod tests {
         let dir = Dir::new(&[("conf/x", ""), ("shared/a.json5", "{s: 1}")]);
         let value = json!({"$include": dir.path("shared/a.json5").to_str().unwrap()});
         assert!(dir.resolve(&value).is_err());
-        assert_eq!(
-            dir.resolve_with(&value, vec![dir.path("shared")]).unwrap(),
-            json!({"s": 1})
-        );
+        assert_eq!(dir.resolve_with(&value, vec![dir.path("shared")]).unwrap(), json!({"s": 1}));
     }
 }

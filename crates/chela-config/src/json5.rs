@@ -77,9 +77,7 @@ impl Node {
     pub fn to_value(&self) -> Value {
         match &self.kind {
             Kind::Scalar(value) => value.clone(),
-            Kind::Array(items) => {
-                Value::Array(items.iter().map(|item| item.node.to_value()).collect())
-            }
+            Kind::Array(items) => Value::Array(items.iter().map(|item| item.node.to_value()).collect()),
             Kind::Object(members) => {
                 let mut map = Map::with_capacity(members.len());
                 for member in members {
@@ -102,9 +100,7 @@ impl Node {
     pub fn child(&self, segment: &str) -> Option<&Node> {
         match &self.kind {
             Kind::Object(_) => self.member(segment).map(|member| &member.node),
-            Kind::Array(items) => items
-                .get(segment.parse::<usize>().ok()?)
-                .map(|item| &item.node),
+            Kind::Array(items) => items.get(segment.parse::<usize>().ok()?).map(|item| &item.node),
             Kind::Scalar(_) => None,
         }
     }
@@ -121,16 +117,10 @@ pub fn parse_value(text: &str) -> Result<Value, SyntaxError> {
 /// Equality as JavaScript sees it: `1` and `1.0` are the same number, the order of keys does not count.
 pub fn same_value(a: &Value, b: &Value) -> bool {
     match (a, b) {
-        (Value::Number(a), Value::Number(b)) => {
-            a == b || (a.is_f64() || b.is_f64()) && a.as_f64() == b.as_f64()
-        }
-        (Value::Array(a), Value::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_value(a, b))
-        }
+        (Value::Number(a), Value::Number(b)) => a == b || (a.is_f64() || b.is_f64()) && a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_value(a, b)),
         (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len()
-                && a.iter()
-                    .all(|(key, value)| b.get(key).is_some_and(|other| same_value(value, other)))
+            a.len() == b.len() && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| same_value(value, other)))
         }
         _ => a == b,
     }
@@ -140,10 +130,7 @@ pub fn same_value(a: &Value, b: &Value) -> bool {
 pub fn position(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    (
-        before.matches('\n').count() + 1,
-        before[line_start..].chars().count() + 1,
-    )
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
 #[cfg(test)]
@@ -157,20 +144,11 @@ mod tests {
     fn accepts_json5() {
         let cases: &[(&str, Value)] = &[
             ("{}", json!({})),
-            (
-                "\u{feff}// c\n{a:1,'b':\"x\",/*c*/\"c\":[1,2,],}",
-                json!({"a": 1, "b": "x", "c": [1, 2]}),
-            ),
-            (
-                "[+1,-1,.5,5.,1e3,0xFF,-0x10,1.0]",
-                json!([1, -1, 0.5, 5, 1000, 255, -16, 1]),
-            ),
+            ("\u{feff}// c\n{a:1,'b':\"x\",/*c*/\"c\":[1,2,],}", json!({"a": 1, "b": "x", "c": [1, 2]})),
+            ("[+1,-1,.5,5.,1e3,0xFF,-0x10,1.0]", json!([1, -1, 0.5, 5, 1000, 255, -16, 1])),
             ("'a\\\nb\\x41\\u0042\\'\\q\\v\\0'", json!("abAB'q\u{b}\0")),
             ("\"\\uD83D\\uDE00\"", json!("😀")),
-            (
-                "{$schema:'x',_a:1,ünï:2,\\u0061b:3}",
-                json!({"$schema": "x", "_a": 1, "ünï": 2, "ab": 3}),
-            ),
+            ("{$schema:'x',_a:1,ünï:2,\\u0061b:3}", json!({"$schema": "x", "_a": 1, "ünï": 2, "ab": 3})),
             ("{a:1,a:2}", json!({"a": 2})),
             ("\u{a0}null\u{2028}", json!(null)),
             ("18446744073709551615", json!(u64::MAX)),
@@ -202,12 +180,7 @@ mod tests {
         ];
         for (text, line, column, part) in cases {
             let error = parse(text).unwrap_err();
-            assert_eq!(
-                position(text, error.offset),
-                (line, column),
-                "{text:?}: {}",
-                error.message
-            );
+            assert_eq!(position(text, error.offset), (line, column), "{text:?}: {}", error.message);
             assert!(error.message.contains(part), "{text:?}: {}", error.message);
         }
         let deep = "[".repeat(100_000);
@@ -227,8 +200,7 @@ mod tests {
         leaf.prop_recursive(4, 40, 5, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-                prop::collection::vec(("[a-zA-Z$_.é \"]{0,6}", inner), 0..5)
-                    .prop_map(|m| Value::Object(m.into_iter().collect())),
+                prop::collection::vec(("[a-zA-Z$_.é \"]{0,6}", inner), 0..5).prop_map(|m| Value::Object(m.into_iter().collect())),
             ]
         })
     }
@@ -236,12 +208,8 @@ mod tests {
     fn close(a: &Value, b: &Value) -> bool {
         match (a, b) {
             (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
-            (Value::Array(a), Value::Array(b)) => {
-                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| close(a, b))
-            }
-            (Value::Object(a), Value::Object(b)) => {
-                a.len() == b.len() && a.iter().all(|(k, v)| b.get(k).is_some_and(|o| close(v, o)))
-            }
+            (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| close(a, b)),
+            (Value::Object(a), Value::Object(b)) => a.len() == b.len() && a.iter().all(|(k, v)| b.get(k).is_some_and(|o| close(v, o))),
             _ => a == b,
         }
     }

@@ -21,12 +21,10 @@ pub mod validate;
 pub mod write;
 
 pub use auth::{
-    AuthMode, AuthModeSource, AuthOverride, DEFAULT_GATEWAY_PORT, ResolvedAuth, StartupToken,
-    TokenSource, ensure_gateway_token, stored_gateway_token,
+    AuthMode, AuthModeSource, AuthOverride, DEFAULT_GATEWAY_PORT, ResolvedAuth, StartupToken, TokenSource, ensure_gateway_token,
+    stored_gateway_token,
 };
-pub use dotted::{
-    format_path, get_path, merge_patch, parse_cli_value, parse_path, set_path, unset_path,
-};
+pub use dotted::{format_path, get_path, merge_patch, parse_cli_value, parse_path, set_path, unset_path};
 pub use env::{DotenvReport, Env};
 pub use error::{ConfigError, ConfigIssue};
 pub use include::{INCLUDE_KEY, MAX_INCLUDE_BYTES, MAX_INCLUDE_DEPTH};

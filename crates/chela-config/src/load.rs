@@ -75,24 +75,15 @@ pub fn load(paths: &StatePaths, env: &Env) -> Result<Config, ConfigError> {
 ///
 /// # Errors
 /// As [`load`], without [`ConfigError::Invalid`].
-pub fn load_lenient(
-    paths: &StatePaths,
-    env: &Env,
-) -> Result<(Config, Vec<ConfigIssue>), ConfigError> {
+pub fn load_lenient(paths: &StatePaths, env: &Env) -> Result<(Config, Vec<ConfigIssue>), ConfigError> {
     let raw = read_raw(&paths.config_path)?;
     build(paths, env, raw.as_deref(), &BTreeMap::new())
 }
 
 /// Checks the configuration for `config validate`. A missing file is reported as not valid.
 pub fn validate_file(paths: &StatePaths, env: &Env) -> ValidateReport {
-    let mut report = ValidateReport {
-        valid: false,
-        path: paths.config_path.clone(),
-        exists: true,
-        issues: vec![],
-        warnings: vec![],
-        error: None,
-    };
+    let mut report =
+        ValidateReport { valid: false, path: paths.config_path.clone(), exists: true, issues: vec![], warnings: vec![], error: None };
     match load_lenient(paths, env) {
         Ok((config, _)) if !config.exists => {
             report.exists = false;
@@ -110,10 +101,7 @@ pub fn validate_file(paths: &StatePaths, env: &Env) -> ValidateReport {
 
 /// SHA-256 of a text, in hexadecimal.
 pub fn hash_text(text: &str) -> String {
-    Sha256::digest(text.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The file's text, or `None` when there is none.
@@ -125,10 +113,7 @@ pub(crate) fn read_raw(path: &Path) -> Result<Option<String>, ConfigError> {
         Err(error) => return Err(read(error)),
     };
     if !meta.is_file() {
-        return Err(ConfigError::NotRegularFile {
-            path: path.to_path_buf(),
-            hint: "point `OPENCLAW_CONFIG_PATH` at a file".to_owned(),
-        });
+        return Err(ConfigError::NotRegularFile { path: path.to_path_buf(), hint: "point `OPENCLAW_CONFIG_PATH` at a file".to_owned() });
     }
     match std::fs::read(path) {
         Ok(bytes) => utf8(path, bytes).map(Some),
@@ -144,14 +129,7 @@ pub(crate) fn load_text(
     overlay: &BTreeMap<PathBuf, String>,
 ) -> Result<Config, ConfigError> {
     let (config, issues) = build(paths, env, raw, overlay)?;
-    if issues.is_empty() {
-        Ok(config)
-    } else {
-        Err(ConfigError::Invalid {
-            path: config.path,
-            issues,
-        })
-    }
+    if issues.is_empty() { Ok(config) } else { Err(ConfigError::Invalid { path: config.path, issues }) }
 }
 
 fn build(
@@ -161,16 +139,12 @@ fn build(
     overlay: &BTreeMap<PathBuf, String>,
 ) -> Result<(Config, Vec<ConfigIssue>), ConfigError> {
     let path = paths.config_path.clone();
-    let root = raw
-        .map(|text| json5::parse(text).map_err(|e| parse_error(&path, text, e)))
-        .transpose()?;
+    let root = raw.map(|text| json5::parse(text).map_err(|e| parse_error(&path, text, e))).transpose()?;
     let mut includes = IncludeContext::new(&path, paths.include_roots(env), overlay);
     if raw.is_some() {
         includes.files.push(path.clone());
     }
-    let authored = root
-        .as_ref()
-        .map_or_else(|| Value::Object(Default::default()), Node::to_value);
+    let authored = root.as_ref().map_or_else(|| Value::Object(Default::default()), Node::to_value);
     let source = includes.resolve(&authored, &path)?;
     let mut env = env.clone();
     env.apply_config_block(&source);
@@ -181,15 +155,7 @@ fn build(
     }
     let mut warnings: Vec<ConfigIssue> = missing
         .into_iter()
-        .map(|m| {
-            ConfigIssue::new(
-                m.path,
-                format!(
-                    "variable `{}` is not set; the text `${{{}}}` stays as it is",
-                    m.name, m.name
-                ),
-            )
-        })
+        .map(|m| ConfigIssue::new(m.path, format!("variable `{}` is not set; the text `${{{}}}` stays as it is", m.name, m.name)))
         .collect();
     ignored_settings(&effective, &mut warnings);
     let config = Config {
@@ -208,21 +174,12 @@ fn build(
 
 /// Settings that are accepted but have no effect are said so.
 fn ignored_settings(config: &Value, warnings: &mut Vec<ConfigIssue>) {
-    if config["session"]["mainKey"]
-        .as_str()
-        .is_some_and(|key| !matches!(key.trim(), "" | "main"))
-    {
-        warnings.push(ConfigIssue::new(
-            "session.mainKey",
-            "is ignored; the main session is always `main`",
-        ));
+    if config["session"]["mainKey"].as_str().is_some_and(|key| !matches!(key.trim(), "" | "main")) {
+        warnings.push(ConfigIssue::new("session.mainKey", "is ignored; the main session is always `main`"));
     }
     for (section, key) in [("commands", "modelsWrite"), ("plugins", "installs")] {
         if config[section].get(key).is_some() {
-            warnings.push(ConfigIssue::new(
-                format!("{section}.{key}"),
-                "is ignored; remove it",
-            ));
+            warnings.push(ConfigIssue::new(format!("{section}.{key}"), "is ignored; remove it"));
         }
     }
     if config["env"]["shellEnv"]["enabled"] == Value::Bool(true) {
@@ -231,16 +188,8 @@ fn ignored_settings(config: &Value, warnings: &mut Vec<ConfigIssue>) {
             "importing the login shell's environment is not built yet; set the variables in `.env`",
         ));
     }
-    if config["agents"]["list"].as_array().is_some_and(|l| {
-        l.iter()
-            .filter(|a| a["default"] == Value::Bool(true))
-            .count()
-            > 1
-    }) {
-        warnings.push(ConfigIssue::new(
-            "agents.list",
-            "several agents have `default: true`; the first one is used",
-        ));
+    if config["agents"]["list"].as_array().is_some_and(|l| l.iter().filter(|a| a["default"] == Value::Bool(true)).count() > 1) {
+        warnings.push(ConfigIssue::new("agents.list", "several agents have `default: true`; the first one is used"));
     }
 }
 
@@ -261,10 +210,7 @@ fn locate(issue: &mut ConfigIssue, path: &Path, raw: Option<&str>, root: Option<
         node = child;
         start = node.span.start;
     }
-    if let Some(key) = issue
-        .message
-        .strip_prefix("Unrecognized key: \"")
-        .and_then(|rest| rest.strip_suffix('"'))
+    if let Some(key) = issue.message.strip_prefix("Unrecognized key: \"").and_then(|rest| rest.strip_suffix('"'))
         && let Some(member) = node.member(key)
     {
         start = member.key_span.start;

@@ -35,11 +35,7 @@ impl StatePaths {
             Some(path) => expand_user(path, &home),
             None => state_dir.join("openclaw.json"),
         };
-        Ok(Self {
-            home,
-            state_dir,
-            config_path,
-        })
+        Ok(Self { home, state_dir, config_path })
     }
 
     /// Expands `~` and makes the path absolute, as for every path in the configuration.
@@ -49,9 +45,7 @@ impl StatePaths {
 
     /// `agents/<id>`: everything of one agent.
     pub fn agent_root(&self, agent: &str) -> PathBuf {
-        self.state_dir
-            .join("agents")
-            .join(normalize_agent_id(agent))
+        self.state_dir.join("agents").join(normalize_agent_id(agent))
     }
 
     /// `agents/<id>/agent`: model list and auth profiles.
@@ -115,10 +109,7 @@ impl StatePaths {
     /// `workspace/`, or `workspace-<profile>` under the default state directory for a named profile.
     pub fn default_workspace(&self, env: &Env) -> PathBuf {
         let root = self.home.join(".openclaw");
-        match env
-            .non_empty("OPENCLAW_PROFILE")
-            .filter(|p| !p.eq_ignore_ascii_case("default"))
-        {
+        match env.non_empty("OPENCLAW_PROFILE").filter(|p| !p.eq_ignore_ascii_case("default")) {
             Some(profile) => root.join(format!("workspace-{profile}")),
             None => root.join("workspace"),
         }
@@ -128,11 +119,7 @@ impl StatePaths {
     /// separated by `:` (GW-129).
     pub fn include_roots(&self, env: &Env) -> Vec<PathBuf> {
         let mut roots = Vec::new();
-        for entry in env
-            .non_empty("OPENCLAW_INCLUDE_ROOTS")
-            .unwrap_or("")
-            .split(':')
-        {
+        for entry in env.non_empty("OPENCLAW_INCLUDE_ROOTS").unwrap_or("").split(':') {
             if !entry.trim().is_empty() {
                 let root = self.resolve_user_path(entry);
                 if !roots.contains(&root) {
@@ -168,18 +155,11 @@ pub fn normalize_agent_id(id: &str) -> String {
         out = out.trim_matches('-').to_owned();
     }
     out.truncate(64);
-    if out.is_empty() {
-        DEFAULT_AGENT_ID.to_owned()
-    } else {
-        out
-    }
+    if out.is_empty() { DEFAULT_AGENT_ID.to_owned() } else { out }
 }
 
 pub(crate) fn home_dir(env: &Env) -> Result<PathBuf, ConfigError> {
-    let usable = |name: &str| {
-        env.non_empty(name)
-            .filter(|v| *v != "undefined" && *v != "null")
-    };
+    let usable = |name: &str| env.non_empty(name).filter(|v| *v != "undefined" && *v != "null");
     let os_home = usable("HOME").or_else(|| usable("USERPROFILE"));
     let home = match (usable("OPENCLAW_HOME"), os_home) {
         (Some(explicit), base) if explicit == "~" || explicit.starts_with("~/") => {
@@ -234,42 +214,13 @@ mod tests {
     fn roots_follow_the_environment() {
         type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a str, &'a str);
         let cases: &[Case<'_>] = &[
+            (&[("HOME", "/h")], "/h", "/h/.openclaw", "/h/.openclaw/openclaw.json"),
+            (&[("HOME", "/h"), ("OPENCLAW_HOME", "/svc")], "/svc", "/svc/.openclaw", "/svc/.openclaw/openclaw.json"),
+            (&[("HOME", "/h"), ("OPENCLAW_HOME", "~/svc")], "/h/svc", "/h/svc/.openclaw", "/h/svc/.openclaw/openclaw.json"),
+            (&[("HOME", "/h"), ("OPENCLAW_STATE_DIR", " ~/st/../s2 ")], "/h", "/h/s2", "/h/s2/openclaw.json"),
+            (&[("HOME", "/h"), ("OPENCLAW_CONFIG_PATH", "/etc/oc.json5")], "/h", "/h/.openclaw", "/etc/oc.json5"),
             (
-                &[("HOME", "/h")],
-                "/h",
-                "/h/.openclaw",
-                "/h/.openclaw/openclaw.json",
-            ),
-            (
-                &[("HOME", "/h"), ("OPENCLAW_HOME", "/svc")],
-                "/svc",
-                "/svc/.openclaw",
-                "/svc/.openclaw/openclaw.json",
-            ),
-            (
-                &[("HOME", "/h"), ("OPENCLAW_HOME", "~/svc")],
-                "/h/svc",
-                "/h/svc/.openclaw",
-                "/h/svc/.openclaw/openclaw.json",
-            ),
-            (
-                &[("HOME", "/h"), ("OPENCLAW_STATE_DIR", " ~/st/../s2 ")],
-                "/h",
-                "/h/s2",
-                "/h/s2/openclaw.json",
-            ),
-            (
-                &[("HOME", "/h"), ("OPENCLAW_CONFIG_PATH", "/etc/oc.json5")],
-                "/h",
-                "/h/.openclaw",
-                "/etc/oc.json5",
-            ),
-            (
-                &[
-                    ("HOME", "/h"),
-                    ("OPENCLAW_STATE_DIR", ""),
-                    ("OPENCLAW_CONFIG_PATH", "  "),
-                ],
+                &[("HOME", "/h"), ("OPENCLAW_STATE_DIR", ""), ("OPENCLAW_CONFIG_PATH", "  ")],
                 "/h",
                 "/h/.openclaw",
                 "/h/.openclaw/openclaw.json",
@@ -278,11 +229,7 @@ mod tests {
         for (env, home, state, config) in cases {
             let got = from(env).unwrap();
             assert_eq!(
-                (
-                    got.home.as_path(),
-                    got.state_dir.as_path(),
-                    got.config_path.as_path()
-                ),
+                (got.home.as_path(), got.state_dir.as_path(), got.config_path.as_path()),
                 (Path::new(home), Path::new(state), Path::new(config)),
                 "{env:?}"
             );

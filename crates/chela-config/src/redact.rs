@@ -65,39 +65,20 @@ impl Walk<'_> {
     fn redact(&self, value: &Value, path: &mut Vec<String>, node: Option<&'static Value>) -> Value {
         match value {
             Value::Array(items) => {
-                let each = items
-                    .iter()
-                    .enumerate()
-                    .map(|(at, item)| self.visit(&at.to_string(), item, path, node));
+                let each = items.iter().enumerate().map(|(at, item)| self.visit(&at.to_string(), item, path, node));
                 Value::Array(each.collect())
             }
-            Value::Object(map) => Value::Object(
-                map.iter()
-                    .map(|(key, item)| (key.clone(), self.visit(key, item, path, node)))
-                    .collect(),
-            ),
+            Value::Object(map) => Value::Object(map.iter().map(|(key, item)| (key.clone(), self.visit(key, item, path, node))).collect()),
             other => other.clone(),
         }
     }
 
-    fn visit(
-        &self,
-        key: &str,
-        value: &Value,
-        path: &mut Vec<String>,
-        node: Option<&'static Value>,
-    ) -> Value {
+    fn visit(&self, key: &str, value: &Value, path: &mut Vec<String>, node: Option<&'static Value>) -> Value {
         path.push(key.to_owned());
         let node = node.and_then(|node| schema::child(node, key));
-        let out = if self.is_secret(path, node) {
-            mask(value)
-        } else {
-            self.redact(value, path, node)
-        };
+        let out = if self.is_secret(path, node) { mask(value) } else { self.redact(value, path, node) };
         let out = match &out {
-            Value::String(text) if names_url(path) && url_holds_secret(text) => {
-                Value::from(REDACTED)
-            }
+            Value::String(text) if names_url(path) && url_holds_secret(text) => Value::from(REDACTED),
             _ => out,
         };
         path.pop();
@@ -105,12 +86,7 @@ impl Walk<'_> {
     }
 
     fn is_secret(&self, path: &[String], node: Option<&'static Value>) -> bool {
-        if let Some(hint) = self
-            .hints
-            .iter()
-            .rev()
-            .find(|hint| matches_path(&hint.path, path))
-        {
+        if let Some(hint) = self.hints.iter().rev().find(|hint| matches_path(&hint.path, path)) {
             return hint.sensitive;
         }
         node.is_some_and(schema::is_sensitive) || names_secret(path)
@@ -120,11 +96,7 @@ impl Walk<'_> {
 fn matches_path(pattern: &str, path: &[String]) -> bool {
     let pattern = pattern.replace("[]", ".*");
     let parts: Vec<&str> = pattern.split('.').filter(|p| !p.is_empty()).collect();
-    parts.len() == path.len()
-        && parts
-            .iter()
-            .zip(path)
-            .all(|(part, key)| *part == "*" || part == key)
+    parts.len() == path.len() && parts.iter().zip(path).all(|(part, key)| *part == "*" || part == key)
 }
 
 /// Whether a key gives away that its value is a secret.
@@ -149,28 +121,19 @@ fn names_secret(path: &[String]) -> bool {
     const ENDS: &[&str] = &["token", "serviceaccount", "serviceaccountref"];
     const HARMLESS_ENDS: &[&str] = &["passwordfile", "secretfile", "tokenfile"];
     // A list entry is as secret as its list; sections such as `secrets` are named at the top.
-    let key = path
-        .iter()
-        .rev()
-        .find(|key| !key.bytes().all(|b| b.is_ascii_digit()));
+    let key = path.iter().rev().find(|key| !key.bytes().all(|b| b.is_ascii_digit()));
     let Some(key) = key.filter(|_| path.len() > 1).map(|key| key.to_lowercase()) else {
         return false;
     };
-    let local_service_env = path
-        .windows(2)
-        .any(|pair| pair[0] == "localService" && pair[1] == "env");
-    let named =
-        PARTS.iter().any(|part| key.contains(part)) || ENDS.iter().any(|end| key.ends_with(end));
-    local_service_env && path.last().is_some_and(|last| last != "env")
-        || named && !HARMLESS_ENDS.iter().any(|end| key.ends_with(end))
+    let local_service_env = path.windows(2).any(|pair| pair[0] == "localService" && pair[1] == "env");
+    let named = PARTS.iter().any(|part| key.contains(part)) || ENDS.iter().any(|end| key.ends_with(end));
+    local_service_env && path.last().is_some_and(|last| last != "env") || named && !HARMLESS_ENDS.iter().any(|end| key.ends_with(end))
 }
 
 fn names_url(path: &[String]) -> bool {
     let last = path.last().map_or("", String::as_str);
     let mcp = path.len() == 4 && path[0] == "mcp" && path[1] == "servers" && last == "url";
-    matches!(last, "baseUrl" | "httpUrl" | "cdpUrl" | "proxyUrl")
-        || mcp
-        || path.ends_with(&["proxy".to_owned(), "url".to_owned()])
+    matches!(last, "baseUrl" | "httpUrl" | "cdpUrl" | "proxyUrl") || mcp || path.ends_with(&["proxy".to_owned(), "url".to_owned()])
 }
 
 /// Whether a URL carries a password or a key in its query.
@@ -195,44 +158,24 @@ fn url_holds_secret(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
     let query = rest.split_once('?').map_or("", |(_, query)| query);
-    let named = |pair: &str| {
-        KEYS.contains(
-            &pair
-                .split('=')
-                .next()
-                .unwrap_or("")
-                .to_lowercase()
-                .replace('-', "_")
-                .as_str(),
-        )
-    };
+    let named = |pair: &str| KEYS.contains(&pair.split('=').next().unwrap_or("").to_lowercase().replace('-', "_").as_str());
     authority.contains('@') || query.split(['&', '#']).any(named)
 }
 
 fn is_placeholder(text: &str) -> bool {
-    text.trim()
-        .strip_prefix("${")
-        .and_then(|t| t.strip_suffix('}'))
-        .is_some_and(|name| !name.contains('}'))
+    text.trim().strip_prefix("${").and_then(|t| t.strip_suffix('}')).is_some_and(|name| !name.contains('}'))
 }
 
 fn mask(value: &Value) -> Value {
     match value {
         Value::String(text) if is_placeholder(text) => value.clone(),
-        Value::Object(map)
-            if map.get("source").is_some_and(Value::is_string)
-                && map.get("id").is_some_and(Value::is_string) =>
-        {
+        Value::Object(map) if map.get("source").is_some_and(Value::is_string) && map.get("id").is_some_and(Value::is_string) => {
             let mut out = map.clone();
             out.insert("id".to_owned(), Value::from(REDACTED));
             Value::Object(out)
         }
         Value::Array(items) => Value::Array(items.iter().map(mask).collect()),
-        Value::Object(map) => Value::Object(
-            map.iter()
-                .map(|(key, item)| (key.clone(), mask(item)))
-                .collect(),
-        ),
+        Value::Object(map) => Value::Object(map.iter().map(|(key, item)| (key.clone(), mask(item))).collect()),
         Value::Null | Value::Bool(_) => value.clone(),
         Value::String(_) | Value::Number(_) => Value::from(REDACTED),
     }
@@ -240,34 +183,20 @@ fn mask(value: &Value) -> Value {
 
 fn hidden_texts(original: &Value, redacted: &Value, out: &mut Vec<String>) {
     match (original, redacted) {
-        (Value::String(text), Value::String(shown))
-            if shown == REDACTED && text != shown && !text.is_empty() =>
-        {
-            out.push(text.clone())
-        }
-        (Value::Array(a), Value::Array(b)) => {
-            a.iter().zip(b).for_each(|(a, b)| hidden_texts(a, b, out))
-        }
-        (Value::Object(a), Value::Object(b)) => {
-            a.iter().for_each(|(key, a)| hidden_texts(a, &b[key], out))
-        }
+        (Value::String(text), Value::String(shown)) if shown == REDACTED && text != shown && !text.is_empty() => out.push(text.clone()),
+        (Value::Array(a), Value::Array(b)) => a.iter().zip(b).for_each(|(a, b)| hidden_texts(a, b, out)),
+        (Value::Object(a), Value::Object(b)) => a.iter().for_each(|(key, a)| hidden_texts(a, &b[key], out)),
         _ => {}
     }
 }
 
-fn restore_at(
-    incoming: &Value,
-    original: Option<&Value>,
-    path: &mut Vec<String>,
-) -> Result<Value, ConfigError> {
+fn restore_at(incoming: &Value, original: Option<&Value>, path: &mut Vec<String>) -> Result<Value, ConfigError> {
     match incoming {
         Value::String(text) if text == REDACTED => match original {
             Some(original) if !original.is_null() && original != incoming => Ok(original.clone()),
             _ => Err(ConfigError::BadPath {
                 path: crate::dotted::format_path(path),
-                message: format!(
-                    "`{REDACTED}` stands for a secret, but none is stored here; enter the value"
-                ),
+                message: format!("`{REDACTED}` stands for a secret, but none is stored here; enter the value"),
             }),
         },
         Value::Array(items) => {
@@ -283,10 +212,7 @@ fn restore_at(
             let mut out = Map::with_capacity(map.len());
             for (key, item) in map {
                 path.push(key.clone());
-                out.insert(
-                    key.clone(),
-                    restore_at(item, original.and_then(|o| o.get(key)), path)?,
-                );
+                out.insert(key.clone(), restore_at(item, original.and_then(|o| o.get(key)), path)?);
                 path.pop();
             }
             Ok(Value::Object(out))
@@ -298,13 +224,8 @@ fn restore_at(
 /// The entry of the original list that an entry came from: by id when it has one, else by place.
 fn counterpart<'a>(item: &Value, at: usize, original: Option<&'a Value>) -> Option<&'a Value> {
     let list = original?.as_array()?;
-    match item
-        .get("id")
-        .filter(|id| id.is_string() && **id != REDACTED)
-    {
-        Some(id) if item.get("source").is_none() => {
-            list.iter().find(|other| other.get("id") == Some(id))
-        }
+    match item.get("id").filter(|id| id.is_string() && **id != REDACTED) {
+        Some(id) if item.get("source").is_none() => list.iter().find(|other| other.get("id") == Some(id)),
         _ => list.get(at),
     }
 }
@@ -329,14 +250,8 @@ mod tests {
 
     fn hints() -> Vec<SensitiveHint> {
         vec![
-            SensitiveHint {
-                path: "plugins.entries.x.config.license".to_owned(),
-                sensitive: true,
-            },
-            SensitiveHint {
-                path: "plugins.entries.*.config.publicToken".to_owned(),
-                sensitive: false,
-            },
+            SensitiveHint { path: "plugins.entries.x.config.license".to_owned(), sensitive: true },
+            SensitiveHint { path: "plugins.entries.*.config.publicToken".to_owned(), sensitive: false },
         ]
     }
 
@@ -383,17 +298,9 @@ mod tests {
         let mut incoming = redact(&original, &hints());
         assert_eq!(restore(&incoming, &original).unwrap(), original);
         incoming["gateway"]["auth"]["token"] = json!("new");
-        assert_eq!(
-            restore(&incoming, &original).unwrap()["gateway"]["auth"]["token"],
-            "new"
-        );
+        assert_eq!(restore(&incoming, &original).unwrap()["gateway"]["auth"]["token"], "new");
         incoming["gateway"]["auth"]["password"] = json!(REDACTED);
-        assert!(
-            restore(&incoming, &original)
-                .unwrap_err()
-                .to_string()
-                .contains("gateway.auth.password")
-        );
+        assert!(restore(&incoming, &original).unwrap_err().to_string().contains("gateway.auth.password"));
     }
 
     // GW-75
@@ -401,19 +308,10 @@ mod tests {
     fn raw_text_is_masked_or_withheld() {
         let raw = "{ // note\n gateway: {auth: {token: 'sekret-1'}} }";
         let value = crate::json5::parse_value(raw).unwrap();
-        assert_eq!(
-            redact_raw(raw, &value, &[]).unwrap(),
-            raw.replace("sekret-1", REDACTED)
-        );
+        assert_eq!(redact_raw(raw, &value, &[]).unwrap(), raw.replace("sekret-1", REDACTED));
         let tricky = "{gateway: {auth: {token: 'sek\\u0072et'}}}";
-        assert_eq!(
-            redact_raw(tricky, &crate::json5::parse_value(tricky).unwrap(), &[]),
-            None
-        );
+        assert_eq!(redact_raw(tricky, &crate::json5::parse_value(tricky).unwrap(), &[]), None);
         let clash = "{gateway: {auth: {token: 'a'}, mode: 'local'}}";
-        assert_eq!(
-            redact_raw(clash, &crate::json5::parse_value(clash).unwrap(), &[]),
-            None
-        );
+        assert_eq!(redact_raw(clash, &crate::json5::parse_value(clash).unwrap(), &[]), None);
     }
 }

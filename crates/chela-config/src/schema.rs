@@ -10,8 +10,7 @@ use serde_json::{Map, Value};
 const TEXT: &str = include_str!("../schema/openclaw.config.schema.json");
 
 // The text is part of the program and a test parses it, so the fallback is never seen.
-static SCHEMA: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(TEXT).unwrap_or(Value::Bool(true)));
+static SCHEMA: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(TEXT).unwrap_or(Value::Bool(true)));
 
 /// The schema of the whole file.
 pub fn config_schema() -> &'static Value {
@@ -20,19 +19,10 @@ pub fn config_schema() -> &'static Value {
 
 /// The schema for `config schema`, with the configuration schemas of the plugins and channels that are
 /// installed put in their places (`plugins.entries.<id>.config`, `channels.<id>`).
-pub fn published_schema(
-    plugin_configs: &BTreeMap<String, Value>,
-    channel_configs: &BTreeMap<String, Value>,
-) -> Value {
+pub fn published_schema(plugin_configs: &BTreeMap<String, Value>, channel_configs: &BTreeMap<String, Value>) -> Value {
     let mut schema = SCHEMA.clone();
-    if let Some(entries) = schema
-        .pointer_mut("/properties/plugins/properties/entries")
-        .and_then(Value::as_object_mut)
-    {
-        let entry = entries
-            .get("additionalProperties")
-            .cloned()
-            .unwrap_or_default();
+    if let Some(entries) = schema.pointer_mut("/properties/plugins/properties/entries").and_then(Value::as_object_mut) {
+        let entry = entries.get("additionalProperties").cloned().unwrap_or_default();
         let mut known = Map::new();
         for (id, config) in plugin_configs {
             let mut entry = entry.clone();
@@ -41,10 +31,7 @@ pub fn published_schema(
         }
         entries.insert("properties".to_owned(), Value::Object(known));
     }
-    if let Some(channels) = schema
-        .pointer_mut("/properties/channels/properties")
-        .and_then(Value::as_object_mut)
-    {
+    if let Some(channels) = schema.pointer_mut("/properties/channels/properties").and_then(Value::as_object_mut) {
         for (id, config) in channel_configs {
             channels.insert(id.clone(), config.clone());
         }
@@ -72,9 +59,7 @@ pub(crate) fn child(node: &'static Value, segment: &str) -> Option<&'static Valu
         return Some(resolve(found));
     }
     if let Some(alternatives) = node.get("anyOf").and_then(Value::as_array) {
-        return alternatives
-            .iter()
-            .find_map(|alternative| child(alternative, segment));
+        return alternatives.iter().find_map(|alternative| child(alternative, segment));
     }
     if let Ok(index) = segment.parse::<usize>() {
         let tuple = node.get("prefixItems").and_then(|items| items.get(index));
@@ -90,11 +75,7 @@ pub(crate) fn child(node: &'static Value, segment: &str) -> Option<&'static Valu
 
 /// Follows `$ref`.
 pub(crate) fn resolve(node: &'static Value) -> &'static Value {
-    match node
-        .get("$ref")
-        .and_then(Value::as_str)
-        .and_then(|target| target.strip_prefix('#'))
-    {
+    match node.get("$ref").and_then(Value::as_str).and_then(|target| target.strip_prefix('#')) {
         Some(pointer) => SCHEMA.pointer(pointer).map_or(node, resolve),
         None => node,
     }
@@ -147,18 +128,9 @@ mod tests {
                     "properties" | "$defs" => value.as_object().unwrap().values().for_each(visit),
                     "anyOf" | "prefixItems" => value.as_array().unwrap().iter().for_each(visit),
                     "items" | "additionalProperties" | "propertyNames" => visit(value),
-                    "$ref" => assert!(
-                        resolve(lookup([]).unwrap()).is_object()
-                            && value.as_str().unwrap().starts_with("#/$defs/")
-                    ),
-                    "pattern" => assert!(
-                        crate::validate::formats::is_known_pattern(value.as_str().unwrap()),
-                        "{value}"
-                    ),
-                    "format" => assert!(
-                        crate::validate::formats::is_known_format(value.as_str().unwrap()),
-                        "{value}"
-                    ),
+                    "$ref" => assert!(resolve(lookup([]).unwrap()).is_object() && value.as_str().unwrap().starts_with("#/$defs/")),
+                    "pattern" => assert!(crate::validate::formats::is_known_pattern(value.as_str().unwrap()), "{value}"),
+                    "format" => assert!(crate::validate::formats::is_known_format(value.as_str().unwrap()), "{value}"),
                     _ => {}
                 }
             }
@@ -178,32 +150,17 @@ mod tests {
         ] {
             assert!(lookup(path.split('.')).is_some(), "{path}");
         }
-        for path in [
-            "gateway.prot",
-            "nope",
-            "gateway.port.x",
-            "plugins.entries.p.nope",
-        ] {
+        for path in ["gateway.prot", "nope", "gateway.port.x", "plugins.entries.p.nope"] {
             assert!(lookup(path.split('.')).is_none(), "{path}");
         }
     }
 
     #[test]
     fn published_schema_carries_plugins_and_channels() {
-        let one = BTreeMap::from([(
-            "demo".to_owned(),
-            json!({"type": "object", "title": "Demo"}),
-        )]);
+        let one = BTreeMap::from([("demo".to_owned(), json!({"type": "object", "title": "Demo"}))]);
         let schema = published_schema(&one, &one);
-        assert_eq!(
-            schema["properties"]["plugins"]["properties"]["entries"]["properties"]["demo"]["properties"]
-                ["config"]["title"],
-            "Demo"
-        );
-        assert_eq!(
-            schema["properties"]["channels"]["properties"]["demo"]["title"],
-            "Demo"
-        );
+        assert_eq!(schema["properties"]["plugins"]["properties"]["entries"]["properties"]["demo"]["properties"]["config"]["title"], "Demo");
+        assert_eq!(schema["properties"]["channels"]["properties"]["demo"]["title"], "Demo");
         assert!(jsonschema::meta::is_valid(&schema));
     }
 }

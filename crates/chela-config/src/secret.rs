@@ -90,26 +90,15 @@ impl Config {
     /// the older spellings `secretref-env:NAME` and `__env__:NAME` are references to a variable.
     pub fn secret_input(&self, value: &Value) -> Option<SecretInput> {
         let provider = |kind: &str| {
-            let set = self.effective["secrets"]["defaults"][kind]
-                .as_str()
-                .map(str::trim)
-                .filter(|p| !p.is_empty());
+            let set = self.effective["secrets"]["defaults"][kind].as_str().map(str::trim).filter(|p| !p.is_empty());
             set.unwrap_or(DEFAULT_PROVIDER).to_owned()
         };
         if let Some(text) = value.as_str().map(str::trim) {
             let template = text.strip_prefix("${").and_then(|t| t.strip_suffix('}'));
-            let marker = text
-                .strip_prefix("secretref-env:")
-                .or_else(|| text.strip_prefix("__env__:"));
-            let id = template.or(marker).filter(|id| {
-                crate::validate::formats::check_pattern("^[A-Z][A-Z0-9_]{0,127}$", id).is_none()
-            });
+            let marker = text.strip_prefix("secretref-env:").or_else(|| text.strip_prefix("__env__:"));
+            let id = template.or(marker).filter(|id| crate::validate::formats::check_pattern("^[A-Z][A-Z0-9_]{0,127}$", id).is_none());
             return match id {
-                Some(id) => Some(SecretInput::Ref(SecretRef {
-                    source: SecretSource::Env,
-                    provider: provider("env"),
-                    id: id.to_owned(),
-                })),
+                Some(id) => Some(SecretInput::Ref(SecretRef { source: SecretSource::Env, provider: provider("env"), id: id.to_owned() })),
                 None => (!text.is_empty()).then(|| SecretInput::Text(Secret::new(text))),
             };
         }
@@ -119,20 +108,9 @@ impl Config {
             "exec" => (SecretSource::Exec, "exec"),
             _ => return None,
         };
-        let id = value["id"]
-            .as_str()
-            .map(str::trim)
-            .filter(|id| !id.is_empty())?;
-        let provider = value["provider"]
-            .as_str()
-            .map(str::trim)
-            .filter(|p| !p.is_empty())
-            .map_or_else(|| provider(kind), str::to_owned);
-        Some(SecretInput::Ref(SecretRef {
-            source,
-            provider,
-            id: id.to_owned(),
-        }))
+        let id = value["id"].as_str().map(str::trim).filter(|id| !id.is_empty())?;
+        let provider = value["provider"].as_str().map(str::trim).filter(|p| !p.is_empty()).map_or_else(|| provider(kind), str::to_owned);
+        Some(SecretInput::Ref(SecretRef { source, provider, id: id.to_owned() }))
     }
 
     /// The secret of a setting, fetched when it is a reference. `field` is the dotted path for messages.
@@ -142,14 +120,11 @@ impl Config {
     pub fn resolve_secret(&self, field: &str, input: &SecretInput) -> Result<Secret, ConfigError> {
         match input {
             SecretInput::Text(secret) => Ok(secret.clone()),
-            SecretInput::Ref(reference) => {
-                self.fetch(reference)
-                    .map_err(|message| ConfigError::Secret {
-                        field: field.to_owned(),
-                        reference: reference.to_string(),
-                        message,
-                    })
-            }
+            SecretInput::Ref(reference) => self.fetch(reference).map_err(|message| ConfigError::Secret {
+                field: field.to_owned(),
+                reference: reference.to_string(),
+                message,
+            }),
         }
     }
 
@@ -190,9 +165,7 @@ impl Config {
     }
 
     fn fetch_file(&self, provider: &Value, id: &str) -> Result<Secret, String> {
-        let path = self
-            .paths
-            .resolve_user_path(provider["path"].as_str().unwrap_or_default());
+        let path = self.paths.resolve_user_path(provider["path"].as_str().unwrap_or_default());
         let mut file = fs_err::File::open(&path).map_err(|e| e.to_string())?;
         let meta = file.metadata().map_err(|e| e.to_string())?;
         let shown = path.display();
@@ -202,9 +175,7 @@ impl Config {
         let own = rustix::process::geteuid().as_raw();
         if provider["allowInsecurePath"] != Value::Bool(true) {
             if meta.mode() & 0o077 != 0 {
-                return Err(format!(
-                    "`{shown}` can be read by others; run `chmod 600` on it"
-                ));
+                return Err(format!("`{shown}` can be read by others; run `chmod 600` on it"));
             }
             if meta.uid() != own && own != 0 {
                 return Err(format!("`{shown}` belongs to another user"));
@@ -212,17 +183,12 @@ impl Config {
         }
         let limit = provider["maxBytes"].as_u64().unwrap_or(DEFAULT_MAX_BYTES);
         let mut text = String::new();
-        (&mut file)
-            .take(limit + 1)
-            .read_to_string(&mut text)
-            .map_err(|e| e.to_string())?;
+        (&mut file).take(limit + 1).read_to_string(&mut text).map_err(|e| e.to_string())?;
         if text.len() as u64 > limit {
             return Err(format!("`{shown}` is larger than {limit} bytes"));
         }
         if provider["mode"] == "singleValue" {
-            let whole = text
-                .strip_suffix('\n')
-                .map_or(text.as_str(), |t| t.strip_suffix('\r').unwrap_or(t));
+            let whole = text.strip_suffix('\n').map_or(text.as_str(), |t| t.strip_suffix('\r').unwrap_or(t));
             return match id {
                 "value" if !whole.is_empty() => Ok(Secret::new(whole)),
                 "value" => Err(format!("`{shown}` is empty")),
@@ -230,13 +196,8 @@ impl Config {
             };
         }
         // The parser's message is left out: it could quote the file.
-        let json: Value = serde_json::from_str(&text).map_err(|e| {
-            format!(
-                "`{shown}` is not JSON (line {}, column {})",
-                e.line(),
-                e.column()
-            )
-        })?;
+        let json: Value =
+            serde_json::from_str(&text).map_err(|e| format!("`{shown}` is not JSON (line {}, column {})", e.line(), e.column()))?;
         match json.pointer(id) {
             Some(Value::String(secret)) if !secret.is_empty() => Ok(Secret::new(secret.clone())),
             Some(_) => Err(format!("`{id}` in `{shown}` is not a text")),
@@ -249,9 +210,7 @@ fn expect_source(provider: &Value, source: &str, name: &str) -> Result<(), Strin
     if provider["source"] == source {
         return Ok(());
     }
-    Err(format!(
-        "`secrets.providers.{name}` is of another kind than `{source}`"
-    ))
+    Err(format!("`secrets.providers.{name}` is of another kind than `{source}`"))
 }
 
 #[cfg(test)]
@@ -264,13 +223,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     fn config(home: &std::path::Path, value: &Value) -> Config {
-        let env: Env = [
-            ("HOME", home.to_str().unwrap()),
-            ("MY_KEY", "from-env"),
-            ("OTHER", "x"),
-        ]
-        .into_iter()
-        .collect();
+        let env: Env = [("HOME", home.to_str().unwrap()), ("MY_KEY", "from-env"), ("OTHER", "x")].into_iter().collect();
         let paths = StatePaths::from_env(&env).unwrap();
         load_text(&paths, &env, Some(&value.to_string()), &Default::default()).unwrap()
     }
@@ -286,8 +239,7 @@ mod tests {
             ("bad", "{", 0o600),
         ] {
             fs_err::write(tmp.path().join(name), text).unwrap();
-            fs_err::set_permissions(tmp.path().join(name), std::fs::Permissions::from_mode(mode))
-                .unwrap();
+            fs_err::set_permissions(tmp.path().join(name), std::fs::Permissions::from_mode(mode)).unwrap();
         }
         let provider = |path: &str, mode: &str| json!({"source": "file", "path": format!("~/{path}"), "mode": mode});
         let config = config(
@@ -301,74 +253,31 @@ mod tests {
         );
         let cases = [
             (json!("plain"), Ok("plain")),
-            (
-                json!({"source": "env", "provider": "default", "id": "MY_KEY"}),
-                Ok("from-env"),
-            ),
+            (json!({"source": "env", "provider": "default", "id": "MY_KEY"}), Ok("from-env")),
             (json!({"source": "env", "id": "MY_KEY"}), Ok("from-env")),
             (json!("secretref-env:MY_KEY"), Ok("from-env")),
-            (
-                json!({"source": "env", "provider": "default", "id": "OTHER"}),
-                Err("allowlist"),
-            ),
+            (json!({"source": "env", "provider": "default", "id": "OTHER"}), Err("allowlist")),
             (json!("${NOT_SET}"), Err("allowlist")),
-            (
-                json!({"source": "env", "provider": "x", "id": "NOT_SET"}),
-                Err("not set"),
-            ),
-            (
-                json!({"source": "file", "provider": "json", "id": "/a~1b/k"}),
-                Ok("deep"),
-            ),
-            (
-                json!({"source": "file", "provider": "json", "id": "/n"}),
-                Err("not a text"),
-            ),
-            (
-                json!({"source": "file", "provider": "json", "id": "/x"}),
-                Err("has no"),
-            ),
-            (
-                json!({"source": "file", "provider": "one", "id": "value"}),
-                Ok("whole"),
-            ),
-            (
-                json!({"source": "file", "provider": "one", "id": "/x"}),
-                Err("`value`"),
-            ),
-            (
-                json!({"source": "file", "provider": "open", "id": "value"}),
-                Err("chmod 600"),
-            ),
-            (
-                json!({"source": "file", "provider": "gone", "id": "/x"}),
-                Err("gone"),
-            ),
-            (
-                json!({"source": "file", "provider": "bad", "id": "/x"}),
-                Err("not JSON"),
-            ),
-            (
-                json!({"source": "file", "provider": "nope", "id": "/x"}),
-                Err("not configured"),
-            ),
-            (
-                json!({"source": "file", "provider": "default", "id": "/x"}),
-                Err("another kind"),
-            ),
-            (
-                json!({"source": "exec", "provider": "vault", "id": "a"}),
-                Err("not built yet"),
-            ),
+            (json!({"source": "env", "provider": "x", "id": "NOT_SET"}), Err("not set")),
+            (json!({"source": "file", "provider": "json", "id": "/a~1b/k"}), Ok("deep")),
+            (json!({"source": "file", "provider": "json", "id": "/n"}), Err("not a text")),
+            (json!({"source": "file", "provider": "json", "id": "/x"}), Err("has no")),
+            (json!({"source": "file", "provider": "one", "id": "value"}), Ok("whole")),
+            (json!({"source": "file", "provider": "one", "id": "/x"}), Err("`value`")),
+            (json!({"source": "file", "provider": "open", "id": "value"}), Err("chmod 600")),
+            (json!({"source": "file", "provider": "gone", "id": "/x"}), Err("gone")),
+            (json!({"source": "file", "provider": "bad", "id": "/x"}), Err("not JSON")),
+            (json!({"source": "file", "provider": "nope", "id": "/x"}), Err("not configured")),
+            (json!({"source": "file", "provider": "default", "id": "/x"}), Err("another kind")),
+            (json!({"source": "exec", "provider": "vault", "id": "a"}), Err("not built yet")),
         ];
         for (value, want) in cases {
             let input = config.secret_input(&value).unwrap();
             match (config.resolve_secret("f", &input), want) {
                 (Ok(got), Ok(want)) => assert_eq!(got.expose(), want, "{value}"),
-                (Err(error), Err(part)) => assert!(
-                    error.to_string().contains(part) && error.to_string().starts_with("f: "),
-                    "{value}: {error}"
-                ),
+                (Err(error), Err(part)) => {
+                    assert!(error.to_string().contains(part) && error.to_string().starts_with("f: "), "{value}: {error}")
+                }
                 (got, want) => panic!("{value}: {got:?} {want:?}"),
             }
         }

@@ -17,15 +17,10 @@ use crate::dotted::{get_path, parse_path};
 use crate::load::Config;
 
 pub use agents::{AgentSettings, AgentsSettings, ModelChoice, ToolPolicy, ToolsSettings};
-pub use gateway::{
-    BindMode, ControlUiSettings, GatewayMode, GatewaySettings, HttpEndpointSettings, ReloadMode,
-    ReloadSettings,
-};
+pub use gateway::{BindMode, ControlUiSettings, GatewayMode, GatewaySettings, HttpEndpointSettings, ReloadMode, ReloadSettings};
 pub use models::{ModelSettings, ModelsSettings, ProviderSettings};
 pub use plugins::{PluginEntry, PluginHooksPolicy, PluginLlmPolicy, PluginsSettings};
-pub use session::{
-    DmScope, LogLevel, LoggingSettings, ResetMode, ResetPolicy, SessionScope, SessionSettings,
-};
+pub use session::{DmScope, LogLevel, LoggingSettings, ResetMode, ResetPolicy, SessionScope, SessionSettings};
 
 impl Config {
     /// The effective value at a dotted path; `None` when it is unset or the path is malformed.
@@ -35,12 +30,7 @@ impl Config {
 }
 
 pub(crate) fn text(value: &Value, key: &str) -> Option<String> {
-    value
-        .get(key)
-        .and_then(Value::as_str)
-        .map(str::trim)
-        .filter(|t| !t.is_empty())
-        .map(str::to_owned)
+    value.get(key).and_then(Value::as_str).map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned)
 }
 
 pub(crate) fn flag(value: &Value, key: &str) -> Option<bool> {
@@ -49,9 +39,7 @@ pub(crate) fn flag(value: &Value, key: &str) -> Option<bool> {
 
 pub(crate) fn whole(value: &Value, key: &str) -> Option<u64> {
     let value = value.get(key)?;
-    value
-        .as_u64()
-        .or_else(|| value.as_f64().filter(|n| *n >= 0.0).map(|n| n as u64))
+    value.as_u64().or_else(|| value.as_f64().filter(|n| *n >= 0.0).map(|n| n as u64))
 }
 
 pub(crate) fn texts(value: &Value, key: &str) -> Vec<String> {
@@ -61,23 +49,12 @@ pub(crate) fn texts(value: &Value, key: &str) -> Vec<String> {
 /// A list of texts, or `None` when the key is absent; the two mean different things for allow lists.
 pub(crate) fn texts_opt(value: &Value, key: &str) -> Option<Vec<String>> {
     let items = value.get(key)?.as_array()?;
-    Some(
-        items
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::trim)
-            .filter(|t| !t.is_empty())
-            .map(str::to_owned)
-            .collect(),
-    )
+    Some(items.iter().filter_map(Value::as_str).map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect())
 }
 
 pub(crate) fn text_map(value: &Value, key: &str) -> BTreeMap<String, String> {
     let map = value.get(key).and_then(Value::as_object);
-    map.into_iter()
-        .flatten()
-        .filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned())))
-        .collect()
+    map.into_iter().flatten().filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect()
 }
 
 #[cfg(test)]

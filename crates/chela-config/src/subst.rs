@@ -37,9 +37,7 @@ pub fn contains_reference(text: &str) -> bool {
 fn walk(value: &Value, env: &Env, path: &mut String, missing: &mut Vec<MissingVariable>) -> Value {
     let len = path.len();
     let out = match value {
-        Value::String(text) if text.contains('$') => {
-            Value::String(replace(text, env, path, missing))
-        }
+        Value::String(text) if text.contains('$') => Value::String(replace(text, env, path, missing)),
         Value::Array(items) => {
             let mut out = Vec::with_capacity(items.len());
             for (index, item) in items.iter().enumerate() {
@@ -77,10 +75,7 @@ fn replace(text: &str, env: &Env, path: &str, missing: &mut Vec<MissingVariable>
                 Some(value) => out.push_str(value),
                 None => {
                     out.push_str(&format!("${{{name}}}"));
-                    missing.push(MissingVariable {
-                        name: name.to_owned(),
-                        path: path.to_owned(),
-                    });
+                    missing.push(MissingVariable { name: name.to_owned(), path: path.to_owned() });
                 }
             },
         }
@@ -117,11 +112,8 @@ fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
 fn braced_name<'a>(text: &'a str, open: &str) -> Option<&'a str> {
     let (name, _) = text.strip_prefix(open)?.split_once('}')?;
     let mut bytes = name.bytes();
-    let first = bytes
-        .next()
-        .is_some_and(|b| b.is_ascii_uppercase() || b == b'_');
-    (first && bytes.all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_'))
-        .then_some(name)
+    let first = bytes.next().is_some_and(|b| b.is_ascii_uppercase() || b == b'_');
+    (first && bytes.all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')).then_some(name)
 }
 
 #[cfg(test)]
@@ -132,9 +124,7 @@ mod tests {
     // GW-130
     #[test]
     fn forms() {
-        let env: Env = [("A", "1"), ("B_2", "two"), ("EMPTY", ""), ("low", "no")]
-            .into_iter()
-            .collect();
+        let env: Env = [("A", "1"), ("B_2", "two"), ("EMPTY", ""), ("low", "no")].into_iter().collect();
         let cases = [
             ("${A}", "1", 0),
             ("x${A}y${B_2}z", "x1ytwoz", 0),
@@ -158,9 +148,6 @@ mod tests {
     fn keys_and_other_types_stay() {
         let env: Env = [("A", "1")].into_iter().collect();
         let value = json!({"${A}": "${A}", "n": 1, "b": true, "z": null});
-        assert_eq!(
-            substitute(&value, &env).0,
-            json!({"${A}": "1", "n": 1, "b": true, "z": null})
-        );
+        assert_eq!(substitute(&value, &env).0, json!({"${A}": "1", "n": 1, "b": true, "z": null}));
     }
 }

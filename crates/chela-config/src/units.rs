@@ -9,9 +9,7 @@ pub fn parse_duration_ms(text: &str, default_unit: &str) -> Option<u64> {
     let mut parts = 0;
     while !rest.is_empty() {
         let (number, after) = take_number(rest)?;
-        let unit_len = after
-            .find(|c: char| !c.is_ascii_alphabetic())
-            .unwrap_or(after.len());
+        let unit_len = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
         let (unit, next) = after.split_at(unit_len);
         let unit = match unit {
             "" if parts == 0 && next.is_empty() => default_unit,
@@ -41,12 +39,9 @@ pub fn parse_byte_size(text: &str) -> Option<u64> {
 }
 
 fn take_number(text: &str) -> Option<(f64, &str)> {
-    let len = text
-        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
-        .unwrap_or(text.len());
+    let len = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
     let (digits, rest) = text.split_at(len);
-    let plain = digits.starts_with(|c: char| c.is_ascii_digit())
-        && digits.ends_with(|c: char| c.is_ascii_digit());
+    let plain = digits.starts_with(|c: char| c.is_ascii_digit()) && digits.ends_with(|c: char| c.is_ascii_digit());
     Some((digits.parse().ok().filter(|_| plain)?, rest))
 }
 

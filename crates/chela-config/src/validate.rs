@@ -18,10 +18,7 @@ const MAX_ALLOWED_VALUES: usize = 12;
 /// All faults of a configuration; empty when it is valid. Rules that look at several values at once are
 /// checked only when every single value is right.
 pub fn validate(config: &Value) -> Vec<ConfigIssue> {
-    let mut walker = Walker {
-        path: Vec::new(),
-        issues: Vec::new(),
-    };
+    let mut walker = Walker { path: Vec::new(), issues: Vec::new() };
     walker.check(config_schema(), config);
     if walker.issues.is_empty() {
         return rules::check(config);
@@ -36,8 +33,7 @@ struct Walker {
 
 impl Walker {
     fn report(&mut self, message: impl Into<String>) {
-        self.issues
-            .push(ConfigIssue::new(self.path.join("."), message));
+        self.issues.push(ConfigIssue::new(self.path.join("."), message));
     }
 
     fn within(&mut self, segment: impl Into<String>, schema: &'static Value, value: &Value) {
@@ -61,11 +57,7 @@ impl Walker {
             return;
         }
         if !matches_type(rules, value) {
-            self.report(format!(
-                "expected {}, got {}",
-                type_names(rules),
-                type_of(value)
-            ));
+            self.report(format!("expected {}, got {}", type_names(rules), type_of(value)));
             return;
         }
         match value {
@@ -78,25 +70,14 @@ impl Walker {
     }
 
     fn report_choice(&mut self, allowed: &[Value], value: &Value) {
-        let shown: Vec<String> = allowed
-            .iter()
-            .take(MAX_ALLOWED_VALUES)
-            .map(Value::to_string)
-            .collect();
+        let shown: Vec<String> = allowed.iter().take(MAX_ALLOWED_VALUES).map(Value::to_string).collect();
         let hidden = allowed.len().saturating_sub(MAX_ALLOWED_VALUES);
         let got = match value {
             Value::Object(_) | Value::Array(_) => type_of(value).to_owned(),
             other => other.to_string(),
         };
-        let more = if hidden > 0 {
-            format!(" and {hidden} more")
-        } else {
-            String::new()
-        };
-        self.report(format!(
-            "expected one of {}{more}, got {got}",
-            shown.join(", ")
-        ));
+        let more = if hidden > 0 { format!(" and {hidden} more") } else { String::new() };
+        self.report(format!("expected one of {}{more}, got {got}", shown.join(", ")));
         if let Some(issue) = self.issues.last_mut() {
             issue.allowed_values = Some(allowed.iter().take(MAX_ALLOWED_VALUES).cloned().collect());
             issue.allowed_values_hidden_count = (hidden > 0).then_some(hidden);
@@ -106,26 +87,14 @@ impl Walker {
     fn check_string(&mut self, rules: &'static Map<String, Value>, text: &str) {
         let length = text.chars().count() as u64;
         if number(rules, "minLength").is_some_and(|min| (length as f64) < min) {
-            self.report(if length == 0 {
-                "must not be empty".to_owned()
-            } else {
-                "too short".to_owned()
-            });
+            self.report(if length == 0 { "must not be empty".to_owned() } else { "too short".to_owned() });
         } else if let Some(max) = number(rules, "maxLength").filter(|max| length as f64 > *max) {
             self.report(format!("longer than {max} characters"));
         }
-        for (keyword, check) in [
-            (
-                "pattern",
-                formats::check_pattern as fn(&str, &str) -> Option<&'static str>,
-            ),
-            ("format", formats::check_format),
-        ] {
-            if let Some(wanted) = rules
-                .get(keyword)
-                .and_then(Value::as_str)
-                .and_then(|name| check(name, text))
-            {
+        for (keyword, check) in
+            [("pattern", formats::check_pattern as fn(&str, &str) -> Option<&'static str>), ("format", formats::check_format)]
+        {
+            if let Some(wanted) = rules.get(keyword).and_then(Value::as_str).and_then(|name| check(name, text)) {
                 self.report(format!("expected {wanted}"));
             }
         }
@@ -151,9 +120,7 @@ impl Walker {
         }
         let tuple = rules.get("prefixItems").and_then(Value::as_array);
         for (index, item) in items.iter().enumerate() {
-            let schema = tuple
-                .and_then(|tuple| tuple.get(index))
-                .or_else(|| rules.get("items"));
+            let schema = tuple.and_then(|tuple| tuple.get(index)).or_else(|| rules.get("items"));
             if let Some(schema) = schema {
                 self.within(index.to_string(), schema, item);
             }
@@ -182,13 +149,7 @@ impl Walker {
                 None => {}
             }
         }
-        for required in rules
-            .get("required")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-        {
+        for required in rules.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
             if !map.contains_key(required) {
                 self.path.push(required.to_owned());
                 self.report("is required");
@@ -205,9 +166,7 @@ impl Walker {
         self.report(format!("Unrecognized key: \"{key}\""));
         let meant = match (parent.as_str(), key) {
             ("gateway", "token" | "password") => Some(format!("gateway.auth.{key}")),
-            _ => known
-                .and_then(|known| nearest(key, known.keys()))
-                .map(str::to_owned),
+            _ => known.and_then(|known| nearest(key, known.keys())).map(str::to_owned),
         };
         if let Some(issue) = self.issues.last_mut() {
             issue.hint = meant.map(|meant| format!("did you mean `{meant}`?"));
@@ -223,10 +182,7 @@ fn number(rules: &Map<String, Value>, keyword: &str) -> Option<f64> {
 fn matches_type(rules: &Map<String, Value>, value: &Value) -> bool {
     match rules.get("type") {
         Some(Value::String(name)) => has_type(name, value),
-        Some(Value::Array(names)) => names
-            .iter()
-            .filter_map(Value::as_str)
-            .any(|name| has_type(name, value)),
+        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).any(|name| has_type(name, value)),
         _ => true,
     }
 }
@@ -235,9 +191,7 @@ fn has_type(name: &str, value: &Value) -> bool {
     // Whole numbers beyond this are not exact in JavaScript, which plugins see.
     const SAFE: f64 = 9_007_199_254_740_991.0;
     match name {
-        "integer" => value
-            .as_f64()
-            .is_some_and(|n| n.fract() == 0.0 && n.abs() <= SAFE),
+        "integer" => value.as_f64().is_some_and(|n| n.fract() == 0.0 && n.abs() <= SAFE),
         name => name == type_of(value),
     }
 }
@@ -256,11 +210,7 @@ fn type_of(value: &Value) -> &'static str {
 fn type_names(rules: &Map<String, Value>) -> String {
     match rules.get("type") {
         Some(Value::String(name)) => name.clone(),
-        Some(Value::Array(names)) => names
-            .iter()
-            .filter_map(Value::as_str)
-            .collect::<Vec<_>>()
-            .join(" or "),
+        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or "),
         _ => "another type".to_owned(),
     }
 }
@@ -268,9 +218,7 @@ fn type_names(rules: &Map<String, Value>) -> String {
 /// The known key that the user probably meant.
 fn nearest<'a>(key: &str, known: impl Iterator<Item = &'a String>) -> Option<&'a str> {
     let lower = key.to_lowercase();
-    let best = known
-        .map(|candidate| (distance(&lower, &candidate.to_lowercase()), candidate))
-        .min_by_key(|(distance, _)| *distance)?;
+    let best = known.map(|candidate| (distance(&lower, &candidate.to_lowercase()), candidate)).min_by_key(|(distance, _)| *distance)?;
     (best.0 <= 1 + key.len() / 5).then_some(best.1.as_str())
 }
 
@@ -282,9 +230,7 @@ fn distance(a: &str, b: &str) -> usize {
         let mut row = vec![i];
         for j in 1..=b.len() {
             let same = a[i - 1] == b[j - 1];
-            let mut cost = (rows[i - 1][j] + 1)
-                .min(row[j - 1] + 1)
-                .min(rows[i - 1][j - 1] + usize::from(!same));
+            let mut cost = (rows[i - 1][j] + 1).min(row[j - 1] + 1).min(rows[i - 1][j - 1] + usize::from(!same));
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
                 cost = cost.min(rows[i - 2][j - 2] + 1);
             }

@@ -114,12 +114,7 @@ pub struct WriteOutcome {
 /// below half (GW-138), [`ConfigError::Destructive`], [`ConfigError::IncludeOwned`],
 /// [`ConfigError::Locked`], [`ConfigError::NotRegularFile`], [`ConfigError::ReadOnlyMode`],
 /// [`ConfigError::Io`]. After an error the files are as they were.
-pub fn write(
-    paths: &StatePaths,
-    env: &Env,
-    edits: &[Edit],
-    options: &WriteOptions,
-) -> Result<WriteOutcome, ConfigError> {
+pub fn write(paths: &StatePaths, env: &Env, edits: &[Edit], options: &WriteOptions) -> Result<WriteOutcome, ConfigError> {
     let path = &paths.config_path;
     if is_nix_mode(env) {
         return Err(ConfigError::ReadOnlyMode { path: path.clone() });
@@ -144,11 +139,7 @@ pub fn write(
         }
     }
     let actual = hash_text(read_raw(path)?.as_deref().unwrap_or(""));
-    Err(ConfigError::Conflict {
-        path: path.clone(),
-        expected: options.base_hash.clone().unwrap_or_default(),
-        actual,
-    })
+    Err(ConfigError::Conflict { path: path.clone(), expected: options.base_hash.clone().unwrap_or_default(), actual })
 }
 
 /// Keeps the file that the gateway started with as `openclaw.json.last-good` (GW-138). A file with
@@ -163,11 +154,7 @@ pub fn keep_last_good(config: &Config) -> Result<bool, ConfigError> {
     if hash_text(&raw) != config.hash || crate::redact::holds_masked_secret(&config.source) {
         return Ok(false);
     }
-    atomic::replace(
-        &atomic::with_suffix(&config.path, ".last-good"),
-        &raw,
-        false,
-    )?;
+    atomic::replace(&atomic::with_suffix(&config.path, ".last-good"), &raw, false)?;
     Ok(true)
 }
 
@@ -186,48 +173,24 @@ fn require_regular(path: &Path) -> Result<(), ConfigError> {
             path: path.to_path_buf(),
             hint: "edit the file it leads to, or point `OPENCLAW_CONFIG_PATH` there".to_owned(),
         }),
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(ConfigError::io("look at", path)(error))
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(ConfigError::io("look at", path)(error)),
         _ => Ok(()),
     }
 }
 
-fn prepare(
-    paths: &StatePaths,
-    env: &Env,
-    edits: &[Edit],
-    options: &WriteOptions,
-) -> Result<Prepared, ConfigError> {
+fn prepare(paths: &StatePaths, env: &Env, edits: &[Edit], options: &WriteOptions) -> Result<Prepared, ConfigError> {
     let before = read_raw(&paths.config_path)?;
     let previous_hash = hash_text(before.as_deref().unwrap_or(""));
-    if let Some(expected) = options
-        .base_hash
-        .as_ref()
-        .filter(|expected| **expected != previous_hash)
-    {
-        return Err(ConfigError::Conflict {
-            path: paths.config_path.clone(),
-            expected: expected.clone(),
-            actual: previous_hash,
-        });
+    if let Some(expected) = options.base_hash.as_ref().filter(|expected| **expected != previous_hash) {
+        return Err(ConfigError::Conflict { path: paths.config_path.clone(), expected: expected.clone(), actual: previous_hash });
     }
     let mut plan = plan::Plan::new(paths, env, before.as_deref(), edits)?;
     let mode_before = plan.gateway_mode();
     plan.apply(edits)?;
     plan.stamp(&options.version);
     let written = plan.finish()?;
-    let after = written
-        .texts
-        .get(&paths.config_path)
-        .cloned()
-        .or_else(|| before.clone());
-    let overlay = written
-        .texts
-        .iter()
-        .filter(|(file, _)| **file != paths.config_path)
-        .map(|(f, t)| (f.clone(), t.clone()))
-        .collect();
+    let after = written.texts.get(&paths.config_path).cloned().or_else(|| before.clone());
+    let overlay = written.texts.iter().filter(|(file, _)| **file != paths.config_path).map(|(f, t)| (f.clone(), t.clone())).collect();
     let config = load_text(paths, env, after.as_deref(), &overlay)?;
     let mode_after = gateway_mode(&config.source);
     let after = after.unwrap_or_default();
@@ -237,45 +200,23 @@ fn prepare(
         previous_hash,
         hash: config.hash.clone(),
         comments_lost: written.comments_lost,
-        warnings: config
-            .warnings
-            .iter()
-            .map(crate::error::ConfigIssue::render)
-            .collect(),
+        warnings: config.warnings.iter().map(crate::error::ConfigIssue::render).collect(),
         config,
     };
-    Ok(Prepared {
-        outcome,
-        before,
-        after,
-        texts: written.texts,
-        mode_before,
-        mode_after,
-    })
+    Ok(Prepared { outcome, before, after, texts: written.texts, mode_before, mode_after })
 }
 
 /// The write that would lose too much is put aside instead (GW-138).
-fn refuse_loss(
-    paths: &StatePaths,
-    options: &WriteOptions,
-    prepared: &Prepared,
-) -> Result<(), ConfigError> {
+fn refuse_loss(paths: &StatePaths, options: &WriteOptions, prepared: &Prepared) -> Result<(), ConfigError> {
     let reasons = suspicious(prepared);
-    let blocking: Vec<String> = reasons
-        .into_iter()
-        .filter(|r| r == "gateway-mode-removed" || !options.allow_size_drop)
-        .collect();
+    let blocking: Vec<String> = reasons.into_iter().filter(|r| r == "gateway-mode-removed" || !options.allow_size_drop).collect();
     if blocking.is_empty() {
         return Ok(());
     }
     let stamp = jiff::Timestamp::now().to_string().replace([':', '.'], "-");
     let saved_to = atomic::with_suffix(&paths.config_path, &format!(".rejected.{stamp}"));
     atomic::replace(&saved_to, &prepared.after, false)?;
-    let error = ConfigError::Rejected {
-        path: paths.config_path.clone(),
-        reasons: blocking,
-        saved_to,
-    };
+    let error = ConfigError::Rejected { path: paths.config_path.clone(), reasons: blocking, saved_to };
     // The refusal is what counts; a log that cannot be written does not change it.
     let _ = audit(paths, options, prepared, "rejected", Some(&error));
     Err(error)
@@ -288,11 +229,7 @@ fn suspicious(prepared: &Prepared) -> Vec<String> {
         return reasons;
     };
     if before.len() >= SMALL && prepared.after.len() < before.len() / 2 {
-        reasons.push(format!(
-            "size-drop:{}->{}",
-            before.len(),
-            prepared.after.len()
-        ));
+        reasons.push(format!("size-drop:{}->{}", before.len(), prepared.after.len()));
     }
     if prepared.mode_before.is_some() && prepared.mode_after.is_none() {
         reasons.push("gateway-mode-removed".to_owned());
@@ -300,18 +237,10 @@ fn suspicious(prepared: &Prepared) -> Vec<String> {
     reasons
 }
 
-fn commit(
-    paths: &StatePaths,
-    options: &WriteOptions,
-    mut prepared: Prepared,
-) -> Result<WriteOutcome, ConfigError> {
+fn commit(paths: &StatePaths, options: &WriteOptions, mut prepared: Prepared) -> Result<WriteOutcome, ConfigError> {
     // Included files first: the main file is what makes them count.
     let main = &paths.config_path;
-    let order = prepared
-        .texts
-        .iter()
-        .filter(|(file, _)| *file != main)
-        .chain(prepared.texts.get_key_value(main));
+    let order = prepared.texts.iter().filter(|(file, _)| *file != main).chain(prepared.texts.get_key_value(main));
     for (file, text) in order {
         if let Err(error) = atomic::replace(file, text, true) {
             let _ = audit(paths, options, &prepared, "failed", Some(&error));
@@ -355,11 +284,7 @@ fn audit(
 }
 
 pub(crate) fn gateway_mode(config: &Value) -> Option<String> {
-    config["gateway"]["mode"]
-        .as_str()
-        .map(str::trim)
-        .filter(|mode| !mode.is_empty())
-        .map(str::to_owned)
+    config["gateway"]["mode"].as_str().map(str::trim).filter(|mode| !mode.is_empty()).map(str::to_owned)
 }
 
 #[cfg(test)]

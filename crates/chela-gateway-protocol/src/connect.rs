@@ -162,8 +162,7 @@ impl ClientDescriptor {
 
     /// A native app with a user interface (GW-48).
     pub fn is_native_app(&self) -> bool {
-        self.mode == "ui"
-            && ["openclaw-macos", "openclaw-ios", "openclaw-android"].contains(&self.id.as_str())
+        self.mode == "ui" && ["openclaw-macos", "openclaw-ios", "openclaw-android"].contains(&self.id.as_str())
     }
 
     /// A program beside the gateway that keeps its scopes on loopback without a device (GW-38).
@@ -209,11 +208,7 @@ pub struct ConnectAuth {
 impl ConnectAuth {
     /// The token that a device signs: token, else device token, else bootstrap token, else nothing (GW-42).
     pub fn signed_token(&self) -> &str {
-        self.token
-            .as_deref()
-            .or(self.device_token.as_deref())
-            .or(self.bootstrap_token.as_deref())
-            .unwrap_or("")
+        self.token.as_deref().or(self.device_token.as_deref()).or(self.bootstrap_token.as_deref()).unwrap_or("")
     }
 
     /// The kind of secret that was sent, for messages.
@@ -256,12 +251,7 @@ pub enum SignatureVersion {
 }
 
 /// The text that a device signs for this connect (GW-42).
-pub fn signed_text(
-    version: SignatureVersion,
-    params: &ConnectParams,
-    device: &DeviceProof,
-    role: &str,
-) -> String {
+pub fn signed_text(version: SignatureVersion, params: &ConnectParams, device: &DeviceProof, role: &str) -> String {
     let tag = match version {
         SignatureVersion::V3 => "v3",
         SignatureVersion::V2 => "v2",
@@ -324,50 +314,22 @@ mod tests {
                     "must have required property 'minProtocol'; must have required property 'maxProtocol'; must have required property 'client'",
                 ),
             ),
-            (
-                with(&["minProtocol"], json!(0)),
-                Some("at /minProtocol: must be >= 1"),
-            ),
-            (
-                with(&["minProtocol"], json!(1.5)),
-                Some("at /minProtocol: must be integer"),
-            ),
-            (
-                with(&["nope"], json!(1)),
-                Some("at root: unexpected property 'nope'"),
-            ),
-            (
-                with(&["client", "nope"], json!(1)),
-                Some("at /client: unexpected property 'nope'"),
-            ),
+            (with(&["minProtocol"], json!(0)), Some("at /minProtocol: must be >= 1")),
+            (with(&["minProtocol"], json!(1.5)), Some("at /minProtocol: must be integer")),
+            (with(&["nope"], json!(1)), Some("at root: unexpected property 'nope'")),
+            (with(&["client", "nope"], json!(1)), Some("at /client: unexpected property 'nope'")),
             (
                 with(&["client", "mode"], json!("operator")),
-                Some(
-                    "at /client/mode: must be equal to constant; at /client/mode: must match a schema in anyOf",
-                ),
+                Some("at /client/mode: must be equal to constant; at /client/mode: must match a schema in anyOf"),
             ),
             (
                 with(&["client", "id"], json!("mine")),
-                Some(
-                    "at /client/id: must be equal to constant; at /client/id: must match a schema in anyOf",
-                ),
+                Some("at /client/id: must be equal to constant; at /client/id: must match a schema in anyOf"),
             ),
-            (
-                with(&["client", "version"], json!("")),
-                Some("at /client/version: must NOT have fewer than 1 characters"),
-            ),
-            (
-                with(&["scopes"], json!(["a", ""])),
-                Some("at /scopes/1: must NOT have fewer than 1 characters"),
-            ),
-            (
-                with(&["permissions"], json!({"camera": "yes"})),
-                Some("at /permissions/camera: must be boolean"),
-            ),
-            (
-                with(&["auth"], json!({"secret": "x"})),
-                Some("at /auth: unexpected property 'secret'"),
-            ),
+            (with(&["client", "version"], json!("")), Some("at /client/version: must NOT have fewer than 1 characters")),
+            (with(&["scopes"], json!(["a", ""])), Some("at /scopes/1: must NOT have fewer than 1 characters")),
+            (with(&["permissions"], json!({"camera": "yes"})), Some("at /permissions/camera: must be boolean")),
+            (with(&["auth"], json!({"secret": "x"})), Some("at /auth: unexpected property 'secret'")),
             (with(&["auth"], json!({"token": ""})), None),
             (
                 with(&["device"], json!({"id": "x"})),
@@ -377,11 +339,7 @@ mod tests {
             ),
         ];
         for (params, expected) in cases {
-            assert_eq!(
-                ConnectParams::parse(&params).err().as_deref(),
-                expected,
-                "{params}"
-            );
+            assert_eq!(ConnectParams::parse(&params).err().as_deref(), expected, "{params}");
         }
         for id in CLIENT_IDS {
             assert!(ConnectParams::parse(&with(&["client", "id"], json!(id))).is_ok());
@@ -420,20 +378,12 @@ mod tests {
             (None, ""),
             (Some(json!({"bootstrapToken":"b"})), "b"),
             (Some(json!({"bootstrapToken":"b","deviceToken":"d"})), "d"),
-            (
-                Some(json!({"bootstrapToken":"b","deviceToken":"d","token":"t"})),
-                "t",
-            ),
+            (Some(json!({"bootstrapToken":"b","deviceToken":"d","token":"t"})), "t"),
         ];
         for (auth, token) in cases {
             params.auth = auth.map(|value| serde_json::from_value(value).unwrap());
-            let v2 = format!(
-                "v2|abc|cli|cli|operator|operator.read,operator.write|1700000000123|{token}|n"
-            );
-            assert_eq!(
-                signed_text(SignatureVersion::V2, &params, &device, "operator"),
-                v2
-            );
+            let v2 = format!("v2|abc|cli|cli|operator|operator.read,operator.write|1700000000123|{token}|n");
+            assert_eq!(signed_text(SignatureVersion::V2, &params, &device, "operator"), v2);
             assert_eq!(
                 signed_text(SignatureVersion::V3, &params, &device, "operator"),
                 format!("{}|linux|server", v2.replacen("v2", "v3", 1))

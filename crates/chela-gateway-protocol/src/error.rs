@@ -117,13 +117,7 @@ pub struct ErrorShape {
 impl ErrorShape {
     /// An error without details.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        ErrorShape {
-            code,
-            message: message.into(),
-            details: None,
-            retryable: None,
-            retry_after_ms: None,
-        }
+        ErrorShape { code, message: message.into(), details: None, retryable: None, retry_after_ms: None }
     }
 
     /// `INVALID_REQUEST` with a finer code.
@@ -143,26 +137,18 @@ impl ErrorShape {
 
     /// A method that the protocol knows and this build does not serve.
     pub fn not_implemented(method: &str) -> Self {
-        Self::unavailable(
-            Reason::NotImplemented,
-            format!("method `{method}` is not built yet"),
-        )
-        .with_detail("method", method)
+        Self::unavailable(Reason::NotImplemented, format!("method `{method}` is not built yet")).with_detail("method", method)
     }
 
     /// `invalid <method> params: …` (GW-06).
     pub fn invalid_params(method: &str, problem: impl std::fmt::Display) -> Self {
-        Self::invalid(
-            Reason::InvalidParams,
-            format!("invalid {method} params: {problem}"),
-        )
+        Self::invalid(Reason::InvalidParams, format!("invalid {method} params: {problem}"))
     }
 
     /// `missing scope: <scope>` (GW-06).
     pub fn missing_scope(scope: impl std::fmt::Display) -> Self {
         let scope = scope.to_string();
-        Self::invalid(Reason::MissingScope, format!("missing scope: {scope}"))
-            .with_detail("missingScope", scope)
+        Self::invalid(Reason::MissingScope, format!("missing scope: {scope}")).with_detail("missingScope", scope)
     }
 
     /// `unauthorized role: <role>` (GW-06).
@@ -306,17 +292,12 @@ impl AuthReason {
     /// What the client should do, unless it may retry with a device token (GW-35).
     pub fn next_step(&self) -> &'static str {
         match self {
-            AuthReason::TokenMissing
-            | AuthReason::TokenMissingConfig
-            | AuthReason::PasswordMissing
-            | AuthReason::PasswordMissingConfig => "update_auth_configuration",
-            AuthReason::TokenMismatch
-            | AuthReason::PasswordMismatch
-            | AuthReason::DeviceTokenMismatch => "update_auth_credentials",
+            AuthReason::TokenMissing | AuthReason::TokenMissingConfig | AuthReason::PasswordMissing | AuthReason::PasswordMissingConfig => {
+                "update_auth_configuration"
+            }
+            AuthReason::TokenMismatch | AuthReason::PasswordMismatch | AuthReason::DeviceTokenMismatch => "update_auth_credentials",
             AuthReason::RateLimited => "wait_then_retry",
-            AuthReason::ScopeMismatch
-            | AuthReason::BootstrapTokenInvalid
-            | AuthReason::Other(_) => "review_auth_configuration",
+            AuthReason::ScopeMismatch | AuthReason::BootstrapTokenInvalid | AuthReason::Other(_) => "review_auth_configuration",
         }
     }
 }
@@ -355,17 +336,7 @@ mod tests {
     #[test]
     fn errors_have_the_five_fields_and_the_six_codes() {
         let names: Vec<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
-        assert_eq!(
-            names,
-            [
-                "NOT_LINKED",
-                "NOT_PAIRED",
-                "AGENT_TIMEOUT",
-                "INVALID_REQUEST",
-                "APPROVAL_NOT_FOUND",
-                "UNAVAILABLE"
-            ]
-        );
+        assert_eq!(names, ["NOT_LINKED", "NOT_PAIRED", "AGENT_TIMEOUT", "INVALID_REQUEST", "APPROVAL_NOT_FOUND", "UNAVAILABLE"]);
         for code in ErrorCode::ALL {
             assert_eq!(serde_json::to_value(code).unwrap(), json!(code.as_str()));
         }
@@ -374,43 +345,22 @@ mod tests {
             serde_json::to_value(error).unwrap(),
             json!({"code":"UNAVAILABLE","message":"later","details":{"code":"NOT_READY"},"retryable":true,"retryAfterMs":500})
         );
-        assert!(
-            serde_json::from_value::<ErrorShape>(
-                json!({"code":"UNAVAILABLE","message":"m","extra":1})
-            )
-            .is_err()
-        );
+        assert!(serde_json::from_value::<ErrorShape>(json!({"code":"UNAVAILABLE","message":"m","extra":1})).is_err());
     }
 
     // GW-06, GW-F1
     #[test]
     fn old_code_and_message_stay_and_the_finer_code_is_beside_them() {
         let cases = [
-            (
-                ErrorShape::unknown_method("x"),
-                "unknown method: x",
-                "UNKNOWN_METHOD",
-            ),
-            (
-                ErrorShape::missing_scope(crate::Scope::Write),
-                "missing scope: operator.write",
-                "MISSING_SCOPE",
-            ),
-            (
-                ErrorShape::wrong_role("node"),
-                "unauthorized role: node",
-                "WRONG_ROLE",
-            ),
+            (ErrorShape::unknown_method("x"), "unknown method: x", "UNKNOWN_METHOD"),
+            (ErrorShape::missing_scope(crate::Scope::Write), "missing scope: operator.write", "MISSING_SCOPE"),
+            (ErrorShape::wrong_role("node"), "unauthorized role: node", "WRONG_ROLE"),
             (
                 ErrorShape::invalid_params("chat.send", "must have required property 'message'"),
                 "invalid chat.send params: must have required property 'message'",
                 "INVALID_PARAMS",
             ),
-            (
-                ErrorShape::not_found("no such task"),
-                "no such task",
-                "NOT_FOUND",
-            ),
+            (ErrorShape::not_found("no such task"), "no such task", "NOT_FOUND"),
         ];
         for (error, message, reason) in cases {
             assert_eq!(error.code, ErrorCode::InvalidRequest);
@@ -423,67 +373,20 @@ mod tests {
     #[test]
     fn auth_reasons_map_to_detail_codes_and_next_steps() {
         let cases = [
-            (
-                AuthReason::TokenMissing,
-                "AUTH_TOKEN_MISSING",
-                "update_auth_configuration",
-            ),
-            (
-                AuthReason::TokenMismatch,
-                "AUTH_TOKEN_MISMATCH",
-                "update_auth_credentials",
-            ),
-            (
-                AuthReason::TokenMissingConfig,
-                "AUTH_TOKEN_NOT_CONFIGURED",
-                "update_auth_configuration",
-            ),
-            (
-                AuthReason::PasswordMissing,
-                "AUTH_PASSWORD_MISSING",
-                "update_auth_configuration",
-            ),
-            (
-                AuthReason::PasswordMismatch,
-                "AUTH_PASSWORD_MISMATCH",
-                "update_auth_credentials",
-            ),
-            (
-                AuthReason::PasswordMissingConfig,
-                "AUTH_PASSWORD_NOT_CONFIGURED",
-                "update_auth_configuration",
-            ),
-            (
-                AuthReason::BootstrapTokenInvalid,
-                "AUTH_BOOTSTRAP_TOKEN_INVALID",
-                "review_auth_configuration",
-            ),
-            (
-                AuthReason::DeviceTokenMismatch,
-                "AUTH_DEVICE_TOKEN_MISMATCH",
-                "update_auth_credentials",
-            ),
-            (
-                AuthReason::ScopeMismatch,
-                "AUTH_SCOPE_MISMATCH",
-                "review_auth_configuration",
-            ),
-            (
-                AuthReason::RateLimited,
-                "AUTH_RATE_LIMITED",
-                "wait_then_retry",
-            ),
-            (
-                AuthReason::Other("odd".into()),
-                "AUTH_UNAUTHORIZED",
-                "review_auth_configuration",
-            ),
+            (AuthReason::TokenMissing, "AUTH_TOKEN_MISSING", "update_auth_configuration"),
+            (AuthReason::TokenMismatch, "AUTH_TOKEN_MISMATCH", "update_auth_credentials"),
+            (AuthReason::TokenMissingConfig, "AUTH_TOKEN_NOT_CONFIGURED", "update_auth_configuration"),
+            (AuthReason::PasswordMissing, "AUTH_PASSWORD_MISSING", "update_auth_configuration"),
+            (AuthReason::PasswordMismatch, "AUTH_PASSWORD_MISMATCH", "update_auth_credentials"),
+            (AuthReason::PasswordMissingConfig, "AUTH_PASSWORD_NOT_CONFIGURED", "update_auth_configuration"),
+            (AuthReason::BootstrapTokenInvalid, "AUTH_BOOTSTRAP_TOKEN_INVALID", "review_auth_configuration"),
+            (AuthReason::DeviceTokenMismatch, "AUTH_DEVICE_TOKEN_MISMATCH", "update_auth_credentials"),
+            (AuthReason::ScopeMismatch, "AUTH_SCOPE_MISMATCH", "review_auth_configuration"),
+            (AuthReason::RateLimited, "AUTH_RATE_LIMITED", "wait_then_retry"),
+            (AuthReason::Other("odd".into()), "AUTH_UNAUTHORIZED", "review_auth_configuration"),
         ];
         for (reason, detail, step) in cases {
-            assert_eq!(
-                serde_json::to_value(reason.detail()).unwrap(),
-                json!(detail)
-            );
+            assert_eq!(serde_json::to_value(reason.detail()).unwrap(), json!(detail));
             assert_eq!(reason.next_step(), step, "{}", reason.as_str());
         }
     }

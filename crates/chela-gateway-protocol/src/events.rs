@@ -27,11 +27,7 @@ pub enum EventGuard {
 }
 
 const fn event(name: &'static str, guard: EventGuard, listed: bool) -> EventSpec {
-    EventSpec {
-        name,
-        guard,
-        listed,
-    }
+    EventSpec { name, guard, listed }
 }
 
 /// The table, in the order in which the hello lists them (GW-92, GW-93).
@@ -50,57 +46,17 @@ pub const EVENTS: &[EventSpec] = &[
     event("health", EventGuard::Open, true),
     event("heartbeat", EventGuard::Open, true),
     event("cron", EventGuard::Scope(Scope::Read), true),
-    event(
-        "node.pair.requested",
-        EventGuard::Scope(Scope::Pairing),
-        true,
-    ),
-    event(
-        "node.pair.resolved",
-        EventGuard::Scope(Scope::Pairing),
-        true,
-    ),
+    event("node.pair.requested", EventGuard::Scope(Scope::Pairing), true),
+    event("node.pair.resolved", EventGuard::Scope(Scope::Pairing), true),
     event("node.invoke.request", EventGuard::Targeted, true),
-    event(
-        "device.pair.requested",
-        EventGuard::Scope(Scope::Pairing),
-        true,
-    ),
-    event(
-        "device.pair.resolved",
-        EventGuard::Scope(Scope::Pairing),
-        true,
-    ),
-    event(
-        "voicewake.changed",
-        EventGuard::ScopeOrNode(Scope::Read),
-        true,
-    ),
-    event(
-        "voicewake.routing.changed",
-        EventGuard::ScopeOrNode(Scope::Read),
-        true,
-    ),
-    event(
-        "exec.approval.requested",
-        EventGuard::Scope(Scope::Approvals),
-        true,
-    ),
-    event(
-        "exec.approval.resolved",
-        EventGuard::Scope(Scope::Approvals),
-        true,
-    ),
-    event(
-        "plugin.approval.requested",
-        EventGuard::Scope(Scope::Approvals),
-        true,
-    ),
-    event(
-        "plugin.approval.resolved",
-        EventGuard::Scope(Scope::Approvals),
-        true,
-    ),
+    event("device.pair.requested", EventGuard::Scope(Scope::Pairing), true),
+    event("device.pair.resolved", EventGuard::Scope(Scope::Pairing), true),
+    event("voicewake.changed", EventGuard::ScopeOrNode(Scope::Read), true),
+    event("voicewake.routing.changed", EventGuard::ScopeOrNode(Scope::Read), true),
+    event("exec.approval.requested", EventGuard::Scope(Scope::Approvals), true),
+    event("exec.approval.resolved", EventGuard::Scope(Scope::Approvals), true),
+    event("plugin.approval.requested", EventGuard::Scope(Scope::Approvals), true),
+    event("plugin.approval.resolved", EventGuard::Scope(Scope::Approvals), true),
     event("update.available", EventGuard::Open, true),
     event("chat.side_result", EventGuard::Scope(Scope::Read), false),
 ];
@@ -112,10 +68,7 @@ pub fn find(name: &str) -> Option<&'static EventSpec> {
 
 /// Names that the hello lists (GW-92).
 pub fn listed() -> impl Iterator<Item = &'static str> {
-    EVENTS
-        .iter()
-        .filter(|spec| spec.listed)
-        .map(|spec| spec.name)
+    EVENTS.iter().filter(|spec| spec.listed).map(|spec| spec.name)
 }
 
 /// Who may receive the event `name`; `None` means nobody (GW-93). Events of plugins need write.
@@ -133,9 +86,7 @@ impl EventGuard {
         match (self, role) {
             (EventGuard::Open, _) => true,
             (EventGuard::Targeted, _) => false,
-            (EventGuard::Scope(scope) | EventGuard::ScopeOrNode(scope), Role::Operator) => {
-                scope.satisfied_by(scopes)
-            }
+            (EventGuard::Scope(scope) | EventGuard::ScopeOrNode(scope), Role::Operator) => scope.satisfied_by(scopes),
             (EventGuard::ScopeOrNode(_), Role::Node) => true,
             (EventGuard::Scope(_), Role::Node) => false,
         }
@@ -165,14 +116,7 @@ mod tests {
     // GW-93, GW-94
     #[test]
     fn scopes_decide_who_receives_what() {
-        for open in [
-            "health",
-            "heartbeat",
-            "presence",
-            "shutdown",
-            "tick",
-            "update.available",
-        ] {
+        for open in ["health", "heartbeat", "presence", "shutdown", "tick", "update.available"] {
             assert!(receives(open, Role::Operator, &[]), "{open}");
             assert!(receives(open, Role::Node, &[]), "{open}");
         }
@@ -193,11 +137,7 @@ mod tests {
             for scope in ["operator.read", "operator.write", "operator.admin"] {
                 assert!(receives(name, Role::Operator, &[scope]), "{name} {scope}");
             }
-            assert_eq!(
-                receives(name, Role::Node, &[]),
-                name.starts_with("voicewake."),
-                "{name}"
-            );
+            assert_eq!(receives(name, Role::Node, &[]), name.starts_with("voicewake."), "{name}");
         }
         let cases = [
             ("talk.mode", "operator.read", false),
@@ -215,16 +155,8 @@ mod tests {
             ("connect.challenge", "operator.admin", false),
         ];
         for (name, scope, expected) in cases {
-            assert_eq!(
-                receives(name, Role::Operator, &[scope]),
-                expected,
-                "{name} {scope}"
-            );
+            assert_eq!(receives(name, Role::Operator, &[scope]), expected, "{name} {scope}");
         }
-        assert!(!receives(
-            "plugin.weather.changed",
-            Role::Node,
-            &["operator.admin"]
-        ));
+        assert!(!receives("plugin.weather.changed", Role::Node, &["operator.admin"]));
     }
 }

@@ -58,14 +58,9 @@ pub fn parse_request(text: &str) -> Result<RequestFrame, FrameError> {
         && !frame.id.is_empty()
         && !frame.method.is_empty()
     {
-        return Ok(RequestFrame {
-            id: frame.id,
-            method: frame.method,
-            params: frame.params,
-        });
+        return Ok(RequestFrame { id: frame.id, method: frame.method, params: frame.params });
     }
-    let value: Value =
-        serde_json::from_str(text).map_err(|error| FrameError::NotJson(error.to_string()))?;
+    let value: Value = serde_json::from_str(text).map_err(|error| FrameError::NotJson(error.to_string()))?;
     request_from_value(value)
 }
 
@@ -85,10 +80,7 @@ fn request_from_value(mut value: Value) -> Result<RequestFrame, FrameError> {
         _ => String::new(),
     };
     let (id, method) = (take("id"), take("method"));
-    let params = value
-        .get_mut("params")
-        .map(Value::take)
-        .unwrap_or(Value::Null);
+    let params = value.get_mut("params").map(Value::take).unwrap_or(Value::Null);
     Ok(RequestFrame { id, method, params })
 }
 
@@ -103,12 +95,7 @@ pub fn encode_request(id: &str, method: &str, params: Option<&Value>) -> String 
         #[serde(skip_serializing_if = "Option::is_none")]
         params: Option<&'a Value>,
     }
-    encode(&Out {
-        kind: "req",
-        id,
-        method,
-        params,
-    })
+    encode(&Out { kind: "req", id, method, params })
 }
 
 /// The text of a successful response. `payload` is JSON already, so that large ones are written once.
@@ -132,12 +119,7 @@ pub fn encode_err(id: &str, error: &ErrorShape) -> String {
         ok: bool,
         error: &'a ErrorShape,
     }
-    encode(&Out {
-        kind: "res",
-        id,
-        ok: false,
-        error,
-    })
+    encode(&Out { kind: "res", id, ok: false, error })
 }
 
 /// The part of an event that is the same for every client: everything but `seq`, `stateVersion` and the
@@ -189,53 +171,21 @@ mod tests {
         let good = parse_request(r#"{"type":"req","id":"1","method":"health"}"#).unwrap();
         assert_eq!((good.id.as_str(), good.method.as_str()), ("1", "health"));
         assert_eq!(good.params, Value::Null);
-        let twice =
-            parse_request(r#"{"type":"req","id":"0","id":"2","method":"m","params":[1]}"#).unwrap();
+        let twice = parse_request(r#"{"type":"req","id":"0","id":"2","method":"m","params":[1]}"#).unwrap();
         assert_eq!((twice.id.as_str(), &twice.params), ("2", &json!([1])));
 
         let cases = [
-            (
-                r#"{"type":"req","id":"1","method":"m","x":1}"#,
-                "1",
-                "at root: unexpected property 'x'",
-            ),
-            (
-                r#"{"type":"req","id":"1"}"#,
-                "1",
-                "must have required property 'method'",
-            ),
-            (
-                r#"{"type":"req","id":"1","method":""}"#,
-                "1",
-                "at /method: must NOT have fewer than 1 characters",
-            ),
-            (
-                r#"{"type":"req","id":"","method":"m"}"#,
-                "invalid",
-                "at /id: must NOT have fewer than 1 characters",
-            ),
-            (
-                r#"{"type":"req","id":7,"method":"m"}"#,
-                "7",
-                "at /id: must be string",
-            ),
-            (
-                r#"{"type":"res","id":"1","method":"m"}"#,
-                "1",
-                "at /type: must be equal to constant; at /type: must match a schema in anyOf",
-            ),
+            (r#"{"type":"req","id":"1","method":"m","x":1}"#, "1", "at root: unexpected property 'x'"),
+            (r#"{"type":"req","id":"1"}"#, "1", "must have required property 'method'"),
+            (r#"{"type":"req","id":"1","method":""}"#, "1", "at /method: must NOT have fewer than 1 characters"),
+            (r#"{"type":"req","id":"","method":"m"}"#, "invalid", "at /id: must NOT have fewer than 1 characters"),
+            (r#"{"type":"req","id":7,"method":"m"}"#, "7", "at /id: must be string"),
+            (r#"{"type":"res","id":"1","method":"m"}"#, "1", "at /type: must be equal to constant; at /type: must match a schema in anyOf"),
             ("[]", "invalid", "must be object"),
             ("null", "invalid", "must be object"),
         ];
         for (text, id, problem) in cases {
-            assert_eq!(
-                parse_request(text).unwrap_err(),
-                FrameError::NotRequest {
-                    id: id.into(),
-                    problem: problem.into()
-                },
-                "{text}"
-            );
+            assert_eq!(parse_request(text).unwrap_err(), FrameError::NotRequest { id: id.into(), problem: problem.into() }, "{text}");
         }
         for text in ["", "{", "hello", "{\"type\":\"req\"} x"] {
             assert!(matches!(parse_request(text), Err(FrameError::NotJson(_))));
@@ -247,23 +197,13 @@ mod tests {
     fn responses_and_events_have_the_documented_keys() {
         let payload = RawValue::from_string("{\"a\":1}".into()).unwrap();
         let parsed: Value = serde_json::from_str(&encode_ok("i\"d", &payload)).unwrap();
-        assert_eq!(
-            parsed,
-            json!({"type":"res","id":"i\"d","ok":true,"payload":{"a":1}})
-        );
+        assert_eq!(parsed, json!({"type":"res","id":"i\"d","ok":true,"payload":{"a":1}}));
         let error = ErrorShape::new(ErrorCode::Unavailable, "no");
         let parsed: Value = serde_json::from_str(&encode_err("1", &error)).unwrap();
-        assert_eq!(
-            parsed,
-            json!({"type":"res","id":"1","ok":false,"error":{"code":"UNAVAILABLE","message":"no"}})
-        );
+        assert_eq!(parsed, json!({"type":"res","id":"1","ok":false,"error":{"code":"UNAVAILABLE","message":"no"}}));
         let head = event_head("tick", "{\"ts\":1}");
         let cases = [
-            (
-                None,
-                None,
-                json!({"type":"event","event":"tick","payload":{"ts":1}}),
-            ),
+            (None, None, json!({"type":"event","event":"tick","payload":{"ts":1}})),
             (
                 Some(3),
                 Some("{\"presence\":1,\"health\":2}"),

@@ -54,18 +54,8 @@ pub struct MethodSpec {
 /// Name prefixes that plugins cannot relax: their methods need admin (GW-62).
 pub const RESERVED_ADMIN_PREFIXES: &[&str] = &["exec.approvals.", "config.", "wizard.", "update."];
 
-const fn spec(
-    name: &'static str,
-    scope: MethodScope,
-    role: MethodRole,
-    listed: bool,
-) -> MethodSpec {
-    MethodSpec {
-        name,
-        scope,
-        role,
-        listed,
-    }
+const fn spec(name: &'static str, scope: MethodScope, role: MethodRole, listed: bool) -> MethodSpec {
+    MethodSpec { name, scope, role, listed }
 }
 
 const fn open(name: &'static str, listed: bool) -> MethodSpec {
@@ -73,48 +63,23 @@ const fn open(name: &'static str, listed: bool) -> MethodSpec {
 }
 
 const fn read(name: &'static str, listed: bool) -> MethodSpec {
-    spec(
-        name,
-        MethodScope::Scope(Scope::Read),
-        MethodRole::Operator,
-        listed,
-    )
+    spec(name, MethodScope::Scope(Scope::Read), MethodRole::Operator, listed)
 }
 
 const fn write(name: &'static str, listed: bool) -> MethodSpec {
-    spec(
-        name,
-        MethodScope::Scope(Scope::Write),
-        MethodRole::Operator,
-        listed,
-    )
+    spec(name, MethodScope::Scope(Scope::Write), MethodRole::Operator, listed)
 }
 
 const fn admin(name: &'static str, listed: bool) -> MethodSpec {
-    spec(
-        name,
-        MethodScope::Scope(Scope::Admin),
-        MethodRole::Operator,
-        listed,
-    )
+    spec(name, MethodScope::Scope(Scope::Admin), MethodRole::Operator, listed)
 }
 
 const fn approvals(name: &'static str, listed: bool) -> MethodSpec {
-    spec(
-        name,
-        MethodScope::Scope(Scope::Approvals),
-        MethodRole::Operator,
-        listed,
-    )
+    spec(name, MethodScope::Scope(Scope::Approvals), MethodRole::Operator, listed)
 }
 
 const fn pairing(name: &'static str, listed: bool) -> MethodSpec {
-    spec(
-        name,
-        MethodScope::Scope(Scope::Pairing),
-        MethodRole::Operator,
-        listed,
-    )
+    spec(name, MethodScope::Scope(Scope::Pairing), MethodRole::Operator, listed)
 }
 
 const fn node(name: &'static str, listed: bool) -> MethodSpec {
@@ -324,18 +289,13 @@ pub fn find(name: &str) -> Option<&'static MethodSpec> {
 
 /// Names that the reference's hello lists (GW-30).
 pub fn listed() -> impl Iterator<Item = &'static str> {
-    METHODS
-        .iter()
-        .filter(|method| method.listed)
-        .map(|method| method.name)
+    METHODS.iter().filter(|method| method.listed).map(|method| method.name)
 }
 
 /// The scope of a plugin's method: the declared one, but admin under a reserved prefix and when none is
 /// declared (GW-62).
 pub fn plugin_method_scope(name: &str, declared: Option<Scope>) -> Scope {
-    let reserved = RESERVED_ADMIN_PREFIXES
-        .iter()
-        .any(|prefix| name.starts_with(prefix));
+    let reserved = RESERVED_ADMIN_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
     match declared {
         Some(scope) if !reserved => scope,
         _ => Scope::Admin,
@@ -343,9 +303,8 @@ pub fn plugin_method_scope(name: &str, declared: Option<Scope>) -> Scope {
 }
 
 fn index() -> &'static std::collections::HashMap<&'static str, &'static MethodSpec> {
-    static INDEX: std::sync::LazyLock<
-        std::collections::HashMap<&'static str, &'static MethodSpec>,
-    > = std::sync::LazyLock::new(|| METHODS.iter().map(|method| (method.name, method)).collect());
+    static INDEX: std::sync::LazyLock<std::collections::HashMap<&'static str, &'static MethodSpec>> =
+        std::sync::LazyLock::new(|| METHODS.iter().map(|method| (method.name, method)).collect());
     &INDEX
 }
 
@@ -388,11 +347,7 @@ mod tests {
                 MethodRole::Node,
                 "node.invoke.result node.event node.pluginSurface.refresh node.pending.drain node.pending.pull node.pending.ack skills.bins",
             ),
-            (
-                MethodScope::Dynamic,
-                MethodRole::Operator,
-                "plugins.sessionAction",
-            ),
+            (MethodScope::Dynamic, MethodRole::Operator, "plugins.sessionAction"),
         ];
         let mut count = 0;
         for (scope, role, names) in groups {
@@ -409,42 +364,20 @@ mod tests {
     #[test]
     fn the_listed_methods_are_hints_and_not_complete() {
         let listed: Vec<_> = listed().collect();
-        assert_eq!(
-            (listed.first(), listed.last()),
-            (Some(&"health"), Some(&"chat.send"))
-        );
-        for callable in [
-            "chat.inject",
-            "sessions.get",
-            "poll",
-            "web.login.start",
-            "push.test",
-        ] {
-            assert!(
-                find(callable).is_some() && !listed.contains(&callable),
-                "{callable}"
-            );
+        assert_eq!((listed.first(), listed.last()), (Some(&"health"), Some(&"chat.send")));
+        for callable in ["chat.inject", "sessions.get", "poll", "web.login.start", "push.test"] {
+            assert!(find(callable).is_some() && !listed.contains(&callable), "{callable}");
         }
     }
 
     // GW-62, GW-70
     #[test]
     fn plugins_cannot_relax_reserved_prefixes() {
-        assert_eq!(
-            plugin_method_scope("browser.request", Some(Scope::Admin)),
-            Scope::Admin
-        );
-        assert_eq!(
-            plugin_method_scope("weather.get", Some(Scope::Read)),
-            Scope::Read
-        );
+        assert_eq!(plugin_method_scope("browser.request", Some(Scope::Admin)), Scope::Admin);
+        assert_eq!(plugin_method_scope("weather.get", Some(Scope::Read)), Scope::Read);
         assert_eq!(plugin_method_scope("weather.get", None), Scope::Admin);
         for name in ["config.mine", "wizard.x", "update.y", "exec.approvals.z"] {
-            assert_eq!(
-                plugin_method_scope(name, Some(Scope::Read)),
-                Scope::Admin,
-                "{name}"
-            );
+            assert_eq!(plugin_method_scope(name, Some(Scope::Read)), Scope::Admin, "{name}");
         }
     }
 }

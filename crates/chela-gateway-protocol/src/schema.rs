@@ -48,20 +48,12 @@ pub struct Field {
 
 /// A field that must be there.
 pub const fn required(name: &'static str, schema: Schema) -> Field {
-    Field {
-        name,
-        required: true,
-        schema,
-    }
+    Field { name, required: true, schema }
 }
 
 /// A field that may be absent.
 pub const fn optional(name: &'static str, schema: Schema) -> Field {
-    Field {
-        name,
-        required: false,
-        schema,
-    }
+    Field { name, required: false, schema }
 }
 
 /// All problems of `value`, joined with `; `, or nothing when it fits.
@@ -132,11 +124,7 @@ fn object(fields: &[Field], open: bool, value: &Value, path: &str, out: &mut Vec
     if !open {
         for key in map.keys() {
             if !fields.iter().any(|field| field.name == key) {
-                let place = if path.is_empty() {
-                    "at root".to_owned()
-                } else {
-                    format!("at {path}")
-                };
+                let place = if path.is_empty() { "at root".to_owned() } else { format!("at {path}") };
                 out.push(format!("{place}: unexpected property '{key}'"));
             }
         }
@@ -150,9 +138,7 @@ fn object(fields: &[Field], open: bool, value: &Value, path: &str, out: &mut Vec
 
 fn integer(value: &Value, min: Option<i64>, max: Option<i64>, path: &str, out: &mut Vec<String>) {
     // JSON has no integer type: 4.0 is the whole number 4 for every client written in JavaScript.
-    let whole = value
-        .as_f64()
-        .filter(|number| number.fract() == 0.0 && number.is_finite());
+    let whole = value.as_f64().filter(|number| number.fract() == 0.0 && number.is_finite());
     let Some(number) = whole else {
         report(path, "must be integer", out);
         return;
@@ -211,25 +197,16 @@ mod tests {
             (json!([]), Some("must be object")),
             (
                 json!({"extra":1,"count":0}),
-                Some(
-                    "must have required property 'name'; at root: unexpected property 'extra'; at /count: must be >= 1",
-                ),
+                Some("must have required property 'name'; at root: unexpected property 'extra'; at /count: must be >= 1"),
             ),
-            (
-                json!({"name":"","count":10}),
-                Some("at /name: must NOT have fewer than 1 characters; at /count: must be <= 9"),
-            ),
+            (json!({"name":"","count":10}), Some("at /name: must NOT have fewer than 1 characters; at /count: must be <= 9")),
             (
                 json!({"name":"x","count":"1","tags":["",5]}),
-                Some(
-                    "at /count: must be integer; at /tags/0: must NOT have fewer than 1 characters; at /tags/1: must be string",
-                ),
+                Some("at /count: must be integer; at /tags/0: must NOT have fewer than 1 characters; at /tags/1: must be string"),
             ),
             (
                 json!({"name":"x","count":1,"flags":{"a/b":1},"mode":"c"}),
-                Some(
-                    "at /flags/a~1b: must be boolean; at /mode: must be equal to constant; at /mode: must match a schema in anyOf",
-                ),
+                Some("at /flags/a~1b: must be boolean; at /mode: must be equal to constant; at /mode: must match a schema in anyOf"),
             ),
         ];
         for (value, expected) in cases {

@@ -50,14 +50,7 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope, in the order the reference lists the scopes of its own command line.
-    pub const ALL: [Scope; 6] = [
-        Scope::Admin,
-        Scope::Read,
-        Scope::Write,
-        Scope::Approvals,
-        Scope::Pairing,
-        Scope::TalkSecrets,
-    ];
+    pub const ALL: [Scope; 6] = [Scope::Admin, Scope::Read, Scope::Write, Scope::Approvals, Scope::Pairing, Scope::TalkSecrets];
 
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {
@@ -92,11 +85,7 @@ impl std::fmt::Display for Scope {
 
 /// Trims, removes duplicates, adds what is implied, and sorts: the form in which scopes of devices are stored.
 pub fn normalize_scopes<S: AsRef<str>>(scopes: &[S]) -> Vec<String> {
-    let mut out: Vec<String> = scopes
-        .iter()
-        .map(|scope| scope.as_ref().trim().to_owned())
-        .filter(|scope| !scope.is_empty())
-        .collect();
+    let mut out: Vec<String> = scopes.iter().map(|scope| scope.as_ref().trim().to_owned()).filter(|scope| !scope.is_empty()).collect();
     let has = |list: &[String], scope: Scope| list.iter().any(|held| held == scope.as_str());
     if has(&out, Scope::Admin) {
         out.push(Scope::Read.as_str().to_owned());
@@ -113,11 +102,7 @@ pub fn normalize_scopes<S: AsRef<str>>(scopes: &[S]) -> Vec<String> {
 ///
 /// Operators follow the rules of [`Scope::satisfied_by`]; other roles need each scope literally and only
 /// scopes that begin with the role's name.
-pub fn role_scopes_allow<A: AsRef<str>, B: AsRef<str>>(
-    role: &str,
-    requested: &[A],
-    allowed: &[B],
-) -> bool {
+pub fn role_scopes_allow<A: AsRef<str>, B: AsRef<str>>(role: &str, requested: &[A], allowed: &[B]) -> bool {
     requested
         .iter()
         .map(|scope| scope.as_ref().trim())
@@ -126,31 +111,19 @@ pub fn role_scopes_allow<A: AsRef<str>, B: AsRef<str>>(
 }
 
 /// The first of `requested` that [`role_scopes_allow`] refuses.
-pub fn missing_scope<'a, A: AsRef<str>, B: AsRef<str>>(
-    role: &str,
-    requested: &'a [A],
-    allowed: &[B],
-) -> Option<&'a str> {
-    requested
-        .iter()
-        .map(AsRef::as_ref)
-        .find(|scope| !role_scopes_allow(role, &[scope], allowed))
+pub fn missing_scope<'a, A: AsRef<str>, B: AsRef<str>>(role: &str, requested: &'a [A], allowed: &[B]) -> Option<&'a str> {
+    requested.iter().map(AsRef::as_ref).find(|scope| !role_scopes_allow(role, &[scope], allowed))
 }
 
 fn role_scope_allows<B: AsRef<str>>(role: &str, scope: &str, allowed: &[B]) -> bool {
     let has = |name: &str| allowed.iter().any(|held| held.as_ref().trim() == name);
     if role != Role::Operator.as_str() {
-        return scope
-            .strip_prefix(role)
-            .is_some_and(|rest| rest.starts_with('.'))
-            && has(scope);
+        return scope.strip_prefix(role).is_some_and(|rest| rest.starts_with('.')) && has(scope);
     }
     if !scope.starts_with("operator.") {
         return false;
     }
-    has(Scope::Admin.as_str())
-        || has(scope)
-        || (scope == Scope::Read.as_str() && has(Scope::Write.as_str()))
+    has(Scope::Admin.as_str()) || has(scope) || (scope == Scope::Read.as_str() && has(Scope::Write.as_str()))
 }
 
 #[cfg(test)]
@@ -163,28 +136,16 @@ mod tests {
         for needed in Scope::ALL {
             assert!(needed.satisfied_by(&["operator.admin"]), "{needed}");
             for held in Scope::ALL {
-                let expected = held == Scope::Admin
-                    || held == needed
-                    || (held == Scope::Write && needed == Scope::Read);
-                assert_eq!(
-                    needed.satisfied_by(&[held.as_str()]),
-                    expected,
-                    "{held} -> {needed}"
-                );
+                let expected = held == Scope::Admin || held == needed || (held == Scope::Write && needed == Scope::Read);
+                assert_eq!(needed.satisfied_by(&[held.as_str()]), expected, "{held} -> {needed}");
             }
         }
     }
 
     #[test]
     fn stored_scopes_carry_what_they_imply() {
-        assert_eq!(
-            normalize_scopes(&["operator.admin", " "]),
-            ["operator.admin", "operator.read", "operator.write"]
-        );
-        assert_eq!(
-            normalize_scopes(&["operator.write", "operator.write"]),
-            ["operator.read", "operator.write"]
-        );
+        assert_eq!(normalize_scopes(&["operator.admin", " "]), ["operator.admin", "operator.read", "operator.write"]);
+        assert_eq!(normalize_scopes(&["operator.write", "operator.write"]), ["operator.read", "operator.write"]);
         assert!(normalize_scopes::<&str>(&[]).is_empty());
     }
 
@@ -201,11 +162,7 @@ mod tests {
             ("node", &["operator.read"], &["operator.read"], false),
         ];
         for (role, requested, allowed, expected) in cases {
-            assert_eq!(
-                role_scopes_allow(role, requested, allowed),
-                *expected,
-                "{role} {requested:?} {allowed:?}"
-            );
+            assert_eq!(role_scopes_allow(role, requested, allowed), *expected, "{role} {requested:?} {allowed:?}");
         }
     }
 }

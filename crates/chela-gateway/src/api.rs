@@ -63,8 +63,12 @@ async fn tools_invoke(gateway: &Arc<Gateway>, call: HttpCall) -> HttpReply {
         Err(error) => return HttpReply::error(StatusCode::BAD_REQUEST, "invalid_request_error", format!("Invalid JSON body: {error}")),
     };
     let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::trim).filter(|t| !t.is_empty());
-    let refuse = |status: StatusCode, kind: &str, message: String| HttpReply::json(status, &json!({"ok": false, "error": {"type": kind, "message": message}}));
-    let Some(name) = text("tool") else { return refuse(StatusCode::BAD_REQUEST, "invalid_request", "tools.invoke requires body.tool".into()) };
+    let refuse = |status: StatusCode, kind: &str, message: String| {
+        HttpReply::json(status, &json!({"ok": false, "error": {"type": kind, "message": message}}))
+    };
+    let Some(name) = text("tool") else {
+        return refuse(StatusCode::BAD_REQUEST, "invalid_request", "tools.invoke requires body.tool".into());
+    };
     let mut args = body.get("args").filter(|a| a.is_object()).cloned().unwrap_or_else(|| json!({}));
     if let (Some(action), Some(object)) = (text("action"), args.as_object_mut()) {
         object.entry("action").or_insert_with(|| action.into());

@@ -81,11 +81,7 @@ pub(crate) enum Dirty {
 impl DeviceStore {
     /// A store over a directory; the files need not exist.
     pub fn new(dir: &Path) -> Self {
-        DeviceStore {
-            paired_path: dir.join("paired.json"),
-            pending_path: dir.join("pending.json"),
-            state: Mutex::default(),
-        }
+        DeviceStore { paired_path: dir.join("paired.json"), pending_path: dir.join("pending.json"), state: Mutex::default() }
     }
 
     /// All paired devices and pending requests, newest first.
@@ -117,9 +113,7 @@ impl DeviceStore {
             state.pending_seen = stamp;
         }
         let now = now_ms();
-        state
-            .pending
-            .retain(|_, request| now - request.ts <= PENDING_DEVICE_TTL_MS);
+        state.pending.retain(|_, request| now - request.ts <= PENDING_DEVICE_TTL_MS);
         Ok(state)
     }
 
@@ -157,10 +151,7 @@ pub(crate) fn now_ms() -> i64 {
 
 fn file_stamp(path: &Path) -> Result<Option<FileStamp>, DeviceStoreError> {
     match std::fs::metadata(path) {
-        Ok(meta) => Ok(Some(FileStamp {
-            modified: meta.modified().ok(),
-            len: meta.len(),
-        })),
+        Ok(meta) => Ok(Some(FileStamp { modified: meta.modified().ok(), len: meta.len() })),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(io_error(path, source)),
     }
@@ -172,10 +163,7 @@ fn read_map<T: DeserializeOwned>(path: &Path) -> Result<BTreeMap<String, T>, Dev
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
         Err(source) => return Err(io_error(path, source)),
     };
-    let format = |problem: String| DeviceStoreError::Format {
-        path: path.to_owned(),
-        problem,
-    };
+    let format = |problem: String| DeviceStoreError::Format { path: path.to_owned(), problem };
     let value: Value = serde_json::from_slice(&bytes).map_err(|error| format(error.to_string()))?;
     // Like the reference: anything but a map counts as empty.
     let Value::Object(map) = value else {
@@ -183,9 +171,7 @@ fn read_map<T: DeserializeOwned>(path: &Path) -> Result<BTreeMap<String, T>, Dev
     };
     map.into_iter()
         .map(|(key, value)| {
-            serde_json::from_value(value)
-                .map(|entry| (key.clone(), entry))
-                .map_err(|error| format(format!("entry `{key}`: {error}")))
+            serde_json::from_value(value).map(|entry| (key.clone(), entry)).map_err(|error| format(format!("entry `{key}`: {error}")))
         })
         .collect()
 }
@@ -194,22 +180,13 @@ fn write_private<T: Serialize>(path: &Path, value: &T) -> Result<(), DeviceStore
     use std::io::Write;
     use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
     let failed = |source| io_error(path, source);
-    let text =
-        serde_json::to_string_pretty(value).map_err(|error| failed(io::Error::other(error)))?;
+    let text = serde_json::to_string_pretty(value).map_err(|error| failed(io::Error::other(error)))?;
     if let Some(dir) = path.parent() {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(dir)
-            .map_err(failed)?;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
     }
     let part = path.with_extension(format!("json.{}.tmp", uuid::Uuid::new_v4()));
     let result = (|| {
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&part)?;
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         std::fs::rename(&part, path)
@@ -221,10 +198,7 @@ fn write_private<T: Serialize>(path: &Path, value: &T) -> Result<(), DeviceStore
 }
 
 fn io_error(path: &Path, source: io::Error) -> DeviceStoreError {
-    DeviceStoreError::Io {
-        path: path.to_owned(),
-        source,
-    }
+    DeviceStoreError::Io { path: path.to_owned(), source }
 }
 
 #[cfg(test)]

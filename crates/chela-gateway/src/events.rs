@@ -76,23 +76,12 @@ impl EventBus {
     }
 
     /// Sends an event to everyone whom `target` and the event's scope allow. Returns how many were reached.
-    pub fn broadcast<T: Serialize + ?Sized>(
-        &self,
-        event: &str,
-        payload: &T,
-        target: EventTarget,
-    ) -> usize {
+    pub fn broadcast<T: Serialize + ?Sized>(&self, event: &str, payload: &T, target: EventTarget) -> usize {
         self.broadcast_with(event, payload, target, EventOptions::default())
     }
 
     /// As [`EventBus::broadcast`], with options.
-    pub fn broadcast_with<T: Serialize + ?Sized>(
-        &self,
-        event: &str,
-        payload: &T,
-        target: EventTarget,
-        options: EventOptions,
-    ) -> usize {
+    pub fn broadcast_with<T: Serialize + ?Sized>(&self, event: &str, payload: &T, target: EventTarget, options: EventOptions) -> usize {
         if self.clients().is_empty() {
             return 0;
         }
@@ -106,22 +95,14 @@ impl EventBus {
     }
 
     /// As [`EventBus::broadcast_with`], for a payload that is JSON already.
-    pub fn broadcast_raw(
-        &self,
-        event: &str,
-        payload: &str,
-        target: EventTarget,
-        options: EventOptions,
-    ) -> usize {
+    pub fn broadcast_raw(&self, event: &str, payload: &str, target: EventTarget, options: EventOptions) -> usize {
         let Some(guard) = guard(event) else {
             tracing::debug!(event, "event without a known scope goes to nobody");
             return 0;
         };
         let receivers = self.receivers(&target);
         let mut head = None;
-        let version = options
-            .with_state_version
-            .then(|| self.state_version().to_string());
+        let version = options.with_state_version.then(|| self.state_version().to_string());
         let sequenced = matches!(target, EventTarget::All);
         let mut reached = 0;
         for client in receivers {
@@ -139,8 +120,7 @@ impl EventBus {
 
     /// Adds a client; it receives from now on.
     pub(crate) fn register(&self, client: Arc<ClientHandle>) {
-        self.clients_mut()
-            .insert(client.info.conn_id.clone(), client);
+        self.clients_mut().insert(client.info.conn_id.clone(), client);
     }
 
     /// Removes a client and its subscriptions.
@@ -156,10 +136,7 @@ impl EventBus {
 
     /// Everyone who is connected.
     pub fn connected(&self) -> Vec<Arc<ClientInfo>> {
-        self.clients()
-            .values()
-            .map(|client| client.info.clone())
-            .collect()
+        self.clients().values().map(|client| client.info.clone()).collect()
     }
 
     /// How many are connected.
@@ -175,10 +152,7 @@ impl EventBus {
     /// Sends the presence list to everyone.
     pub fn broadcast_presence(&self) {
         let payload = json!({ "presence": self.inner.presence.entries() });
-        let options = EventOptions {
-            drop_if_slow: true,
-            with_state_version: true,
-        };
+        let options = EventOptions { drop_if_slow: true, with_state_version: true };
         self.broadcast_with("presence", &payload, EventTarget::All, options);
     }
 
@@ -223,10 +197,7 @@ impl EventBus {
     /// Subscribes a connection to the messages of a session (GW-99).
     pub fn subscribe_session_messages(&self, conn_id: &str, session_key: &str) {
         let mut subscriptions = self.subscriptions();
-        let members = subscriptions
-            .messages
-            .entry(session_key.to_owned())
-            .or_default();
+        let members = subscriptions.messages.entry(session_key.to_owned()).or_default();
         members.insert(conn_id.to_owned());
     }
 
@@ -254,11 +225,7 @@ impl EventBus {
 
     /// Closes connections that the function accepts, for example those of a removed device.
     pub fn close_matching(&self, code: u16, reason: &str, matches: impl Fn(&ClientInfo) -> bool) {
-        for client in self
-            .clients()
-            .values()
-            .filter(|client| matches(&client.info))
-        {
+        for client in self.clients().values().filter(|client| matches(&client.info)) {
             client.close.request(code, reason);
         }
     }
@@ -272,49 +239,27 @@ impl EventBus {
 
     fn receivers(&self, target: &EventTarget) -> Vec<Arc<ClientHandle>> {
         let clients = self.clients();
-        let pick = |ids: &HashSet<String>| {
-            ids.iter()
-                .filter_map(|id| clients.get(id).cloned())
-                .collect()
-        };
+        let pick = |ids: &HashSet<String>| ids.iter().filter_map(|id| clients.get(id).cloned()).collect();
         match target {
             EventTarget::All => clients.values().cloned().collect(),
             EventTarget::Client(id) => clients.get(id).cloned().into_iter().collect(),
-            EventTarget::Filter(accepts) => clients
-                .values()
-                .filter(|client| accepts(&client.info))
-                .cloned()
-                .collect(),
+            EventTarget::Filter(accepts) => clients.values().filter(|client| accepts(&client.info)).cloned().collect(),
             EventTarget::SessionList => pick(&self.subscriptions().sessions),
-            EventTarget::Session(key) => self
-                .subscriptions()
-                .messages
-                .get(key)
-                .map(pick)
-                .unwrap_or_default(),
+            EventTarget::Session(key) => self.subscriptions().messages.get(key).map(pick).unwrap_or_default(),
         }
     }
 
     // The maps hold no invariant that a panic could break.
     fn clients(&self) -> RwLockReadGuard<'_, HashMap<String, Arc<ClientHandle>>> {
-        self.inner
-            .clients
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.clients.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn clients_mut(&self) -> RwLockWriteGuard<'_, HashMap<String, Arc<ClientHandle>>> {
-        self.inner
-            .clients
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.clients.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn subscriptions(&self) -> MutexGuard<'_, Subscriptions> {
-        self.inner
-            .subscriptions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.subscriptions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -224,7 +224,11 @@ impl Gateway {
         } else {
             match message.split_whitespace().next().unwrap_or_default() {
                 "/new" | "/reset" => {
-                    let reason = if message.starts_with("/new") { chela_agent::lifecycle::EndReason::New } else { chela_agent::lifecycle::EndReason::Reset };
+                    let reason = if message.starts_with("/new") {
+                        chela_agent::lifecycle::EndReason::New
+                    } else {
+                        chela_agent::lifecycle::EndReason::Reset
+                    };
                     self.reset_session(session_key, agent_id, reason).await?;
                     Some("A new session has begun".to_string())
                 }

@@ -79,7 +79,8 @@ pub(crate) fn preview_items(body: &Value, chars: usize) -> Vec<Value> {
         _ => return Vec::new(),
     };
     let calls = body["content"].as_array().into_iter().flatten().filter(|b| b["type"] == "toolCall");
-    let mut items: Vec<Value> = calls.map(|b| json!({"role": "tool", "text": format!("call {}", b["name"].as_str().unwrap_or("?"))})).collect();
+    let mut items: Vec<Value> =
+        calls.map(|b| json!({"role": "tool", "text": format!("call {}", b["name"].as_str().unwrap_or("?"))})).collect();
     let text = message::text_of(body);
     if !text.is_empty() {
         items.insert(0, json!({"role": role, "text": cut(&text)}));

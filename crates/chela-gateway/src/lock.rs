@@ -31,20 +31,12 @@ pub struct LockOptions {
 impl LockOptions {
     /// The contract's times: 5 s, looking every 100 ms (GW-142).
     pub fn new(dir: PathBuf, config_path: PathBuf, port: Option<u16>) -> Self {
-        LockOptions {
-            dir,
-            config_path,
-            port,
-            timeout: Duration::from_secs(5),
-            poll: Duration::from_millis(100),
-        }
+        LockOptions { dir, config_path, port, timeout: Duration::from_secs(5), poll: Duration::from_millis(100) }
     }
 
     /// The lock file (GW-141).
     pub fn path(&self) -> PathBuf {
-        let hash = hex(&Sha256::digest(
-            self.config_path.as_os_str().as_encoded_bytes(),
-        ));
+        let hash = hex(&Sha256::digest(self.config_path.as_os_str().as_encoded_bytes()));
         self.dir.join(format!("gateway.{}.lock", &hash[..8]))
     }
 }
@@ -70,9 +62,7 @@ pub enum LockError {
         path: PathBuf,
     },
     /// Someone holds the lock and the file does not say who.
-    #[error(
-        "gateway lock `{path}` is held by an unknown owner; lock timeout after {waited_ms}ms; remove the file if no gateway runs"
-    )]
+    #[error("gateway lock `{path}` is held by an unknown owner; lock timeout after {waited_ms}ms; remove the file if no gateway runs")]
     Unknown {
         /// How long we waited.
         waited_ms: u128,
@@ -80,9 +70,7 @@ pub enum LockError {
         path: PathBuf,
     },
     /// The lock file cannot be used.
-    #[error(
-        "cannot use gateway lock `{path}`: {source}; check the directory's owner and permissions"
-    )]
+    #[error("cannot use gateway lock `{path}`: {source}; check the directory's owner and permissions")]
     Io {
         /// The lock file.
         path: PathBuf,
@@ -119,10 +107,7 @@ impl GatewayLock {
     /// Takes the lock, waiting for its owner to go.
     pub async fn acquire(options: &LockOptions) -> Result<GatewayLock, LockError> {
         let path = options.path();
-        let failed = |source| LockError::Io {
-            path: path.clone(),
-            source,
-        };
+        let failed = |source| LockError::Io { path: path.clone(), source };
         make_dir(&options.dir).map_err(failed)?;
         let payload = own_payload(&options.config_path);
         let started = tokio::time::Instant::now();
@@ -136,20 +121,14 @@ impl GatewayLock {
                 Some(present) => owner_of(present, options.port, age).await,
                 None => Owner::Unknown,
             };
-            if owner == Owner::Dead
-                || (owner == Owner::Unknown && age.is_some_and(|age| age > STALE_AFTER))
-            {
+            if owner == Owner::Dead || (owner == Owner::Unknown && age.is_some_and(|age| age > STALE_AFTER)) {
                 remove_if_same(&path, present.as_ref()).map_err(failed)?;
                 continue;
             }
             if started.elapsed() >= options.timeout {
                 let waited_ms = options.timeout.as_millis();
                 return Err(match present {
-                    Some(present) => LockError::Busy {
-                        pid: present.pid,
-                        waited_ms,
-                        path,
-                    },
+                    Some(present) => LockError::Busy { pid: present.pid, waited_ms, path },
                     None => LockError::Unknown { waited_ms, path },
                 });
             }
@@ -174,20 +153,13 @@ impl Drop for GatewayLock {
 
 fn make_dir(dir: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
 // Whether the file is ours now; false when someone else has it.
 fn create(path: &Path, payload: &Payload) -> io::Result<bool> {
     use std::os::unix::fs::OpenOptionsExt;
-    let opened = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
+    let opened = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let mut file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
@@ -202,9 +174,7 @@ fn read(path: &Path) -> Option<Payload> {
 }
 
 fn age(path: &Path) -> Option<Duration> {
-    let modified = std::fs::metadata(path)
-        .and_then(|meta| meta.modified())
-        .ok()?;
+    let modified = std::fs::metadata(path).and_then(|meta| meta.modified()).ok()?;
     SystemTime::now().duration_since(modified).ok()
 }
 
@@ -240,10 +210,7 @@ async fn owner_of(payload: &Payload, port: Option<u16>, age: Option<Duration>) -
 async fn port_is_free(port: u16) -> bool {
     let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
     let connect = tokio::net::TcpStream::connect(address);
-    !matches!(
-        tokio::time::timeout(Duration::from_secs(1), connect).await,
-        Ok(Ok(_))
-    )
+    !matches!(tokio::time::timeout(Duration::from_secs(1), connect).await, Ok(Ok(_)))
 }
 
 fn own_payload(config_path: &Path) -> Payload {
@@ -281,17 +248,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let options = options(dir.path());
         let lock = GatewayLock::acquire(&options).await.unwrap();
-        let name = lock
-            .path()
-            .file_name()
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .to_owned();
-        assert!(
-            name.starts_with("gateway.") && name.ends_with(".lock") && name.len() == 21,
-            "{name}"
-        );
+        let name = lock.path().file_name().unwrap().to_str().unwrap().to_owned();
+        assert!(name.starts_with("gateway.") && name.ends_with(".lock") && name.len() == 21, "{name}");
         let payload = read(lock.path()).unwrap();
         assert_eq!(payload.pid, std::process::id());
         assert_eq!(payload.config_path, "/etc/openclaw.json");
@@ -299,10 +257,7 @@ mod tests {
         let path = lock.path().to_owned();
         drop(lock);
         assert!(!path.exists());
-        assert_eq!(
-            default_lock_dir(Path::new("/tmp"), 7),
-            Path::new("/tmp/openclaw-7")
-        );
+        assert_eq!(default_lock_dir(Path::new("/tmp"), 7), Path::new("/tmp/openclaw-7"));
     }
 
     // GW-143, GW-F7
@@ -311,14 +266,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let options = options(dir.path());
         let _first = GatewayLock::acquire(&options).await.unwrap();
-        let error = GatewayLock::acquire(&options)
-            .await
-            .unwrap_err()
-            .to_string();
-        let start = format!(
-            "gateway already running (pid {}); lock timeout after 60ms",
-            std::process::id()
-        );
+        let error = GatewayLock::acquire(&options).await.unwrap_err().to_string();
+        let start = format!("gateway already running (pid {}); lock timeout after 60ms", std::process::id());
         assert!(error.starts_with(&start), "{error}");
         assert!(error.contains("`chela gateway stop`"), "{error}");
     }
@@ -330,64 +279,25 @@ mod tests {
         let young = Duration::from_secs(1);
         let old = Duration::from_secs(20);
         // A listener that is dropped leaves a port that was free a moment ago.
-        let free = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let used = held.local_addr().unwrap().port();
         let cases = [
-            (
-                Payload {
-                    pid: 4_194_999,
-                    ..me.clone()
-                },
-                None,
-                young,
-                Owner::Dead,
-            ),
-            (
-                Payload {
-                    start_time: Some(1),
-                    ..me.clone()
-                },
-                None,
-                young,
-                Owner::Dead,
-            ),
-            (
-                Payload {
-                    start_time: None,
-                    ..me.clone()
-                },
-                None,
-                young,
-                Owner::Unknown,
-            ),
+            (Payload { pid: 4_194_999, ..me.clone() }, None, young, Owner::Dead),
+            (Payload { start_time: Some(1), ..me.clone() }, None, young, Owner::Dead),
+            (Payload { start_time: None, ..me.clone() }, None, young, Owner::Unknown),
             (me.clone(), None, old, Owner::Alive),
             (me.clone(), Some(free), young, Owner::Alive),
             (me.clone(), Some(free), old, Owner::Dead),
             (me.clone(), Some(used), old, Owner::Alive),
         ];
         for (index, (payload, port, age, expected)) in cases.into_iter().enumerate() {
-            assert_eq!(
-                owner_of(&payload, port, Some(age)).await,
-                expected,
-                "case {index}"
-            );
+            assert_eq!(owner_of(&payload, port, Some(age)).await, expected, "case {index}");
         }
         let dir = tempfile::tempdir().unwrap();
         let options = options(dir.path());
         make_dir(&options.dir).unwrap();
-        create(
-            &options.path(),
-            &Payload {
-                start_time: Some(1),
-                ..me
-            },
-        )
-        .unwrap();
+        create(&options.path(), &Payload { start_time: Some(1), ..me }).unwrap();
         let lock = GatewayLock::acquire(&options).await.unwrap();
         assert_eq!(read(lock.path()), Some(lock.payload.clone()));
     }

@@ -20,8 +20,8 @@ use chela_gateway_protocol::{Scope, methods};
 use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
-use crate::ws::handler::{MethodCall, MethodHandler, MethodSpecRef, core_method_spec};
 use crate::ws::ClientInfo;
+use crate::ws::handler::{MethodCall, MethodHandler, MethodSpecRef, core_method_spec};
 
 /// What a method answers when it answers once.
 pub(crate) type Answer = Result<Value, ErrorShape>;
@@ -34,7 +34,8 @@ impl MethodHandler for Methods {
     async fn handle(&self, call: MethodCall) {
         let gateway = &self.0;
         if !gateway.is_ready() && NEEDS_READY.contains(&call.method.as_str()) {
-            let error = ErrorShape::unavailable(chela_gateway_protocol::error::Reason::NotReady, "the gateway is still starting").retry_after(250);
+            let error =
+                ErrorShape::unavailable(chela_gateway_protocol::error::Reason::NotReady, "the gateway is still starting").retry_after(250);
             return call.reply.err(&error);
         }
         let params = call.params.clone();
@@ -114,7 +115,16 @@ impl MethodHandler for Methods {
 }
 
 /// Methods that wait for the journal to be recovered (GW-73).
-const NEEDS_READY: &[&str] = &["agent.wait", "chat.history", "models.list", "sessions.list", "sessions.abort", "sessions.create", "sessions.send", "tools.effective"];
+const NEEDS_READY: &[&str] = &[
+    "agent.wait",
+    "chat.history",
+    "models.list",
+    "sessions.list",
+    "sessions.abort",
+    "sessions.create",
+    "sessions.send",
+    "tools.effective",
+];
 
 /// Methods that the reference does not have: the truth about plugins, asked of the running gateway.
 const OWN_METHODS: &[&str] = &["plugins.list", "plugins.inspect"];

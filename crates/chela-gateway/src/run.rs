@@ -86,7 +86,9 @@ pub enum Ended {
 pub async fn run(options: RunOptions) -> Result<Ended, RunError> {
     let (port, ip, auth) = listen_settings(&options)?;
     let uid = chela_process::current_uid();
-    let lock = GatewayLock::acquire(&LockOptions::new(default_lock_dir(&options.temp_dir, uid), options.paths.config_path.clone(), Some(port))).await?;
+    let lock =
+        GatewayLock::acquire(&LockOptions::new(default_lock_dir(&options.temp_dir, uid), options.paths.config_path.clone(), Some(port)))
+            .await?;
     let transport = transport::config(&options, port, ip, &auth.resolved);
     let auth_mode = transport.auth.mode();
     let bus = EventBus::new();
@@ -144,7 +146,8 @@ fn listen_settings(options: &RunOptions) -> Result<(u16, std::net::IpAddr, Auth)
     let mut resolved = config.gateway_auth(&options.auth)?;
     let token = chela_config::ensure_gateway_token(config, &mut resolved)?;
     config.check_listen(ip, &resolved)?;
-    let generated = resolved.mode == AuthMode::Token && token.is_some_and(|t| matches!(t.source, TokenSource::Generated | TokenSource::Stored));
+    let generated =
+        resolved.mode == AuthMode::Token && token.is_some_and(|t| matches!(t.source, TokenSource::Generated | TokenSource::Stored));
     Ok((port, ip, Auth { resolved, generated }))
 }
 

@@ -82,7 +82,8 @@ impl ClientEvents {
 
     fn agent(&self, run: &RunRef, stream: &str, data: Value) {
         let seq = self.with(run, RunStream::next_seq);
-        let payload = json!({"runId": run.run_id, "stream": stream, "data": data, "sessionKey": run.session_key, "seq": seq, "ts": now_ms()});
+        let payload =
+            json!({"runId": run.run_id, "stream": stream, "data": data, "sessionKey": run.session_key, "seq": seq, "ts": now_ms()});
         for listener in self.listeners.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             listener(&payload);
         }
@@ -173,7 +174,8 @@ impl ClientEvents {
     fn tool(&self, run: &RunRef, item: Value, tool: Value) {
         self.agent(run, "item", item);
         let seq = self.with(run, RunStream::next_seq);
-        let payload = json!({"runId": run.run_id, "stream": "tool", "data": tool, "sessionKey": run.session_key, "seq": seq, "ts": now_ms()});
+        let payload =
+            json!({"runId": run.run_id, "stream": "tool", "data": tool, "sessionKey": run.session_key, "seq": seq, "ts": now_ms()});
         self.bus.broadcast_with("session.tool", &payload, EventTarget::Session(run.session_key.clone()), droppable());
     }
 }
@@ -211,7 +213,11 @@ impl RunSink for ClientEvents {
                     "itemId": format!("tool:{call_id}"), "phase": "end", "kind": "tool", "title": name, "status": status, "name": name,
                     "toolCallId": call_id, "startedAt": started_at_ms, "endedAt": at_ms,
                 });
-                self.tool(run, item, json!({"phase": "result", "name": name, "toolCallId": call_id, "isError": is_error, "result": result}));
+                self.tool(
+                    run,
+                    item,
+                    json!({"phase": "result", "name": name, "toolCallId": call_id, "isError": is_error, "result": result}),
+                );
             }
             RunEvent::MessageWritten { id, seq, message } => {
                 let mut shown = message;

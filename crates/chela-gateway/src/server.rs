@@ -94,10 +94,7 @@ impl Gateway {
     ) -> Result<T, DeviceStoreError> {
         match tokio::task::spawn_blocking(work).await {
             Ok(result) => result,
-            Err(error) => Err(DeviceStoreError::Io {
-                path: self.config.devices_dir.clone(),
-                source: io::Error::other(error),
-            }),
+            Err(error) => Err(DeviceStoreError::Io { path: self.config.devices_dir.clone(), source: io::Error::other(error) }),
         }
     }
 
@@ -133,10 +130,8 @@ impl Server {
         parts.config.validate()?;
         let listeners = listen(SocketAddr::new(parts.config.bind, parts.config.port)).await?;
         let address = listeners.0;
-        let auth = AuthState {
-            generation: generation(&parts.config.auth, &parts.config.trusted_proxies),
-            config: parts.config.auth.clone(),
-        };
+        let auth =
+            AuthState { generation: generation(&parts.config.auth, &parts.config.trusted_proxies), config: parts.config.auth.clone() };
         let gateway = Arc::new(Gateway {
             preauth: PreauthBudget::new(parts.config.limits.max_preauth_per_ip),
             auth: ArcSwap::from_pointee(auth),
@@ -152,10 +147,7 @@ impl Server {
             started: Instant::now(),
             config: parts.config,
         });
-        gateway
-            .bus
-            .presence()
-            .pin("gateway", own_presence(&gateway.config.version));
+        gateway.bus.presence().pin("gateway", own_presence(&gateway.config.version));
         for listener in listeners.1 {
             tokio::spawn(accept(gateway.clone(), listener));
         }
@@ -170,19 +162,14 @@ impl Server {
 
     /// Refuses connects as retryable while true (GW-21).
     pub fn set_startup_pending(&self, pending: bool) {
-        self.gateway
-            .startup_pending
-            .store(pending, Ordering::Relaxed);
+        self.gateway.startup_pending.store(pending, Ordering::Relaxed);
     }
 
     /// Puts another shared secret in force. Connections opened with the old one close with 4001 at their next
     /// request (GW-58).
     pub fn set_auth(&self, auth: AuthConfig) {
         let generation = generation(&auth, &self.gateway.config.trusted_proxies);
-        self.gateway.auth.store(Arc::new(AuthState {
-            config: auth,
-            generation,
-        }));
+        self.gateway.auth.store(Arc::new(AuthState { config: auth, generation }));
     }
 
     /// Tells clients that the gateway stops and closes their sockets with 1012 (GW-145). New connections are
@@ -196,9 +183,7 @@ impl Server {
     /// requests that do not end in time are left behind.
     pub async fn stop(&self, grace: Duration) {
         self.gateway.closing.cancel();
-        self.gateway
-            .bus
-            .close_matching(close::RESTART, "service restart", |_| true);
+        self.gateway.bus.close_matching(close::RESTART, "service restart", |_| true);
         self.gateway.connections.close();
         self.gateway.tasks.close();
         let ended = tokio::time::timeout(grace, async {
@@ -285,10 +270,7 @@ async fn tick(gateway: Arc<Gateway>) {
     let period = gateway.config.limits.tick_interval;
     let mut timer = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let options = EventOptions {
-        drop_if_slow: true,
-        ..EventOptions::default()
-    };
+    let options = EventOptions { drop_if_slow: true, ..EventOptions::default() };
     loop {
         tokio::select! {
             _ = timer.tick() => {

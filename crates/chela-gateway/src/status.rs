@@ -34,7 +34,8 @@ async fn recent(gateway: &Gateway) -> Value {
     let agent = gateway.host.runtime.settings().agents.default_id.clone();
     let query = SessionQuery { limit: Some(RECENT), ..SessionQuery::default() };
     let page = gateway.host.runtime.store.list_sessions(query).await.unwrap_or_default();
-    let rows: Vec<Value> = page.rows.iter().map(|r| json!({"key": r.key, "updatedAt": r.updated_at_ms, "age": now_ms() - r.updated_at_ms})).collect();
+    let rows: Vec<Value> =
+        page.rows.iter().map(|r| json!({"key": r.key, "updatedAt": r.updated_at_ms, "age": now_ms() - r.updated_at_ms})).collect();
     json!({"path": gateway.sessions_file(&agent), "count": page.total, "recent": rows})
 }
 

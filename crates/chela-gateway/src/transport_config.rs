@@ -182,10 +182,7 @@ impl TransportConfig {
             allow_real_ip_fallback: false,
             node_auto_approve_cidrs: Vec::new(),
             devices_dir,
-            control_ui: ControlUiConfig {
-                enabled: true,
-                ..ControlUiConfig::default()
-            },
+            control_ui: ControlUiConfig { enabled: true, ..ControlUiConfig::default() },
             http: HttpConfig::default(),
             limits: TransportLimits::default(),
         }
@@ -224,9 +221,7 @@ impl TransportConfig {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TransportConfigError {
     /// The mode needs a secret and has none.
-    #[error(
-        "`gateway.auth.mode` is `{mode}`, but no {mode} is configured; set `{setting}` or the environment variable `{variable}`"
-    )]
+    #[error("`gateway.auth.mode` is `{mode}`, but no {mode} is configured; set `{setting}` or the environment variable `{variable}`")]
     EmptySecret {
         /// Mode that needs it.
         mode: &'static str,
@@ -241,9 +236,7 @@ pub enum TransportConfigError {
     )]
     NoUserHeader,
     /// Anyone in the network could enter.
-    #[error(
-        "refusing to listen on {0} without authentication; set `gateway.auth.mode` to `token`, or `gateway.bind` to `loopback`"
-    )]
+    #[error("refusing to listen on {0} without authentication; set `gateway.auth.mode` to `token`, or `gateway.bind` to `loopback`")]
     OpenBind(IpAddr),
 }
 
@@ -257,34 +250,14 @@ mod tests {
         let base = TransportConfig::loopback(0, AuthConfig::None, PathBuf::new());
         let cases = [
             (AuthConfig::None, "127.0.0.1", None),
-            (
-                AuthConfig::None,
-                "0.0.0.0",
-                Some("refusing to listen on 0.0.0.0"),
-            ),
+            (AuthConfig::None, "0.0.0.0", Some("refusing to listen on 0.0.0.0")),
             (AuthConfig::Token(Secret::new("t")), "0.0.0.0", None),
-            (
-                AuthConfig::Token(Secret::new(" ")),
-                "127.0.0.1",
-                Some("`gateway.auth.token`"),
-            ),
-            (
-                AuthConfig::Password(Secret::new("")),
-                "127.0.0.1",
-                Some("`gateway.auth.password`"),
-            ),
-            (
-                AuthConfig::TrustedProxy(TrustedProxyAuth::default()),
-                "127.0.0.1",
-                Some("userHeader"),
-            ),
+            (AuthConfig::Token(Secret::new(" ")), "127.0.0.1", Some("`gateway.auth.token`")),
+            (AuthConfig::Password(Secret::new("")), "127.0.0.1", Some("`gateway.auth.password`")),
+            (AuthConfig::TrustedProxy(TrustedProxyAuth::default()), "127.0.0.1", Some("userHeader")),
         ];
         for (auth, bind, expected) in cases {
-            let config = TransportConfig {
-                auth,
-                bind: bind.parse().unwrap(),
-                ..base.clone()
-            };
+            let config = TransportConfig { auth, bind: bind.parse().unwrap(), ..base.clone() };
             match (config.validate(), expected) {
                 (Ok(()), None) => {}
                 (Err(error), Some(part)) => assert!(error.to_string().contains(part), "{error}"),

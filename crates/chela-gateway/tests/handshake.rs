@@ -1,10 +1,5 @@
 //! The handshake over real sockets.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::type_complexity
-)] // tests
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::type_complexity)] // tests
 
 #[path = "support/rig.rs"]
 mod support;
@@ -28,66 +23,33 @@ async fn hello_has_the_documented_keys() {
     let mut client = rig.open(&[]).await;
     assert_eq!(client.nonce.len(), 36);
     let fields = json!({"scopes":["operator.admin"],"auth":{"token":TOKEN}});
-    let response = client
-        .connect(&with(params("gateway-client", "backend"), fields))
-        .await;
+    let response = client.connect(&with(params("gateway-client", "backend"), fields)).await;
     let hello = &response["payload"];
     let keys: Vec<_> = hello.as_object().unwrap().keys().cloned().collect();
-    assert_eq!(
-        keys,
-        [
-            "type", "protocol", "server", "features", "snapshot", "auth", "policy"
-        ]
-    );
-    assert_eq!(
-        (&hello["type"], &hello["protocol"]),
-        (&json!("hello-ok"), &json!(4))
-    );
+    assert_eq!(keys, ["type", "protocol", "server", "features", "snapshot", "auth", "policy"]);
+    assert_eq!((&hello["type"], &hello["protocol"]), (&json!("hello-ok"), &json!(4)));
     assert!(hello["server"]["connId"].is_string() && hello["server"]["version"].is_string());
-    assert_eq!(
-        hello["auth"],
-        json!({"role":"operator","scopes":["operator.admin"]})
-    );
-    assert_eq!(
-        hello["policy"],
-        json!({"maxPayload":26214400,"maxBufferedBytes":52428800,"tickIntervalMs":30000})
-    );
-    for key in [
-        "presence",
-        "health",
-        "stateVersion",
-        "uptimeMs",
-        "sessionDefaults",
-        "stateDir",
-    ] {
+    assert_eq!(hello["auth"], json!({"role":"operator","scopes":["operator.admin"]}));
+    assert_eq!(hello["policy"], json!({"maxPayload":26214400,"maxBufferedBytes":52428800,"tickIntervalMs":30000}));
+    for key in ["presence", "health", "stateVersion", "uptimeMs", "sessionDefaults", "stateDir"] {
         assert!(hello["snapshot"].get(key).is_some(), "{key}");
     }
     let events = hello["features"]["events"].as_array().unwrap();
     assert!(events.contains(&json!("connect.challenge")) && events.contains(&json!("chat")));
     let mut plain = rig.backend(&["operator.read"]).await;
-    assert_eq!(
-        plain.call("health", Value::Null).await["payload"],
-        json!({"ok":true})
-    );
+    assert_eq!(plain.call("health", Value::Null).await["payload"], json!({"ok":true}));
 }
 
 // GW-13, GW-14, GW-15, GW-18, GW-20, GW-F20
 #[tokio::test]
 async fn bad_first_frames_are_closed_with_code_and_reason() {
     let rig = Rig::token().await;
-    let connect = |params: Value| {
-        json!({"type":"req","id":"1","method":"connect","params":params}).to_string()
-    };
+    let connect = |params: Value| json!({"type":"req","id":"1","method":"connect","params":params}).to_string();
     let cases: Vec<(String, Option<&str>, u16, &str)> = vec![
         ("hello".into(), None, 1008, "invalid request frame"),
         ("{\"a\":1}".into(), None, 1008, "invalid request frame"),
         ("x".repeat(65_537), None, 1009, "preauth payload too large"),
-        (
-            "x".repeat(1_000_000),
-            None,
-            1009,
-            "preauth payload too large",
-        ),
+        ("x".repeat(1_000_000), None, 1009, "preauth payload too large"),
         (
             json!({"type":"req","id":"1","method":"health"}).to_string(),
             Some("invalid handshake: first request must be connect"),
@@ -104,27 +66,17 @@ async fn bad_first_frames_are_closed_with_code_and_reason() {
         ),
         (
             connect(with(params("cli", "operator"), json!({}))),
-            Some(
-                "invalid connect params: at /client/mode: must be equal to constant; at /client/mode: must match a schema in anyOf",
-            ),
+            Some("invalid connect params: at /client/mode: must be equal to constant; at /client/mode: must match a schema in anyOf"),
             1008,
             "invalid connect params: ",
         ),
         (
-            connect(with(
-                params("cli", "cli"),
-                json!({"minProtocol":5,"maxProtocol":6}),
-            )),
+            connect(with(params("cli", "cli"), json!({"minProtocol":5,"maxProtocol":6}))),
             Some("protocol mismatch"),
             1002,
             "protocol mismatch",
         ),
-        (
-            connect(with(params("cli", "cli"), json!({"role":"admin"}))),
-            Some("invalid role"),
-            1008,
-            "invalid role",
-        ),
+        (connect(with(params("cli", "cli"), json!({"role":"admin"}))), Some("invalid role"), 1008, "invalid role"),
     ];
     for (frame, message, code, reason) in cases {
         let mut client = rig.open(&[]).await;
@@ -134,17 +86,11 @@ async fn bad_first_frames_are_closed_with_code_and_reason() {
             assert_eq!(response["error"]["message"], message);
             assert_eq!(response["error"]["code"], "INVALID_REQUEST");
             if code == 1002 {
-                assert_eq!(
-                    response["error"]["details"],
-                    json!({"expectedProtocol":4,"minimumProbeProtocol":4})
-                );
+                assert_eq!(response["error"]["details"], json!({"expectedProtocol":4,"minimumProbeProtocol":4}));
             }
         }
         let (got, text) = client.read().await.closed();
-        assert!(
-            got == code && text.starts_with(reason),
-            "{got} {text} for {message:?}"
-        );
+        assert!(got == code && text.starts_with(reason), "{got} {text} for {message:?}");
     }
 }
 
@@ -153,12 +99,7 @@ async fn bad_first_frames_are_closed_with_code_and_reason() {
 async fn authentication_without_device() {
     let rig = Rig::token().await;
     let read = json!(["operator.read"]);
-    type Case = (
-        &'static str,
-        &'static str,
-        Value,
-        Result<Value, (&'static str, &'static str, Value)>,
-    );
+    type Case = (&'static str, &'static str, Value, Result<Value, (&'static str, &'static str, Value)>);
     let mismatch = |hint: &'static str| {
         (
             "INVALID_REQUEST",
@@ -167,33 +108,19 @@ async fn authentication_without_device() {
         )
     };
     let cases: Vec<Case> = vec![
-        (
-            "cli",
-            "cli",
-            json!({"auth":{"token":TOKEN},"scopes":read}),
-            Ok(json!([])),
-        ),
-        (
-            "gateway-client",
-            "backend",
-            json!({"auth":{"token":TOKEN},"scopes":read}),
-            Ok(read.clone()),
-        ),
+        ("cli", "cli", json!({"auth":{"token":TOKEN},"scopes":read}), Ok(json!([]))),
+        ("gateway-client", "backend", json!({"auth":{"token":TOKEN},"scopes":read}), Ok(read.clone())),
         (
             "cli",
             "cli",
             json!({"auth":{"token":"wrong"}}),
-            Err(mismatch(
-                "unauthorized: gateway token mismatch (set gateway.remote.token to match gateway.auth.token)",
-            )),
+            Err(mismatch("unauthorized: gateway token mismatch (set gateway.remote.token to match gateway.auth.token)")),
         ),
         (
             "test",
             "test",
             json!({"auth":{"token":"wrong"}}),
-            Err(mismatch(
-                "unauthorized: gateway token mismatch (provide the gateway token)",
-            )),
+            Err(mismatch("unauthorized: gateway token mismatch (provide the gateway token)")),
         ),
         (
             "cli",
@@ -205,60 +132,32 @@ async fn authentication_without_device() {
                 json!({"code":"AUTH_TOKEN_MISSING","authReason":"token_missing","canRetryWithDeviceToken":false,"recommendedNextStep":"update_auth_configuration"}),
             )),
         ),
-        (
-            "cli",
-            "cli",
-            json!({}),
-            Err((
-                "NOT_PAIRED",
-                "device identity required",
-                json!({"code":"DEVICE_IDENTITY_REQUIRED"}),
-            )),
-        ),
+        ("cli", "cli", json!({}), Err(("NOT_PAIRED", "device identity required", json!({"code":"DEVICE_IDENTITY_REQUIRED"})))),
         (
             "node-host",
             "node",
             json!({"auth":{"token":TOKEN},"role":"node"}),
-            Err((
-                "NOT_PAIRED",
-                "device identity required",
-                json!({"code":"DEVICE_IDENTITY_REQUIRED"}),
-            )),
+            Err(("NOT_PAIRED", "device identity required", json!({"code":"DEVICE_IDENTITY_REQUIRED"}))),
         ),
     ];
     for (id, mode, fields, expected) in cases {
         let mut client = rig.open(&[]).await;
-        let response = client
-            .connect(&with(params(id, mode), fields.clone()))
-            .await;
+        let response = client.connect(&with(params(id, mode), fields.clone())).await;
         match expected {
             Ok(scopes) => {
                 assert_eq!(response["payload"]["auth"]["scopes"], scopes, "{response}");
                 let warned = &response["payload"]["auth"]["warnings"][0];
                 if scopes == json!([]) {
-                    assert_eq!(
-                        (&warned["code"], &warned["scopes"]),
-                        (&json!("SCOPES_DROPPED"), &read)
-                    );
-                    assert_eq!(
-                        client.call("status", Value::Null).await["error"]["message"],
-                        "missing scope: operator.read"
-                    );
+                    assert_eq!((&warned["code"], &warned["scopes"]), (&json!("SCOPES_DROPPED"), &read));
+                    assert_eq!(client.call("status", Value::Null).await["error"]["message"], "missing scope: operator.read");
                 } else {
                     assert!(warned.is_null());
                 }
             }
             Err((code, message, details)) => {
-                assert_eq!(
-                    response["error"],
-                    json!({"code":code,"message":message,"details":details}),
-                    "{fields}"
-                );
+                assert_eq!(response["error"], json!({"code":code,"message":message,"details":details}), "{fields}");
                 let (close, reason) = client.read().await.closed();
-                assert!(
-                    close == 1008 && message.starts_with(&reason),
-                    "{close} {reason}"
-                );
+                assert!(close == 1008 && message.starts_with(&reason), "{close} {reason}");
             }
         }
     }
@@ -267,27 +166,13 @@ async fn authentication_without_device() {
 // GW-39, GW-40
 #[tokio::test]
 async fn pages_need_an_allowed_origin_and_a_device() {
-    let rig =
-        Rig::with(|config| config.control_ui.allowed_origins = vec!["https://ok.example".into()])
-            .await;
-    let page = with(
-        params("openclaw-control-ui", "webchat"),
-        json!({"auth":{"token":TOKEN},"scopes":["operator.read"]}),
-    );
+    let rig = Rig::with(|config| config.control_ui.allowed_origins = vec!["https://ok.example".into()]).await;
+    let page = with(params("openclaw-control-ui", "webchat"), json!({"auth":{"token":TOKEN},"scopes":["operator.read"]}));
     let cases = [
         (None, "CONTROL_UI_ORIGIN_NOT_ALLOWED"),
-        (
-            Some("https://evil.example"),
-            "CONTROL_UI_ORIGIN_NOT_ALLOWED",
-        ),
-        (
-            Some("https://ok.example"),
-            "CONTROL_UI_DEVICE_IDENTITY_REQUIRED",
-        ),
-        (
-            Some("http://localhost:1"),
-            "CONTROL_UI_DEVICE_IDENTITY_REQUIRED",
-        ),
+        (Some("https://evil.example"), "CONTROL_UI_ORIGIN_NOT_ALLOWED"),
+        (Some("https://ok.example"), "CONTROL_UI_DEVICE_IDENTITY_REQUIRED"),
+        (Some("http://localhost:1"), "CONTROL_UI_DEVICE_IDENTITY_REQUIRED"),
     ];
     for (origin, code) in cases {
         let headers: Vec<(&str, &str)> = origin.iter().map(|origin| ("origin", *origin)).collect();
@@ -297,20 +182,12 @@ async fn pages_need_an_allowed_origin_and_a_device() {
         assert_eq!(client.read().await.closed().0, 1008);
     }
     let mut cli = rig.open(&[("origin", "https://evil.example")]).await;
-    let response = cli
-        .connect(&with(params("cli", "cli"), json!({"auth":{"token":TOKEN}})))
-        .await;
-    assert_eq!(
-        response["error"]["details"]["code"],
-        "CONTROL_UI_ORIGIN_NOT_ALLOWED"
-    );
+    let response = cli.connect(&with(params("cli", "cli"), json!({"auth":{"token":TOKEN}}))).await;
+    assert_eq!(response["error"]["details"]["code"], "CONTROL_UI_ORIGIN_NOT_ALLOWED");
     let mut signed = page.clone();
     let mut client = rig.open(&[("origin", "http://localhost:1")]).await;
     sign(&mut signed, 9, &client.nonce);
-    assert_eq!(
-        client.connect(&signed).await["payload"]["auth"]["scopes"],
-        json!(["operator.read"])
-    );
+    assert_eq!(client.connect(&signed).await["payload"]["auth"]["scopes"], json!(["operator.read"]));
 }
 
 // GW-28, GW-32, GW-41, GW-42, GW-44, GW-45, GW-46, GW-47, GW-48, GW-49, GW-50
@@ -331,69 +208,34 @@ async fn devices_pair_silently_on_loopback_and_upgrades_need_consent() {
     assert!(auth["issuedAtMs"].is_i64());
     let device_token = auth["deviceToken"].as_str().unwrap().to_owned();
 
-    for auth in [
-        json!({"deviceToken": device_token}),
-        json!({"token": device_token}),
-    ] {
+    for auth in [json!({"deviceToken": device_token}), json!({"token": device_token})] {
         let (_client, hello) = connect(json!({"auth":auth,"scopes":["operator.read"]})).await;
-        assert_eq!(
-            hello["payload"]["auth"]["deviceToken"],
-            json!(device_token),
-            "{hello}"
-        );
+        assert_eq!(hello["payload"]["auth"]["deviceToken"], json!(device_token), "{hello}");
     }
     let refusals = [
-        (
-            json!({"deviceToken":"wrong"}),
-            "AUTH_DEVICE_TOKEN_MISMATCH",
-            false,
-        ),
+        (json!({"deviceToken":"wrong"}), "AUTH_DEVICE_TOKEN_MISMATCH", false),
         (json!({"token":"wrong"}), "AUTH_TOKEN_MISMATCH", true),
-        (
-            json!({"bootstrapToken":"wrong"}),
-            "AUTH_BOOTSTRAP_TOKEN_INVALID",
-            false,
-        ),
+        (json!({"bootstrapToken":"wrong"}), "AUTH_BOOTSTRAP_TOKEN_INVALID", false),
     ];
     for (auth, code, retry) in refusals {
         let (_client, response) = connect(json!({"auth":auth,"scopes":["operator.read"]})).await;
         let details = &response["error"]["details"];
-        assert_eq!(
-            (&details["code"], &details["canRetryWithDeviceToken"]),
-            (&json!(code), &json!(retry))
-        );
+        assert_eq!((&details["code"], &details["canRetryWithDeviceToken"]), (&json!(code), &json!(retry)));
     }
-    let (_client, response) =
-        connect(json!({"auth":{"deviceToken":device_token},"scopes":["operator.write"]})).await;
+    let (_client, response) = connect(json!({"auth":{"deviceToken":device_token},"scopes":["operator.write"]})).await;
     assert_eq!(response["error"]["details"]["code"], "AUTH_SCOPE_MISMATCH");
 
-    let (mut client, response) =
-        connect(json!({"auth":token,"scopes":["operator.read","operator.pairing"]})).await;
+    let (mut client, response) = connect(json!({"auth":token,"scopes":["operator.read","operator.pairing"]})).await;
     let details = &response["error"]["details"];
     assert_eq!(response["error"]["code"], "NOT_PAIRED");
     assert_eq!(
-        (
-            &details["code"],
-            &details["reason"],
-            &details["approvedScopes"],
-            &details["requestedScopes"]
-        ),
-        (
-            &json!("PAIRING_REQUIRED"),
-            &json!("scope-upgrade"),
-            &json!(["operator.read"]),
-            &json!(["operator.read", "operator.pairing"])
-        )
+        (&details["code"], &details["reason"], &details["approvedScopes"], &details["requestedScopes"]),
+        (&json!("PAIRING_REQUIRED"), &json!("scope-upgrade"), &json!(["operator.read"]), &json!(["operator.read", "operator.pairing"]))
     );
     let id = details["requestId"].as_str().unwrap().to_owned();
     let (code, reason) = client.read().await.closed();
-    assert!(
-        code == 1008 && reason.ends_with(&format!("(requestId: {id})")),
-        "{reason}"
-    );
-    rig.devices
-        .approve(&id, &["operator.admin".to_owned()])
-        .unwrap();
+    assert!(code == 1008 && reason.ends_with(&format!("(requestId: {id})")), "{reason}");
+    rig.devices.approve(&id, &["operator.admin".to_owned()]).unwrap();
     let (_client, hello) = connect(json!({"auth":token,"scopes":["operator.pairing"]})).await;
     assert_eq!(hello["ok"], true, "{hello}");
 
@@ -401,24 +243,15 @@ async fn devices_pair_silently_on_loopback_and_upgrades_need_consent() {
     changed["client"]["platform"] = json!("darwin");
     let mut client = rig.open(&[]).await;
     sign(&mut changed, 3, &client.nonce);
-    assert_eq!(
-        client.connect(&changed).await["error"]["details"]["reason"],
-        "metadata-upgrade"
-    );
+    assert_eq!(client.connect(&changed).await["error"]["details"]["reason"], "metadata-upgrade");
 
     let mut bad = with(params("cli", "cli"), json!({"auth":token}));
     let mut client = rig.open(&[]).await;
     sign(&mut bad, 3, "another nonce");
     let response = client.connect(&bad).await;
     assert_eq!(response["error"]["message"], "device nonce mismatch");
-    assert_eq!(
-        response["error"]["details"],
-        json!({"code":"DEVICE_AUTH_NONCE_MISMATCH","reason":"device-nonce-mismatch"})
-    );
-    assert_eq!(
-        client.read().await.closed(),
-        (1008, "device nonce mismatch".to_owned())
-    );
+    assert_eq!(response["error"]["details"], json!({"code":"DEVICE_AUTH_NONCE_MISMATCH","reason":"device-nonce-mismatch"}));
+    assert_eq!(client.read().await.closed(), (1008, "device nonce mismatch".to_owned()));
 }
 
 // GW-45, GW-52
@@ -430,10 +263,7 @@ async fn devices_behind_a_proxy_wait_for_approval() {
     let mut params = with(params("cli", "cli"), json!({"auth":{"token":TOKEN}}));
     sign(&mut params, 4, &client.nonce);
     let details = client.connect(&params).await["error"]["details"].clone();
-    assert_eq!(
-        (&details["reason"], details.get("approvedRoles")),
-        (&json!("not-paired"), None)
-    );
+    assert_eq!((&details["reason"], details.get("approvedRoles")), (&json!("not-paired"), None));
     let event = watcher.event("device.pair.requested").await;
     assert_eq!(event["payload"]["requestId"], details["requestId"]);
 }
@@ -441,25 +271,15 @@ async fn devices_behind_a_proxy_wait_for_approval() {
 // GW-21, GW-22
 #[tokio::test]
 async fn starting_gateways_say_so_and_silent_clients_are_closed() {
-    let rig =
-        Rig::with(|config| config.limits.handshake_timeout = Duration::from_millis(100)).await;
+    let rig = Rig::with(|config| config.limits.handshake_timeout = Duration::from_millis(100)).await;
     let mut silent = rig.open(&[]).await;
-    assert_eq!(
-        silent.read().await.closed(),
-        (1008, "handshake timeout".to_owned())
-    );
+    assert_eq!(silent.read().await.closed(), (1008, "handshake timeout".to_owned()));
     rig.server.set_startup_pending(true);
     let mut client = rig.open(&[]).await;
     let error = client.connect(&params("cli", "cli")).await["error"].clone();
-    assert_eq!(
-        (&error["code"], &error["retryable"], &error["retryAfterMs"]),
-        (&json!("UNAVAILABLE"), &json!(true), &json!(500))
-    );
+    assert_eq!((&error["code"], &error["retryable"], &error["retryAfterMs"]), (&json!("UNAVAILABLE"), &json!(true), &json!(500)));
     assert_eq!(error["details"]["reason"], "startup-sidecars");
-    assert_eq!(
-        client.read().await.closed(),
-        (1013, "gateway starting".to_owned())
-    );
+    assert_eq!(client.read().await.closed(), (1013, "gateway starting".to_owned()));
 }
 
 // GW-23
@@ -477,9 +297,7 @@ async fn too_many_sockets_in_the_handshake_get_503() {
         other => panic!("{:?}", other.err()),
     }
     let mut first = waiting.remove(0);
-    let hello = first
-        .connect(&with(params("cli", "cli"), json!({"auth":{"token":TOKEN}})))
-        .await;
+    let hello = first.connect(&with(params("cli", "cli"), json!({"auth":{"token":TOKEN}}))).await;
     assert_eq!(hello["ok"], true);
     assert!(rig.try_open("/any/path", &[]).await.is_ok());
 }
@@ -489,10 +307,7 @@ async fn too_many_sockets_in_the_handshake_get_503() {
 async fn other_modes_and_a_changed_secret() {
     let open = Rig::with(|config| config.auth = AuthConfig::None).await;
     let mut client = open.open(&[]).await;
-    let backend = with(
-        params("gateway-client", "backend"),
-        json!({"scopes":["operator.admin"]}),
-    );
+    let backend = with(params("gateway-client", "backend"), json!({"scopes":["operator.admin"]}));
     assert_eq!(client.connect(&backend).await["ok"], true);
 
     let rig = Rig::with(|config| config.auth = AuthConfig::Password(Secret::new("pw"))).await;
@@ -500,13 +315,9 @@ async fn other_modes_and_a_changed_secret() {
     let secret = with(backend, json!({"auth":{"password":"pw"}}));
     assert_eq!(client.connect(&secret).await["ok"], true);
     assert_eq!(client.call("health", Value::Null).await["ok"], true);
-    rig.server
-        .set_auth(AuthConfig::Password(Secret::new("new")));
+    rig.server.set_auth(AuthConfig::Password(Secret::new("new")));
     client.request("x", "health", Value::Null).await;
-    assert_eq!(
-        client.close().await,
-        (4001, "gateway auth changed".to_owned())
-    );
+    assert_eq!(client.close().await, (4001, "gateway auth changed".to_owned()));
 }
 
 // GW-59
@@ -514,19 +325,13 @@ async fn other_modes_and_a_changed_secret() {
 async fn pages_that_guess_are_locked_out_and_programs_on_loopback_are_not() {
     let rig = Rig::with(|config| config.control_ui.allowed_origins = vec!["*".into()]).await;
     let wrong = with(params("cli", "cli"), json!({"auth":{"token":"wrong"}}));
-    for (headers, expected) in [
-        (vec![("origin", "http://x.example")], "AUTH_RATE_LIMITED"),
-        (vec![], "AUTH_TOKEN_MISMATCH"),
-    ] {
+    for (headers, expected) in [(vec![("origin", "http://x.example")], "AUTH_RATE_LIMITED"), (vec![], "AUTH_TOKEN_MISMATCH")] {
         let mut last = Value::Null;
         for _ in 0..11 {
             let mut client = rig.open(&headers).await;
             last = client.connect(&wrong).await["error"].clone();
         }
         assert_eq!(last["details"]["code"], expected);
-        assert_eq!(
-            last["retryAfterMs"].is_u64(),
-            expected == "AUTH_RATE_LIMITED"
-        );
+        assert_eq!(last["retryAfterMs"].is_u64(), expected == "AUTH_RATE_LIMITED");
     }
 }

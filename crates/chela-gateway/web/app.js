@@ -5,16 +5,14 @@ import { Conversation } from './conversation.js';
 import { Gateway } from './gateway.js';
 import { PluginsView } from './plugins.js';
 import { Sessions, sessionName } from './sessions.js';
-import { $, debounce, duration, h, toast } from './ui.js';
+import { $, debounce, duration, toast } from './ui.js';
 
-const THEMES = { auto: ['◐', 'follows the system'], light: ['☀', 'light'], dark: ['☾', 'dark'] };
 const LAST = 'chela.session';
 
 const conversations = new Map();
 let current = null; // key of the conversation in view
 let subscribed = null;
 let mainKey = 'agent:main:main';
-let models = [];
 let connection = { state: 'connecting', text: 'Connecting' };
 
 const gateway = new Gateway({ onhello, onevent, ongap, onstate, onsignin });
@@ -81,7 +79,6 @@ function show(key) {
   try { localStorage.setItem(LAST, key); } catch { /* the next visit begins at the main conversation */ }
   sessions.select(key);
   chat.open(conversation(key));
-  showModel();
   if (gateway.connected) subscribe().then(() => conversation(key).load());
 }
 
@@ -117,7 +114,6 @@ async function onhello(hello) {
   gateway.call('sessions.subscribe').catch(() => null);
   await subscribe();
   sessions.load();
-  gateway.call('models.list').then((answer) => { models = answer.models ?? []; showModel(); }).catch(() => null);
   plugins.load();
   for (const talk of conversations.values()) {
     if (talk.key !== current && !talk.sent.size && !talk.loaded) continue;
@@ -200,7 +196,6 @@ function onrows() {
     talk.next();
   }
   title();
-  showModel();
   showStatus();
 }
 
@@ -216,28 +211,6 @@ function modelInUse() {
 function isDemo() {
   return modelInUse().startsWith('demo/');
 }
-
-function showModel() {
-  const select = $('model');
-  const row = sessions.row(current) ?? {};
-  const chosen = row.modelOverride ? `${row.providerOverride}/${row.modelOverride}` : '';
-  const names = models.map((model) => `${model.provider}/${model.id}`);
-  if (chosen && !names.includes(chosen)) names.push(chosen);
-  const stamp = JSON.stringify([names, chosen, sessions.defaults]);
-  if (select.dataset.stamp !== stamp) {
-    select.dataset.stamp = stamp;
-    const { modelProvider, model } = sessions.defaults;
-    select.replaceChildren(h('option', { value: '' }, model ? `Default (${modelProvider}/${model})` : 'Default model'), ...names.map((name) => h('option', { value: name }, name)));
-    select.value = chosen;
-  }
-  select.parentElement.hidden = !names.length;
-}
-
-$('model').addEventListener('change', async () => {
-  await sessions.change('sessions.patch', { key: current, model: $('model').value || null }, 'The model could not be changed');
-  $('model').dataset.stamp = '';
-  showModel();
-});
 
 // --- the status line
 
@@ -304,29 +277,7 @@ document.addEventListener('keydown', (event) => {
   if (event.key === 'Escape') {
     menu.open = false;
     closeSidebar();
-  } else if (event.key.toLowerCase() === 'k' && (event.ctrlKey || event.metaKey)) {
-    event.preventDefault();
-    if (matchMedia('(max-width: 760px)').matches) $('open-sidebar').click();
-    $('search').focus();
   }
-});
-
-function theme(next) {
-  const name = THEMES[next] ? next : 'auto';
-  document.documentElement.dataset.theme = name;
-  const [mark, text] = THEMES[name];
-  $('theme').textContent = mark;
-  $('theme').title = `Theme: ${text}`;
-  $('theme').setAttribute('aria-label', `Theme: ${text}`);
-  try { localStorage.setItem('chela.theme', name); } catch { /* lasts as long as the page */ }
-}
-
-let chosenTheme = 'auto';
-try { chosenTheme = localStorage.getItem('chela.theme'); } catch { /* follows the system */ }
-theme(chosenTheme);
-$('theme').addEventListener('click', () => {
-  const names = Object.keys(THEMES);
-  theme(names[(names.indexOf(document.documentElement.dataset.theme) + 1) % names.length]);
 });
 
 addEventListener('hashchange', route);

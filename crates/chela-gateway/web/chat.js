@@ -2,7 +2,7 @@
 
 import { blocksOf, textOf } from './conversation.js';
 import { codeBlock, renderMarkdown } from './markdown.js';
-import { $, copy, duration, h, reconcile, showImage, toast, uuid } from './ui.js';
+import { $, copy, duration, h, reconcile, toast, uuid } from './ui.js';
 
 const MAX_IMAGES = 8;
 const MAX_IMAGE_BYTES = 10 * 1024 * 1024;
@@ -153,7 +153,7 @@ export class ChatView {
     const box = h('article', { class: `message ${role}`, 'data-role': role, title: time, 'aria-label': role === 'user' ? 'You' : 'Answer' }, body);
     if (message.stopReason === 'aborted') body.append(h('p', { class: 'badge stopped' }, 'Stopped'));
     else if (message.stopReason === 'error' || message.errorMessage) body.append(this.buildError(message));
-    if (role === 'assistant' && text) {
+    if (role === 'assistant' && text && !blocksOf(message).some((block) => block.type === 'toolCall')) {
       box.append(h('div', { class: 'tools-row' }, h('button', { type: 'button', class: 'quiet', onclick: (event) => copy(text, event.currentTarget) }, 'Copy')));
     }
     return box;
@@ -339,7 +339,7 @@ export class ChatView {
 function picture(block) {
   const src = block.data ? `data:${block.mimeType ?? 'image/png'};base64,${block.data}` : '';
   if (!/^data:image\/[\w.+-]+;base64,/.test(src)) return h('p', { class: 'hint' }, '[image]');
-  return h('button', { type: 'button', class: 'picture', 'aria-label': 'Show the image large', onclick: () => showImage(src) }, h('img', { src, alt: 'Image', loading: 'lazy' }));
+  return h('button', { type: 'button', class: 'picture', 'aria-label': 'Show the image large', onclick: (event) => event.currentTarget.classList.toggle('large') }, h('img', { src, alt: 'Image', loading: 'lazy' }));
 }
 
 const STATES = { running: 'running', done: 'done', failed: 'failed' };

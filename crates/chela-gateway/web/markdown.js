@@ -68,9 +68,12 @@ function fenceEnd(lines, at) {
 
 // A list goes on over indented lines, and over a blank line when an item or an indented line follows.
 function listEnd(lines, at) {
+  const kind = (line) => { const [, indent, mark] = ITEM.exec(line); return indent.length > 1 ? '' : mark.at(-1); };
+  const other = (line) => ITEM.test(line) && kind(line) && kind(lines[at]) !== kind(line);
   let end = at + 1;
   while (end < lines.length) {
     const line = lines[end];
+    if (other(line) || (!line.trim() && other(lines[end + 1] ?? ''))) break;
     if (ITEM.test(line) || /^\s{2,}\S/.test(line)) end += 1;
     else if (!line.trim() && (ITEM.test(lines[end + 1] ?? '') || /^\s{2,}\S/.test(lines[end + 1] ?? ''))) end += 1;
     else if (line.trim() && lines[end - 1].trim() && !startsBlock(lines, end)) end += 1;
@@ -152,7 +155,10 @@ function buildItem(lines) {
   renderMarkdown(item, lines.join('\n'));
   const only = item.children.length > 0 && item.firstElementChild;
   if (only && only.tagName === 'P') only.replaceWith(...only.childNodes); // tight items have no paragraph
-  if (task) item.prepend(task[1] === ' ' ? '☐ ' : '☑ ');
+  if (task) {
+    item.className = 'task';
+    item.prepend(task[1] === ' ' ? '☐ ' : '☑ ');
+  }
   return item;
 }
 
@@ -180,7 +186,7 @@ function buildParagraph(lines) {
 const SPANS = [
   { pattern: /(`+)(.+?)(?<!`)\1(?!`)/g, build: (m) => h('code', {}, m[2].replace(/^ (.+) $/, '$1')) },
   { pattern: /\\([\\`*_{}[\]()#+\-.!|~<>])/g, build: (m) => m[1] },
-  { pattern: /!?\[((?:[^[\]]|\[[^\]]*\])*)\]\(<?([^\s)>]+)>?(?:\s+"[^"]*")?\)/g, build: (m) => link(m[2], inline(m[1] || m[2])) },
+  { pattern: /!?\[((?:[^[\]]|\[[^\]]*\])*)\]\(<?((?:[^\s()<>]|\([^\s()]*\))+)>?(?:\s+"[^"]*")?\)/g, build: (m) => link(m[2], inline(m[1] || m[2])) },
   { pattern: /<(https?:\/\/[^\s>]+|mailto:[^\s>]+)>/g, build: (m) => link(m[1], [m[1]]) },
   { pattern: /(?<![\w/])https?:\/\/[^\s<>"'`]*[^\s<>"'`.,;:!?)\]}*_]/g, build: (m) => link(m[0], [m[0]]) },
   { pattern: /\*\*(?=\S)(.+?)(?<=\S)\*\*/g, build: (m) => h('strong', {}, inline(m[1])) },

@@ -17,11 +17,6 @@ export function sessionName(key, row) {
   return own + suffix;
 }
 
-/** A session that this page made and nobody has named yet. */
-export function isUnnamed(key, row) {
-  return key.includes(':dashboard:') && !row?.label;
-}
-
 /** Callbacks: `onopen(key)`, `onremoved(key)`, `onrows()`. */
 export class Sessions {
   constructor(gateway, callbacks) {
@@ -113,7 +108,7 @@ export class Sessions {
   /** Gives a conversation its first words as its name, quietly. */
   async nameAfter(key, text) {
     const label = text.replace(/\s+/g, ' ').trim().slice(0, 60);
-    if (!label || !isUnnamed(key, this.row(key))) return;
+    if (!label || label.startsWith('/') || !key.includes(':dashboard:') || this.row(key)?.label) return;
     await this.gateway.call('sessions.patch', { key, label }).catch(() => null);
     this.reload();
   }

@@ -71,14 +71,6 @@ export function ask(options) {
   });
 }
 
-/** Shows an image large. */
-export function showImage(src) {
-  const dialog = $('dialog');
-  dialog.onclose = null;
-  dialog.replaceChildren(h('form', { method: 'dialog', class: 'lightbox' }, h('img', { src, alt: 'Attached image' }), h('button', {}, 'Close')));
-  dialog.showModal();
-}
-
 /** Copies text and says so on the button. */
 export async function copy(text, button) {
   const before = button.textContent;

@@ -52,10 +52,7 @@ impl HandlerStats {
     pub(crate) fn failed(&self, timed_out: bool, text: &str) {
         self.failures.fetch_add(1, Relaxed);
         self.timeouts.fetch_add(u64::from(timed_out), Relaxed);
-        *self
-            .last_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(text.into());
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.into());
     }
 }
 
@@ -86,11 +83,7 @@ impl Counters {
                 timeouts: stats.timeouts.load(Relaxed),
                 total_ms: ms(&stats.total_us),
                 max_ms: ms(&stats.max_us),
-                last_error: stats
-                    .last_error
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .clone(),
+                last_error: stats.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             })
             .collect()
     }

@@ -32,12 +32,7 @@ pub fn is_valid_decision(value: &Value) -> bool {
 
 /// What the user reads when a run was blocked (HOOK-147). The decision's reason, category and metadata never appear (HOOK-149).
 pub fn block_text(decision: &Value, blocked_by: &str) -> String {
-    match decision
-        .get("message")
-        .and_then(Value::as_str)
-        .map(str::trim)
-        .filter(|m| !m.is_empty())
-    {
+    match decision.get("message").and_then(Value::as_str).map(str::trim).filter(|m| !m.is_empty()) {
         Some(message) => {
             format!("Your message could not be sent: {message} (blocked by {blocked_by})")
         }
@@ -59,26 +54,11 @@ mod tests {
             (json!({"outcome": "block", "reason": "r"}), true),
             (json!({"outcome": "block", "reason": " "}), false),
             (json!({"outcome": "block"}), false),
-            (
-                json!({"outcome": "block", "reason": "r", "message": "m", "category": "c", "metadata": {}}),
-                true,
-            ),
-            (
-                json!({"outcome": "block", "reason": "r", "message": ""}),
-                false,
-            ),
-            (
-                json!({"outcome": "block", "reason": "r", "category": 1}),
-                false,
-            ),
-            (
-                json!({"outcome": "block", "reason": "r", "metadata": []}),
-                false,
-            ),
-            (
-                json!({"outcome": "block", "reason": "r", "extra": 1}),
-                false,
-            ),
+            (json!({"outcome": "block", "reason": "r", "message": "m", "category": "c", "metadata": {}}), true),
+            (json!({"outcome": "block", "reason": "r", "message": ""}), false),
+            (json!({"outcome": "block", "reason": "r", "category": 1}), false),
+            (json!({"outcome": "block", "reason": "r", "metadata": []}), false),
+            (json!({"outcome": "block", "reason": "r", "extra": 1}), false),
             (json!({"outcome": "maybe"}), false),
             (json!("pass"), false),
             (json!(null), false),
@@ -92,13 +72,7 @@ mod tests {
     #[test]
     fn the_text_for_the_user() {
         let block = json!({"outcome": "block", "reason": "secret", "message": " too long "});
-        assert_eq!(
-            block_text(&block, "guard"),
-            "Your message could not be sent: too long (blocked by guard)"
-        );
-        assert_eq!(
-            block_text(&json!({"reason": "secret"}), "guard"),
-            "Your message could not be sent: blocked by guard"
-        );
+        assert_eq!(block_text(&block, "guard"), "Your message could not be sent: too long (blocked by guard)");
+        assert_eq!(block_text(&json!({"reason": "secret"}), "guard"), "Your message could not be sent: blocked by guard");
     }
 }

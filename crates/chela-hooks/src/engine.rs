@@ -4,10 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use chela_plugin::{
-    CallError, Callback, DispatchMode, HandlerOutcome, HandlerRef, HookBatch, HookName, Registry,
-    SharedJson,
-};
+use chela_plugin::{CallError, Callback, DispatchMode, HandlerOutcome, HandlerRef, HookBatch, HookName, Registry, SharedJson};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -22,25 +19,11 @@ use crate::text::error_text;
 /// Time beyond the handlers' own budgets before a batch is given up: the worker enforces the budgets, this bounds the worker.
 const BATCH_SLACK: Duration = Duration::from_millis(500);
 /// HOOK-113, HOOK-114.
-const MODEL_CALL_LIMITS: Limits = Limits {
-    active: 16,
-    queued: 256,
-    slow: Duration::from_millis(2000),
-};
+const MODEL_CALL_LIMITS: Limits = Limits { active: 16, queued: 256, slow: Duration::from_millis(2000) };
 /// All other hooks that nobody waits for. The reference has no limit there; a stuck plugin must not keep every payload alive.
-const BACKGROUND_LIMITS: Limits = Limits {
-    active: 256,
-    queued: 4096,
-    slow: Duration::from_secs(60),
-};
+const BACKGROUND_LIMITS: Limits = Limits { active: 256, queued: 4096, slow: Duration::from_secs(60) };
 /// What a constrained `before_agent_start` handler may not return (HOOK-126).
-const PROMPT_FIELDS: &[&str] = &[
-    "systemPrompt",
-    "prependContext",
-    "appendContext",
-    "prependSystemContext",
-    "appendSystemContext",
-];
+const PROMPT_FIELDS: &[&str] = &["systemPrompt", "prependContext", "appendContext", "prependSystemContext", "appendSystemContext"];
 
 /// How one dispatch runs.
 #[derive(Clone, Debug, Default)]
@@ -131,8 +114,7 @@ impl HookEngine {
 
     /// Replaces registry and handlers together; running dispatches finish with the old ones (HOOK-117). Counters stay.
     pub fn swap(&self, registry: Arc<Registry>) {
-        self.table
-            .store(Arc::new(HookTable::new(registry, &self.counters)));
+        self.table.store(Arc::new(HookTable::new(registry, &self.counters)));
     }
 
     /// The registry whose handlers are called.
@@ -151,31 +133,18 @@ impl HookEngine {
     }
 
     /// Calls the hook's handlers and merges their results.
-    pub async fn dispatch(
-        &self,
-        hook: HookName,
-        event: Value,
-        ctx: Value,
-        options: DispatchOptions,
-    ) -> Dispatched {
+    pub async fn dispatch(&self, hook: HookName, event: Value, ctx: Value, options: DispatchOptions) -> Dispatched {
         self.dispatch_with(hook, options, || (event, ctx)).await
     }
 
     /// Like [`HookEngine::dispatch`], with a payload `(event, ctx)` that is built only when there is a handler (HOOK-119).
-    pub async fn dispatch_with(
-        &self,
-        hook: HookName,
-        options: DispatchOptions,
-        payload: impl FnOnce() -> (Value, Value),
-    ) -> Dispatched {
+    pub async fn dispatch_with(&self, hook: HookName, options: DispatchOptions, payload: impl FnOnce() -> (Value, Value)) -> Dispatched {
         if !self.has(hook) {
             return Dispatched::default();
         }
         let table = self.table.load_full();
         let (event, ctx) = payload();
-        Dispatch::new(hook, table.slot(hook), event, ctx, options)
-            .run()
-            .await
+        Dispatch::new(hook, table.slot(hook), event, ctx, options).run().await
     }
 
     /// Starts a parallel hook that nobody waits for. The payload is built at once when there is a handler; the job waits its turn in a
@@ -191,34 +160,15 @@ impl HookEngine {
             _ => &self.background,
         };
         let work = async move {
-            Dispatch::new(
-                hook,
-                table.slot(hook),
-                event,
-                ctx,
-                DispatchOptions::default(),
-            )
-            .run()
-            .await;
+            Dispatch::new(hook, table.slot(hook), event, ctx, DispatchOptions::default()).run().await;
         };
         queue.submit(hook.as_str(), Box::pin(work));
     }
 
     /// Asks only the handlers of one plugin, in order, until one takes the message (HOOK-209, HOOK-210).
-    pub async fn claim_by_plugin(
-        &self,
-        plugin_id: &str,
-        hook: HookName,
-        event: Value,
-        ctx: Value,
-        options: DispatchOptions,
-    ) -> Claim {
+    pub async fn claim_by_plugin(&self, plugin_id: &str, hook: HookName, event: Value, ctx: Value, options: DispatchOptions) -> Claim {
         let table = self.table.load_full();
-        if table
-            .registry
-            .plugin(plugin_id)
-            .is_none_or(|p| p.failure.is_some())
-        {
+        if table.registry.plugin(plugin_id).is_none_or(|p| p.failure.is_some()) {
             return Claim::MissingPlugin;
         }
         let slot = table.slot(hook).of_plugin(plugin_id);
@@ -229,11 +179,7 @@ impl HookEngine {
         if done.merged.get("handled").is_some_and(truthy) {
             return Claim::Handled(done.merged);
         }
-        if done.failures.is_empty() {
-            Claim::Declined
-        } else {
-            Claim::Failed(done.failures.swap_remove(0))
-        }
+        if done.failures.is_empty() { Claim::Declined } else { Claim::Failed(done.failures.swap_remove(0)) }
     }
 }
 
@@ -249,24 +195,10 @@ struct Dispatch<'a> {
 }
 
 impl<'a> Dispatch<'a> {
-    fn new(
-        hook: HookName,
-        slot: &'a Slot,
-        event: Value,
-        ctx: Value,
-        options: DispatchOptions,
-    ) -> Self {
+    fn new(hook: HookName, slot: &'a Slot, event: Value, ctx: Value, options: DispatchOptions) -> Self {
         let event = SharedJson::new(with_run_id(hook, event, &ctx));
         let ctx = SharedJson::new(ctx);
-        Self {
-            hook,
-            slot,
-            event,
-            ctx,
-            options,
-            merged: Accumulator::new(hook),
-            done: Dispatched::default(),
-        }
+        Self { hook, slot, event, ctx, options, merged: Accumulator::new(hook), done: Dispatched::default() }
     }
 
     async fn run(mut self) -> Dispatched {
@@ -281,11 +213,7 @@ impl<'a> Dispatch<'a> {
     /// Every worker gets its handlers at once; results are ignored (HOOK-099).
     async fn parallel(&mut self) {
         let slot = self.slot;
-        let groups: Vec<Vec<&Handler>> = slot
-            .groups
-            .iter()
-            .map(|group| group.iter().map(|i| &slot.handlers[*i]).collect())
-            .collect();
+        let groups: Vec<Vec<&Handler>> = slot.groups.iter().map(|group| group.iter().map(|i| &slot.handlers[*i]).collect()).collect();
         let outcomes = futures::future::join_all(groups.iter().map(|group| self.send(group))).await;
         for (group, outcomes) in groups.iter().zip(outcomes) {
             for (handler, outcome) in group.iter().zip(outcomes) {
@@ -321,9 +249,7 @@ impl<'a> Dispatch<'a> {
         let Ok(value) = &outcome.result else {
             return false;
         };
-        let stripped = handler
-            .strip_prompt_fields
-            .then(|| without_prompt_fields(value));
+        let stripped = handler.strip_prompt_fields.then(|| without_prompt_fields(value));
         let (value, undefined) = match &stripped {
             Some(None) => return false,
             Some(Some(rest)) => (rest, outcome.undefined),
@@ -349,28 +275,14 @@ impl<'a> Dispatch<'a> {
         let Some(first) = handlers.first() else {
             return Vec::new();
         };
-        let budget = |h: &Handler| {
-            self.options
-                .budget_override
-                .map_or(h.budget, |limit| limit.min(h.budget))
-        };
+        let budget = |h: &Handler| self.options.budget_override.map_or(h.budget, |limit| limit.min(h.budget));
         let mode = self.hook.mode();
         let budgets = handlers.iter().map(|h| budget(h));
-        let together = if mode == DispatchMode::Parallel {
-            budgets.max().unwrap_or_default()
-        } else {
-            budgets.sum()
-        };
+        let together = if mode == DispatchMode::Parallel { budgets.max().unwrap_or_default() } else { budgets.sum() };
         let cancel = self.options.cancel.child_token();
         let batch = HookBatch {
             hook: self.hook,
-            handlers: handlers
-                .iter()
-                .map(|h| HandlerRef {
-                    handle: h.handle,
-                    timeout: Some(budget(h)),
-                })
-                .collect(),
+            handlers: handlers.iter().map(|h| HandlerRef { handle: h.handle, timeout: Some(budget(h)) }).collect(),
             event: self.event.clone(),
             ctx: self.ctx.clone(),
             mode,
@@ -388,16 +300,10 @@ impl<'a> Dispatch<'a> {
             cancel.cancel();
             let failed = |h: &&Handler| {
                 let error = match &error {
-                    CallError::TimedOut(_) => CallError::TimedOut(
-                        u64::try_from(budget(h).as_millis()).unwrap_or(u64::MAX),
-                    ),
+                    CallError::TimedOut(_) => CallError::TimedOut(u64::try_from(budget(h).as_millis()).unwrap_or(u64::MAX)),
                     other => other.clone(),
                 };
-                HandlerOutcome {
-                    result: Err(error),
-                    undefined: true,
-                    duration: begun.elapsed(),
-                }
+                HandlerOutcome { result: Err(error), undefined: true, duration: begun.elapsed() }
             };
             handlers.iter().map(failed).collect()
         })
@@ -417,15 +323,9 @@ impl<'a> Dispatch<'a> {
             CallError::Gone { .. } => FailureKind::Unreachable,
             _ => FailureKind::Threw,
         };
-        handler
-            .stats
-            .failed(kind == FailureKind::TimedOut, &message);
+        handler.stats.failed(kind == FailureKind::TimedOut, &message);
         tracing::error!(target: "hooks", plugin = %handler.plugin_id, "[hooks] {} handler from {} failed: {message}", self.hook, handler.plugin_id);
-        self.done.failures.push(HandlerFailure {
-            plugin_id: handler.plugin_id.clone(),
-            kind,
-            message,
-        });
+        self.done.failures.push(HandlerFailure { plugin_id: handler.plugin_id.clone(), kind, message });
         false
     }
 
@@ -450,13 +350,9 @@ impl<'a> Dispatch<'a> {
 
 /// Three hooks take the run id from the context when their event has none (HOOK-060).
 fn with_run_id(hook: HookName, mut event: Value, ctx: &Value) -> Value {
-    if matches!(
-        hook,
-        HookName::AgentEnd | HookName::BeforeAgentStart | HookName::BeforeAgentFinalize
-    ) && let (Some(map), Some(run)) = (
-        event.as_object_mut(),
-        ctx.get("runId").filter(|run| truthy(run)),
-    ) && !map.get("runId").is_some_and(truthy)
+    if matches!(hook, HookName::AgentEnd | HookName::BeforeAgentStart | HookName::BeforeAgentFinalize)
+        && let (Some(map), Some(run)) = (event.as_object_mut(), ctx.get("runId").filter(|run| truthy(run)))
+        && !map.get("runId").is_some_and(truthy)
     {
         map.insert("runId".into(), run.clone());
     }
@@ -466,22 +362,14 @@ fn with_run_id(hook: HookName, mut event: Value, ctx: &Value) -> Value {
 /// HOOK-126: `None` when nothing is left.
 fn without_prompt_fields(value: &Value) -> Option<Value> {
     let map = value.as_object()?;
-    let rest: serde_json::Map<String, Value> = map
-        .iter()
-        .filter(|(k, _)| !PROMPT_FIELDS.contains(&k.as_str()))
-        .map(|(k, v)| (k.clone(), v.clone()))
-        .collect();
+    let rest: serde_json::Map<String, Value> =
+        map.iter().filter(|(k, _)| !PROMPT_FIELDS.contains(&k.as_str())).map(|(k, v)| (k.clone(), v.clone())).collect();
     (!rest.is_empty()).then_some(Value::Object(rest))
 }
 
 fn on_resolution(handler: &Handler, value: &Value) -> Option<Callback> {
-    let handle =
-        chela_plugin::value::function_handle(value.pointer("/requireApproval/onResolution")?)?;
-    Some(Callback {
-        plugin_id: handler.plugin_id.clone(),
-        target: handler.target.clone(),
-        handle,
-    })
+    let handle = chela_plugin::value::function_handle(value.pointer("/requireApproval/onResolution")?)?;
+    Some(Callback { plugin_id: handler.plugin_id.clone(), target: handler.target.clone(), handle })
 }
 
 #[cfg(test)]

@@ -56,32 +56,19 @@ impl RetryBudget {
     }
 
     fn revise(&self, run: &str, merged: &Value, reason: Option<String>) -> FinalizeDecision {
-        let listed = merged
-            .get("retryCandidates")
-            .and_then(Value::as_array)
-            .filter(|l| !l.is_empty());
+        let listed = merged.get("retryCandidates").and_then(Value::as_array).filter(|l| !l.is_empty());
         let candidates: Vec<&Value> = match listed {
             Some(list) => list.iter().collect(),
-            None => merged
-                .get("retry")
-                .filter(|r| r.is_object())
-                .into_iter()
-                .collect(),
+            None => merged.get("retry").filter(|r| r.is_object()).into_iter().collect(),
         };
         if candidates.is_empty() {
-            return reason.map_or(FinalizeDecision::Continue, |reason| {
-                FinalizeDecision::Revise { reason }
-            });
+            return reason.map_or(FinalizeDecision::Continue, |reason| FinalizeDecision::Revise { reason });
         }
         for retry in candidates {
             let Some(instruction) = text(retry.get("instruction")) else {
                 continue;
             };
-            let attempts = retry
-                .get("maxAttempts")
-                .and_then(Value::as_f64)
-                .filter(|n| n.is_finite())
-                .map_or(1, |n| n.max(1.0) as u64);
+            let attempts = retry.get("maxAttempts").and_then(Value::as_f64).filter(|n| n.is_finite()).map_or(1, |n| n.max(1.0) as u64);
             let key = text(retry.get("idempotencyKey")).unwrap_or_else(|| hashed(&instruction));
             if self.count(run, &key) > attempts {
                 continue;
@@ -100,16 +87,9 @@ impl RetryBudget {
     fn count(&self, run: &str, key: &str) -> u64 {
         let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
         let position = runs.iter().position(|r| r.run == run);
-        let mut budget = position
-            .and_then(|i| runs.remove(i))
-            .unwrap_or_else(|| RunBudget {
-                run: run.into(),
-                counts: VecDeque::new(),
-            });
+        let mut budget = position.and_then(|i| runs.remove(i)).unwrap_or_else(|| RunBudget { run: run.into(), counts: VecDeque::new() });
         let known = budget.counts.iter().position(|(k, _)| k == key);
-        let count = known
-            .and_then(|i| budget.counts.remove(i))
-            .map_or(1, |(_, n)| n + 1);
+        let count = known.and_then(|i| budget.counts.remove(i)).map_or(1, |(_, n)| n + 1);
         budget.counts.push_back((key.into(), count));
         runs.push_back(budget);
         prune(&mut runs);
@@ -134,19 +114,11 @@ fn prune(runs: &mut VecDeque<RunBudget>) {
 
 fn hashed(instruction: &str) -> String {
     let digest = Sha256::digest(instruction.as_bytes());
-    digest
-        .iter()
-        .fold("instruction:".to_string(), |text, byte| {
-            format!("{text}{byte:02x}")
-        })
+    digest.iter().fold("instruction:".to_string(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 fn text(value: Option<&Value>) -> Option<String> {
-    value?
-        .as_str()
-        .map(str::trim)
-        .filter(|s| !s.is_empty())
-        .map(Into::into)
+    value?.as_str().map(str::trim).filter(|s| !s.is_empty()).map(Into::into)
 }
 
 #[cfg(test)]
@@ -155,9 +127,7 @@ mod tests {
     use serde_json::json;
 
     fn revise(reason: &str) -> FinalizeDecision {
-        FinalizeDecision::Revise {
-            reason: reason.into(),
-        }
+        FinalizeDecision::Revise { reason: reason.into() }
     }
 
     // HOOK-154, HOOK-155, HOOK-156, HOOK-157
@@ -178,10 +148,7 @@ mod tests {
         for _ in 0..5 {
             assert_eq!(budget.decide("r1", &free), revise("again"));
         }
-        assert_eq!(
-            budget.decide("r1", &json!({"action": "revise", "reason": " "})),
-            FinalizeDecision::Continue
-        );
+        assert_eq!(budget.decide("r1", &json!({"action": "revise", "reason": " "})), FinalizeDecision::Continue);
         let zero = json!({"action": "revise", "retry": {"instruction": "zero", "maxAttempts": 0}});
         assert_eq!(budget.decide("r1", &zero), revise("zero"));
     }
@@ -190,12 +157,7 @@ mod tests {
     #[test]
     fn the_table_forgets_the_oldest_run_first() {
         let budget = RetryBudget::new();
-        let ask = |run: &str| {
-            budget.decide(
-                run,
-                &json!({"action": "revise", "retry": {"instruction": "x"}}),
-            )
-        };
+        let ask = |run: &str| budget.decide(run, &json!({"action": "revise", "retry": {"instruction": "x"}}));
         assert_eq!(ask("first"), revise("x"));
         assert_eq!(ask("second"), revise("x"));
         for i in 0..MAX_ENTRIES - 1 {

@@ -27,10 +27,7 @@ pub struct EmitOptions {
 
 impl Default for EmitOptions {
     fn default() -> Self {
-        Self {
-            budget: DEFAULT_BUDGET,
-            cancel: CancellationToken::new(),
-        }
+        Self { budget: DEFAULT_BUDGET, cancel: CancellationToken::new() }
     }
 }
 
@@ -60,16 +57,12 @@ pub struct InternalBus {
 impl InternalBus {
     /// A bus for the handlers of a registry.
     pub fn new(registry: &Registry) -> Self {
-        Self {
-            listeners: ArcSwap::from_pointee(listeners(&registry.internal_hooks)),
-            enabled: AtomicBool::new(true),
-        }
+        Self { listeners: ArcSwap::from_pointee(listeners(&registry.internal_hooks)), enabled: AtomicBool::new(true) }
     }
 
     /// Replaces the handlers by those of another registry.
     pub fn swap(&self, registry: &Registry) {
-        self.listeners
-            .store(Arc::new(listeners(&registry.internal_hooks)));
+        self.listeners.store(Arc::new(listeners(&registry.internal_hooks)));
     }
 
     /// Silences or wakes the whole bus (HOOK-288).
@@ -80,44 +73,24 @@ impl InternalBus {
     /// True when the event has a listener: otherwise the caller need not build its context.
     pub fn has(&self, kind: &str, action: &str) -> bool {
         let listeners = self.listeners.load();
-        self.enabled.load(Ordering::Relaxed)
-            && (listeners.contains_key(kind) || listeners.contains_key(&format!("{kind}:{action}")))
+        self.enabled.load(Ordering::Relaxed) && (listeners.contains_key(kind) || listeners.contains_key(&format!("{kind}:{action}")))
     }
 
     /// Emits `kind:action` with the default budget for each handler.
-    pub async fn emit(
-        &self,
-        kind: &str,
-        action: &str,
-        session_key: &str,
-        context: Value,
-    ) -> EmitResult {
-        self.emit_with(kind, action, session_key, context, EmitOptions::default())
-            .await
+    pub async fn emit(&self, kind: &str, action: &str, session_key: &str, context: Value) -> EmitResult {
+        self.emit_with(kind, action, session_key, context, EmitOptions::default()).await
     }
 
     /// Emits `kind:action`. A failing handler is logged and the next one runs (HOOK-269).
-    pub async fn emit_with(
-        &self,
-        kind: &str,
-        action: &str,
-        session_key: &str,
-        context: Value,
-        options: EmitOptions,
-    ) -> EmitResult {
-        let mut result = EmitResult {
-            messages: Vec::new(),
-            context,
-        };
+    pub async fn emit_with(&self, kind: &str, action: &str, session_key: &str, context: Value, options: EmitOptions) -> EmitResult {
+        let mut result = EmitResult { messages: Vec::new(), context };
         if !self.enabled.load(Ordering::Relaxed) {
             return result;
         }
         let listeners = self.listeners.load_full();
         let key = format!("{kind}:{action}");
         let general = listeners.get(kind).into_iter().flatten();
-        let timestamp = jiff::Timestamp::now()
-            .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
-            .to_string();
+        let timestamp = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
         for listener in general.chain(listeners.get(&key).into_iter().flatten()) {
             if options.cancel.is_cancelled() {
                 break;
@@ -146,10 +119,7 @@ impl Listener {
     /// The target keeps the budget; the limit here bounds a target that does not.
     async fn call(&self, event: Value, options: &EmitOptions) -> Result<Value, CallError> {
         let cancel = options.cancel.child_token();
-        let call = Call::new(vec![event])
-            .adapter(Adapter::InternalHook)
-            .budget(Some(options.budget))
-            .cancelled_by(cancel.clone());
+        let call = Call::new(vec![event]).adapter(Adapter::InternalHook).budget(Some(options.budget)).cancelled_by(cancel.clone());
         let limit = options.budget.saturating_add(Duration::from_millis(500));
         let result = tokio::select! {
             biased;
@@ -167,11 +137,7 @@ impl EmitResult {
     /// Reads `{messages?, context?}`; the handler's own config does not travel on (HOOK-116).
     fn take(&mut self, answer: &Value) {
         if let Some(messages) = answer.get("messages").and_then(Value::as_array) {
-            self.messages = messages
-                .iter()
-                .filter_map(Value::as_str)
-                .map(Into::into)
-                .collect();
+            self.messages = messages.iter().filter_map(Value::as_str).map(Into::into).collect();
         }
         if let Some(Value::Object(context)) = answer.get("context") {
             let own = self.context.get("pluginConfig").cloned();
@@ -200,11 +166,7 @@ fn listeners(hooks: &[InternalHook]) -> HashMap<String, Vec<Listener>> {
     let mut table: HashMap<String, Vec<Listener>> = HashMap::new();
     for hook in hooks.iter().filter(|h| h.active) {
         for event in &hook.events {
-            let listener = Listener {
-                name: hook.name.clone(),
-                callback: hook.callback.clone(),
-                plugin_config: hook.plugin_config.clone(),
-            };
+            let listener = Listener { name: hook.name.clone(), callback: hook.callback.clone(), plugin_config: hook.plugin_config.clone() };
             table.entry(event.clone()).or_default().push(listener);
         }
     }

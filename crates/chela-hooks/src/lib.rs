@@ -21,9 +21,7 @@ mod text;
 mod testing;
 
 pub use counters::HookCounter;
-pub use decision::{
-    BLOCKED_BY_FAILURE, DEFAULT_TOOL_BLOCK_REASON, TOOL_HOOK_FAILED, block_text, is_valid_decision,
-};
+pub use decision::{BLOCKED_BY_FAILURE, DEFAULT_TOOL_BLOCK_REASON, TOOL_HOOK_FAILED, block_text, is_valid_decision};
 pub use engine::{Claim, DispatchOptions, Dispatched, FailureKind, HandlerFailure, HookEngine};
 pub use finalize::{FinalizeDecision, RetryBudget};
 pub use internal::{EmitOptions, EmitResult, InternalBus};

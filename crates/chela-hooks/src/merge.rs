@@ -8,12 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::decision::is_valid_decision;
 
 /// Text fields of prompt hooks that are joined with a blank line.
-const CONTEXT_FIELDS: &[&str] = &[
-    "prependContext",
-    "appendContext",
-    "prependSystemContext",
-    "appendSystemContext",
-];
+const CONTEXT_FIELDS: &[&str] = &["prependContext", "appendContext", "prependSystemContext", "appendSystemContext"];
 /// Why an invalid decision blocks; internal, never shown.
 const INVALID_DECISION: &str = "before_agent_run returned an invalid decision";
 
@@ -28,11 +23,7 @@ pub struct Accumulator {
 impl Accumulator {
     /// Nothing merged yet.
     pub fn new(hook: HookName) -> Self {
-        Self {
-            hook,
-            merged: None,
-            decided_by: None,
-        }
+        Self { hook, merged: None, decided_by: None }
     }
 
     /// Takes the result of the next handler. True when the merged result is terminal and no further handler runs (HOOK-110).
@@ -54,15 +45,11 @@ impl Accumulator {
             HookName::BeforeAgentFinalize => self.agent_finalize(plugin_id, next),
             HookName::SubagentSpawning => self.subagent_spawning(plugin_id, next),
             HookName::SubagentDeliveryTarget => self.delivery_target(plugin_id, next),
-            HookName::ToolResultPersist | HookName::BeforeMessageWrite => {
-                self.message(plugin_id, next)
-            }
+            HookName::ToolResultPersist | HookName::BeforeMessageWrite => self.message(plugin_id, next),
             HookName::BeforeModelResolve => self.model_fields(next),
             HookName::BeforePromptBuild => self.prompt_fields(next),
             HookName::BeforeAgentStart => self.model_fields(next) | self.prompt_fields(next),
-            HookName::AgentTurnPrepare | HookName::HeartbeatPromptContribution => {
-                self.context_fields(next, &CONTEXT_FIELDS[..2])
-            }
+            HookName::AgentTurnPrepare | HookName::HeartbeatPromptContribution => self.context_fields(next, &CONTEXT_FIELDS[..2]),
             _ => false,
         }
     }
@@ -77,10 +64,7 @@ impl Accumulator {
         if merged.is_empty() && self.hook != HookName::BeforeAgentStart {
             return (Value::Null, None);
         }
-        if let Some(params) = merged
-            .get("params")
-            .filter(|_| self.hook == HookName::BeforeToolCall)
-        {
+        if let Some(params) = merged.get("params").filter(|_| self.hook == HookName::BeforeToolCall) {
             let params = merge_params(event.get("params").unwrap_or(&Value::Null), params);
             merged.insert("params".into(), params);
         }
@@ -134,11 +118,7 @@ impl Accumulator {
     /// HOOK-013. Empty texts add nothing.
     fn context_fields(&mut self, next: &Map<String, Value>, fields: &[&str]) -> bool {
         for field in fields {
-            let Some(text) = next
-                .get(*field)
-                .and_then(Value::as_str)
-                .filter(|t| !t.is_empty())
-            else {
+            let Some(text) = next.get(*field).and_then(Value::as_str).filter(|t| !t.is_empty()) else {
                 continue;
             };
             self.join(field, text);
@@ -156,11 +136,7 @@ impl Accumulator {
 
     /// HOOK-017, HOOK-143..146.
     fn agent_run(&mut self, plugin_id: &Arc<str>, result: &Value) -> bool {
-        let decision = if is_valid_decision(result) {
-            result.clone()
-        } else {
-            json!({ "outcome": "block", "reason": INVALID_DECISION })
-        };
+        let decision = if is_valid_decision(result) { result.clone() } else { json!({ "outcome": "block", "reason": INVALID_DECISION }) };
         let blocks = decision["outcome"] == "block";
         if self.merged.is_none() || blocks {
             self.merged = decision.as_object().cloned();
@@ -171,12 +147,7 @@ impl Accumulator {
 
     /// HOOK-025, HOOK-164, HOOK-165, HOOK-169..171.
     fn tool_call(&mut self, plugin_id: &Arc<str>, next: &Map<String, Value>) -> bool {
-        let requester = self.merged.as_ref().and_then(|m| {
-            m.get("requireApproval")?
-                .get("pluginId")?
-                .as_str()
-                .map(str::to_owned)
-        });
+        let requester = self.merged.as_ref().and_then(|m| m.get("requireApproval")?.get("pluginId")?.as_str().map(str::to_owned));
         let may_set_params = requester.as_deref().is_none_or(|r| r == plugin_id.as_ref());
         if may_set_params && next.get("params").is_some_and(Value::is_object) {
             self.last_defined(next, "params");
@@ -203,10 +174,7 @@ impl Accumulator {
 
     /// HOOK-047.
     fn before_install(&mut self, plugin_id: &Arc<str>, next: &Map<String, Value>) -> bool {
-        if let Some(Value::Array(findings)) = next
-            .get("findings")
-            .filter(|f| f.as_array().is_some_and(|f| !f.is_empty()))
-        {
+        if let Some(Value::Array(findings)) = next.get("findings").filter(|f| f.as_array().is_some_and(|f| !f.is_empty())) {
             match self.acc().entry("findings").or_insert_with(|| json!([])) {
                 Value::Array(all) => all.extend(findings.iter().cloned()),
                 other => *other = findings.clone().into(),
@@ -258,11 +226,7 @@ impl Accumulator {
     }
 
     fn another_revise(&mut self, next: &Map<String, Value>) {
-        if let Some(reason) = next
-            .get("reason")
-            .and_then(Value::as_str)
-            .filter(|r| !r.is_empty())
-        {
+        if let Some(reason) = next.get("reason").and_then(Value::as_str).filter(|r| !r.is_empty()) {
             self.join("reason", reason);
         }
         let Some(retry) = retry_of(next) else { return };
@@ -271,10 +235,7 @@ impl Accumulator {
             acc.insert("retry".into(), retry);
             return;
         };
-        match acc
-            .entry("retryCandidates")
-            .or_insert_with(|| json!([first]))
-        {
+        match acc.entry("retryCandidates").or_insert_with(|| json!([first])) {
             Value::Array(candidates) => candidates.push(retry),
             other => *other = json!([retry]),
         }
@@ -290,8 +251,7 @@ impl Accumulator {
             self.decided_by = Some(plugin_id.clone());
             return false;
         }
-        let ready = next.get("threadBindingReady").is_some_and(truthy)
-            || self.is("threadBindingReady", &json!(true));
+        let ready = next.get("threadBindingReady").is_some_and(truthy) || self.is("threadBindingReady", &json!(true));
         let acc = self.acc();
         acc.insert("status".into(), "ok".into());
         acc.insert("threadBindingReady".into(), ready.into());
@@ -324,8 +284,7 @@ impl Accumulator {
 
 /// A member that is neither absent, `null` nor `undefined`.
 fn defined<'a>(map: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
-    map.get(key)
-        .filter(|v| !v.is_null() && !chela_plugin::value::is_undefined(v))
+    map.get(key).filter(|v| !v.is_null() && !chela_plugin::value::is_undefined(v))
 }
 
 /// A retry request with a non-blank instruction, trimmed (HOOK-154).

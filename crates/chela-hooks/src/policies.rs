@@ -59,12 +59,7 @@ pub struct PolicyRun<'a> {
 }
 
 /// Asks the trusted policies in registration order (HOOK-160). `event` is that of `before_tool_call`.
-pub async fn run_trusted_policies(
-    registry: &Registry,
-    event: &Value,
-    ctx: &Value,
-    run: PolicyRun<'_>,
-) -> PolicyDecision {
+pub async fn run_trusted_policies(registry: &Registry, event: &Value, ctx: &Value, run: PolicyRun<'_>) -> PolicyDecision {
     let mut params: Option<Value> = None;
     let mut event = event.clone();
     let mut approval: Option<(Value, Option<Callback>)> = None;
@@ -75,12 +70,7 @@ pub async fn run_trusted_policies(
         };
         if let Some(reason) = refusal(policy, &decision) {
             let (policy_id, plugin_id) = (policy.id.clone(), policy.owner.id.clone());
-            return PolicyDecision::Block {
-                reason,
-                policy_id,
-                plugin_id,
-                failed: false,
-            };
+            return PolicyDecision::Block { reason, policy_id, plugin_id, failed: false };
         }
         if let Some(changed) = decision.get("params").filter(|p| p.is_object()) {
             event["params"] = changed.clone();
@@ -94,43 +84,23 @@ pub async fn run_trusted_policies(
             params = Some(changed.clone());
         }
         if approval.is_none() {
-            approval = decision
-                .get("requireApproval")
-                .filter(|a| a.is_object())
-                .map(|a| request(policy, a));
+            approval = decision.get("requireApproval").filter(|a| a.is_object()).map(|a| request(policy, a));
         }
     }
     match approval {
-        Some((request, on_resolution)) => PolicyDecision::RequireApproval {
-            request,
-            params,
-            on_resolution,
-        },
+        Some((request, on_resolution)) => PolicyDecision::RequireApproval { request, params, on_resolution },
         None => PolicyDecision::Continue { params },
     }
 }
 
-async fn evaluate(
-    policy: &TrustedPolicy,
-    event: &Value,
-    ctx: &Value,
-    run: &PolicyRun<'_>,
-) -> Result<Value, CallError> {
-    let budget = run
-        .budget
-        .unwrap_or_else(|| HookName::BeforeToolCall.default_timeout());
-    let mut call = Call::new(vec![event.clone()])
-        .budget(Some(budget))
-        .cancelled_by(run.cancel.child_token());
+async fn evaluate(policy: &TrustedPolicy, event: &Value, ctx: &Value, run: &PolicyRun<'_>) -> Result<Value, CallError> {
+    let budget = run.budget.unwrap_or_else(|| HookName::BeforeToolCall.default_timeout());
+    let mut call = Call::new(vec![event.clone()]).budget(Some(budget)).cancelled_by(run.cancel.child_token());
     let mut ctx = ctx.clone();
     if let (Value::Object(map), Some(extensions)) = (&mut ctx, run.extensions) {
         let state = extensions(&policy.owner.id);
         let accessor: HostFn = Arc::new(move |args| {
-            let namespace = args
-                .first()
-                .and_then(Value::as_str)
-                .map_or("", str::trim)
-                .to_string();
+            let namespace = args.first().and_then(Value::as_str).map_or("", str::trim).to_string();
             let value = state.get(&namespace).cloned().unwrap_or(Value::Null);
             Box::pin(async move { Ok(value) })
         });
@@ -174,13 +144,8 @@ fn failed(policy: &TrustedPolicy, error: &CallError) -> PolicyDecision {
 fn request(policy: &TrustedPolicy, approval: &Value) -> (Value, Option<Callback>) {
     let mut approval = approval.clone();
     approval["pluginId"] = policy.owner.id.as_ref().into();
-    let handle = approval
-        .get("onResolution")
-        .and_then(chela_plugin::value::function_handle);
-    let callback = handle.map(|handle| Callback {
-        handle,
-        ..policy.evaluate.clone()
-    });
+    let handle = approval.get("onResolution").and_then(chela_plugin::value::function_handle);
+    let callback = handle.map(|handle| Callback { handle, ..policy.evaluate.clone() });
     (approval, callback)
 }
 

@@ -41,26 +41,17 @@ pub(crate) struct BoundedQueue {
 
 impl std::fmt::Debug for BoundedQueue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BoundedQueue")
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
+        f.debug_struct("BoundedQueue").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
 
 impl BoundedQueue {
     pub(crate) fn new(limits: Limits) -> Arc<Self> {
-        Arc::new(Self {
-            limits,
-            state: Mutex::default(),
-        })
+        Arc::new(Self { limits, state: Mutex::default() })
     }
 
     /// Submits a job; false when the queue is full and the job was dropped.
-    pub(crate) fn submit(
-        self: &Arc<Self>,
-        label: &'static str,
-        work: BoxFuture<'static, ()>,
-    ) -> bool {
+    pub(crate) fn submit(self: &Arc<Self>, label: &'static str, work: BoxFuture<'static, ()>) -> bool {
         {
             let mut state = self.lock();
             if state.active >= self.limits.active && state.waiting.len() >= self.limits.queued {
@@ -91,10 +82,7 @@ impl BoundedQueue {
         while let Some(job) = self.next() {
             let mut running: Pin<Box<_>> = Box::pin(watched(job, self.limits.slow));
             // The first poll happens here, not in a task, so that jobs cannot overtake each other.
-            if let Poll::Ready(()) = running
-                .as_mut()
-                .poll(&mut Context::from_waker(Waker::noop()))
-            {
+            if let Poll::Ready(()) = running.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
                 self.lock().active -= 1;
                 continue;
             }
@@ -134,11 +122,7 @@ mod tests {
     // HOOK-113
     #[tokio::test]
     async fn a_full_queue_drops_and_the_rest_runs() {
-        let queue = BoundedQueue::new(Limits {
-            active: 2,
-            queued: 3,
-            slow: Duration::from_secs(5),
-        });
+        let queue = BoundedQueue::new(Limits { active: 2, queued: 3, slow: Duration::from_secs(5) });
         let gate = Arc::new(Semaphore::new(0));
         let done = Arc::new(AtomicUsize::new(0));
         let submit = || {
@@ -164,11 +148,7 @@ mod tests {
     // HOOK-114
     #[tokio::test(start_paused = true)]
     async fn a_slow_job_keeps_its_slot_and_is_not_cancelled() {
-        let queue = BoundedQueue::new(Limits {
-            active: 1,
-            queued: 8,
-            slow: Duration::from_millis(2000),
-        });
+        let queue = BoundedQueue::new(Limits { active: 1, queued: 8, slow: Duration::from_millis(2000) });
         let order = Arc::new(Mutex::new(Vec::new()));
         for (name, ms) in [("slow", 5000), ("next", 0)] {
             let order = order.clone();
@@ -186,11 +166,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_frees_the_slot() {
-        let queue = BoundedQueue::new(Limits {
-            active: 1,
-            queued: 8,
-            slow: Duration::from_secs(5),
-        });
+        let queue = BoundedQueue::new(Limits { active: 1, queued: 8, slow: Duration::from_secs(5) });
         let done = Arc::new(AtomicUsize::new(0));
         queue.submit("a", Box::pin(async { panic!("in a job") }));
         let after = done.clone();

@@ -44,22 +44,12 @@ impl Slot {
                 None => groups.push(vec![index]),
             }
         }
-        Self {
-            handlers,
-            runs,
-            groups,
-        }
+        Self { handlers, runs, groups }
     }
 
     /// The same slot with the handlers of one plugin only.
     pub(crate) fn of_plugin(&self, plugin_id: &str) -> Self {
-        Self::new(
-            self.handlers
-                .iter()
-                .filter(|h| h.plugin_id.as_ref() == plugin_id)
-                .cloned()
-                .collect(),
-        )
+        Self::new(self.handlers.iter().filter(|h| h.plugin_id.as_ref() == plugin_id).cloned().collect())
     }
 }
 
@@ -70,11 +60,7 @@ pub(crate) struct HookTable {
     slots: Vec<Slot>,
 }
 
-static NONE: Slot = Slot {
-    handlers: Vec::new(),
-    runs: Vec::new(),
-    groups: Vec::new(),
-};
+static NONE: Slot = Slot { handlers: Vec::new(), runs: Vec::new(), groups: Vec::new() };
 
 impl HookTable {
     pub(crate) fn new(registry: Arc<Registry>, counters: &Counters) -> Self {

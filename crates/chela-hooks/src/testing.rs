@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chela_plugin::{
-    Call, CallError, CallTarget, Definition, DispatchMode, HandlerOutcome, HookBatch, HookPolicy,
-    LinkReport, PluginControl, PluginFacts, Registration, Registry, RegistryBuilder,
-    RegistryInputs, StartedPlugin, WorkerStatus,
+    Call, CallError, CallTarget, Definition, DispatchMode, HandlerOutcome, HookBatch, HookPolicy, LinkReport, PluginControl, PluginFacts,
+    Registration, Registry, RegistryBuilder, RegistryInputs, StartedPlugin, WorkerStatus,
 };
 use serde_json::{Value, json};
 
@@ -45,13 +44,7 @@ impl Worker {
     }
 
     fn make(key: u64, acts: &[(u64, Act)], gone: bool) -> Arc<Self> {
-        Arc::new(Self {
-            key,
-            acts: acts.iter().cloned().collect(),
-            batches: Mutex::default(),
-            seen: Mutex::default(),
-            gone,
-        })
+        Arc::new(Self { key, acts: acts.iter().cloned().collect(), batches: Mutex::default(), seen: Mutex::default(), gone })
     }
 
     pub(crate) fn batches(&self) -> Vec<Vec<u64>> {
@@ -89,15 +82,9 @@ impl CallTarget for Worker {
     }
 
     async fn hooks(&self, batch: HookBatch) -> Result<Vec<HandlerOutcome>, CallError> {
-        self.batches
-            .lock()
-            .unwrap()
-            .push(batch.handlers.iter().map(|h| h.handle).collect());
+        self.batches.lock().unwrap().push(batch.handlers.iter().map(|h| h.handle).collect());
         if self.gone {
-            return Err(CallError::Gone {
-                plugin: "p".into(),
-                reason: "exit code 1".into(),
-            });
+            return Err(CallError::Gone { plugin: "p".into(), reason: "exit code 1".into() });
         }
         let mut event = batch.event.value().clone();
         let mut outcomes = Vec::new();
@@ -105,12 +92,9 @@ impl CallTarget for Worker {
             let begun = Instant::now();
             let act = self.act(handler.handle, &event);
             let limit = handler.timeout.unwrap_or(Duration::from_secs(3600));
-            let honest = batch.mode == DispatchMode::Parallel
-                || !matches!(self.acts[&handler.handle], Act::Hang);
+            let honest = batch.mode == DispatchMode::Parallel || !matches!(self.acts[&handler.handle], Act::Hang);
             let (result, undefined) = if honest {
-                tokio::time::timeout(limit, act)
-                    .await
-                    .unwrap_or((Err(CallError::TimedOut(limit.as_millis() as u64)), false))
+                tokio::time::timeout(limit, act).await.unwrap_or((Err(CallError::TimedOut(limit.as_millis() as u64)), false))
             } else {
                 act.await
             };
@@ -124,11 +108,7 @@ impl CallTarget for Worker {
                 (Err(_), _) => batch.hook.fails_closed(),
                 _ => false,
             };
-            outcomes.push(HandlerOutcome {
-                result,
-                undefined,
-                duration: begun.elapsed(),
-            });
+            outcomes.push(HandlerOutcome { result, undefined, duration: begun.elapsed() });
             if stop {
                 break;
             }
@@ -152,28 +132,15 @@ impl PluginControl for Worker {
 
 pub(crate) fn facts(id: &str) -> PluginFacts {
     let manifest = json!({ "id": id, "configSchema": {} }).to_string();
-    let mut facts = PluginFacts::new(
-        id,
-        id,
-        Arc::new(
-            chela_manifest::parse_manifest(manifest.as_bytes())
-                .unwrap()
-                .manifest,
-        ),
-    );
+    let mut facts = PluginFacts::new(id, id, Arc::new(chela_manifest::parse_manifest(manifest.as_bytes()).unwrap().manifest));
     facts.bundled = true;
     facts.plugin_config = json!({ "of": id });
     facts
 }
 
 pub(crate) fn started(worker: &Arc<Worker>, calls: &[(&str, Value)]) -> StartedPlugin {
-    let registrations = calls
-        .iter()
-        .map(|(m, args)| Registration {
-            method: (*m).into(),
-            args: args.as_array().cloned().unwrap_or_default(),
-        })
-        .collect();
+    let registrations =
+        calls.iter().map(|(m, args)| Registration { method: (*m).into(), args: args.as_array().cloned().unwrap_or_default() }).collect();
     StartedPlugin {
         definition: Definition::default(),
         registrations,
@@ -186,10 +153,7 @@ pub(crate) fn started(worker: &Arc<Worker>, calls: &[(&str, Value)]) -> StartedP
 
 /// `on` with a priority.
 pub(crate) fn on(hook: &str, handle: u64, priority: i64) -> (&'static str, Value) {
-    (
-        "on",
-        json!([hook, { "$fn": handle }, { "priority": priority }]),
-    )
+    ("on", json!([hook, { "$fn": handle }, { "priority": priority }]))
 }
 
 /// A plugin: id, worker, registrations.
@@ -200,18 +164,9 @@ pub(crate) fn registry(plugins: &[Plugin<'_>]) -> Arc<Registry> {
     registry_with(plugins, &[])
 }
 
-pub(crate) fn registry_with(
-    plugins: &[Plugin<'_>],
-    policies: &[(&str, HookPolicy)],
-) -> Arc<Registry> {
-    let policies = policies
-        .iter()
-        .map(|(id, policy)| ((*id).to_string(), policy.clone()))
-        .collect();
-    let mut builder = RegistryBuilder::new(RegistryInputs {
-        policies,
-        ..RegistryInputs::default()
-    });
+pub(crate) fn registry_with(plugins: &[Plugin<'_>], policies: &[(&str, HookPolicy)]) -> Arc<Registry> {
+    let policies = policies.iter().map(|(id, policy)| ((*id).to_string(), policy.clone())).collect();
+    let mut builder = RegistryBuilder::new(RegistryInputs { policies, ..RegistryInputs::default() });
     for (id, worker, calls) in plugins {
         builder.add(facts(id), started(worker, calls));
     }

@@ -7,16 +7,8 @@ const MAX: usize = 500;
 /// nothing is left (HOOK-104).
 pub fn error_text(text: &str) -> String {
     let is_gap = |c: char| c.is_whitespace() || c <= '\u{1f}' || c == '\u{7f}';
-    let joined = text
-        .split(is_gap)
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ");
-    if joined.is_empty() {
-        "unknown error".into()
-    } else {
-        joined.chars().take(MAX).collect()
-    }
+    let joined = text.split(is_gap).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+    if joined.is_empty() { "unknown error".into() } else { joined.chars().take(MAX).collect() }
 }
 
 #[cfg(test)]

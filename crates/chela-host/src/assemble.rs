@@ -308,7 +308,10 @@ fn spec_maker(paths: &StatePaths, config: &Arc<Config>) -> crate::manager::SpecM
         workspace_dir: workspace.clone(),
         state_dir: paths.state_dir.clone(),
         group: record.policy.runtime_group.clone(),
-        memory_mib: config.get(&format!("plugins.entries.{}.runtime.memoryMb", record.id)).and_then(Value::as_u64).unwrap_or(WORKER_MEMORY_MIB),
+        memory_mib: config
+            .get(&format!("plugins.entries.{}.runtime.memoryMb", record.id))
+            .and_then(Value::as_u64)
+            .unwrap_or(WORKER_MEMORY_MIB),
         env_grants: env_grants(record),
         env: record.policy.env.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
         bundled: record.origin == chela_catalog::Origin::Bundled,

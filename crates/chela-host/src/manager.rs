@@ -93,11 +93,8 @@ impl PluginManager {
     pub fn new(parts: ManagerParts) -> Arc<Self> {
         let (completions, receiver) = mpsc::unbounded_channel();
         let registry = RegistryBuilder::new(parts.inputs.clone()).build();
-        let empty = PluginGeneration {
-            hooks: HookEngine::new(registry.clone()),
-            internal: Arc::new(InternalBus::new(&registry)),
-            registry,
-        };
+        let empty =
+            PluginGeneration { hooks: HookEngine::new(registry.clone()), internal: Arc::new(InternalBus::new(&registry)), registry };
         Arc::new_cyclic(|this| Self {
             this: this.clone(),
             after_start: OnceLock::new(),

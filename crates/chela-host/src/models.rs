@@ -35,12 +35,20 @@ pub(crate) fn configured(config: &Config, auth: &AuthStore) -> Arc<ModelRegistry
 
 /// Adds the providers of plugins that have just started. A provider of a Rust plugin brings its transport; one of a JavaScript plugin
 /// brings a catalogue that names URL, API and models.
-pub(crate) async fn add_plugin_providers(models: &ModelRegistry, registry: &Registry, fresh: &[String], auth: &AuthStore, config: &Value, env: &Env) {
+pub(crate) async fn add_plugin_providers(
+    models: &ModelRegistry,
+    registry: &Registry,
+    fresh: &[String],
+    auth: &AuthStore,
+    config: &Value,
+    env: &Env,
+) {
     for provider in registry.providers.iter().filter(|p| fresh.iter().any(|id| *id == *p.owner.id)) {
         let entry = match &provider.transport {
             Some(transport) => {
                 let rows = provider.provider.get("models").and_then(Value::as_array).cloned().unwrap_or_default();
-                let rows = rows.iter().filter_map(|m| m.get("id").and_then(Value::as_str)).map(|id| ModelEntry::new(&provider.id, id)).collect();
+                let rows =
+                    rows.iter().filter_map(|m| m.get("id").and_then(Value::as_str)).map(|id| ModelEntry::new(&provider.id, id)).collect();
                 Some(ProviderEntry::from_plugin(&provider.owner.id, &provider.id, &provider.label, rows, transport.clone()))
             }
             None => from_catalog(provider, auth, config, env).await,
@@ -55,7 +63,12 @@ pub(crate) async fn add_plugin_providers(models: &ModelRegistry, registry: &Regi
 }
 
 /// Asks `catalog.run(ctx)`; without a credential there is nothing to call and the provider stays out.
-async fn from_catalog(provider: &chela_plugin::register::entries::ProviderEntry, auth: &AuthStore, config: &Value, env: &Env) -> Option<ProviderEntry> {
+async fn from_catalog(
+    provider: &chela_plugin::register::entries::ProviderEntry,
+    auth: &AuthStore,
+    config: &Value,
+    env: &Env,
+) -> Option<ProviderEntry> {
     let run = provider.function("/catalog/run").or_else(|| provider.function("/staticCatalog/run"))?;
     let own: BTreeMap<&str, &str> = provider.env_vars.iter().filter_map(|name| Some((name.as_str(), env.non_empty(name)?))).collect();
     let api_key = own.values().next().copied();

@@ -25,9 +25,6 @@ pub use manifest::notices::{Notice, NoticeLevel};
 pub use manifest::{CommandAlias, Manifest, QaRunner, SetupRuntime};
 pub use package::channel::PackageChannel;
 pub use package::{EntryList, PackageError, PackageInstall, PackageMeta, parse_package};
-pub use parse::{
-    MANIFEST_FILE_NAME, MAX_JSON_DEPTH, MAX_MANIFEST_BYTES, ManifestError, ParsedManifest,
-    parse_manifest, parse_object,
-};
+pub use parse::{MANIFEST_FILE_NAME, MAX_JSON_DEPTH, MAX_MANIFEST_BYTES, ManifestError, ParsedManifest, parse_manifest, parse_object};
 pub use plugin_id::{PluginIdError, validate_plugin_id};
 pub use version::{FloorError, check_min_host_version};

@@ -26,10 +26,7 @@ use contracts::Contracts;
 use models::ModelSupport;
 
 /// Platform names that `enabledByDefaultOnPlatforms` keeps (MAN-035).
-const PLATFORMS: [&str; 11] = [
-    "aix", "android", "darwin", "freebsd", "haiku", "linux", "openbsd", "sunos", "win32", "cygwin",
-    "netbsd",
-];
+const PLATFORMS: [&str; 11] = ["aix", "android", "darwin", "freebsd", "haiku", "linux", "openbsd", "sunos", "win32", "cygwin", "netbsd"];
 
 /// A parsed `openclaw.plugin.json`.
 ///
@@ -146,10 +143,7 @@ impl Manifest {
             description: string(at("description")),
             version: string(at("version")),
             enabled_by_default: at("enabledByDefault") == Some(&Value::Bool(true)),
-            enabled_by_default_on_platforms: strings_in(
-                at("enabledByDefaultOnPlatforms"),
-                &PLATFORMS,
-            ),
+            enabled_by_default_on_platforms: strings_in(at("enabledByDefaultOnPlatforms"), &PLATFORMS),
             auto_enable_when_configured_providers: strings(at("autoEnableWhenConfiguredProviders")),
             legacy_plugin_ids: strings(at("legacyPluginIds")),
             kind: kinds(at("kind")),
@@ -159,8 +153,7 @@ impl Manifest {
             synthetic_auth_refs: strings(at("syntheticAuthRefs")),
             non_secret_auth_markers: strings(at("nonSecretAuthMarkers")),
             skills: strings(at("skills")),
-            provider_catalog_entry: string(at("providerCatalogEntry"))
-                .or_else(|| string(at("providerDiscoveryEntry"))),
+            provider_catalog_entry: string(at("providerCatalogEntry")).or_else(|| string(at("providerDiscoveryEntry"))),
             command_aliases: command_aliases(at("commandAliases")),
             qa_runners: qa_runners(at("qaRunners")),
             contracts: Contracts::read(at("contracts")),
@@ -204,11 +197,7 @@ impl Manifest {
 
     /// True when a bundled plugin of this manifest is on by default on `platform` (MAN-036).
     pub fn is_default_on(&self, platform: &str) -> bool {
-        self.enabled_by_default
-            || self
-                .enabled_by_default_on_platforms
-                .iter()
-                .any(|entry| entry == platform)
+        self.enabled_by_default || self.enabled_by_default_on_platforms.iter().any(|entry| entry == platform)
     }
 
     /// What the manifest says about running setup code (MAN-165).
@@ -225,11 +214,7 @@ impl Manifest {
 fn kinds(value: Option<&Value>) -> Vec<String> {
     match value {
         Some(Value::String(kind)) if !kind.is_empty() => vec![kind.clone()],
-        Some(Value::Array(items)) => items
-            .iter()
-            .map(|item| item.as_str().map(str::to_owned))
-            .collect::<Option<_>>()
-            .unwrap_or_default(),
+        Some(Value::Array(items)) => items.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<_>>().unwrap_or_default(),
         _ => Vec::new(),
     }
 }
@@ -241,27 +226,18 @@ fn command_aliases(value: Option<&Value>) -> Vec<CommandAlias> {
 
 fn command_alias(item: &Value) -> Option<CommandAlias> {
     if item.is_string() {
-        return Some(CommandAlias {
-            name: string(Some(item))?,
-            ..CommandAlias::default()
-        });
+        return Some(CommandAlias { name: string(Some(item))?, ..CommandAlias::default() });
     }
     let item = item.as_object()?;
     Some(CommandAlias {
         name: string(item.get("name"))?,
-        kind: (item.get("kind").and_then(Value::as_str) == Some("runtime-slash"))
-            .then(|| "runtime-slash".to_owned()),
+        kind: (item.get("kind").and_then(Value::as_str) == Some("runtime-slash")).then(|| "runtime-slash".to_owned()),
         cli_command: string(item.get("cliCommand")),
     })
 }
 
 fn qa_runners(value: Option<&Value>) -> Vec<QaRunner> {
     records(value)
-        .filter_map(|item| {
-            Some(QaRunner {
-                command_name: string(item.get("commandName"))?,
-                description: string(item.get("description")),
-            })
-        })
+        .filter_map(|item| Some(QaRunner { command_name: string(item.get("commandName"))?, description: string(item.get("description")) }))
         .collect()
 }

@@ -37,11 +37,7 @@ pub(crate) fn record(value: Option<&Value>) -> Option<&Map<String, Value>> {
 
 /// The objects of an array; other items are dropped.
 pub(crate) fn records(value: Option<&Value>) -> impl Iterator<Item = &Map<String, Value>> {
-    value
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_object)
+    value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object)
 }
 
 /// The key as a record key: trimmed, not blank, and not one that means a prototype (MAN-014).
@@ -65,10 +61,7 @@ pub(crate) fn string_list_map(value: Option<&Value>) -> BTreeMap<String, Vec<Str
 }
 
 /// Reads each safe key of an object with `read`, leaving out what reads as absent.
-pub(crate) fn keyed<T>(
-    value: Option<&Value>,
-    read: impl Fn(&Value) -> Option<T>,
-) -> BTreeMap<String, T> {
+pub(crate) fn keyed<T>(value: Option<&Value>, read: impl Fn(&Value) -> Option<T>) -> BTreeMap<String, T> {
     let mut out = BTreeMap::new();
     for (key, entry) in record(value).into_iter().flatten() {
         if let (Some(key), Some(entry)) = (record_key(key), read(entry)) {

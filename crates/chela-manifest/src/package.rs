@@ -153,8 +153,7 @@ impl PackageMeta {
 /// # Errors
 /// [`PackageError`] for bad syntax or a value that is not an object.
 pub fn parse_package(bytes: &[u8]) -> Result<PackageMeta, PackageError> {
-    let value: Value =
-        serde_json::from_slice(bytes).map_err(|error| PackageError::Parse(error.to_string()))?;
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| PackageError::Parse(error.to_string()))?;
     let Value::Object(raw) = value else {
         return Err(PackageError::NotAnObject);
     };
@@ -166,11 +165,10 @@ fn from_raw(raw: Map<String, Value>) -> PackageMeta {
     let host = record(raw.get("openclaw")).unwrap_or(&empty);
     let compat = record(host.get("compat")).unwrap_or(&empty);
     let startup = record(host.get("startup")).unwrap_or(&empty);
-    let (runtime_extensions, runtime_extensions_error) =
-        match runtime_extensions(host.get("runtimeExtensions")) {
-            Ok(entries) => (entries, None),
-            Err(error) => (Vec::new(), Some(error)),
-        };
+    let (runtime_extensions, runtime_extensions_error) = match runtime_extensions(host.get("runtimeExtensions")) {
+        Ok(entries) => (entries, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
     PackageMeta {
         name: string(raw.get("name")),
         version: string(raw.get("version")),
@@ -184,9 +182,7 @@ fn from_raw(raw: Map<String, Value>) -> PackageMeta {
         runtime_setup_entry: string(host.get("runtimeSetupEntry")),
         install: install(host.get("install")),
         channel: channel::read(host.get("channel")),
-        defer_channel_load_until_after_listen: startup
-            .get("deferConfiguredChannelFullLoadUntilAfterListen")
-            == Some(&Value::Bool(true)),
+        defer_channel_load_until_after_listen: startup.get("deferConfiguredChannelFullLoadUntilAfterListen") == Some(&Value::Bool(true)),
         compat_plugin_api: string(compat.get("pluginApi")),
         compat_min_gateway_version: string(compat.get("minGatewayVersion")),
         hooks: strings(host.get("hooks")),
@@ -218,11 +214,7 @@ fn runtime_extensions(value: Option<&Value>) -> Result<Vec<String>, String> {
     items
         .enumerate()
         .map(|(index, item)| {
-            string(Some(item)).ok_or_else(|| {
-                format!(
-                    "package.json openclaw.runtimeExtensions[{index}] must be a non-empty string"
-                )
-            })
+            string(Some(item)).ok_or_else(|| format!("package.json openclaw.runtimeExtensions[{index}] must be a non-empty string"))
         })
         .collect()
 }
@@ -235,11 +227,9 @@ fn install(value: Option<&Value>) -> PackageInstall {
         clawhub_spec: string(block.get("clawhubSpec")),
         npm_spec: string(block.get("npmSpec")),
         local_path: string(block.get("localPath")),
-        default_choice: string(block.get("defaultChoice"))
-            .filter(|choice| matches!(choice.as_str(), "clawhub" | "npm" | "local")),
+        default_choice: string(block.get("defaultChoice")).filter(|choice| matches!(choice.as_str(), "clawhub" | "npm" | "local")),
         expected_integrity: string(block.get("expectedIntegrity")),
-        allow_invalid_config_recovery: block.get("allowInvalidConfigRecovery")
-            == Some(&Value::Bool(true)),
+        allow_invalid_config_recovery: block.get("allowInvalidConfigRecovery") == Some(&Value::Bool(true)),
         min_host_version: block.get("minHostVersion").cloned(),
     }
 }

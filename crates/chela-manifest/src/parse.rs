@@ -103,24 +103,19 @@ fn parse_any_object(bytes: &[u8]) -> Result<(Map<String, Value>, bool), Manifest
 }
 
 fn parse_json_or_json5(bytes: &[u8]) -> Result<(Value, bool), ManifestError> {
-    let text = std::str::from_utf8(bytes).map_err(|error| ManifestError::Parse {
-        detail: format!("not valid UTF-8 at byte {}", error.valid_up_to()),
-    })?;
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| ManifestError::Parse { detail: format!("not valid UTF-8 at byte {}", error.valid_up_to()) })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     // serde_json has a recursion limit of its own, so the strict pass needs no guard.
     if let Ok(value) = serde_json::from_str(text) {
         return Ok((value, false));
     }
     if nesting_depth(text) > MAX_JSON_DEPTH {
-        return Err(ManifestError::Parse {
-            detail: format!("nested deeper than {MAX_JSON_DEPTH} levels"),
-        });
+        return Err(ManifestError::Parse { detail: format!("nested deeper than {MAX_JSON_DEPTH} levels") });
     }
     match json5::from_str(text) {
         Ok(value) => Ok((value, true)),
-        Err(error) => Err(ManifestError::Parse {
-            detail: error.to_string(),
-        }),
+        Err(error) => Err(ManifestError::Parse { detail: error.to_string() }),
     }
 }
 
@@ -160,14 +155,8 @@ fn skip_string(bytes: &[u8], mut at: usize, quote: u8) -> usize {
 fn skip_comment(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
     match rest.first() {
-        Some(b'/') => (0..rest.len())
-            .find(|&end| ends_line(rest.get(end..).unwrap_or_default()))
-            .map_or(bytes.len(), |end| at + end),
-        Some(b'*') => rest
-            .windows(2)
-            .skip(1)
-            .position(|pair| pair == b"*/")
-            .map_or(bytes.len(), |end| at + end + 3),
+        Some(b'/') => (0..rest.len()).find(|&end| ends_line(rest.get(end..).unwrap_or_default())).map_or(bytes.len(), |end| at + end),
+        Some(b'*') => rest.windows(2).skip(1).position(|pair| pair == b"*/").map_or(bytes.len(), |end| at + end + 3),
         _ => at,
     }
 }

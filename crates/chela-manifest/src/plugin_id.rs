@@ -38,10 +38,7 @@ pub fn validate_plugin_id(id: &str) -> Result<(), PluginIdError> {
     if segments.iter().any(|segment| segment.is_empty()) {
         return Err(PluginIdError::MalformedScope);
     }
-    if segments
-        .iter()
-        .any(|segment| matches!(*segment, "." | ".."))
-    {
+    if segments.iter().any(|segment| matches!(*segment, "." | "..")) {
         return Err(PluginIdError::ReservedSegment);
     }
     match segments.as_slice() {

@@ -9,9 +9,7 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum FloorError {
     /// Not `>=x.y.z[-pre][+build]` (MAN-207, MAN-208).
-    #[error(
-        "openclaw.install.minHostVersion must use a semver floor in the form \">=x.y.z[-prerelease][+build]\""
-    )]
+    #[error("openclaw.install.minHostVersion must use a semver floor in the form \">=x.y.z[-prerelease][+build]\"")]
     Invalid,
     /// The host is older than the floor (MAN-209).
     #[error("plugin requires OpenClaw >={floor}, but this host is {host}; skipping load")]
@@ -22,9 +20,7 @@ pub enum FloorError {
         host: String,
     },
     /// The host's own version does not parse (MAN-210).
-    #[error(
-        "plugin requires OpenClaw >={floor}, but this host version could not be determined; skipping load"
-    )]
+    #[error("plugin requires OpenClaw >={floor}, but this host version could not be determined; skipping load")]
     UnknownHost {
         /// The floor, without the operator.
         floor: String,
@@ -80,9 +76,7 @@ impl CalendarVersion {
 
 impl Ord for CalendarVersion {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.base
-            .cmp(&other.base)
-            .then_with(|| compare_suffixes(&self.suffix, &other.suffix))
+        self.base.cmp(&other.base).then_with(|| compare_suffixes(&self.suffix, &other.suffix))
     }
 }
 
@@ -101,24 +95,14 @@ impl PartialOrd for CalendarVersion {
 ///
 /// # Errors
 /// [`FloorError`] with the text to report.
-pub fn check_min_host_version(
-    raw: Option<&Value>,
-    host: &str,
-    allow_bare: bool,
-) -> Result<(), FloorError> {
+pub fn check_min_host_version(raw: Option<&Value>, host: &str, allow_bare: bool) -> Result<(), FloorError> {
     let Some(raw) = raw else { return Ok(()) };
-    let (floor, label) = raw
-        .as_str()
-        .and_then(|text| parse_floor(text.trim(), allow_bare))
-        .ok_or(FloorError::Invalid)?;
+    let (floor, label) = raw.as_str().and_then(|text| parse_floor(text.trim(), allow_bare)).ok_or(FloorError::Invalid)?;
     let Some(current) = CalendarVersion::parse(host) else {
         return Err(FloorError::UnknownHost { floor: label });
     };
     if current.base < floor.base {
-        return Err(FloorError::Unmet {
-            floor: label,
-            host: host.to_owned(),
-        });
+        return Err(FloorError::Unmet { floor: label, host: host.to_owned() });
     }
     Ok(())
 }
@@ -140,9 +124,7 @@ fn parse_suffix(text: &str) -> Option<Suffix> {
     if let Some(number) = parse_number(text) {
         return Some(Suffix::Correction(number));
     }
-    Some(Suffix::Prerelease(
-        text.split('.').map(str::to_owned).collect(),
-    ))
+    Some(Suffix::Prerelease(text.split('.').map(str::to_owned).collect()))
 }
 
 fn compare_suffixes(left: &Suffix, right: &Suffix) -> Ordering {
@@ -185,10 +167,7 @@ fn split_once_or_whole(text: &str, separator: char) -> (&str, Option<&str>) {
 }
 
 fn is_label(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
 }
 
 fn parse_number(text: &str) -> Option<u64> {
@@ -209,23 +188,14 @@ mod tests {
     fn floors() {
         let host = "2026.6.11";
         let invalid = || Err(FloorError::Invalid);
-        let unmet = |floor: &str| {
-            Err(FloorError::Unmet {
-                floor: floor.into(),
-                host: host.into(),
-            })
-        };
+        let unmet = |floor: &str| Err(FloorError::Unmet { floor: floor.into(), host: host.into() });
         let cases = [
             (None, false, Ok(())),
             (Some(json!(">=2026.5.12")), false, Ok(())),
             (Some(json!(" >=2026.6.11 ")), false, Ok(())),
             (Some(json!(">=2026.6.11-beta.1+b7")), false, Ok(())),
             (Some(json!(">=2026.6.12")), false, unmet("2026.6.12")),
-            (
-                Some(json!(">=2027.1.1-rc.1")),
-                false,
-                unmet("2027.1.1-rc.1"),
-            ),
+            (Some(json!(">=2027.1.1-rc.1")), false, unmet("2027.1.1-rc.1")),
             (Some(json!("2026.5.12")), false, invalid()),
             (Some(json!("2026.5.12")), true, Ok(())),
             (Some(json!("2026.5.12-1")), true, invalid()),
@@ -238,17 +208,11 @@ mod tests {
             (Some(json!(null)), true, invalid()),
         ];
         for (raw, bare, expected) in cases {
-            assert_eq!(
-                check_min_host_version(raw.as_ref(), host, bare),
-                expected,
-                "{raw:?} bare={bare}"
-            );
+            assert_eq!(check_min_host_version(raw.as_ref(), host, bare), expected, "{raw:?} bare={bare}");
         }
         assert_eq!(
             check_min_host_version(Some(&json!(">=1.0.0")), "unknown", false),
-            Err(FloorError::UnknownHost {
-                floor: "1.0.0".into()
-            })
+            Err(FloorError::UnknownHost { floor: "1.0.0".into() })
         );
     }
 
@@ -265,10 +229,7 @@ mod tests {
             "2026.5.12-2",
             "2026.10.1",
         ];
-        let parsed: Vec<_> = ordered
-            .iter()
-            .map(|text| CalendarVersion::parse(text).unwrap())
-            .collect();
+        let parsed: Vec<_> = ordered.iter().map(|text| CalendarVersion::parse(text).unwrap()).collect();
         for pair in parsed.windows(2) {
             assert!(pair[0] < pair[1], "{pair:?}");
         }

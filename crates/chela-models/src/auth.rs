@@ -27,12 +27,7 @@ pub struct AuthInputs {
 
 impl Default for AuthInputs {
     fn default() -> Self {
-        Self {
-            env: BTreeMap::new(),
-            auth_config: Value::Null,
-            agent_dir: None,
-            default_agent: "main".to_owned(),
-        }
+        Self { env: BTreeMap::new(), auth_config: Value::Null, agent_dir: None, default_agent: "main".to_owned() }
     }
 }
 
@@ -90,19 +85,14 @@ impl Default for AuthStore {
 impl AuthStore {
     /// A store over the given sources.
     pub fn new(inputs: AuthInputs) -> Self {
-        Self {
-            inputs: Arc::new(inputs),
-            cache: Arc::default(),
-        }
+        Self { inputs: Arc::new(inputs), cache: Arc::default() }
     }
 
     /// Whether a provider can be called on behalf of an agent (`None`: the default agent).
     pub fn state(&self, settings: &ProviderSettings, agent: Option<&str>) -> AuthState {
         match self.credentials(settings, agent, None) {
             Ok(list) => match list.first() {
-                Some(first) if first.secret.is_some() => {
-                    AuthState::Configured(first.source.clone())
-                }
+                Some(first) if first.secret.is_some() => AuthState::Configured(first.source.clone()),
                 _ => AuthState::NotNeeded,
             },
             Err(hint) => AuthState::Missing(hint),
@@ -117,9 +107,7 @@ impl AuthStore {
         pinned: Option<&str>,
     ) -> Result<Vec<Credential>, String> {
         if settings.auth == ProviderAuth::AwsSdk {
-            return Err(
-                "the AWS credential chain (`auth: \"aws-sdk\"`) is not built yet".to_owned(),
-            );
+            return Err("the AWS credential chain (`auth: \"aws-sdk\"`) is not built yet".to_owned());
         }
         let file = self.profile_file(agent.unwrap_or(&self.inputs.default_agent));
         if let Some(id) = pinned {
@@ -139,22 +127,13 @@ impl AuthStore {
             list.extend(config);
         }
         if list.is_empty() && needs_no_key(settings) {
-            list.push(Credential {
-                secret: None,
-                bearer: false,
-                source: "none needed".to_owned(),
-                rotation: Rotation::AnyRefusal,
-            });
+            list.push(Credential { secret: None, bearer: false, source: "none needed".to_owned(), rotation: Rotation::AnyRefusal });
         }
         // An Anthropic subscription token cannot be used yet and must not stand before a key that can.
         if list.iter().any(|c| !is_subscription_token(c)) {
             list.retain(|c| !is_subscription_token(c));
         }
-        if list.is_empty() {
-            Err(missing(settings, &problems, file.problem.as_deref()))
-        } else {
-            Ok(list)
-        }
+        if list.is_empty() { Err(missing(settings, &problems, file.problem.as_deref())) } else { Ok(list) }
     }
 
     fn profile_file(&self, agent: &str) -> ProfileFile {
@@ -174,25 +153,14 @@ impl AuthStore {
     }
 
     fn env(&self, name: &str) -> Option<String> {
-        self.inputs
-            .env
-            .get(name)
-            .filter(|v| !v.trim().is_empty())
-            .cloned()
+        self.inputs.env.get(name).filter(|v| !v.trim().is_empty()).cloned()
     }
 
     fn config_credential(&self, settings: &ProviderSettings) -> Option<Credential> {
         let bearer = matches!(settings.auth, ProviderAuth::Token | ProviderAuth::OAuth);
-        let found = |secret, source: String| Credential {
-            secret: Some(secret),
-            bearer,
-            source,
-            rotation: Rotation::AnyRefusal,
-        };
+        let found = |secret, source: String| Credential { secret: Some(secret), bearer, source, rotation: Rotation::AnyRefusal };
         if let Some(name) = &settings.api_key_env {
-            return self
-                .env(name)
-                .map(|value| found(Secret::new(value), format!("env: {name}")));
+            return self.env(name).map(|value| found(Secret::new(value), format!("env: {name}")));
         }
         let key = settings.api_key.as_ref().filter(|k| !k.is_empty())?;
         // A marker stands for "no secret", except that a key may be given as the name of a variable.
@@ -200,21 +168,12 @@ impl AuthStore {
             return None;
         }
         if settings.env_vars.iter().any(|name| name == key.expose()) {
-            return self
-                .env(key.expose())
-                .map(|value| found(Secret::new(value), format!("env: {}", key.expose())));
+            return self.env(key.expose()).map(|value| found(Secret::new(value), format!("env: {}", key.expose())));
         }
-        Some(found(
-            key.clone(),
-            format!("config: models.providers.{}.apiKey", settings.id),
-        ))
+        Some(found(key.clone(), format!("config: models.providers.{}.apiKey", settings.id)))
     }
 
-    fn profile_credentials(
-        &self,
-        file: &ProfileFile,
-        settings: &ProviderSettings,
-    ) -> (Vec<Credential>, Vec<String>) {
+    fn profile_credentials(&self, file: &ProfileFile, settings: &ProviderSettings) -> (Vec<Credential>, Vec<String>) {
         let (mut list, mut problems) = (Vec::new(), Vec::new());
         for id in file.order(&settings.id, &self.inputs.auth_config, now_ms()) {
             let Some(profile) = file.profiles.get(&id) else {
@@ -263,61 +222,34 @@ impl AuthStore {
             return vec![(live, value.trim().to_owned())];
         }
         let mut keys: Vec<(String, String)> = Vec::new();
-        keys.extend(
-            settings
-                .env_vars
-                .iter()
-                .find_map(|n| Some((n.clone(), self.env(n)?.trim().to_owned()))),
-        );
+        keys.extend(settings.env_vars.iter().find_map(|n| Some((n.clone(), self.env(n)?.trim().to_owned()))));
         let list_name = format!("{prefix}_API_KEYS");
         if let Some(list) = self.env(&list_name) {
-            let parts = list
-                .split([',', ';', ' ', '\t', '\n', '\r'])
-                .filter(|p| !p.is_empty());
+            let parts = list.split([',', ';', ' ', '\t', '\n', '\r']).filter(|p| !p.is_empty());
             keys.extend(parts.map(|p| (list_name.clone(), p.to_owned())));
         }
         let single = format!("{prefix}_API_KEY");
         let numbered = format!("{single}_");
         let env = &self.inputs.env;
-        let more = env
-            .iter()
-            .filter(|(n, v)| (**n == single || n.starts_with(&numbered)) && !v.trim().is_empty());
+        let more = env.iter().filter(|(n, v)| (**n == single || n.starts_with(&numbered)) && !v.trim().is_empty());
         keys.extend(more.map(|(n, v)| (n.clone(), v.trim().to_owned())));
-        keys.extend(
-            settings
-                .env_vars
-                .iter()
-                .filter_map(|n| Some((n.clone(), self.env(n)?.trim().to_owned()))),
-        );
+        keys.extend(settings.env_vars.iter().filter_map(|n| Some((n.clone(), self.env(n)?.trim().to_owned()))));
         keys
     }
 }
 
 fn is_subscription_token(credential: &Credential) -> bool {
-    credential
-        .secret
-        .as_ref()
-        .is_some_and(Secret::is_anthropic_subscription)
+    credential.secret.as_ref().is_some_and(Secret::is_anthropic_subscription)
 }
 
-fn pinned_profile(
-    file: &ProfileFile,
-    settings: &ProviderSettings,
-    id: &str,
-) -> Result<Credential, String> {
+fn pinned_profile(file: &ProfileFile, settings: &ProviderSettings, id: &str) -> Result<Credential, String> {
     let Some(profile) = file.profiles.get(id) else {
         return Err(format!("the auth profile `{id}` does not exist"));
     };
     if profile.provider != settings.id {
-        return Err(format!(
-            "the auth profile `{id}` belongs to the provider `{}`",
-            profile.provider
-        ));
+        return Err(format!("the auth profile `{id}` belongs to the provider `{}`", profile.provider));
     }
-    let secret = profile
-        .secret
-        .clone()
-        .map_err(|problem| format!("the auth profile `{id}` cannot be used: {problem}"))?;
+    let secret = profile.secret.clone().map_err(|problem| format!("the auth profile `{id}` cannot be used: {problem}"))?;
     Ok(Credential {
         secret: Some(secret),
         bearer: profile.kind != ProfileKind::ApiKey,
@@ -328,24 +260,14 @@ fn pinned_profile(
 
 /// A server on this machine or network without any key (PRV-166), or one that authenticates by its own headers.
 fn needs_no_key(settings: &ProviderSettings) -> bool {
-    let own_header = settings.headers.keys().any(|name| {
-        ["authorization", "x-api-key", "api-key"]
-            .iter()
-            .any(|known| name.eq_ignore_ascii_case(known))
-    });
-    own_header
-        || (settings.is_local()
-            && settings.auth == ProviderAuth::Unstated
-            && settings.api_key_env.is_none())
+    let own_header =
+        settings.headers.keys().any(|name| ["authorization", "x-api-key", "api-key"].iter().any(|known| name.eq_ignore_ascii_case(known)));
+    own_header || (settings.is_local() && settings.auth == ProviderAuth::Unstated && settings.api_key_env.is_none())
 }
 
 fn missing(settings: &ProviderSettings, problems: &[String], file_problem: Option<&str>) -> String {
     let mut text = format!("there is no API key for the provider `{}`", settings.id);
-    let details = settings
-        .api_key_problem
-        .iter()
-        .map(String::as_str)
-        .chain(file_problem);
+    let details = settings.api_key_problem.iter().map(String::as_str).chain(file_problem);
     for detail in details.chain(problems.iter().map(String::as_str)) {
         text.push_str("; ");
         text.push_str(detail);
@@ -354,21 +276,14 @@ fn missing(settings: &ProviderSettings, problems: &[String], file_problem: Optio
         text.push_str(&format!("; the environment variable `{name}` is not set"));
     }
     match settings.env_vars.first() {
-        Some(name) => text.push_str(&format!(
-            "; set `{name}` or `models.providers.{}.apiKey`",
-            settings.id
-        )),
+        Some(name) => text.push_str(&format!("; set `{name}` or `models.providers.{}.apiKey`", settings.id)),
         None => text.push_str(&format!("; set `models.providers.{}.apiKey`", settings.id)),
     }
     text
 }
 
 fn now_ms() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|d| i64::try_from(d.as_millis()).ok())
-        .unwrap_or(0)
+    SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|d| i64::try_from(d.as_millis()).ok()).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -378,11 +293,7 @@ mod tests {
     use serde_json::json;
 
     fn provider() -> ProviderSettings {
-        let mut p = ProviderSettings::new(
-            "openai",
-            ApiKind::OpenAiCompletions,
-            "https://api.openai.com/v1",
-        );
+        let mut p = ProviderSettings::new("openai", ApiKind::OpenAiCompletions, "https://api.openai.com/v1");
         p.env_vars = vec!["OPENAI_API_KEY".to_owned()];
         p
     }
@@ -396,27 +307,16 @@ mod tests {
         }
         let root = dir.path().to_owned();
         let inputs = AuthInputs {
-            env: env
-                .iter()
-                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-                .collect(),
+            env: env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
             agent_dir: Some(Arc::new(move |agent: &str| root.join(agent))),
             ..AuthInputs::default()
         };
         (AuthStore::new(inputs), dir)
     }
 
-    fn keys(
-        store: &AuthStore,
-        p: &ProviderSettings,
-        agent: Option<&str>,
-        pin: Option<&str>,
-    ) -> Result<Vec<String>, String> {
+    fn keys(store: &AuthStore, p: &ProviderSettings, agent: Option<&str>, pin: Option<&str>) -> Result<Vec<String>, String> {
         let list = store.credentials(p, agent, pin)?;
-        Ok(list
-            .into_iter()
-            .map(|c| c.secret.map_or("-".to_owned(), |s| s.expose().to_owned()))
-            .collect())
+        Ok(list.into_iter().map(|c| c.secret.map_or("-".to_owned(), |s| s.expose().to_owned())).collect())
     }
 
     #[test]
@@ -448,47 +348,19 @@ mod tests {
             "other:a": {"type":"api_key","provider":"other","key":"ko"},
         });
         let (store, _d) = store(&[("OPENAI_API_KEY", "env")], profiles);
-        assert_eq!(
-            keys(&store, &provider(), Some("work"), None).unwrap(),
-            ["ka", "kb"]
-        );
-        assert_eq!(
-            keys(&store, &provider(), None, Some("openai:b")).unwrap(),
-            ["kb"]
-        );
-        assert!(
-            keys(&store, &provider(), None, Some("openai:z"))
-                .unwrap_err()
-                .contains("does not exist")
-        );
-        assert!(
-            keys(&store, &provider(), None, Some("other:a"))
-                .unwrap_err()
-                .contains("`other`")
-        );
+        assert_eq!(keys(&store, &provider(), Some("work"), None).unwrap(), ["ka", "kb"]);
+        assert_eq!(keys(&store, &provider(), None, Some("openai:b")).unwrap(), ["kb"]);
+        assert!(keys(&store, &provider(), None, Some("openai:z")).unwrap_err().contains("does not exist"));
+        assert!(keys(&store, &provider(), None, Some("other:a")).unwrap_err().contains("`other`"));
     }
 
     #[test]
     fn rotation_list() {
         // PRV-167 (except Google's extra name), PRV-168 (upper case, primary first)
-        let env = [
-            ("OPENAI_API_KEY", "k0"),
-            ("OPENAI_API_KEYS", "k1,k2;k0 k3"),
-            ("OPENAI_API_KEY_2", "k4"),
-            ("OPENAI_API_KEYX", "no"),
-        ];
+        let env = [("OPENAI_API_KEY", "k0"), ("OPENAI_API_KEYS", "k1,k2;k0 k3"), ("OPENAI_API_KEY_2", "k4"), ("OPENAI_API_KEYX", "no")];
         let (many, _d) = store(&env, Value::Null);
-        assert_eq!(
-            keys(&many, &provider(), None, None).unwrap(),
-            ["k0", "k1", "k2", "k3", "k4"]
-        );
-        let (live, _d) = store(
-            &[
-                ("OPENCLAW_LIVE_OPENAI_KEY", "live"),
-                ("OPENAI_API_KEY", "k"),
-            ],
-            Value::Null,
-        );
+        assert_eq!(keys(&many, &provider(), None, None).unwrap(), ["k0", "k1", "k2", "k3", "k4"]);
+        let (live, _d) = store(&[("OPENCLAW_LIVE_OPENAI_KEY", "live"), ("OPENAI_API_KEY", "k")], Value::Null);
         assert_eq!(keys(&live, &provider(), None, None).unwrap(), ["live"]);
     }
 
@@ -496,47 +368,22 @@ mod tests {
     fn keyless_and_missing() {
         // PRV-165 (a marker is never sent), PRV-166 (local hosts need no key)
         let (empty, _d) = store(&[], Value::Null);
-        let mut local =
-            ProviderSettings::new("lab", ApiKind::OpenAiCompletions, "http://127.0.0.1:9/v1");
+        let mut local = ProviderSettings::new("lab", ApiKind::OpenAiCompletions, "http://127.0.0.1:9/v1");
         assert_eq!(empty.state(&local, None), AuthState::NotNeeded);
         local.api_key = Some(Secret::new("custom-local"));
         assert_eq!(keys(&empty, &local, None, None).unwrap(), ["-"]);
-        let mut anthropic = ProviderSettings::new(
-            "anthropic",
-            ApiKind::AnthropicMessages,
-            "https://api.anthropic.com",
-        );
-        anthropic.env_vars = vec![
-            "ANTHROPIC_OAUTH_TOKEN".to_owned(),
-            "ANTHROPIC_API_KEY".to_owned(),
-        ];
-        let (both, _d) = store(
-            &[
-                ("ANTHROPIC_OAUTH_TOKEN", "sk-ant-oat01-x"),
-                ("ANTHROPIC_API_KEY", "key"),
-            ],
-            Value::Null,
-        );
+        let mut anthropic = ProviderSettings::new("anthropic", ApiKind::AnthropicMessages, "https://api.anthropic.com");
+        anthropic.env_vars = vec!["ANTHROPIC_OAUTH_TOKEN".to_owned(), "ANTHROPIC_API_KEY".to_owned()];
+        let (both, _d) = store(&[("ANTHROPIC_OAUTH_TOKEN", "sk-ant-oat01-x"), ("ANTHROPIC_API_KEY", "key")], Value::Null);
         assert_eq!(keys(&both, &anthropic, None, None).unwrap(), ["key"]);
-        let remote =
-            ProviderSettings::new("far", ApiKind::OpenAiCompletions, "https://far.example/v1");
-        assert!(
-            matches!(empty.state(&remote, None), AuthState::Missing(hint) if hint.contains("models.providers.far.apiKey"))
-        );
-        let AuthState::Missing(hint) = empty.state(&provider(), None) else {
-            panic!()
-        };
+        let remote = ProviderSettings::new("far", ApiKind::OpenAiCompletions, "https://far.example/v1");
+        assert!(matches!(empty.state(&remote, None), AuthState::Missing(hint) if hint.contains("models.providers.far.apiKey")));
+        let AuthState::Missing(hint) = empty.state(&provider(), None) else { panic!() };
         assert!(hint.contains("`OPENAI_API_KEY`"), "{hint}");
         let mut named = provider();
         named.api_key = Some(Secret::new("OPENAI_API_KEY"));
         let (set, _d) = store(&[("OPENAI_API_KEY", "value")], Value::Null);
-        assert_eq!(
-            set.state(&named, None),
-            AuthState::Configured("env: OPENAI_API_KEY".to_owned())
-        );
-        assert!(
-            !empty.state(&named, None).usable(),
-            "the name of a variable is not sent as a key"
-        );
+        assert_eq!(set.state(&named, None), AuthState::Configured("env: OPENAI_API_KEY".to_owned()));
+        assert!(!empty.state(&named, None).usable(), "the name of a variable is not sent as a key");
     }
 }

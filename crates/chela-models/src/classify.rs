@@ -18,13 +18,7 @@ impl Detail {
     /// Reads the error forms of both wire formats and of the servers that imitate them.
     pub(crate) fn from_json(value: &Value) -> Self {
         let error = value.get("error").unwrap_or(value);
-        let text = |v: &Value, names: &[&str]| {
-            names
-                .iter()
-                .find_map(|n| v.get(*n).and_then(Value::as_str))
-                .unwrap_or_default()
-                .to_owned()
-        };
+        let text = |v: &Value, names: &[&str]| names.iter().find_map(|n| v.get(*n).and_then(Value::as_str)).unwrap_or_default().to_owned();
         let message = match error {
             Value::String(message) => message.clone(),
             _ => text(error, &["message", "detail", "error", "msg"]),
@@ -36,37 +30,22 @@ impl Detail {
             _ => text(error, &["status"]),
         };
         if !extra.is_empty() && extra != code {
-            code = if code.is_empty() {
-                extra
-            } else {
-                format!("{code} {extra}")
-            };
+            code = if code.is_empty() { extra } else { format!("{code} {extra}") };
         }
-        let request_id = value
-            .get("request_id")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
-        Self {
-            message,
-            code,
-            request_id,
-        }
+        let request_id = value.get("request_id").and_then(Value::as_str).map(str::to_owned);
+        Self { message, code, request_id }
     }
 
     /// Reads an error body; anything but JSON gives its beginning as the message.
     pub(crate) fn from_body(body: &[u8]) -> Self {
         if let Ok(value) = serde_json::from_slice::<Value>(body) {
-            let mut detail =
-                Self::from_json(value.as_array().and_then(|a| a.first()).unwrap_or(&value));
+            let mut detail = Self::from_json(value.as_array().and_then(|a| a.first()).unwrap_or(&value));
             if detail.message.is_empty() && detail.code.is_empty() {
                 detail.message = excerpt(body);
             }
             return detail;
         }
-        Self {
-            message: excerpt(body),
-            ..Self::default()
-        }
+        Self { message: excerpt(body), ..Self::default() }
     }
 }
 
@@ -78,12 +57,7 @@ fn excerpt(body: &[u8]) -> String {
 
 /// `retry-after-ms`, or `Retry-After` in seconds or as a date.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: &str| {
-        headers
-            .get(name)
-            .and_then(|v| v.to_str().ok())
-            .map(str::trim)
-    };
+    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
     if let Some(ms) = text("retry-after-ms").and_then(|t| t.parse::<f64>().ok()) {
         return Duration::try_from_secs_f64(ms / 1000.0).ok();
     }
@@ -107,34 +81,21 @@ pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
 }
 
 /// The error for an answer that is not a success.
-pub(crate) fn from_response(
-    model: &ModelRef,
-    status: u16,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> ModelError {
+pub(crate) fn from_response(model: &ModelRef, status: u16, headers: &HeaderMap, body: &[u8]) -> ModelError {
     let html = looks_like_html(body);
     let mut detail = if html {
-        Detail {
-            message: "the server answered with an HTML page".to_owned(),
-            ..Detail::default()
-        }
+        Detail { message: "the server answered with an HTML page".to_owned(), ..Detail::default() }
     } else {
         Detail::from_body(body)
     };
     if (300..400).contains(&status) {
-        detail.message =
-            "the server redirects to another place; set `baseUrl` to the final address".to_owned();
+        detail.message = "the server redirects to another place; set `baseUrl` to the final address".to_owned();
     }
     let (mut kind, reason) = classify(Some(status), &detail, html);
     if let ErrorKind::RateLimit { retry_after: wait } = &mut kind {
         *wait = retry_after(headers);
     }
-    let message = if detail.message.is_empty() {
-        fallback_message(status)
-    } else {
-        detail.message
-    };
+    let message = if detail.message.is_empty() { fallback_message(status) } else { detail.message };
     let mut error = ModelError::new(kind, model, message);
     error.reason = reason;
     error.status = Some(status);
@@ -145,17 +106,9 @@ pub(crate) fn from_response(
 /// The error for an error object inside a stream or a document.
 pub(crate) fn from_stream(model: &ModelRef, value: &Value) -> ModelError {
     let detail = Detail::from_json(value);
-    let status = detail
-        .code
-        .split(' ')
-        .find_map(|c| c.parse::<u16>().ok())
-        .filter(|s| (400..600).contains(s));
+    let status = detail.code.split(' ').find_map(|c| c.parse::<u16>().ok()).filter(|s| (400..600).contains(s));
     let (kind, reason) = classify(status, &detail, false);
-    let message = if detail.message.is_empty() {
-        "the provider reported an error".to_owned()
-    } else {
-        detail.message
-    };
+    let message = if detail.message.is_empty() { "the provider reported an error".to_owned() } else { detail.message };
     let mut error = ModelError::new(kind, model, message);
     error.reason = reason;
     error.status = status;
@@ -168,12 +121,7 @@ fn fallback_message(status: u16) -> String {
 }
 
 fn looks_like_html(body: &[u8]) -> bool {
-    let head: Vec<u8> = body
-        .iter()
-        .copied()
-        .skip_while(u8::is_ascii_whitespace)
-        .take(15)
-        .collect();
+    let head: Vec<u8> = body.iter().copied().skip_while(u8::is_ascii_whitespace).take(15).collect();
     let head = head.to_ascii_lowercase();
     head.starts_with(b"<!doctype html") || head.starts_with(b"<html")
 }
@@ -210,35 +158,16 @@ fn classify(status: Option<u16>, detail: &Detail, html: bool) -> Class {
     }
     match status {
         429 => with(R::RateLimit),
-        401 | 403 => with(
-            said_reason
-                .filter(|r| matches!(r, R::AuthPermanent | R::Billing))
-                .unwrap_or(R::Auth),
-        ),
-        402 => with(if payment_is_a_limit(&detail.message) {
-            R::RateLimit
-        } else {
-            R::Billing
-        }),
+        401 | 403 => with(said_reason.filter(|r| matches!(r, R::AuthPermanent | R::Billing)).unwrap_or(R::Auth)),
+        402 => with(if payment_is_a_limit(&detail.message) { R::RateLimit } else { R::Billing }),
         404 => with(
-            said_reason
-                .filter(|r| {
-                    matches!(
-                        r,
-                        R::SessionExpired | R::Billing | R::Auth | R::AuthPermanent
-                    )
-                })
-                .unwrap_or(R::ModelNotFound),
+            said_reason.filter(|r| matches!(r, R::SessionExpired | R::Billing | R::Auth | R::AuthPermanent)).unwrap_or(R::ModelNotFound),
         ),
         408 => (ErrorKind::Timeout, Some(R::Timeout)),
         410 => said.unwrap_or_else(|| with(R::Timeout)),
         413 => (ErrorKind::ContextLength, None),
         529 => server(R::Overloaded),
-        499 | 503 => server(if said_reason == Some(R::Overloaded) {
-            R::Overloaded
-        } else {
-            R::Timeout
-        }),
+        499 | 503 => server(if said_reason == Some(R::Overloaded) { R::Overloaded } else { R::Timeout }),
         500 | 502 | 504 => server(match said_reason {
             Some(R::Overloaded) => R::Overloaded,
             _ if detail.code.is_empty() => R::Timeout,
@@ -252,15 +181,7 @@ fn classify(status: Option<u16>, detail: &Detail, html: bool) -> Class {
 
 fn payment_is_a_limit(message: &str) -> bool {
     let text = message.to_ascii_lowercase();
-    let wording = [
-        "try again",
-        "retry",
-        "resets",
-        "reset at",
-        "organization limit",
-        "workspace limit",
-        "usage limit",
-    ];
+    let wording = ["try again", "retry", "resets", "reset at", "organization limit", "workspace limit", "usage limit"];
     wording.iter().any(|w| text.contains(w))
 }
 
@@ -272,23 +193,13 @@ fn by_message(detail: &Detail) -> Option<Class> {
     use FailoverReason as R;
     let text = format!("{} {}", detail.code, detail.message).to_ascii_lowercase();
     let any = |words: &[&str]| words.iter().any(|w| text.contains(w));
-    if any(&[
-        "session expired",
-        "session not found",
-        "conversation not found",
-        "session_expired",
-    ]) {
+    if any(&["session expired", "session not found", "conversation not found", "session_expired"]) {
         return Some(with(R::SessionExpired));
     }
     if any(CONTEXT) {
         return Some((ErrorKind::ContextLength, None));
     }
-    if any(&[
-        "content_filter",
-        "content_policy",
-        "content management policy",
-        "safety system",
-    ]) {
+    if any(&["content_filter", "content_policy", "content management policy", "safety system"]) {
         return Some((ErrorKind::Refusal, None));
     }
     if any(MODEL_MISSING) {
@@ -300,22 +211,10 @@ fn by_message(detail: &Detail) -> Option<Class> {
     if any(RATE_LIMIT) {
         return Some(with(R::RateLimit));
     }
-    if any(&[
-        "overloaded",
-        "over capacity",
-        "high demand",
-        "server is busy",
-        "at capacity",
-    ]) {
+    if any(&["overloaded", "over capacity", "high demand", "server is busy", "at capacity"]) {
         return Some(with(R::Overloaded));
     }
-    if any(&[
-        "internal_error",
-        "internal server error",
-        "server_error",
-        "api_error",
-        "internal error",
-    ]) {
+    if any(&["internal_error", "internal server error", "server_error", "api_error", "internal error"]) {
         return Some(with(R::ServerError));
     }
     if any(AUTH_GONE) {
@@ -324,14 +223,7 @@ fn by_message(detail: &Detail) -> Option<Class> {
     if any(AUTH) {
         return Some(with(R::Auth));
     }
-    any(&[
-        "timed out",
-        "timeout",
-        "deadline exceeded",
-        "econnreset",
-        "etimedout",
-    ])
-    .then(|| with(R::Timeout))
+    any(&["timed out", "timeout", "deadline exceeded", "econnreset", "etimedout"]).then(|| with(R::Timeout))
 }
 
 const CONTEXT: &[&str] = &[
@@ -413,12 +305,7 @@ mod tests {
     use serde_json::json;
 
     fn error(status: u16, body: &str) -> ModelError {
-        from_response(
-            &ModelRef::new("p", "m"),
-            status,
-            &HeaderMap::new(),
-            body.as_bytes(),
-        )
+        from_response(&ModelRef::new("p", "m"), status, &HeaderMap::new(), body.as_bytes())
     }
 
     fn said(message: &str) -> String {
@@ -449,11 +336,7 @@ mod tests {
             (422, "rate limit reached", Some(R::RateLimit)),
         ];
         for (status, message, want) in cases {
-            assert_eq!(
-                error(status, &said(message)).reason,
-                want,
-                "{status} {message}"
-            );
+            assert_eq!(error(status, &said(message)).reason, want, "{status} {message}");
         }
         let structured = r#"{"error":{"type":"server_error","message":"x"}}"#;
         assert_eq!(error(500, structured).reason, Some(R::ServerError));
@@ -472,18 +355,9 @@ mod tests {
     #[test]
     fn payment_required() {
         // PRV-199
-        assert_eq!(
-            error(402, &said("Usage limit reached, resets in 2h")).reason,
-            Some(R::RateLimit)
-        );
-        assert_eq!(
-            error(402, &said("Workspace limit hit, try again")).reason,
-            Some(R::RateLimit)
-        );
-        assert_eq!(
-            error(402, &said("Please add credit")).reason,
-            Some(R::Billing)
-        );
+        assert_eq!(error(402, &said("Usage limit reached, resets in 2h")).reason, Some(R::RateLimit));
+        assert_eq!(error(402, &said("Workspace limit hit, try again")).reason, Some(R::RateLimit));
+        assert_eq!(error(402, &said("Please add credit")).reason, Some(R::Billing));
     }
 
     #[test]
@@ -500,10 +374,7 @@ mod tests {
     fn permanent_auth_needs_clear_words() {
         // PRV-201
         assert_eq!(error(400, &said("Invalid API key")).reason, Some(R::Auth));
-        assert_eq!(
-            error(400, &said("Your account has been deactivated")).reason,
-            Some(R::AuthPermanent)
-        );
+        assert_eq!(error(400, &said("Your account has been deactivated")).reason, Some(R::AuthPermanent));
     }
 
     #[test]
@@ -547,14 +418,8 @@ mod tests {
         };
         assert_eq!(wait("retry-after", "2"), Some(Duration::from_secs(2)));
         assert_eq!(wait("retry-after", "0.5"), Some(Duration::from_millis(500)));
-        assert_eq!(
-            wait("retry-after-ms", "250"),
-            Some(Duration::from_millis(250))
-        );
-        assert_eq!(
-            wait("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT"),
-            Some(Duration::ZERO)
-        );
+        assert_eq!(wait("retry-after-ms", "250"), Some(Duration::from_millis(250)));
+        assert_eq!(wait("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
         assert_eq!(wait("retry-after", "soon"), None);
         assert_eq!(wait("retry-after", "-1"), None);
     }

@@ -110,16 +110,11 @@ impl Compat {
             html_encoded_arguments: text(map, "toolCallArgumentsEncoding") == Some("html-entities"),
             visible_reasoning_detail_types: strings(map, "visibleReasoningDetailTypes"),
             supported_reasoning_efforts: strings(map, "supportedReasoningEfforts"),
-            unsupported_tool_schema_keywords: strings(map, "unsupportedToolSchemaKeywords")
-                .unwrap_or_default(),
+            unsupported_tool_schema_keywords: strings(map, "unsupportedToolSchemaKeywords").unwrap_or_default(),
             reasoning_effort_map: map
                 .get("reasoningEffortMap")
                 .and_then(Value::as_object)
-                .map(|m| {
-                    m.iter()
-                        .filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned())))
-                        .collect()
-                })
+                .map(|m| m.iter().filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect())
                 .unwrap_or_default(),
         }
     }
@@ -131,11 +126,7 @@ fn text<'a>(map: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
 
 fn strings(map: &Map<String, Value>, name: &str) -> Option<Vec<String>> {
     let list = map.get(name)?.as_array()?;
-    Some(
-        list.iter()
-            .filter_map(|v| v.as_str().map(str::to_owned))
-            .collect(),
-    )
+    Some(list.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect())
 }
 
 /// Kind of endpoint, judged by the base URL; every default below hangs on it and not on the provider id (PRV-234).
@@ -194,9 +185,7 @@ pub(crate) fn is_local_host(host: &str) -> bool {
     }
     match host.parse::<std::net::IpAddr>() {
         Ok(std::net::IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_unspecified(),
-        Ok(std::net::IpAddr::V6(ip)) => {
-            ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local()
-        }
+        Ok(std::net::IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local(),
         Err(_) => false,
     }
 }
@@ -231,18 +220,15 @@ impl Effective {
             prompt_cache_key: compat.supports_prompt_cache_key.unwrap_or(false),
             // An endpoint that only imitates the API refuses the role, so an explicit flag cannot turn it on.
             developer_role: native && compat.supports_developer_role.unwrap_or(true),
-            reasoning_effort: compat.supports_reasoning_effort.unwrap_or(matches!(
-                endpoint,
-                Endpoint::OpenAi | Endpoint::Local | Endpoint::DeepSeek
-            )),
+            reasoning_effort: compat
+                .supports_reasoning_effort
+                .unwrap_or(matches!(endpoint, Endpoint::OpenAi | Endpoint::Local | Endpoint::DeepSeek)),
             usage_in_streaming: compat.supports_usage_in_streaming.unwrap_or(true),
             tools: compat.supports_tools.unwrap_or(true),
             string_content: compat.requires_string_content.unwrap_or(false),
             strict_keys: compat.strict_message_keys.unwrap_or(false),
             tool_result_name: compat.requires_tool_result_name.unwrap_or(false),
-            assistant_after_tool_result: compat
-                .requires_assistant_after_tool_result
-                .unwrap_or(false),
+            assistant_after_tool_result: compat.requires_assistant_after_tool_result.unwrap_or(false),
             thinking_as_text: compat.requires_thinking_as_text.unwrap_or(false),
             mistral_tool_ids: compat.requires_mistral_tool_ids.unwrap_or(false),
             max_tokens_field: compat.max_tokens_field.unwrap_or(if max_tokens_only {
@@ -256,17 +242,10 @@ impl Effective {
                 Endpoint::OpenRouter => ThinkingFormat::OpenRouter,
                 _ => ThinkingFormat::OpenAi,
             }),
-            visible_reasoning_types: compat
-                .visible_reasoning_detail_types
-                .clone()
-                .unwrap_or_else(|| {
-                    let types: &[&str] = if openrouter {
-                        &["response.output_text", "response.text"]
-                    } else {
-                        &[]
-                    };
-                    types.iter().map(|t| (*t).to_owned()).collect()
-                }),
+            visible_reasoning_types: compat.visible_reasoning_detail_types.clone().unwrap_or_else(|| {
+                let types: &[&str] = if openrouter { &["response.output_text", "response.text"] } else { &[] };
+                types.iter().map(|t| (*t).to_owned()).collect()
+            }),
         }
     }
 }
@@ -313,19 +292,9 @@ mod tests {
         let field = |e| Effective::new(&none, e).max_tokens_field;
         assert_eq!(field(Endpoint::MaxTokensOnly), MaxTokensField::MaxTokens);
         assert_eq!(field(Endpoint::Custom), MaxTokensField::MaxCompletionTokens);
-        assert_eq!(
-            Effective::new(&none, Endpoint::OpenRouter).thinking_format,
-            ThinkingFormat::OpenRouter
-        );
-        assert_eq!(
-            Effective::new(&none, Endpoint::OpenRouter)
-                .visible_reasoning_types
-                .len(),
-            2
-        );
-        let set = Compat::from_json(
-            &json!({"maxTokensField": "max_tokens", "thinkingFormat": "qwen", "supportsStore": 1}),
-        );
+        assert_eq!(Effective::new(&none, Endpoint::OpenRouter).thinking_format, ThinkingFormat::OpenRouter);
+        assert_eq!(Effective::new(&none, Endpoint::OpenRouter).visible_reasoning_types.len(), 2);
+        let set = Compat::from_json(&json!({"maxTokensField": "max_tokens", "thinkingFormat": "qwen", "supportsStore": 1}));
         let effective = Effective::new(&set, Endpoint::OpenAi);
         assert_eq!(effective.max_tokens_field, MaxTokensField::MaxTokens);
         assert_eq!(effective.thinking_format, ThinkingFormat::Qwen);

@@ -173,13 +173,7 @@ impl ModelError {
 
     /// Whether the same request may well succeed a little later.
     pub fn retryable(&self) -> bool {
-        matches!(
-            self.kind,
-            ErrorKind::RateLimit { .. }
-                | ErrorKind::Timeout
-                | ErrorKind::Connection
-                | ErrorKind::Server(_)
-        )
+        matches!(self.kind, ErrorKind::RateLimit { .. } | ErrorKind::Timeout | ErrorKind::Connection | ErrorKind::Server(_))
     }
 
     /// What `Retry-After` said, if anything.
@@ -235,10 +229,7 @@ mod tests {
         let mut error = ModelError::new(ErrorKind::Server(503), &ModelRef::new("p", "m"), "busy");
         error.status = Some(503);
         error.request_id = Some("req_1".into());
-        assert_eq!(
-            error.to_string(),
-            "`p/m`: busy (HTTP 503, request id `req_1`)"
-        );
+        assert_eq!(error.to_string(), "`p/m`: busy (HTTP 503, request id `req_1`)");
         assert!(error.retryable());
     }
 }

@@ -27,10 +27,7 @@ pub struct ChainStream {
 
 impl std::fmt::Debug for ChainStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ChainStream")
-            .field("model", &self.model)
-            .field("attempts", &self.attempts)
-            .finish_non_exhaustive()
+        f.debug_struct("ChainStream").field("model", &self.model).field("attempts", &self.attempts).finish_non_exhaustive()
     }
 }
 
@@ -59,16 +56,10 @@ pub async fn stream_with_fallback(
     let mut request = Some(request);
     for (at, candidate) in candidates.into_iter().enumerate() {
         // Only a chain with something left to try needs a copy of the conversation.
-        let Some(mut own) = (if at == last {
-            request.take()
-        } else {
-            request.clone()
-        }) else {
+        let Some(mut own) = (if at == last { request.take() } else { request.clone() }) else {
             break;
         };
-        own.auth_profile = pinned
-            .clone()
-            .filter(|_| candidate.provider == first_provider);
+        own.auth_profile = pinned.clone().filter(|_| candidate.provider == first_provider);
         let result = match registry.resolve(&candidate) {
             Ok(resolved) => {
                 own.model = resolved.model;
@@ -81,25 +72,14 @@ pub async fn stream_with_fallback(
                 if let Some(previous) = attempts.last() {
                     tracing::info!(event = "model_fallback_decision", outcome = "succeeded", model = %candidate, after = %previous.model);
                 }
-                return Ok(ChainStream {
-                    model: candidate,
-                    attempts,
-                    stream,
-                });
+                return Ok(ChainStream { model: candidate, attempts, stream });
             }
             Err(error) => {
                 let reason = error.reason.map(|r| r.as_str());
-                let outcome = if reason.is_none() || at == last {
-                    "chain_exhausted"
-                } else {
-                    "next_fallback"
-                };
+                let outcome = if reason.is_none() || at == last { "chain_exhausted" } else { "next_fallback" };
                 tracing::warn!(event = "model_fallback_decision", outcome, model = %candidate, reason, %error);
                 let ends = error.reason.is_none();
-                attempts.push(ChainAttempt {
-                    model: candidate,
-                    error,
-                });
+                attempts.push(ChainAttempt { model: candidate, error });
                 if ends {
                     break;
                 }
@@ -111,36 +91,21 @@ pub async fn stream_with_fallback(
 
 fn summary(mut attempts: Vec<ChainAttempt>) -> ModelError {
     let Some(last) = attempts.pop() else {
-        return ModelError::new(
-            ErrorKind::Invalid,
-            &ModelRef::new("none", "none"),
-            "no model was named",
-        );
+        return ModelError::new(ErrorKind::Invalid, &ModelRef::new("none", "none"), "no model was named");
     };
     if attempts.is_empty() || last.error.reason.is_none() {
         return last.error;
     }
     let mut error = last.error.clone();
-    let soonest: Option<Duration> = attempts
-        .iter()
-        .chain([&last])
-        .filter_map(|a| a.error.retry_after())
-        .min();
+    let soonest: Option<Duration> = attempts.iter().chain([&last]).filter_map(|a| a.error.retry_after()).min();
     if let ErrorKind::RateLimit { retry_after } = &mut error.kind {
         *retry_after = soonest;
     }
-    let all: Vec<String> = attempts
-        .iter()
-        .chain([&last])
-        .map(|a| describe(&a.error))
-        .collect();
+    let all: Vec<String> = attempts.iter().chain([&last]).map(|a| describe(&a.error)).collect();
     error.message = format!("all {} models failed: {}", all.len(), all.join("; "));
     error
 }
 
 fn describe(error: &ModelError) -> String {
-    format!(
-        "{error} [{}]",
-        error.reason.map_or(error.kind.as_str(), |r| r.as_str())
-    )
+    format!("{error} [{}]", error.reason.map_or(error.kind.as_str(), |r| r.as_str()))
 }

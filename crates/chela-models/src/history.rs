@@ -27,11 +27,7 @@ pub(crate) enum IdMode {
 #[derive(Debug)]
 pub(crate) enum Step<'a> {
     User(&'a [ContentPart]),
-    Assistant {
-        text: &'a str,
-        calls: Vec<(Cow<'a, str>, &'a ToolCall)>,
-        thinking: &'a [ThinkingBlock],
-    },
+    Assistant { text: &'a str, calls: Vec<(Cow<'a, str>, &'a ToolCall)>, thinking: &'a [ThinkingBlock] },
     Results(Vec<ResultStep<'a>>),
 }
 
@@ -55,24 +51,13 @@ pub(crate) fn plan(messages: &[ChatMessage], unpaired: Unpaired, ids: IdMode) ->
         match message {
             ChatMessage::User { content } => steps.push(Step::User(content)),
             ChatMessage::ToolResult { .. } => {}
-            ChatMessage::Assistant {
-                text,
-                tool_calls,
-                thinking,
-            } => {
+            ChatMessage::Assistant { text, tool_calls, thinking } => {
                 // Results may come after a user message that was sent while the tools ran.
                 let rest = &messages[at..];
-                let end = rest
-                    .iter()
-                    .position(|m| matches!(m, ChatMessage::Assistant { .. }))
-                    .unwrap_or(rest.len());
+                let end = rest.iter().position(|m| matches!(m, ChatMessage::Assistant { .. })).unwrap_or(rest.len());
                 let (calls, results) = pair(tool_calls, &rest[..end], unpaired, ids, &mut used);
                 if !text.is_empty() || !calls.is_empty() {
-                    steps.push(Step::Assistant {
-                        text,
-                        calls,
-                        thinking,
-                    });
+                    steps.push(Step::Assistant { text, calls, thinking });
                 }
                 if !results.is_empty() {
                     steps.push(Step::Results(results));
@@ -85,31 +70,16 @@ pub(crate) fn plan(messages: &[ChatMessage], unpaired: Unpaired, ids: IdMode) ->
 
 type Paired<'a> = (Vec<(Cow<'a, str>, &'a ToolCall)>, Vec<ResultStep<'a>>);
 
-fn pair<'a>(
-    calls: &'a [ToolCall],
-    after: &'a [ChatMessage],
-    unpaired: Unpaired,
-    ids: IdMode,
-    used: &mut HashSet<String>,
-) -> Paired<'a> {
-    let (mut kept, mut results) = (
-        Vec::with_capacity(calls.len()),
-        Vec::with_capacity(calls.len()),
-    );
+fn pair<'a>(calls: &'a [ToolCall], after: &'a [ChatMessage], unpaired: Unpaired, ids: IdMode, used: &mut HashSet<String>) -> Paired<'a> {
+    let (mut kept, mut results) = (Vec::with_capacity(calls.len()), Vec::with_capacity(calls.len()));
     let mut taken = vec![false; if calls.is_empty() { 0 } else { after.len() }];
     for call in calls {
-        let found = after
-            .iter()
-            .enumerate()
-            .find_map(|(i, message)| match message {
-                ChatMessage::ToolResult {
-                    call_id,
-                    content,
-                    is_error,
-                    ..
-                } if !taken[i] && *call_id == call.id => Some((i, content.as_slice(), *is_error)),
-                _ => None,
-            });
+        let found = after.iter().enumerate().find_map(|(i, message)| match message {
+            ChatMessage::ToolResult { call_id, content, is_error, .. } if !taken[i] && *call_id == call.id => {
+                Some((i, content.as_slice(), *is_error))
+            }
+            _ => None,
+        });
         let (content, is_error) = match found {
             Some((i, content, is_error)) => {
                 taken[i] = true;
@@ -120,24 +90,14 @@ fn pair<'a>(
         };
         let id = unique_id(&call.id, ids, used);
         kept.push((id.clone(), call));
-        results.push(ResultStep {
-            id,
-            name: &call.name,
-            content,
-            is_error,
-        });
+        results.push(ResultStep { id, name: &call.name, content, is_error });
     }
     (kept, results)
 }
 
 fn unique_id<'a>(id: &'a str, mode: IdMode, used: &mut HashSet<String>) -> Cow<'a, str> {
     let fits = match mode {
-        IdMode::Plain => {
-            (1..=40).contains(&id.len())
-                && id
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-        }
+        IdMode::Plain => (1..=40).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'),
         IdMode::Strict9 => id.len() == 9 && id.bytes().all(|b| b.is_ascii_alphanumeric()),
     };
     if fits && used.insert(id.to_owned()) {
@@ -159,11 +119,7 @@ fn hashed_id(id: &str, mode: IdMode, salt: u32) -> String {
     match mode {
         IdMode::Strict9 => digest[..9].to_owned(),
         IdMode::Plain => {
-            let head: String = id
-                .chars()
-                .filter(|c| c.is_ascii_alphanumeric() || *c == '_')
-                .take(23)
-                .collect();
+            let head: String = id.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(23).collect();
             format!("{head}_{digest}")
         }
     }
@@ -175,12 +131,7 @@ pub(crate) fn result_text(step: &ResultStep<'_>) -> String {
         return "No result provided".to_owned();
     };
     let text = joined_text(content);
-    match (
-        text.trim().is_empty(),
-        content
-            .iter()
-            .any(|p| matches!(p, ContentPart::Image { .. })),
-    ) {
+    match (text.trim().is_empty(), content.iter().any(|p| matches!(p, ContentPart::Image { .. }))) {
         (true, true) => "(see attached image)".to_owned(),
         (true, false) => "(no output)".to_owned(),
         (false, _) => text,
@@ -207,19 +158,11 @@ mod tests {
     use serde_json::json;
 
     fn call(id: &str) -> ToolCall {
-        ToolCall {
-            id: id.to_owned(),
-            name: "t".to_owned(),
-            arguments: json!({}),
-        }
+        ToolCall { id: id.to_owned(), name: "t".to_owned(), arguments: json!({}) }
     }
 
     fn asks(ids: &[&str]) -> ChatMessage {
-        ChatMessage::Assistant {
-            text: String::new(),
-            tool_calls: ids.iter().map(|i| call(i)).collect(),
-            thinking: vec![],
-        }
+        ChatMessage::Assistant { text: String::new(), tool_calls: ids.iter().map(|i| call(i)).collect(), thinking: vec![] }
     }
 
     fn shape(steps: &[Step<'_>]) -> Vec<String> {
@@ -228,22 +171,10 @@ mod tests {
             .iter()
             .map(|step| match step {
                 Step::User(_) => "u".to_owned(),
-                Step::Assistant { calls, .. } => format!(
-                    "a:{}",
-                    id_list(calls.iter().map(|c| c.0.as_ref()).collect())
-                ),
-                Step::Results(r) => format!(
-                    "r:{}",
-                    id_list(
-                        r.iter()
-                            .map(|r| if r.content.is_some() {
-                                r.id.as_ref()
-                            } else {
-                                "made-up"
-                            })
-                            .collect()
-                    )
-                ),
+                Step::Assistant { calls, .. } => format!("a:{}", id_list(calls.iter().map(|c| c.0.as_ref()).collect())),
+                Step::Results(r) => {
+                    format!("r:{}", id_list(r.iter().map(|r| if r.content.is_some() { r.id.as_ref() } else { "made-up" }).collect()))
+                }
             })
             .collect()
     }
@@ -265,13 +196,8 @@ mod tests {
         let dropped = plan(&history, Unpaired::Drop, IdMode::Plain);
         assert_eq!(shape(&dropped), ["u", "a:a,b", "r:a,b", "u", "u"]);
         let made = plan(&history, Unpaired::Synthesise, IdMode::Plain);
-        assert_eq!(
-            shape(&made),
-            ["u", "a:a,b", "r:a,b", "u", "a:c", "r:made-up", "u"]
-        );
-        let Step::Results(results) = &made[5] else {
-            panic!()
-        };
+        assert_eq!(shape(&made), ["u", "a:a,b", "r:a,b", "u", "a:c", "r:made-up", "u"]);
+        let Step::Results(results) = &made[5] else { panic!() };
         assert_eq!(result_text(&results[0]), "No result provided");
     }
 
@@ -293,17 +219,8 @@ mod tests {
                 };
                 assert_eq!(results.len(), ids.len());
                 for result in results {
-                    assert!(
-                        result.id.len() <= limit && !result.id.is_empty(),
-                        "{}",
-                        result.id
-                    );
-                    assert!(
-                        result
-                            .id
-                            .bytes()
-                            .all(|b| b.is_ascii_alphanumeric() || b == b'_')
-                    );
+                    assert!(result.id.len() <= limit && !result.id.is_empty(), "{}", result.id);
+                    assert!(result.id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
                     assert!(mode == IdMode::Plain || result.id.len() == 9);
                     assert!(seen.insert(result.id.into_owned()));
                 }
@@ -314,19 +231,10 @@ mod tests {
     #[test]
     fn results_are_never_empty() {
         let step = |content: &'static [ContentPart]| {
-            result_text(&ResultStep {
-                id: "a".into(),
-                name: "t",
-                content: Some(content),
-                is_error: false,
-            })
+            result_text(&ResultStep { id: "a".into(), name: "t", content: Some(content), is_error: false })
         };
         assert_eq!(step(&[]), "(no output)"); // PRV-266
-        let image = vec![ContentPart::Image {
-            data_base64: "AA".into(),
-            mime: "image/png".into(),
-        }]
-        .leak();
+        let image = vec![ContentPart::Image { data_base64: "AA".into(), mime: "image/png".into() }].leak();
         assert_eq!(step(image), "(see attached image)"); // PRV-244
     }
 }

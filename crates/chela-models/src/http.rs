@@ -15,23 +15,15 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self {
-            first_byte: Duration::from_secs(300),
-            idle: Duration::from_secs(120),
-        }
+        Self { first_byte: Duration::from_secs(300), idle: Duration::from_secs(120) }
     }
 }
 
 impl Timeouts {
     /// Both limits from `timeoutSeconds`.
     pub fn from_seconds(seconds: f64) -> Option<Self> {
-        let limit = Duration::try_from_secs_f64(seconds)
-            .ok()
-            .filter(|d| !d.is_zero())?;
-        Some(Self {
-            first_byte: limit,
-            idle: limit,
-        })
+        let limit = Duration::try_from_secs_f64(seconds).ok().filter(|d| !d.is_zero())?;
+        Some(Self { first_byte: limit, idle: limit })
     }
 }
 
@@ -58,16 +50,10 @@ impl HttpClient {
     /// A text that says why no client could be built, such as a broken proxy setting.
     pub(crate) fn for_url(&self, url: &reqwest::Url) -> Result<&reqwest::Client, String> {
         if url.scheme() == "http" && is_loopback(url) {
-            get_or_build(&self.inner.loopback, || {
-                base().no_proxy().tls_certs_only([]).build()
-            })
+            get_or_build(&self.inner.loopback, || base().no_proxy().tls_certs_only([]).build())
         } else {
             // A machine without trust roots can still reach plain-HTTP servers.
-            get_or_build(&self.inner.system, || {
-                base()
-                    .build()
-                    .or_else(|_| base().tls_certs_only([]).build())
-            })
+            get_or_build(&self.inner.system, || base().build().or_else(|_| base().tls_certs_only([]).build()))
         }
     }
 }
@@ -79,8 +65,7 @@ fn get_or_build(
     if let Some(client) = cell.get() {
         return Ok(client);
     }
-    let built =
-        build().map_err(|e| format!("the HTTP client could not be built: {}", error_chain(&e)))?;
+    let built = build().map_err(|e| format!("the HTTP client could not be built: {}", error_chain(&e)))?;
     // Two callers may build at once; the first one stays.
     Ok(cell.get_or_init(|| built))
 }
@@ -96,28 +81,14 @@ fn base() -> reqwest::ClientBuilder {
         .user_agent(concat!("chela/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::custom(|attempt| {
             // A key and a conversation go only where the operator sent them.
-            let same = attempt
-                .previous()
-                .last()
-                .is_some_and(|from| from.origin() == attempt.url().origin());
-            if same && attempt.previous().len() <= 5 {
-                attempt.follow()
-            } else {
-                attempt.stop()
-            }
+            let same = attempt.previous().last().is_some_and(|from| from.origin() == attempt.url().origin());
+            if same && attempt.previous().len() <= 5 { attempt.follow() } else { attempt.stop() }
         }))
 }
 
 fn is_loopback(url: &reqwest::Url) -> bool {
-    let host = url
-        .host_str()
-        .unwrap_or_default()
-        .trim_start_matches('[')
-        .trim_end_matches(']');
-    host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback())
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// The shared client of the process.
@@ -157,10 +128,7 @@ mod tests {
 
     #[test]
     fn timeouts_from_seconds() {
-        assert_eq!(
-            Timeouts::from_seconds(1.5).unwrap().idle,
-            Duration::from_millis(1500)
-        );
+        assert_eq!(Timeouts::from_seconds(1.5).unwrap().idle, Duration::from_millis(1500));
         assert!(Timeouts::from_seconds(0.0).is_none());
         assert!(Timeouts::from_seconds(f64::NAN).is_none());
     }

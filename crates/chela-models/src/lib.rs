@@ -46,9 +46,8 @@ pub use sse::{SseDecoder, SseError, SseEvent};
 pub use thinking::ThinkingLevel;
 pub use transport::{transport_for, transport_with_auth};
 pub use types::{
-    ChatMessage, ContentPart, EventStream, ModelEvent, ModelRef, ModelRefError, ModelRequest,
-    ModelTransport, StopReason, ThinkingBlock, ToolCall, ToolChoice, ToolSpec, Usage,
-    normalize_provider_id,
+    ChatMessage, ContentPart, EventStream, ModelEvent, ModelRef, ModelRefError, ModelRequest, ModelTransport, StopReason, ThinkingBlock,
+    ToolCall, ToolChoice, ToolSpec, Usage, normalize_provider_id,
 };
 
 // Re-exported so that implementers of `ModelTransport` need no second dependency for its signature.

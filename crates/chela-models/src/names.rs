@@ -35,23 +35,14 @@ pub struct ModelNames {
 impl ModelNames {
     /// Reads `agents.defaults.models`; `listed` are the models of `models.providers`, for bare names.
     pub fn from_config(defaults_models: &Value, listed: Vec<ModelRef>) -> Self {
-        let mut names = Self {
-            listed,
-            ..Self::default()
-        };
+        let mut names = Self { listed, ..Self::default() };
         for (key, value) in defaults_models.as_object().into_iter().flatten() {
             if let Some(provider) = key.strip_suffix("/*") {
                 // A wildcard stands for many models, so an alias on it names none (PRV-54).
                 names.wildcards.push(normalize_provider_id(provider));
             } else if let Ok(model) = ModelRef::parse(key) {
-                if let Some(alias) = value
-                    .get("alias")
-                    .and_then(Value::as_str)
-                    .filter(|a| !a.trim().is_empty())
-                {
-                    names
-                        .aliases
-                        .push((alias.trim().to_lowercase(), model.clone()));
+                if let Some(alias) = value.get("alias").and_then(Value::as_str).filter(|a| !a.trim().is_empty()) {
+                    names.aliases.push((alias.trim().to_lowercase(), model.clone()));
                 }
                 names.allowed.push(model);
             }
@@ -62,8 +53,7 @@ impl ModelNames {
     /// Whether a model may be chosen. An empty list allows everything (PRV-56).
     pub fn allows(&self, model: &ModelRef) -> bool {
         let open = self.allowed.is_empty() && self.wildcards.is_empty();
-        open || self.wildcards.contains(&model.provider)
-            || self.allowed.iter().any(|m| m.same_as(model))
+        open || self.wildcards.contains(&model.provider) || self.allowed.iter().any(|m| m.same_as(model))
     }
 
     /// Reads what a person wrote: an alias, `provider/model`, a bare model name, each with `@profile` if wanted. A bare
@@ -71,22 +61,13 @@ impl ModelNames {
     ///
     /// # Errors
     /// When nothing fits, or the model is not allowed.
-    pub fn select(
-        &self,
-        text: &str,
-        default_provider: Option<&str>,
-    ) -> Result<Selection, NameError> {
+    pub fn select(&self, text: &str, default_provider: Option<&str>) -> Result<Selection, NameError> {
         let (name, profile) = split_profile(text.trim());
-        let model = self
-            .find(name, default_provider)
-            .ok_or_else(|| NameError::Unknown(text.to_owned()))?;
+        let model = self.find(name, default_provider).ok_or_else(|| NameError::Unknown(text.to_owned()))?;
         if !self.allows(&model) {
             return Err(NameError::NotAllowed(model.to_string()));
         }
-        Ok(Selection {
-            model,
-            profile: profile.map(str::to_owned),
-        })
+        Ok(Selection { model, profile: profile.map(str::to_owned) })
     }
 
     fn find(&self, name: &str, default_provider: Option<&str>) -> Option<ModelRef> {
@@ -101,12 +82,7 @@ impl ModelNames {
             return None;
         }
         let mut owners: Vec<&ModelRef> = Vec::new();
-        for model in self
-            .allowed
-            .iter()
-            .chain(&self.listed)
-            .filter(|m| m.model == name)
-        {
+        for model in self.allowed.iter().chain(&self.listed).filter(|m| m.model == name) {
             if !owners.iter().any(|o| o.provider == model.provider) {
                 owners.push(model);
             }
@@ -115,11 +91,7 @@ impl ModelNames {
             return Some((*only).clone());
         }
         let provider = default_provider?;
-        tracing::warn!(
-            model = name,
-            provider,
-            "a model without its provider is deprecated; write `provider/model`"
-        );
+        tracing::warn!(model = name, provider, "a model without its provider is deprecated; write `provider/model`");
         Some(ModelRef::new(provider, name))
     }
 }
@@ -145,15 +117,11 @@ fn is_model_suffix(word: &str) -> bool {
     let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
     let quantised = |rest: &str| {
         let mut parts = rest.split('_');
-        parts.next().is_some_and(digits)
-            && parts.all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_alphanumeric()))
+        parts.next().is_some_and(digits) && parts.all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_alphanumeric()))
     };
     (word.len() == 8 && digits(word))
         || lower.strip_suffix("bit").is_some_and(digits)
-        || lower
-            .strip_prefix("iq")
-            .or_else(|| lower.strip_prefix('q'))
-            .is_some_and(quantised)
+        || lower.strip_prefix("iq").or_else(|| lower.strip_prefix('q')).is_some_and(quantised)
 }
 
 #[cfg(test)]
@@ -190,16 +158,11 @@ mod tests {
     #[test]
     fn bare_names() {
         // PRV-45, PRV-46, PRV-54
-        let names = names(
-            &json!({"lab/llama": {"alias": "Fast"}, "lab/*": {"alias": "no"}, "den/*": {}, "z/*": {}}),
-        );
+        let names = names(&json!({"lab/llama": {"alias": "Fast"}, "lab/*": {"alias": "no"}, "den/*": {}, "z/*": {}}));
         let pick = |text: &str, default| names.select(text, default).map(|s| s.model.to_string());
         assert_eq!(pick("FAST", None).unwrap(), "lab/llama");
         assert_eq!(pick("llama", None).unwrap(), "lab/llama");
-        assert_eq!(
-            pick("both", None),
-            Err(NameError::Unknown("both".to_owned()))
-        );
+        assert_eq!(pick("both", None), Err(NameError::Unknown("both".to_owned())));
         assert_eq!(pick("both", Some("den")).unwrap(), "den/both");
         assert_eq!(pick("new", Some("z")).unwrap(), "z/new");
         assert!(pick("no", None).is_err());
@@ -212,10 +175,7 @@ mod tests {
         let some = names(&json!({"openai/GPT-5": {}, "lab/*": {}}));
         let allowed = |n: &ModelNames, text| n.select(text, None).is_ok();
         assert!(allowed(&some, "openai/gpt-5") && allowed(&some, "lab/anything"));
-        assert_eq!(
-            some.select("openai/gpt-4", None),
-            Err(NameError::NotAllowed("openai/gpt-4".to_owned()))
-        );
+        assert_eq!(some.select("openai/gpt-4", None), Err(NameError::NotAllowed("openai/gpt-4".to_owned())));
         for empty in [json!({}), Value::Null, json!({"nonsense": {}})] {
             assert!(allowed(&names(&empty), "openai/gpt-4"), "{empty}");
         }

@@ -11,15 +11,11 @@ pub(crate) fn parse_arguments(text: &str) -> Value {
     if text.is_empty() {
         return Value::Object(Map::new());
     }
-    let parsed = serde_json::from_str(text)
-        .ok()
-        .or_else(|| serde_json::from_str(&repair(text)).ok());
+    let parsed = serde_json::from_str(text).ok().or_else(|| serde_json::from_str(&repair(text)).ok());
     match parsed {
         Some(Value::Object(map)) => Value::Object(map),
         // Some servers encode the JSON text once more.
-        Some(Value::String(inner)) if inner.trim_start().starts_with('{') => {
-            parse_arguments(&inner)
-        }
+        Some(Value::String(inner)) if inner.trim_start().starts_with('{') => parse_arguments(&inner),
         _ => Value::Object(Map::new()),
     }
 }
@@ -102,14 +98,7 @@ fn drop_trailing_comma(out: &mut String) {
 pub(crate) fn decode_entities(value: &mut Value) {
     match value {
         Value::String(text) if text.contains('&') => {
-            let pairs = [
-                ("&lt;", "<"),
-                ("&gt;", ">"),
-                ("&quot;", "\""),
-                ("&#39;", "'"),
-                ("&apos;", "'"),
-                ("&amp;", "&"),
-            ];
+            let pairs = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&apos;", "'"), ("&amp;", "&")];
             for (entity, plain) in pairs {
                 *text = text.replace(entity, plain);
             }

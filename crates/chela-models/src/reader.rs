@@ -16,14 +16,9 @@ use tokio_util::sync::CancellationToken;
 /// One wire format, fed event by event.
 pub(crate) trait WireParser: Send {
     /// Takes one server-sent event.
-    fn event(
-        &mut self,
-        event: &SseEvent,
-        out: &mut VecDeque<ModelEvent>,
-    ) -> Result<Progress, ModelError>;
+    fn event(&mut self, event: &SseEvent, out: &mut VecDeque<ModelEvent>) -> Result<Progress, ModelError>;
     /// Takes a whole answer that came as one JSON document (PRV-248).
-    fn document(&mut self, value: &Value, out: &mut VecDeque<ModelEvent>)
-    -> Result<(), ModelError>;
+    fn document(&mut self, value: &Value, out: &mut VecDeque<ModelEvent>) -> Result<(), ModelError>;
     /// The body ended. Emits the final events, or says that the answer was cut off.
     fn end(&mut self, out: &mut VecDeque<ModelEvent>) -> Result<(), ModelError>;
 }
@@ -157,11 +152,7 @@ impl Reader {
             self.finished = true;
             return;
         };
-        let limit = if self.closing {
-            limit.min(CLOSING_LIMIT)
-        } else {
-            limit
-        };
+        let limit = if self.closing { limit.min(CLOSING_LIMIT) } else { limit };
         let chunk = tokio::select! {
             biased;
             () = self.cancel.cancelled() => return self.stop(ModelError::aborted(&self.model)),
@@ -173,10 +164,7 @@ impl Reader {
             // The model had finished: a server that hangs or breaks afterwards spoils nothing.
             Ok(Err(_)) | Err(_) if self.closing => self.end(),
             Ok(Err(e)) => {
-                let text = format!(
-                    "the connection broke during the answer: {}",
-                    error_chain(&e.without_url())
-                );
+                let text = format!("the connection broke during the answer: {}", error_chain(&e.without_url()));
                 self.stop(ModelError::new(ErrorKind::Connection, &self.model, text));
             }
             Err(_) => {
@@ -207,11 +195,7 @@ impl Reader {
         let limit = self.decoder.push(bytes, |e| events.push(e));
         self.consume(&events);
         if let Err(e) = limit {
-            self.stop(ModelError::new(
-                ErrorKind::Invalid,
-                &self.model,
-                e.to_string(),
-            ));
+            self.stop(ModelError::new(ErrorKind::Invalid, &self.model, e.to_string()));
         }
     }
 
@@ -257,8 +241,7 @@ impl Reader {
             Ok(value) => self.parser.document(&value, &mut self.out),
             Err(_) => {
                 let start = String::from_utf8_lossy(&buffer[..buffer.len().min(120)]).into_owned();
-                let text =
-                    format!("the answer is neither events nor JSON; it begins with `{start}`");
+                let text = format!("the answer is neither events nor JSON; it begins with `{start}`");
                 Err(ModelError::new(ErrorKind::Invalid, &self.model, text))
             }
         };

@@ -34,13 +34,7 @@ pub struct ProviderEntry {
 
 impl ProviderEntry {
     /// A provider that a plugin brings: no key needed, any model name accepted.
-    pub fn from_plugin(
-        plugin_id: &str,
-        id: &str,
-        label: &str,
-        models: Vec<ModelEntry>,
-        transport: Arc<dyn ModelTransport>,
-    ) -> Self {
+    pub fn from_plugin(plugin_id: &str, id: &str, label: &str, models: Vec<ModelEntry>, transport: Arc<dyn ModelTransport>) -> Self {
         Self {
             id: normalize_provider_id(id),
             label: label.to_owned(),
@@ -92,15 +86,9 @@ impl ModelRegistry {
 
     /// Puts the providers of a new configuration in place of the old ones; those of plugins stay.
     pub fn replace_configured(&self, catalog: &ModelCatalog, http: &HttpClient, auth: &AuthStore) {
-        let fresh = catalog
-            .providers
-            .values()
-            .map(|s| (s.id.clone(), Arc::new(configured(s, http, auth))));
+        let fresh = catalog.providers.values().map(|s| (s.id.clone(), Arc::new(configured(s, http, auth))));
         let fresh: Vec<_> = fresh.collect();
-        let mut providers = self
-            .providers
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut providers = self.providers.write().unwrap_or_else(PoisonError::into_inner);
         providers.retain(|_, p| p.plugin_id.is_some());
         for (id, entry) in fresh {
             // What the operator wrote beats what a plugin brings under the same id.
@@ -113,21 +101,10 @@ impl ModelRegistry {
     /// # Errors
     /// When the id is taken; the first one stays.
     pub fn register(&self, entry: ProviderEntry) -> Result<(), RegisterError> {
-        let mut providers = self
-            .providers
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut providers = self.providers.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(first) = providers.get(&entry.id) {
-            let owner = first
-                .plugin_id
-                .as_ref()
-                .map_or("the configuration".to_owned(), |p| {
-                    format!("the plugin `{p}`")
-                });
-            return Err(RegisterError {
-                id: entry.id,
-                owner,
-            });
+            let owner = first.plugin_id.as_ref().map_or("the configuration".to_owned(), |p| format!("the plugin `{p}`"));
+            return Err(RegisterError { id: entry.id, owner });
         }
         providers.insert(entry.id.clone(), Arc::new(entry));
         Ok(())
@@ -135,28 +112,19 @@ impl ModelRegistry {
 
     /// Removes the providers of a plugin; calls that run go on.
     pub fn remove_plugin(&self, plugin_id: &str) {
-        let mut providers = self
-            .providers
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut providers = self.providers.write().unwrap_or_else(PoisonError::into_inner);
         providers.retain(|_, p| p.plugin_id.as_deref() != Some(plugin_id));
     }
 
     fn read(&self) -> RwLockReadGuard<'_, BTreeMap<String, Arc<ProviderEntry>>> {
-        self.providers
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.providers.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A provider by id or alias.
     pub fn provider(&self, id: &str) -> Option<Arc<ProviderEntry>> {
         let id = normalize_provider_id(id);
         let providers = self.read();
-        let by_alias = || {
-            providers
-                .values()
-                .find(|p| p.aliases.iter().any(|a| normalize_provider_id(a) == id))
-        };
+        let by_alias = || providers.values().find(|p| p.aliases.iter().any(|a| normalize_provider_id(a) == id));
         providers.get(&id).or_else(by_alias).cloned()
     }
 
@@ -167,10 +135,7 @@ impl ModelRegistry {
 
     /// All listed models, by provider.
     pub fn models(&self) -> Vec<ModelEntry> {
-        self.read()
-            .values()
-            .flat_map(|p| p.models.iter().cloned())
-            .collect()
+        self.read().values().flat_map(|p| p.models.iter().cloned()).collect()
     }
 
     /// Finds out how to call a model. A provider that is not `closed_models` takes any name.
@@ -188,35 +153,15 @@ impl ModelRegistry {
             );
             return Err(ModelError::new(ErrorKind::ModelNotFound, model, text));
         };
-        let entry = provider
-            .models
-            .iter()
-            .find(|m| m.id.eq_ignore_ascii_case(&model.model))
-            .cloned();
+        let entry = provider.models.iter().find(|m| m.id.eq_ignore_ascii_case(&model.model)).cloned();
         if entry.is_none() && provider.closed_models {
-            let known: Vec<String> = provider
-                .models
-                .iter()
-                .map(|m| format!("`{}/{}`", provider.id, m.id))
-                .collect();
-            let text = format!(
-                "the provider has no such model; it offers {}",
-                known.join(", ")
-            );
+            let known: Vec<String> = provider.models.iter().map(|m| format!("`{}/{}`", provider.id, m.id)).collect();
+            let text = format!("the provider has no such model; it offers {}", known.join(", "));
             return Err(ModelError::new(ErrorKind::ModelNotFound, model, text));
         }
-        let id = entry
-            .as_ref()
-            .map_or_else(|| model.model.clone(), |e| e.id.clone());
-        let model = ModelRef {
-            provider: provider.id.clone(),
-            model: id,
-        };
-        Ok(ResolvedModel {
-            model,
-            entry,
-            transport: provider.transport.clone(),
-        })
+        let id = entry.as_ref().map_or_else(|| model.model.clone(), |e| e.id.clone());
+        let model = ModelRef { provider: provider.id.clone(), model: id };
+        Ok(ResolvedModel { model, entry, transport: provider.transport.clone() })
     }
 }
 
@@ -242,11 +187,7 @@ struct Broken(ModelError);
 
 #[async_trait::async_trait]
 impl ModelTransport for Broken {
-    async fn stream(
-        &self,
-        request: ModelRequest,
-        _: CancellationToken,
-    ) -> Result<EventStream, ModelError> {
+    async fn stream(&self, request: ModelRequest, _: CancellationToken) -> Result<EventStream, ModelError> {
         let mut error = self.0.clone();
         error.model = request.model.model.as_str().into();
         Err(error)
@@ -259,22 +200,12 @@ mod tests {
     use serde_json::{Value, json};
 
     fn registry(models: &Value) -> ModelRegistry {
-        ModelRegistry::from_catalog(
-            &ModelCatalog::from_config(models),
-            &HttpClient::default(),
-            &AuthStore::default(),
-        )
+        ModelRegistry::from_catalog(&ModelCatalog::from_config(models), &HttpClient::default(), &AuthStore::default())
     }
 
     fn plugin(plugin: &str, id: &str) -> ProviderEntry {
         let error = ModelError::aborted(&ModelRef::new(id, "m"));
-        ProviderEntry::from_plugin(
-            plugin,
-            id,
-            id,
-            vec![ModelEntry::new(id, "Only")],
-            Arc::new(Broken(error)),
-        )
+        ProviderEntry::from_plugin(plugin, id, id, vec![ModelEntry::new(id, "Only")], Arc::new(Broken(error)))
     }
 
     #[test]
@@ -282,24 +213,9 @@ mod tests {
         // PRV-24
         let registry = registry(&Value::Null);
         assert!(registry.register(plugin("one", "x")).is_ok());
-        assert!(
-            registry
-                .register(plugin("two", "X"))
-                .unwrap_err()
-                .to_string()
-                .contains("plugin `one`")
-        );
-        assert!(
-            registry
-                .register(plugin("two", "openai"))
-                .unwrap_err()
-                .to_string()
-                .contains("configuration")
-        );
-        assert_eq!(
-            registry.provider("x").unwrap().plugin_id.as_deref(),
-            Some("one")
-        );
+        assert!(registry.register(plugin("two", "X")).unwrap_err().to_string().contains("plugin `one`"));
+        assert!(registry.register(plugin("two", "openai")).unwrap_err().to_string().contains("configuration"));
+        assert_eq!(registry.provider("x").unwrap().plugin_id.as_deref(), Some("one"));
         registry.remove_plugin("one");
         assert!(registry.provider("x").is_none());
     }
@@ -311,41 +227,18 @@ mod tests {
         closed.closed_models = true;
         closed.aliases = vec!["Ex".to_owned()];
         registry.register(closed).unwrap();
-        assert_eq!(
-            registry
-                .resolve(&ModelRef::new("EX", "ONLY"))
-                .unwrap()
-                .model,
-            ModelRef::new("x", "Only")
-        );
-        let error = registry
-            .resolve(&ModelRef::new("x", "other"))
-            .err()
-            .unwrap();
+        assert_eq!(registry.resolve(&ModelRef::new("EX", "ONLY")).unwrap().model, ModelRef::new("x", "Only"));
+        let error = registry.resolve(&ModelRef::new("x", "other")).err().unwrap();
         assert!(error.kind == ErrorKind::ModelNotFound && error.message.contains("`x/Only`"));
-        assert!(
-            registry
-                .resolve(&ModelRef::new("nobody", "m"))
-                .err()
-                .unwrap()
-                .message
-                .contains("`openai`")
-        );
-        assert!(
-            registry
-                .resolve(&ModelRef::new("openai", "any-name"))
-                .unwrap()
-                .entry
-                .is_none()
-        );
+        assert!(registry.resolve(&ModelRef::new("nobody", "m")).err().unwrap().message.contains("`openai`"));
+        assert!(registry.resolve(&ModelRef::new("openai", "any-name")).unwrap().entry.is_none());
     }
 
     #[test]
     fn a_new_configuration_keeps_plugins() {
         let registry = registry(&json!({"providers": {"old": {"baseUrl": "http://h/v1"}}}));
         registry.register(plugin("one", "x")).unwrap();
-        let catalog =
-            ModelCatalog::from_config(&json!({"providers": {"new": {"baseUrl": "http://h/v1"}}}));
+        let catalog = ModelCatalog::from_config(&json!({"providers": {"new": {"baseUrl": "http://h/v1"}}}));
         registry.replace_configured(&catalog, &HttpClient::default(), &AuthStore::default());
         let ids: Vec<String> = registry.providers().iter().map(|p| p.id.clone()).collect();
         assert_eq!(ids, ["anthropic", "new", "openai", "x"]);
@@ -353,20 +246,10 @@ mod tests {
 
     #[tokio::test]
     async fn an_api_that_is_not_built_is_named() {
-        let registry = registry(
-            &json!({"providers": {"old": {"baseUrl": "http://h/v1", "api": "openai-responses"}}}),
-        );
+        let registry = registry(&json!({"providers": {"old": {"baseUrl": "http://h/v1", "api": "openai-responses"}}}));
         let resolved = registry.resolve(&ModelRef::new("old", "m")).unwrap();
-        let error = resolved
-            .transport
-            .stream(ModelRequest::new(resolved.model), CancellationToken::new())
-            .await
-            .err()
-            .unwrap();
-        assert_eq!(
-            (&error.kind, error.model.as_ref()),
-            (&ErrorKind::Unsupported, "m")
-        );
+        let error = resolved.transport.stream(ModelRequest::new(resolved.model), CancellationToken::new()).await.err().unwrap();
+        assert_eq!((&error.kind, error.model.as_ref()), (&ErrorKind::Unsupported, "m"));
         assert!(error.message.contains("`openai-responses`"));
     }
 }

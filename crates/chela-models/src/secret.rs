@@ -30,11 +30,7 @@ impl Secret {
     /// Replaces every occurrence of the secret in `text`, because some servers echo the key that they refuse.
     pub(crate) fn redact(&self, text: &str) -> String {
         // Very short values would blank out ordinary words.
-        if self.0.len() < 6 {
-            text.to_owned()
-        } else {
-            text.replace(&self.0, "[redacted]")
-        }
+        if self.0.len() < 6 { text.to_owned() } else { text.replace(&self.0, "[redacted]") }
     }
 }
 
@@ -56,14 +52,8 @@ impl From<String> for Secret {
     }
 }
 
-const MARKERS: &[&str] = &[
-    "custom-local",
-    "ollama-local",
-    "secretref-managed",
-    "gcp-vertex-credentials",
-    "minimax-oauth",
-    "codex-app-server",
-];
+const MARKERS: &[&str] =
+    &["custom-local", "ollama-local", "secretref-managed", "gcp-vertex-credentials", "minimax-oauth", "codex-app-server"];
 
 /// Whether a configured key is a placeholder that stands for "no secret here" and must never be sent (PRV-165).
 pub fn is_non_secret_marker(value: &str) -> bool {
@@ -80,10 +70,7 @@ mod tests {
         let secret = Secret::new("  sk-live-123456 \n");
         assert_eq!(format!("{secret:?}"), "[secret]");
         assert_eq!(secret.expose(), "sk-live-123456");
-        assert_eq!(
-            secret.redact("bad key sk-live-123456!"),
-            "bad key [redacted]!"
-        );
+        assert_eq!(secret.redact("bad key sk-live-123456!"), "bad key [redacted]!");
     }
 
     #[test]

@@ -220,10 +220,7 @@ impl ProviderSettings {
 
     /// The row of a model; ids compare without case (PRV-41).
     pub fn model(&self, id: &str) -> Option<&ModelEntry> {
-        self.models
-            .iter()
-            .find(|m| m.id == id)
-            .or_else(|| self.models.iter().find(|m| m.id.eq_ignore_ascii_case(id)))
+        self.models.iter().find(|m| m.id == id).or_else(|| self.models.iter().find(|m| m.id.eq_ignore_ascii_case(id)))
     }
 
     /// Whether the base URL points at this machine or a private network.
@@ -240,25 +237,11 @@ mod tests {
     fn api_kinds() {
         // PRV-230
         for name in NOT_BUILT {
-            assert_eq!(
-                ApiKind::parse(name),
-                Ok(ApiKind::NotBuilt((*name).to_owned()))
-            );
+            assert_eq!(ApiKind::parse(name), Ok(ApiKind::NotBuilt((*name).to_owned())));
         }
-        assert_eq!(
-            ApiKind::parse("openai-completions"),
-            Ok(ApiKind::OpenAiCompletions)
-        );
-        assert_eq!(
-            ApiKind::parse("anthropic-messages"),
-            Ok(ApiKind::AnthropicMessages)
-        );
-        assert!(
-            ApiKind::parse("soap")
-                .unwrap_err()
-                .to_string()
-                .contains("`soap`")
-        );
+        assert_eq!(ApiKind::parse("openai-completions"), Ok(ApiKind::OpenAiCompletions));
+        assert_eq!(ApiKind::parse("anthropic-messages"), Ok(ApiKind::AnthropicMessages));
+        assert!(ApiKind::parse("soap").unwrap_err().to_string().contains("`soap`"));
     }
 
     #[test]

@@ -66,9 +66,7 @@ impl SseDecoder {
             rest = &rest[end + 1..];
         }
         if self.line.len() + self.data.len() > MAX_EVENT_BYTES {
-            return Err(SseError {
-                limit: MAX_EVENT_BYTES,
-            });
+            return Err(SseError { limit: MAX_EVENT_BYTES });
         }
         Ok(())
     }
@@ -83,11 +81,7 @@ impl SseDecoder {
     }
 
     fn end_line(&mut self, line: &[u8], sink: &mut impl FnMut(SseEvent)) {
-        let line = if self.started {
-            line
-        } else {
-            line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line)
-        };
+        let line = if self.started { line } else { line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line) };
         self.started = true;
         if line.is_empty() {
             return self.dispatch(sink);
@@ -113,10 +107,7 @@ impl SseDecoder {
     fn dispatch(&mut self, sink: &mut impl FnMut(SseEvent)) {
         let event = std::mem::take(&mut self.event);
         if std::mem::take(&mut self.has_data) {
-            sink(SseEvent {
-                event,
-                data: std::mem::take(&mut self.data),
-            });
+            sink(SseEvent { event, data: std::mem::take(&mut self.data) });
         }
     }
 }
@@ -165,11 +156,7 @@ mod tests {
     fn a_cut_character_is_put_together() {
         let text = "data: é€😀\n\n".as_bytes();
         for at in 0..=text.len() {
-            assert_eq!(
-                data(&decode(&[&text[..at], &text[at..]])),
-                ["é€😀"],
-                "cut at {at}"
-            );
+            assert_eq!(data(&decode(&[&text[..at], &text[at..]])), ["é€😀"], "cut at {at}");
         }
         assert_eq!(data(&decode(&[b"data: \xff!\n\n"])), ["\u{fffd}!"]);
     }

@@ -84,17 +84,10 @@ impl MockServer {
     pub async fn with_reply(reply: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let state = Arc::new(Mutex::new(State {
-            reply: reply.to_owned(),
-            ..State::default()
-        }));
+        let state = Arc::new(Mutex::new(State { reply: reply.to_owned(), ..State::default() }));
         let stop = CancellationToken::new();
         tokio::spawn(accept(listener, state.clone(), stop.clone()));
-        Self {
-            port,
-            state,
-            _guard: stop.drop_guard(),
-        }
+        Self { port, state, _guard: stop.drop_guard() }
     }
 
     /// Address without a path, as Anthropic providers want it.
@@ -119,13 +112,7 @@ impl MockServer {
 
     /// The newest request. Panics when there was none.
     pub fn last_request(&self) -> RecordedRequest {
-        self.state
-            .lock()
-            .unwrap()
-            .requests
-            .last()
-            .cloned()
-            .expect("the server got no request")
+        self.state.lock().unwrap().requests.last().cloned().expect("the server got no request")
     }
 
     /// How many connections were made.
@@ -161,38 +148,21 @@ async fn serve(socket: TcpStream, state: Arc<Mutex<State>>) -> std::io::Result<(
             return Ok(());
         }
         let mut words = line.split_whitespace();
-        let (method, path) = (
-            words.next().unwrap_or_default().to_owned(),
-            words.next().unwrap_or_default().to_owned(),
-        );
+        let (method, path) = (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
         let mut headers = BTreeMap::new();
         loop {
             let mut line = String::new();
             socket.read_line(&mut line).await?;
             match line.trim_end().split_once(':') {
-                Some((name, value)) => {
-                    headers.insert(name.to_ascii_lowercase(), value.trim().to_owned())
-                }
+                Some((name, value)) => headers.insert(name.to_ascii_lowercase(), value.trim().to_owned()),
                 None => break,
             };
         }
-        let length = headers
-            .get("content-length")
-            .and_then(|l| l.parse().ok())
-            .unwrap_or(0);
+        let length = headers.get("content-length").and_then(|l| l.parse().ok()).unwrap_or(0);
         let mut body = vec![0; length];
         socket.read_exact(&mut body).await?;
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        let script = answer(
-            &state,
-            &method,
-            &path,
-            RecordedRequest {
-                path: path.clone(),
-                headers,
-                body,
-            },
-        );
+        let script = answer(&state, &method, &path, RecordedRequest { path: path.clone(), headers, body });
         if !send(&mut socket, script).await? {
             return Ok(());
         }
@@ -200,10 +170,7 @@ async fn serve(socket: TcpStream, state: Arc<Mutex<State>>) -> std::io::Result<(
 }
 
 async fn send(socket: &mut BufReader<TcpStream>, script: Script) -> std::io::Result<bool> {
-    let mut head = format!(
-        "HTTP/1.1 {} X\r\ntransfer-encoding: chunked\r\n",
-        script.status
-    );
+    let mut head = format!("HTTP/1.1 {} X\r\ntransfer-encoding: chunked\r\n", script.status);
     for (name, value) in &script.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -243,26 +210,16 @@ fn answer(state: &Mutex<State>, method: &str, path: &str, request: RecordedReque
         if method == "POST" {
             state.requests.push(request);
         }
-        (
-            state.scripts.pop_front(),
-            state.reply.clone(),
-            state.requests.len(),
-        )
+        (state.scripts.pop_front(), state.reply.clone(), state.requests.len())
     };
     let route = path.split('?').next().unwrap_or_default();
     match (method, scripted) {
         (_, Some(script)) => script,
-        ("GET", _) if route.ends_with("/models") => Script::new(
-            200,
-            "application/json",
-            json!({"object": "list", "data": [{"id": "mock-1", "object": "model"}]}).to_string(),
-        ),
-        ("POST", _) if route.ends_with("/chat/completions") => {
-            Plan::new(&body, &reply, number, false).script()
+        ("GET", _) if route.ends_with("/models") => {
+            Script::new(200, "application/json", json!({"object": "list", "data": [{"id": "mock-1", "object": "model"}]}).to_string())
         }
-        ("POST", _) if route.ends_with("/v1/messages") => {
-            Plan::new(&body, &reply, number, true).script()
-        }
+        ("POST", _) if route.ends_with("/chat/completions") => Plan::new(&body, &reply, number, false).script(),
+        ("POST", _) if route.ends_with("/v1/messages") => Plan::new(&body, &reply, number, true).script(),
         _ => Script::new(404, "application/json", "{}"),
     }
 }
@@ -284,33 +241,15 @@ impl<'a> Plan<'a> {
         let messages = body["messages"].as_array().unwrap_or(&empty);
         let is_result = |m: &Value| {
             let blocks = m["content"].as_array();
-            m["role"] == "tool"
-                || blocks.is_some_and(|b| b.iter().any(|b| b["type"] == "tool_result"))
+            m["role"] == "tool" || blocks.is_some_and(|b| b.iter().any(|b| b["type"] == "tool_result"))
         };
-        let last_user = messages
-            .iter()
-            .rposition(|m| m["role"] == "user" && !is_result(m));
-        let text = last_user
-            .map(|at| text_of(&messages[at]["content"]))
-            .unwrap_or_default();
-        let answered = messages[last_user.map_or(0, |at| at + 1)..]
-            .iter()
-            .any(is_result);
-        let offered: Vec<&str> = body["tools"]
-            .as_array()
-            .unwrap_or(&empty)
-            .iter()
-            .filter_map(tool_name)
-            .collect();
-        let number_of = |name| {
-            directives(&text, name)
-                .pop()
-                .and_then(|t| t.trim().parse::<u64>().ok())
-        };
+        let last_user = messages.iter().rposition(|m| m["role"] == "user" && !is_result(m));
+        let text = last_user.map(|at| text_of(&messages[at]["content"])).unwrap_or_default();
+        let answered = messages[last_user.map_or(0, |at| at + 1)..].iter().any(is_result);
+        let offered: Vec<&str> = body["tools"].as_array().unwrap_or(&empty).iter().filter_map(tool_name).collect();
+        let number_of = |name| directives(&text, name).pop().and_then(|t| t.trim().parse::<u64>().ok());
         let call = |text: String| {
-            let (name, args) = text
-                .split_once(char::is_whitespace)
-                .unwrap_or((&text, r#"{"text":"hello"}"#));
+            let (name, args) = text.split_once(char::is_whitespace).unwrap_or((&text, r#"{"text":"hello"}"#));
             (name.to_owned(), args.trim().to_owned())
         };
         let mut calls: Vec<_> = directives(&text, "tool").into_iter().map(call).collect();
@@ -323,17 +262,14 @@ impl<'a> Plan<'a> {
             calls,
             sleep: number_of("sleep").unwrap_or(0),
             slow: number_of("slow").unwrap_or(0),
-            fail: number_of("fail")
-                .filter(|_| !answered)
-                .and_then(|n| u16::try_from(n).ok()),
+            fail: number_of("fail").filter(|_| !answered).and_then(|n| u16::try_from(n).ok()),
         }
     }
 
     fn script(&self) -> Script {
         if let Some(status) = self.fail {
             let error = json!({"error": {"message": format!("mock failure {status}"), "type": "mock_error"}});
-            return Script::new(status, "application/json", error.to_string())
-                .header("x-request-id", "req_mock");
+            return Script::new(status, "application/json", error.to_string()).header("x-request-id", "req_mock");
         }
         let streaming = self.body["stream"] == true;
         let pieces: Vec<String> = match (self.anthropic, streaming) {
@@ -342,17 +278,10 @@ impl<'a> Plan<'a> {
             (false, false) => vec![self.openai_document().to_string()],
             (true, false) => vec![self.anthropic_document().to_string()],
         };
-        let kind = if streaming {
-            "text/event-stream"
-        } else {
-            "application/json"
-        };
+        let kind = if streaming { "text/event-stream" } else { "application/json" };
         let mut script = Script::new(200, kind, Vec::new());
         script.chunks = if self.slow > 0 {
-            pieces
-                .into_iter()
-                .map(|p| (Duration::from_millis(self.slow), p.into_bytes()))
-                .collect()
+            pieces.into_iter().map(|p| (Duration::from_millis(self.slow), p.into_bytes())).collect()
         } else {
             vec![(Duration::ZERO, pieces.concat().into_bytes())]
         };
@@ -376,33 +305,16 @@ impl<'a> Plan<'a> {
     fn openai_events(&self) -> Vec<String> {
         let event = |delta: Value, finish: Option<&str>| {
             let choice = json!({"index": 0, "delta": delta, "finish_reason": finish});
-            format!(
-                "data: {}\n\n",
-                json!({"id": "chatcmpl-mock", "object": "chat.completion.chunk", "choices": [choice]})
-            )
+            format!("data: {}\n\n", json!({"id": "chatcmpl-mock", "object": "chat.completion.chunk", "choices": [choice]}))
         };
         let mut out = vec![event(json!({"role": "assistant", "content": ""}), None)];
         if self.calls.is_empty() {
             out.extend(self.words().map(|w| event(json!({"content": w}), None)));
         }
-        out.extend(
-            self.openai_calls()
-                .into_iter()
-                .map(|c| event(json!({"tool_calls": [c]}), None)),
-        );
-        out.push(event(
-            json!({}),
-            Some(if self.calls.is_empty() {
-                "stop"
-            } else {
-                "tool_calls"
-            }),
-        ));
+        out.extend(self.openai_calls().into_iter().map(|c| event(json!({"tool_calls": [c]}), None)));
+        out.push(event(json!({}), Some(if self.calls.is_empty() { "stop" } else { "tool_calls" })));
         let usage = json!({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15});
-        out.push(format!(
-            "data: {}\n\ndata: [DONE]\n\n",
-            json!({"choices": [], "usage": usage})
-        ));
+        out.push(format!("data: {}\n\ndata: [DONE]\n\n", json!({"choices": [], "usage": usage})));
         out
     }
 
@@ -412,33 +324,18 @@ impl<'a> Plan<'a> {
         } else {
             json!({"role": "assistant", "content": null, "tool_calls": self.openai_calls()})
         };
-        let finish = if self.calls.is_empty() {
-            "stop"
-        } else {
-            "tool_calls"
-        };
+        let finish = if self.calls.is_empty() { "stop" } else { "tool_calls" };
         json!({"object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": finish}],
                "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}})
     }
 
     fn stop_reason(&self) -> &'static str {
-        if self.calls.is_empty() {
-            "end_turn"
-        } else {
-            "tool_use"
-        }
+        if self.calls.is_empty() { "end_turn" } else { "tool_use" }
     }
 
     fn anthropic_events(&self) -> Vec<String> {
-        let event = |value: Value| {
-            format!(
-                "event: {}\ndata: {value}\n\n",
-                value["type"].as_str().unwrap()
-            )
-        };
-        let mut out = vec![event(
-            json!({"type": "message_start", "message": {"usage": {"input_tokens": 10, "output_tokens": 0}}}),
-        )];
+        let event = |value: Value| format!("event: {}\ndata: {value}\n\n", value["type"].as_str().unwrap());
+        let mut out = vec![event(json!({"type": "message_start", "message": {"usage": {"input_tokens": 10, "output_tokens": 0}}}))];
         if self.calls.is_empty() {
             out.push(event(json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})));
             let delta = |w: &str| json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": w}});
@@ -446,21 +343,14 @@ impl<'a> Plan<'a> {
             out.push(event(json!({"type": "content_block_stop", "index": 0})));
         }
         for (at, (name, args)) in self.calls.iter().enumerate() {
-            let block =
-                json!({"type": "tool_use", "id": self.call_id(at), "name": name, "input": {}});
-            out.push(event(
-                json!({"type": "content_block_start", "index": at, "content_block": block}),
-            ));
+            let block = json!({"type": "tool_use", "id": self.call_id(at), "name": name, "input": {}});
+            out.push(event(json!({"type": "content_block_start", "index": at, "content_block": block})));
             let delta = json!({"type": "input_json_delta", "partial_json": args});
-            out.push(event(
-                json!({"type": "content_block_delta", "index": at, "delta": delta}),
-            ));
+            out.push(event(json!({"type": "content_block_delta", "index": at, "delta": delta})));
             out.push(event(json!({"type": "content_block_stop", "index": at})));
         }
         let delta = json!({"stop_reason": self.stop_reason()});
-        out.push(event(
-            json!({"type": "message_delta", "delta": delta, "usage": {"output_tokens": 5}}),
-        ));
+        out.push(event(json!({"type": "message_delta", "delta": delta, "usage": {"output_tokens": 5}})));
         out.push(event(json!({"type": "message_stop"})));
         out
     }
@@ -472,9 +362,7 @@ impl<'a> Plan<'a> {
         }
         for (at, (name, args)) in self.calls.iter().enumerate() {
             let input: Value = serde_json::from_str(args).unwrap_or_default();
-            content.push(
-                json!({"type": "tool_use", "id": self.call_id(at), "name": name, "input": input}),
-            );
+            content.push(json!({"type": "tool_use", "id": self.call_id(at), "name": name, "input": input}));
         }
         json!({"type": "message", "role": "assistant", "content": content, "stop_reason": self.stop_reason(),
                "usage": {"input_tokens": 10, "output_tokens": 5}})
@@ -482,9 +370,7 @@ impl<'a> Plan<'a> {
 }
 
 fn tool_name(tool: &Value) -> Option<&str> {
-    tool.pointer("/function/name")
-        .or_else(|| tool.get("name"))
-        .and_then(Value::as_str)
+    tool.pointer("/function/name").or_else(|| tool.get("name")).and_then(Value::as_str)
 }
 
 fn text_of(content: &Value) -> String {
@@ -498,8 +384,5 @@ fn text_of(content: &Value) -> String {
 /// The bodies of all `[[name:body]]` in a text, in order.
 fn directives(text: &str, name: &str) -> Vec<String> {
     let open = format!("[[{name}:");
-    text.split(open.as_str())
-        .skip(1)
-        .filter_map(|rest| rest.split_once("]]").map(|(body, _)| body.to_owned()))
-        .collect()
+    text.split(open.as_str()).skip(1).filter_map(|rest| rest.split_once("]]").map(|(body, _)| body.to_owned())).collect()
 }

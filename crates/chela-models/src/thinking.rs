@@ -87,11 +87,7 @@ pub(crate) fn openai_effort(model: &str, level: ThinkingLevel, compat: &Compat) 
 }
 
 fn family_efforts(model: &str) -> &'static [&'static str] {
-    let id = model
-        .rsplit('/')
-        .next()
-        .unwrap_or(model)
-        .to_ascii_lowercase();
+    let id = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
     if id.starts_with("gpt-5-pro") {
         &["high"]
     } else if id.starts_with("gpt-5") && id.contains("pro") {
@@ -110,12 +106,7 @@ fn family_efforts(model: &str) -> &'static [&'static str] {
 }
 
 fn nearest_effort<'a>(wanted: &str, supported: &[&'a str]) -> Option<&'a str> {
-    let pick = |names: &[&str]| {
-        names
-            .iter()
-            .find_map(|n| supported.iter().find(|s| *s == n))
-            .copied()
-    };
+    let pick = |names: &[&str]| names.iter().find_map(|n| supported.iter().find(|s| *s == n)).copied();
     match wanted {
         "none" => pick(&["none"]),
         "minimal" => pick(&["minimal", "low", "medium", "high"]),
@@ -145,9 +136,7 @@ pub(crate) fn anthropic_thinking(model: &str, level: Option<ThinkingLevel>) -> A
         return AnthropicThinking::Default;
     };
     let id = model.to_ascii_lowercase();
-    let is = |version: &str| {
-        id.contains(&format!("4-{version}")) || id.contains(&format!("4.{version}"))
-    };
+    let is = |version: &str| id.contains(&format!("4-{version}")) || id.contains(&format!("4.{version}"));
     if level == ThinkingLevel::Off {
         return AnthropicThinking::Disabled;
     }
@@ -170,18 +159,9 @@ pub(crate) fn anthropic_thinking(model: &str, level: Option<ThinkingLevel>) -> A
 
 /// Whether a model that no catalogue row describes is likely to reason, judged by its id.
 pub(crate) fn looks_like_reasoning(model: &str) -> bool {
-    let id = model
-        .rsplit('/')
-        .next()
-        .unwrap_or(model)
-        .to_ascii_lowercase();
-    let family = ["gpt-5", "o1", "o3", "o4"]
-        .iter()
-        .any(|p| id.starts_with(p));
-    family
-        || ["r1", "reasoning", "think", "reason"]
-            .iter()
-            .any(|p| id.contains(p))
+    let id = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
+    let family = ["gpt-5", "o1", "o3", "o4"].iter().any(|p| id.starts_with(p));
+    family || ["r1", "reasoning", "think", "reason"].iter().any(|p| id.contains(p))
 }
 
 #[cfg(test)]
@@ -191,16 +171,7 @@ mod tests {
     #[test]
     fn ranks_and_spellings() {
         // PRV-273, PRV-276
-        let ranks = [
-            ("off", 0),
-            ("minimal", 10),
-            ("low", 20),
-            ("medium", 30),
-            ("adaptive", 30),
-            ("high", 40),
-            ("xhigh", 60),
-            ("max", 70),
-        ];
+        let ranks = [("off", 0), ("minimal", 10), ("low", 20), ("medium", 30), ("adaptive", 30), ("high", 40), ("xhigh", 60), ("max", 70)];
         for (word, rank) in ranks {
             let level = ThinkingLevel::parse(word).unwrap();
             assert_eq!((level.rank(), level.as_str()), (rank, word));
@@ -221,11 +192,7 @@ mod tests {
             ("HIGHEST", "high"),
         ];
         for (text, want) in spellings {
-            assert_eq!(
-                ThinkingLevel::parse(text).map(ThinkingLevel::as_str),
-                Some(want),
-                "{text}"
-            );
+            assert_eq!(ThinkingLevel::parse(text).map(ThinkingLevel::as_str), Some(want), "{text}");
         }
         assert_eq!(ThinkingLevel::parse("lots"), None);
     }
@@ -248,11 +215,7 @@ mod tests {
             ("o3", L::Medium, Some("medium")),
         ];
         for (model, level, want) in cases {
-            assert_eq!(
-                openai_effort(model, level, &Compat::default()).as_deref(),
-                want,
-                "{model} {level:?}"
-            );
+            assert_eq!(openai_effort(model, level, &Compat::default()).as_deref(), want, "{model} {level:?}");
         }
     }
 

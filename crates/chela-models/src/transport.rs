@@ -40,27 +40,15 @@ pub(crate) struct Target {
 
 impl Target {
     /// Works out the target of a model, listed or only named.
-    pub(crate) fn new(
-        settings: &ProviderSettings,
-        row: Option<&ModelEntry>,
-    ) -> Result<Self, String> {
-        let api = row
-            .and_then(|r| r.api.clone())
-            .unwrap_or_else(|| settings.api.clone());
-        let base = row
-            .and_then(|r| r.base_url.as_deref())
-            .unwrap_or(&settings.base_url)
-            .trim_end_matches('/');
+    pub(crate) fn new(settings: &ProviderSettings, row: Option<&ModelEntry>) -> Result<Self, String> {
+        let api = row.and_then(|r| r.api.clone()).unwrap_or_else(|| settings.api.clone());
+        let base = row.and_then(|r| r.base_url.as_deref()).unwrap_or(&settings.base_url).trim_end_matches('/');
         let endpoint = Endpoint::of(base);
         let compat = row.map(|r| r.compat.clone()).unwrap_or_default();
         let mut params = settings.params.clone();
         params.extend(row.map(|r| r.params.clone()).unwrap_or_default());
         let mut headers = HeaderMap::new();
-        for (name, value) in settings
-            .headers
-            .iter()
-            .chain(row.iter().flat_map(|r| &r.headers))
-        {
+        for (name, value) in settings.headers.iter().chain(row.iter().flat_map(|r| &r.headers)) {
             insert_header(&mut headers, name, value)?;
         }
         Ok(Self {
@@ -90,24 +78,16 @@ impl Target {
             ApiKind::AnthropicMessages => anthropic::body(request, self, stream),
             _ => openai::body(request, self, stream),
         };
-        bytes.map(Bytes::from).map_err(|e| {
-            ModelError::new(
-                ErrorKind::Invalid,
-                &request.model,
-                format!("the request cannot be written as JSON: {e}"),
-            )
-        })
+        bytes
+            .map(Bytes::from)
+            .map_err(|e| ModelError::new(ErrorKind::Invalid, &request.model, format!("the request cannot be written as JSON: {e}")))
     }
 
     fn parser(&self, model: &ModelRef) -> Box<dyn WireParser> {
         let html = self.compat.html_encoded_arguments;
         match self.api {
             ApiKind::AnthropicMessages => Box::new(anthropic::Parser::new(model.clone(), html)),
-            _ => Box::new(openai::Parser::new(
-                model.clone(),
-                html,
-                self.flags.visible_reasoning_types.clone(),
-            )),
+            _ => Box::new(openai::Parser::new(model.clone(), html, self.flags.visible_reasoning_types.clone())),
         }
     }
 }
@@ -130,10 +110,8 @@ fn url_of(api: &ApiKind, base: &str) -> Result<reqwest::Url, String> {
 }
 
 fn insert_header(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), String> {
-    let parsed =
-        HeaderName::try_from(name).map_err(|_| format!("`{name}` is no valid header name"))?;
-    let mut value = HeaderValue::try_from(value)
-        .map_err(|_| format!("the value of the header `{name}` is not valid"))?;
+    let parsed = HeaderName::try_from(name).map_err(|_| format!("`{name}` is no valid header name"))?;
+    let mut value = HeaderValue::try_from(value).map_err(|_| format!("the value of the header `{name}` is not valid"))?;
     value.set_sensitive(true);
     headers.insert(parsed, value);
     Ok(())
@@ -151,10 +129,7 @@ struct HttpTransport {
 ///
 /// # Errors
 /// `Unsupported` for an api kind that is not built, `Invalid` for a header that cannot be sent.
-pub fn transport_for(
-    settings: &ProviderSettings,
-    http: &HttpClient,
-) -> Result<Arc<dyn ModelTransport>, ModelError> {
+pub fn transport_for(settings: &ProviderSettings, http: &HttpClient) -> Result<Arc<dyn ModelTransport>, ModelError> {
     transport_with_auth(settings, http, &AuthStore::new(AuthInputs::default()))
 }
 
@@ -167,12 +142,8 @@ pub fn transport_with_auth(
     http: &HttpClient,
     auth: &AuthStore,
 ) -> Result<Arc<dyn ModelTransport>, ModelError> {
-    let about = |model: &str| ModelRef {
-        provider: settings.id.clone(),
-        model: model.to_owned(),
-    };
-    let all_rows_differ =
-        !settings.models.is_empty() && settings.models.iter().all(|m| m.api.is_some());
+    let about = |model: &str| ModelRef { provider: settings.id.clone(), model: model.to_owned() };
+    let all_rows_differ = !settings.models.is_empty() && settings.models.iter().all(|m| m.api.is_some());
     if let ApiKind::NotBuilt(api) = &settings.api
         && !all_rows_differ
     {
@@ -189,13 +160,7 @@ pub fn transport_with_auth(
         rows.entry(row.id.to_ascii_lowercase()).or_insert(target);
     }
     let named = Target::new(settings, None).map_err(invalid("*"))?;
-    Ok(Arc::new(HttpTransport {
-        settings: settings.clone(),
-        http: http.clone(),
-        auth: auth.clone(),
-        rows,
-        named,
-    }))
+    Ok(Arc::new(HttpTransport { settings: settings.clone(), http: http.clone(), auth: auth.clone(), rows, named }))
 }
 
 pub(crate) fn not_built(model: &ModelRef, api: &str) -> ModelError {
@@ -208,47 +173,19 @@ pub(crate) fn not_built(model: &ModelRef, api: &str) -> ModelError {
 
 #[async_trait::async_trait]
 impl ModelTransport for HttpTransport {
-    async fn stream(
-        &self,
-        request: ModelRequest,
-        cancel: CancellationToken,
-    ) -> Result<EventStream, ModelError> {
-        let target = self
-            .rows
-            .get(&request.model.model.to_ascii_lowercase())
-            .unwrap_or(&self.named);
+    async fn stream(&self, request: ModelRequest, cancel: CancellationToken) -> Result<EventStream, ModelError> {
+        let target = self.rows.get(&request.model.model.to_ascii_lowercase()).unwrap_or(&self.named);
         if let ApiKind::NotBuilt(api) = &target.api {
             return Err(not_built(&request.model, api));
         }
-        let url = target
-            .url
-            .as_ref()
-            .map_err(|text| ModelError::new(ErrorKind::Invalid, &request.model, text.clone()))?;
+        let url = target.url.as_ref().map_err(|text| ModelError::new(ErrorKind::Invalid, &request.model, text.clone()))?;
         let credentials = self
             .auth
-            .credentials(
-                &self.settings,
-                request.agent_id.as_deref(),
-                request.auth_profile.as_deref(),
-            )
+            .credentials(&self.settings, request.agent_id.as_deref(), request.auth_profile.as_deref())
             .map_err(|hint| ModelError::new(ErrorKind::Auth, &request.model, hint))?;
-        let streaming = target
-            .params
-            .get("streaming")
-            .and_then(Value::as_bool)
-            .unwrap_or(true);
+        let streaming = target.params.get("streaming").and_then(Value::as_bool).unwrap_or(true);
         let body = target.body(&request, streaming)?;
-        let mut call = Call {
-            transport: self,
-            target,
-            url,
-            model: &request.model,
-            credentials,
-            next: 0,
-            body,
-            cancel,
-            streaming,
-        };
+        let mut call = Call { transport: self, target, url, model: &request.model, credentials, next: 0, body, cancel, streaming };
         match call.run().await {
             // A server that cannot stream gets the same request once more without.
             Err(error) if call.streaming && refuses_streaming(&error) => {
@@ -263,13 +200,8 @@ impl ModelTransport for HttpTransport {
 
 fn refuses_streaming(error: &ModelError) -> bool {
     let text = error.message.to_ascii_lowercase();
-    let refuses = ["not support", "unsupported", "not allowed", "must be false"]
-        .iter()
-        .any(|w| text.contains(w));
-    matches!(error.status, Some(400 | 422 | 501))
-        && text.contains("stream")
-        && refuses
-        && !text.contains("stream_options")
+    let refuses = ["not support", "unsupported", "not allowed", "must be false"].iter().any(|w| text.contains(w));
+    matches!(error.status, Some(400 | 422 | 501)) && text.contains("stream") && refuses && !text.contains("stream_options")
 }
 
 struct Call<'a> {
@@ -329,9 +261,7 @@ impl Call<'_> {
         let own = FIRST_PAUSE.saturating_mul(1 << retries.min(5));
         match error.kind {
             // Without a stated time it would be guesswork; failover knows better what to do (PRV-247).
-            ErrorKind::RateLimit { retry_after } => {
-                retry_after.filter(|wait| *wait <= MAX_RETRY_WAIT)
-            }
+            ErrorKind::RateLimit { retry_after } => retry_after.filter(|wait| *wait <= MAX_RETRY_WAIT),
             // A model that was silent once for minutes would be so again.
             ErrorKind::Timeout if error.status.is_none() => None,
             _ => Some(own + jitter(own)),
@@ -340,15 +270,8 @@ impl Call<'_> {
 
     async fn attempt(&self) -> Result<Reader, ModelError> {
         let limits = self.transport.settings.timeouts;
-        let client = self
-            .transport
-            .http
-            .for_url(self.url)
-            .map_err(|text| ModelError::new(ErrorKind::Connection, self.model, text))?;
-        let request = client
-            .post(self.url.clone())
-            .headers(self.headers()?)
-            .body(self.body.clone());
+        let client = self.transport.http.for_url(self.url).map_err(|text| ModelError::new(ErrorKind::Connection, self.model, text))?;
+        let request = client.post(self.url.clone()).headers(self.headers()?).body(self.body.clone());
         let response = tokio::select! {
             biased;
             () = self.cancel.cancelled() => return Err(ModelError::aborted(self.model)),
@@ -366,14 +289,7 @@ impl Call<'_> {
         }
         let parser = self.target.parser(self.model);
         let secret = self.credentials[self.next].secret.clone();
-        let mut reader = Reader::new(
-            response,
-            parser,
-            limits.idle,
-            self.cancel.clone(),
-            self.model.clone(),
-            secret,
-        );
+        let mut reader = Reader::new(response, parser, limits.idle, self.cancel.clone(), self.model.clone(), secret);
         reader.prime(limits.first_byte).await?;
         Ok(reader)
     }
@@ -381,11 +297,7 @@ impl Call<'_> {
     fn headers(&self) -> Result<HeaderMap, ModelError> {
         let mut headers = HeaderMap::with_capacity(8 + self.target.headers.len());
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let accept = if self.streaming {
-            "text/event-stream, application/json"
-        } else {
-            "application/json"
-        };
+        let accept = if self.streaming { "text/event-stream, application/json" } else { "application/json" };
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         let anthropic = self.target.api == ApiKind::AnthropicMessages;
         if anthropic {
@@ -399,10 +311,7 @@ impl Call<'_> {
             }
             let value = |text: String| {
                 let mut value = HeaderValue::try_from(text).map_err(|_| {
-                    let text = format!(
-                        "the key from `{}` holds characters that no header may hold",
-                        credential.source
-                    );
+                    let text = format!("the key from `{}` holds characters that no header may hold", credential.source);
                     ModelError::new(ErrorKind::Auth, self.model, text)
                 })?;
                 value.set_sensitive(true);
@@ -423,20 +332,9 @@ impl Call<'_> {
     }
 
     fn send_error(&self, error: reqwest::Error) -> ModelError {
-        let kind = if error.is_builder() || error.is_request() && error.is_redirect() {
-            ErrorKind::Invalid
-        } else {
-            ErrorKind::Connection
-        };
-        let place = self
-            .url
-            .host_str()
-            .map(|h| format!("{h}:{}", self.url.port_or_known_default().unwrap_or(0)));
-        let text = format!(
-            "`{}` cannot be reached: {}",
-            place.unwrap_or_default(),
-            error_chain(&error.without_url())
-        );
+        let kind = if error.is_builder() || error.is_request() && error.is_redirect() { ErrorKind::Invalid } else { ErrorKind::Connection };
+        let place = self.url.host_str().map(|h| format!("{h}:{}", self.url.port_or_known_default().unwrap_or(0)));
+        let text = format!("`{}` cannot be reached: {}", place.unwrap_or_default(), error_chain(&error.without_url()));
         ModelError::new(kind, self.model, text)
     }
 
@@ -484,30 +382,14 @@ mod tests {
         let cases = [
             (&oc, "http://h/v1", Some("http://h/v1/chat/completions")),
             (&oc, "http://h", Some("http://h/chat/completions")),
-            (
-                &oc,
-                "http://h/v1?key=1",
-                Some("http://h/v1/chat/completions?key=1"),
-            ),
-            (
-                &am,
-                "https://api.anthropic.com",
-                Some("https://api.anthropic.com/v1/messages"),
-            ),
-            (
-                &am,
-                "https://h/anthropic/v1",
-                Some("https://h/anthropic/v1/messages"),
-            ),
+            (&oc, "http://h/v1?key=1", Some("http://h/v1/chat/completions?key=1")),
+            (&am, "https://api.anthropic.com", Some("https://api.anthropic.com/v1/messages")),
+            (&am, "https://h/anthropic/v1", Some("https://h/anthropic/v1/messages")),
             (&oc, "ftp://h", None),
             (&oc, "", None),
         ];
         for (api, base, want) in cases {
-            assert_eq!(
-                url_of(api, base).ok().as_ref().map(reqwest::Url::as_str),
-                want,
-                "{base}"
-            );
+            assert_eq!(url_of(api, base).ok().as_ref().map(reqwest::Url::as_str), want, "{base}");
         }
     }
 }

@@ -30,10 +30,7 @@ pub struct ModelRefError {
 impl ModelRef {
     /// Joins a provider id (normalised here) and a model id.
     pub fn new(provider: &str, model: impl Into<String>) -> Self {
-        Self {
-            provider: normalize_provider_id(provider),
-            model: model.into(),
-        }
+        Self { provider: normalize_provider_id(provider), model: model.into() }
     }
 
     /// Splits `provider/model` at the first `/` (PRV-41..43).
@@ -41,31 +38,18 @@ impl ModelRef {
     /// # Errors
     /// When there is no `/`, or either half is empty.
     pub fn parse(text: &str) -> Result<Self, ModelRefError> {
-        let error = || ModelRefError {
-            text: text.to_owned(),
-        };
+        let error = || ModelRefError { text: text.to_owned() };
         let (provider, model) = text.trim().split_once('/').ok_or_else(error)?;
         let (provider, model) = (provider.trim(), model.trim());
-        if provider.is_empty() || model.is_empty() {
-            Err(error())
-        } else {
-            Ok(Self::new(provider, model))
-        }
+        if provider.is_empty() || model.is_empty() { Err(error()) } else { Ok(Self::new(provider, model)) }
     }
 
     /// `provider/model` without doubling a prefix that the model id already carries (PRV-44).
     pub fn key(&self) -> String {
         let prefix = self.provider.len();
         let doubled = self.model.as_bytes().get(prefix) == Some(&b'/')
-            && self
-                .model
-                .get(..prefix)
-                .is_some_and(|head| head.eq_ignore_ascii_case(&self.provider));
-        if doubled {
-            self.model.clone()
-        } else {
-            self.to_string()
-        }
+            && self.model.get(..prefix).is_some_and(|head| head.eq_ignore_ascii_case(&self.provider));
+        if doubled { self.model.clone() } else { self.to_string() }
     }
 
     /// Whether both name the same model; model ids compare without case (PRV-41).
@@ -188,32 +172,17 @@ pub enum ChatMessage {
 impl ChatMessage {
     /// A user message of one text.
     pub fn user(text: impl Into<String>) -> Self {
-        Self::User {
-            content: vec![ContentPart::text(text)],
-        }
+        Self::User { content: vec![ContentPart::text(text)] }
     }
 
     /// An assistant message of one text.
     pub fn assistant(text: impl Into<String>) -> Self {
-        Self::Assistant {
-            text: text.into(),
-            tool_calls: Vec::new(),
-            thinking: Vec::new(),
-        }
+        Self::Assistant { text: text.into(), tool_calls: Vec::new(), thinking: Vec::new() }
     }
 
     /// A successful tool result of one text.
-    pub fn tool_result(
-        call_id: impl Into<String>,
-        name: impl Into<String>,
-        text: impl Into<String>,
-    ) -> Self {
-        Self::ToolResult {
-            call_id: call_id.into(),
-            name: name.into(),
-            content: vec![ContentPart::text(text)],
-            is_error: false,
-        }
+    pub fn tool_result(call_id: impl Into<String>, name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::ToolResult { call_id: call_id.into(), name: name.into(), content: vec![ContentPart::text(text)], is_error: false }
     }
 }
 
@@ -389,11 +358,7 @@ pub trait ModelTransport: Send + Sync {
     ///
     /// # Errors
     /// [`ModelError`], whose `kind` says what to do about it.
-    async fn stream(
-        &self,
-        request: ModelRequest,
-        cancel: CancellationToken,
-    ) -> Result<EventStream, ModelError>;
+    async fn stream(&self, request: ModelRequest, cancel: CancellationToken) -> Result<EventStream, ModelError>;
 }
 
 #[cfg(test)]
@@ -407,10 +372,7 @@ mod tests {
             ("openai/gpt-5.5", Some(("openai", "gpt-5.5"))),
             (" OpenAI/GPT-5 ", Some(("openai", "GPT-5"))),
             ("synthetic/hf:Org/Name", Some(("synthetic", "hf:Org/Name"))),
-            (
-                "openrouter/anthropic/claude",
-                Some(("openrouter", "anthropic/claude")),
-            ),
+            ("openrouter/anthropic/claude", Some(("openrouter", "anthropic/claude"))),
             ("gpt-5", None),
             ("/gpt-5", None),
             ("openai/", None),
@@ -419,12 +381,7 @@ mod tests {
         ];
         for (text, want) in cases {
             let got = ModelRef::parse(text).ok();
-            assert_eq!(
-                got.as_ref()
-                    .map(|r| (r.provider.as_str(), r.model.as_str())),
-                want,
-                "{text:?}"
-            );
+            assert_eq!(got.as_ref().map(|r| (r.provider.as_str(), r.model.as_str())), want, "{text:?}");
         }
         assert!(ModelRef::new("a", "Model-X").same_as(&ModelRef::new("A", "model-x")));
     }
@@ -454,10 +411,7 @@ mod tests {
     #[test]
     fn keys_do_not_double_the_prefix() {
         // PRV-44
-        assert_eq!(
-            ModelRef::new("nvidia", "NVIDIA/nemotron").key(),
-            "NVIDIA/nemotron"
-        );
+        assert_eq!(ModelRef::new("nvidia", "NVIDIA/nemotron").key(), "NVIDIA/nemotron");
         assert_eq!(ModelRef::new("openai", "gpt").key(), "openai/gpt");
         assert_eq!(ModelRef::new("open", "openai/x").key(), "open/openai/x");
     }

@@ -81,12 +81,7 @@ pub(crate) async fn greet(socket: UnixStream) -> Result<Greeting, String> {
     loop {
         match decoder.next_frame() {
             Ok(Some(Frame::Hello(hello))) => {
-                return Ok(Greeting {
-                    read,
-                    write,
-                    decoder,
-                    hello,
-                });
+                return Ok(Greeting { read, write, decoder, hello });
             }
             Ok(Some(Frame::Bye { reason })) => return Err(format!("the worker left: {reason}")),
             Ok(Some(_)) => return Err("the worker's first frame is not a `hello`".into()),
@@ -102,12 +97,7 @@ pub(crate) async fn greet(socket: UnixStream) -> Result<Greeting, String> {
 
 impl Greeting {
     /// Answers the hello and starts the two tasks.
-    pub(crate) fn accept(
-        self,
-        run: u64,
-        hello: &Frame,
-        requests: Arc<dyn Requests>,
-    ) -> Arc<Connection> {
+    pub(crate) fn accept(self, run: u64, hello: &Frame, requests: Arc<dyn Requests>) -> Arc<Connection> {
         let closed = CancellationToken::new();
         let out = Outgoing::start(self.write, closed.clone());
         let connection = Arc::new(Connection {
@@ -129,23 +119,14 @@ impl Greeting {
     /// Tells the worker why it is not wanted.
     pub(crate) async fn refuse(mut self, reason: &str) {
         use tokio::io::AsyncWriteExt;
-        if let Ok(bytes) = (Frame::Bye {
-            reason: reason.into(),
-        })
-        .encode()
-        {
+        if let Ok(bytes) = (Frame::Bye { reason: reason.into() }).encode() {
             // A worker that does not read loses only the explanation.
-            let _ = tokio::time::timeout(Duration::from_millis(500), self.write.write_all(&bytes))
-                .await;
+            let _ = tokio::time::timeout(Duration::from_millis(500), self.write.write_all(&bytes)).await;
         }
     }
 }
 
-async fn read_frames(
-    connection: Arc<Connection>,
-    mut read: OwnedReadHalf,
-    mut decoder: FrameDecoder,
-) {
+async fn read_frames(connection: Arc<Connection>, mut read: OwnedReadHalf, mut decoder: FrameDecoder) {
     loop {
         loop {
             match decoder.next_frame() {
@@ -190,11 +171,7 @@ impl Connection {
     }
 
     pub(crate) fn gone(&self) -> CallError {
-        convert::gone(
-            self.requests.label(),
-            self.close_reason()
-                .unwrap_or_else(|| "its worker closed the connection".into()),
-        )
+        convert::gone(self.requests.label(), self.close_reason().unwrap_or_else(|| "its worker closed the connection".into()))
     }
 
     /// Ends everything that waits for this run.
@@ -203,26 +180,11 @@ impl Connection {
         let gone = || convert::gone(self.requests.label(), reason);
         let tables = {
             let mut tables = self.tables();
-            std::mem::replace(
-                &mut *tables,
-                Tables {
-                    closed: true,
-                    ..Tables::default()
-                },
-            )
+            std::mem::replace(&mut *tables, Tables { closed: true, ..Tables::default() })
         };
-        tables
-            .pending
-            .into_values()
-            .for_each(|waiting| drop(waiting.send(Err(gone()))));
-        tables
-            .streams
-            .into_values()
-            .for_each(|sink| sink.fail(gone()));
-        tables
-            .inbound
-            .into_values()
-            .for_each(|token| token.cancel());
+        tables.pending.into_values().for_each(|waiting| drop(waiting.send(Err(gone()))));
+        tables.streams.into_values().for_each(|sink| sink.fail(gone()));
+        tables.inbound.into_values().for_each(|token| token.cancel());
     }
 
     /// Sends a frame that is not a request; a worker that does not read is ended.
@@ -233,25 +195,14 @@ impl Connection {
                     self.close("plugin is not reading");
                 }
             }
-            Err(error) => tracing::warn!(
-                plugin = self.requests.label(),
-                "a frame could not be sent: {error}"
-            ),
+            Err(error) => tracing::warn!(plugin = self.requests.label(), "a frame could not be sent: {error}"),
         }
     }
 
     /// Sends a request. The answer comes through the returned object; dropping it cancels the request.
-    pub(crate) fn request(
-        self: &Arc<Self>,
-        encode: impl FnOnce(u64) -> Result<Vec<u8>, CodecError>,
-    ) -> Result<Pending, CallError> {
+    pub(crate) fn request(self: &Arc<Self>, encode: impl FnOnce(u64) -> Result<Vec<u8>, CodecError>) -> Result<Pending, CallError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let bytes = encode(id).map_err(|e| {
-            CallError::refused(
-                "TOO_LARGE",
-                format!("the call cannot be sent to the plugin: {e}"),
-            )
-        })?;
+        let bytes = encode(id).map_err(|e| CallError::refused("TOO_LARGE", format!("the call cannot be sent to the plugin: {e}")))?;
         let (answer, waiting) = oneshot::channel();
         {
             let mut tables = self.tables();
@@ -262,19 +213,14 @@ impl Connection {
         }
         if !self.out.push(bytes) {
             self.tables().pending.remove(&id);
-            return Err(CallError::refused(
-                "NOT_READING",
-                format!("plugin `{}` is not reading", self.requests.label()),
-            ));
+            return Err(CallError::refused("NOT_READING", format!("plugin `{}` is not reading", self.requests.label())));
         }
         Ok(Pending::new(self.clone(), id, waiting))
     }
 
     /// Makes host functions callable by the worker.
     pub(crate) fn offer(&self, fns: &[(u64, HostFn)]) {
-        self.tables()
-            .fns
-            .extend(fns.iter().map(|(id, f)| (*id, f.clone())));
+        self.tables().fns.extend(fns.iter().map(|(id, f)| (*id, f.clone())));
     }
 
     /// Ends what [`Connection::offer`] began.
@@ -329,12 +275,7 @@ impl Connection {
     fn dispatch(self: Arc<Self>, frame: Frame) {
         match frame {
             Frame::Res { id, result } => self.settle(id, result.map_err(convert::from_wire)),
-            Frame::Req {
-                id,
-                m,
-                mut p,
-                plugin,
-            } => {
+            Frame::Req { id, m, mut p, plugin } => {
                 tag_value(self.run, &mut p);
                 inbound::serve(self, id, m, p, plugin);
             }

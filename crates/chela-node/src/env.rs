@@ -36,12 +36,7 @@ const CREDENTIAL_WORDS: &[&str] = &[
 ];
 
 /// Variables that would make Node misunderstand the worker's descriptors or run code of somebody else's choice.
-const NEVER: &[&str] = &[
-    "NODE_CHANNEL_FD",
-    "NODE_CHANNEL_SERIALIZATION_MODE",
-    "NODE_UNIQUE_ID",
-    "NODE_REPL_EXTERNAL_MODULE",
-];
+const NEVER: &[&str] = &["NODE_CHANNEL_FD", "NODE_CHANNEL_SERIALIZATION_MODE", "NODE_UNIQUE_ID", "NODE_REPL_EXTERNAL_MODULE"];
 
 /// What a worker gets, and the names of what it does not get.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,10 +53,7 @@ pub struct WorkerEnv {
 pub fn looks_like_credential(name: &str) -> bool {
     // `PWD` and `OLDPWD` are directories; `MYSQL_PWD` is not.
     let upper = name.to_ascii_uppercase();
-    upper.ends_with("_PWD")
-        || words(name)
-            .iter()
-            .any(|word| CREDENTIAL_WORDS.contains(&word.as_str()))
+    upper.ends_with("_PWD") || words(name).iter().any(|word| CREDENTIAL_WORDS.contains(&word.as_str()))
 }
 
 /// The words of a name in upper case: `my_apiKey2` has `MY`, `API`, `KEY2`, and `KEY` because digits end a word as well.
@@ -71,8 +63,7 @@ fn words(name: &str) -> BTreeSet<String> {
         found.insert(part.to_ascii_uppercase());
         let (mut word, mut previous) = (String::new(), ' ');
         for c in part.chars() {
-            let starts = (previous.is_ascii_lowercase() && c.is_ascii_uppercase())
-                || c.is_ascii_digit() != previous.is_ascii_digit();
+            let starts = (previous.is_ascii_lowercase() && c.is_ascii_uppercase()) || c.is_ascii_digit() != previous.is_ascii_digit();
             if starts {
                 found.insert(std::mem::take(&mut word));
             }
@@ -85,16 +76,9 @@ fn words(name: &str) -> BTreeSet<String> {
 }
 
 /// Builds a worker's environment from the gateway's, the granted names and the plugin's own settings.
-pub fn worker_env(
-    gateway: &BTreeMap<String, String>,
-    grants: &[String],
-    own: &[(String, String)],
-) -> WorkerEnv {
+pub fn worker_env(gateway: &BTreeMap<String, String>, grants: &[String], own: &[(String, String)]) -> WorkerEnv {
     let mut env = WorkerEnv::default();
-    for (name, value) in gateway
-        .iter()
-        .filter(|(name, _)| !NEVER.contains(&name.as_str()))
-    {
+    for (name, value) in gateway.iter().filter(|(name, _)| !NEVER.contains(&name.as_str())) {
         let secret = looks_like_credential(name);
         if secret && !grants.contains(name) {
             env.withheld.push(name.clone());
@@ -137,18 +121,8 @@ mod tests {
             "PGPASSWORD",
             "MYSQL_PWD",
         ];
-        let harmless = [
-            "PATH",
-            "HOME",
-            "KEYBOARD",
-            "MONKEY",
-            "TOKENIZERS_PARALLELISM",
-            "AUTHOR",
-            "PWD",
-            "OPENCLAW_STATE_DIR",
-            "LANG",
-            "COMPASS",
-        ];
+        let harmless =
+            ["PATH", "HOME", "KEYBOARD", "MONKEY", "TOKENIZERS_PARALLELISM", "AUTHOR", "PWD", "OPENCLAW_STATE_DIR", "LANG", "COMPASS"];
         for name in secret {
             assert!(looks_like_credential(name), "{name}");
         }
@@ -159,25 +133,12 @@ mod tests {
 
     #[test]
     fn what_is_not_granted_is_withheld_and_named() {
-        let gateway: BTreeMap<String, String> = [
-            ("PATH", "/bin"),
-            ("A_TOKEN", "1"),
-            ("B_TOKEN", "2"),
-            ("C_KEY", "3"),
-            ("NODE_CHANNEL_FD", "3"),
-        ]
-        .map(|(k, v)| (k.into(), v.into()))
-        .into();
-        let env = worker_env(
-            &gateway,
-            &["B_TOKEN".into(), "ABSENT_KEY".into()],
-            &[("C_KEY".into(), "own".into())],
-        );
-        let list = |map: &BTreeMap<String, String>| {
-            map.iter()
-                .map(|(k, v)| format!("{k}={v}"))
-                .collect::<Vec<_>>()
-        };
+        let gateway: BTreeMap<String, String> =
+            [("PATH", "/bin"), ("A_TOKEN", "1"), ("B_TOKEN", "2"), ("C_KEY", "3"), ("NODE_CHANNEL_FD", "3")]
+                .map(|(k, v)| (k.into(), v.into()))
+                .into();
+        let env = worker_env(&gateway, &["B_TOKEN".into(), "ABSENT_KEY".into()], &[("C_KEY".into(), "own".into())]);
+        let list = |map: &BTreeMap<String, String>| map.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>();
         assert_eq!(list(&env.vars), ["B_TOKEN=2", "C_KEY=own", "PATH=/bin"]);
         assert_eq!(list(&env.granted), ["B_TOKEN=2", "C_KEY=own"]);
         assert_eq!(env.withheld, ["A_TOKEN"]);

@@ -42,12 +42,7 @@ pub(crate) fn pair(old: &[Registration], new: &[Registration]) -> Option<HashMap
     let mut pairs = HashMap::new();
     let equal = old.len() == new.len()
         && old.iter().zip(new).all(|(a, b)| {
-            a.method == b.method
-                && a.args.len() == b.args.len()
-                && a.args
-                    .iter()
-                    .zip(&b.args)
-                    .all(|(a, b)| pair_values(a, b, &mut pairs))
+            a.method == b.method && a.args.len() == b.args.len() && a.args.iter().zip(&b.args).all(|(a, b)| pair_values(a, b, &mut pairs))
         });
     equal.then_some(pairs)
 }
@@ -56,21 +51,13 @@ fn pair_values(old: &Value, new: &Value, pairs: &mut HashMap<u64, u64>) -> bool 
     match (old, new) {
         (Value::Object(a), Value::Object(b)) => {
             a.len() == b.len()
-                && a.iter().all(|(key, old)| {
-                    match (
-                        key.as_str(),
-                        old.as_u64(),
-                        b.get(key).and_then(Value::as_u64),
-                    ) {
-                        ("$fn", Some(from), Some(to)) => *pairs.entry(from).or_insert(to) == to,
-                        ("$stream", Some(_), Some(_)) => true,
-                        _ => b.get(key).is_some_and(|new| pair_values(old, new, pairs)),
-                    }
+                && a.iter().all(|(key, old)| match (key.as_str(), old.as_u64(), b.get(key).and_then(Value::as_u64)) {
+                    ("$fn", Some(from), Some(to)) => *pairs.entry(from).or_insert(to) == to,
+                    ("$stream", Some(_), Some(_)) => true,
+                    _ => b.get(key).is_some_and(|new| pair_values(old, new, pairs)),
                 })
         }
-        (Value::Array(a), Value::Array(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| pair_values(a, b, pairs))
-        }
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| pair_values(a, b, pairs)),
         _ => old == new,
     }
 }
@@ -90,10 +77,7 @@ mod tests {
         assert_eq!((run_of(handle), number_of(handle)), (3, 77));
         let mut value = json!([{"$fn": 1}, {"$stream": 2}, {"$ref": 3}]);
         tag_value(1, &mut value);
-        assert_eq!(
-            value,
-            json!([{"$fn": tag(1, 1)}, {"$stream": tag(1, 2)}, {"$ref": 3}])
-        );
+        assert_eq!(value, json!([{"$fn": tag(1, 1)}, {"$stream": tag(1, 2)}, {"$ref": 3}]));
     }
 
     #[test]

@@ -35,10 +35,7 @@ impl LaneContext {
 
     /// Node, found or fetched on first need.
     pub(crate) async fn node(&self) -> Result<NodeRuntime, NodeError> {
-        self.node
-            .get_or_try_init(|| find_node(&self.options))
-            .await
-            .cloned()
+        self.node.get_or_try_init(|| find_node(&self.options)).await.cloned()
     }
 
     /// The SDK's files, written on first need.
@@ -49,8 +46,7 @@ impl LaneContext {
         let chela_dir = self.chela_dir();
         let install = || async move {
             let done = tokio::task::spawn_blocking(move || sdk::install(&chela_dir)).await;
-            done.map_err(|e| e.to_string())?
-                .map_err(|e| format!("the plugin SDK cannot be written: {e}"))
+            done.map_err(|e| e.to_string())?.map_err(|e| format!("the plugin SDK cannot be written: {e}"))
         };
         self.sdk.get_or_try_init(install).await.cloned()
     }
@@ -65,9 +61,7 @@ pub struct NodeLane {
 
 impl std::fmt::Debug for NodeLane {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NodeLane")
-            .field("options", &self.context.options)
-            .finish_non_exhaustive()
+        f.debug_struct("NodeLane").field("options", &self.context.options).finish_non_exhaustive()
     }
 }
 
@@ -75,17 +69,9 @@ impl NodeLane {
     /// A lane that has started nothing yet.
     pub fn new(options: NodeLaneOptions) -> Self {
         let memory = MemoryWatch::new(options.timing.memory_interval);
-        let transpiler = Arc::new(Transpiler::new(
-            options.state_dir.join("chela").join("ts-cache"),
-        ));
+        let transpiler = Arc::new(Transpiler::new(options.state_dir.join("chela").join("ts-cache")));
         Self {
-            context: Arc::new(LaneContext {
-                options,
-                memory,
-                transpiler,
-                node: OnceCell::new(),
-                sdk: OnceCell::new(),
-            }),
+            context: Arc::new(LaneContext { options, memory, transpiler, node: OnceCell::new(), sdk: OnceCell::new() }),
             groups: Mutex::default(),
         }
     }
@@ -114,13 +100,7 @@ impl NodeLane {
         let (worker, loaded) = match slot.spec.group.clone() {
             None => {
                 let worker = Worker::new(slot.spec.id.clone(), self.context.clone());
-                let ended = || {
-                    Err(start_error(
-                        StartPhase::Load,
-                        format!("the worker of plugin `{}` ended at once", slot.spec.id),
-                        true,
-                    ))
-                };
+                let ended = || Err(start_error(StartPhase::Load, format!("the worker of plugin `{}` ended at once", slot.spec.id), true));
                 let loaded = worker.load(slot.clone()).await.unwrap_or_else(ended)?;
                 (worker, loaded)
             }
@@ -138,18 +118,11 @@ impl NodeLane {
         Ok((plugin, started))
     }
 
-    async fn join(
-        &self,
-        group: String,
-        slot: &Arc<Slot>,
-    ) -> Result<(Arc<Worker>, crate::worker::slot::Loaded), StartError> {
+    async fn join(&self, group: String, slot: &Arc<Slot>) -> Result<(Arc<Worker>, crate::worker::slot::Loaded), StartError> {
         loop {
             let worker = self.group_worker(&group);
             if worker.slots().iter().any(|s| s.spec.id == slot.spec.id) {
-                let message = format!(
-                    "plugin `{}` runs in the group `{group}` already",
-                    slot.spec.id
-                );
+                let message = format!("plugin `{}` runs in the group `{group}` already", slot.spec.id);
                 return Err(start_error(StartPhase::Validation, message, false));
             }
             // The worker may end with its last plugin just now; then the group gets a new one.
@@ -162,10 +135,7 @@ impl NodeLane {
     fn group_worker(&self, group: &str) -> Arc<Worker> {
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         groups.retain(|_, worker| !worker.is_over());
-        groups
-            .entry(group.into())
-            .or_insert_with(|| Worker::new(group.into(), self.context.clone()))
-            .clone()
+        groups.entry(group.into()).or_insert_with(|| Worker::new(group.into(), self.context.clone())).clone()
     }
 }
 
@@ -175,11 +145,7 @@ impl Lane for NodeLane {
         "node"
     }
 
-    async fn start(
-        &self,
-        spec: PluginSpec,
-        host: Arc<dyn HostServices>,
-    ) -> Result<StartedPlugin, StartError> {
+    async fn start(&self, spec: PluginSpec, host: Arc<dyn HostServices>) -> Result<StartedPlugin, StartError> {
         Ok(self.start_plugin(spec, host).await?.1)
     }
 }

@@ -15,19 +15,12 @@ pub(crate) struct RateLimit {
 impl RateLimit {
     pub(crate) fn new(per_second: u32, burst: u32) -> Self {
         let burst = f64::from(burst);
-        Self {
-            per_second: per_second.into(),
-            burst,
-            tokens: burst,
-            last: Instant::now(),
-            dropped: 0,
-        }
+        Self { per_second: per_second.into(), burst, tokens: burst, last: Instant::now(), dropped: 0 }
     }
 
     /// True when one more may pass; with it the number of those dropped since the last one that passed.
     pub(crate) fn allow(&mut self, now: Instant) -> Option<u64> {
-        self.tokens = (self.tokens + now.duration_since(self.last).as_secs_f64() * self.per_second)
-            .min(self.burst);
+        self.tokens = (self.tokens + now.duration_since(self.last).as_secs_f64() * self.per_second).min(self.burst);
         self.last = now;
         if self.tokens < 1.0 {
             self.dropped += 1;

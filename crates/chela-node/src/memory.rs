@@ -22,10 +22,7 @@ struct State {
 
 impl MemoryWatch {
     pub(crate) fn new(interval: Duration) -> Self {
-        Self {
-            workers: Arc::default(),
-            interval,
-        }
+        Self { workers: Arc::default(), interval }
     }
 
     /// Adds a worker; the task starts with the first and ends with the last.
@@ -43,9 +40,7 @@ async fn poll(shared: Arc<Mutex<State>>, interval: Duration) {
         tokio::time::sleep(interval).await;
         let workers: Vec<Arc<Worker>> = {
             let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
-            state
-                .workers
-                .retain(|w| w.upgrade().is_some_and(|w| !w.is_over()));
+            state.workers.retain(|w| w.upgrade().is_some_and(|w| !w.is_over()));
             if state.workers.is_empty() {
                 state.running = false;
                 return;
@@ -60,12 +55,7 @@ async fn poll(shared: Arc<Mutex<State>>, interval: Duration) {
 }
 
 fn check(worker: &Arc<Worker>, table: &ProcessTable) {
-    let cap = worker
-        .slots()
-        .iter()
-        .map(|s| s.spec.memory_mib)
-        .max()
-        .unwrap_or_default();
+    let cap = worker.slots().iter().map(|s| s.spec.memory_mib).max().unwrap_or_default();
     let rss = {
         let mut facts = worker.facts();
         let Some(process) = &facts.process else {

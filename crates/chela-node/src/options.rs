@@ -112,11 +112,7 @@ pub struct NodeLaneOptions {
 
 impl NodeLaneOptions {
     /// Options with defaults for everything that can have one.
-    pub fn new(
-        state_dir: impl Into<PathBuf>,
-        env: BTreeMap<String, String>,
-        host_version: impl Into<String>,
-    ) -> Self {
+    pub fn new(state_dir: impl Into<PathBuf>, env: BTreeMap<String, String>, host_version: impl Into<String>) -> Self {
         let state_dir = state_dir.into();
         Self {
             cwd: state_dir.clone(),
@@ -136,9 +132,6 @@ impl NodeLaneOptions {
 impl std::fmt::Debug for NodeLaneOptions {
     // The environment holds secrets.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NodeLaneOptions")
-            .field("state_dir", &self.state_dir)
-            .field("cwd", &self.cwd)
-            .finish_non_exhaustive()
+        f.debug_struct("NodeLaneOptions").field("state_dir", &self.state_dir).field("cwd", &self.cwd).finish_non_exhaustive()
     }
 }

@@ -39,24 +39,12 @@ impl Tail {
     /// The lines as one text, if there are any.
     pub(crate) fn text(&self) -> Option<String> {
         let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (!lines.is_empty()).then(|| {
-            lines
-                .iter()
-                .map(String::as_str)
-                .collect::<Vec<_>>()
-                .join("\n")
-        })
+        (!lines.is_empty()).then(|| lines.iter().map(String::as_str).collect::<Vec<_>>().join("\n"))
     }
 }
 
 /// Reads one of a worker's streams until it ends. `name` is `stdout` or `stderr`.
-pub(crate) async fn capture(
-    reader: impl AsyncRead + Unpin,
-    name: &'static str,
-    mode: OutputMode,
-    sink: LineSink,
-    tail: Tail,
-) {
+pub(crate) async fn capture(reader: impl AsyncRead + Unpin, name: &'static str, mode: OutputMode, sink: LineSink, tail: Tail) {
     match mode {
         OutputMode::Log => lines(reader, name, sink, tail).await,
         OutputMode::PassThrough => pass(reader, name, tail).await,
@@ -91,10 +79,7 @@ async fn lines(reader: impl AsyncRead + Unpin, name: &'static str, sink: LineSin
 }
 
 /// Reads one line of at most [`MAX_LINE`] bytes; `Some(true)` when it was longer, `None` at the end.
-async fn read_line(
-    reader: &mut (impl AsyncBufReadExt + Unpin),
-    line: &mut Vec<u8>,
-) -> Option<bool> {
+async fn read_line(reader: &mut (impl AsyncBufReadExt + Unpin), line: &mut Vec<u8>) -> Option<bool> {
     let mut cut = false;
     loop {
         let available = reader.fill_buf().await.unwrap_or_default();
@@ -118,9 +103,7 @@ async fn pass(mut reader: impl AsyncRead + Unpin, name: &'static str, tail: Tail
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(count @ 1..) = reader.read(&mut buffer).await {
         let bytes = buffer[..count].to_vec();
-        String::from_utf8_lossy(&bytes)
-            .lines()
-            .for_each(|line| tail.push(line));
+        String::from_utf8_lossy(&bytes).lines().for_each(|line| tail.push(line));
         // A closed pipe behind this process must not stop the plugin's command.
         let _ = tokio::task::spawn_blocking(move || print(name, &bytes)).await;
     }
@@ -143,14 +126,7 @@ mod tests {
             let got = got.clone();
             Arc::new(move |v| got.lock().unwrap().push(v))
         };
-        capture(
-            input.as_bytes(),
-            "stderr",
-            OutputMode::Log,
-            sink,
-            Tail::default(),
-        )
-        .await;
+        capture(input.as_bytes(), "stderr", OutputMode::Log, sink, Tail::default()).await;
         let lines = got.lock().unwrap();
         lines.clone()
     }
@@ -168,10 +144,7 @@ mod tests {
     async fn a_flood_is_dropped_and_counted() {
         let got = captured(&"line\n".repeat(50_000)).await;
         assert!(got.len() < 20_000, "{}", got.len());
-        let dropped: u64 = got
-            .iter()
-            .filter_map(|v| v["meta"]["dropped"].as_u64())
-            .sum();
+        let dropped: u64 = got.iter().filter_map(|v| v["meta"]["dropped"].as_u64()).sum();
         let passed = got.iter().filter(|v| v["message"] == "line").count() as u64;
         assert_eq!(dropped + passed, 50_000);
     }

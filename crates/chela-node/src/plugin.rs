@@ -6,13 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::stream::BoxStream;
-use chela_plugin::{
-    Call, CallError, CallTarget, HandlerOutcome, HookBatch, PluginControl, Registration,
-    WorkerStatus,
-};
+use chela_plugin::{Call, CallError, CallTarget, HandlerOutcome, HookBatch, PluginControl, Registration, WorkerStatus};
 use chela_plugin_protocol::{Frame, encode_raw_request};
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use futures::stream::FuturesUnordered;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -58,15 +55,10 @@ impl NodePlugin {
     /// [`CallError::Gone`] when the worker has been restarted since, [`CallError::Refused`] for a value that is no stream.
     pub fn stream(&self, value: &Value) -> Result<WorkerStream, CallError> {
         let handle = value.get("$stream").and_then(Value::as_u64);
-        let handle = handle.ok_or_else(|| {
-            CallError::refused("INVALID_PARAMS", "the value is no stream of a plugin")
-        })?;
+        let handle = handle.ok_or_else(|| CallError::refused("INVALID_PARAMS", "the value is no stream of a plugin"))?;
         match self.present() {
             Some(connection) if connection.run == run_of(handle) => connection.open_stream(handle),
-            _ => Err(convert::gone(
-                &self.slot.spec.id,
-                "the stream ended with an earlier run of its worker",
-            )),
+            _ => Err(convert::gone(&self.slot.spec.id, "the stream ended with an earlier run of its worker")),
         }
     }
 
@@ -80,10 +72,7 @@ impl NodePlugin {
 
     fn resolve(&self, handle: u64, connection: &Connection) -> Result<u64, CallError> {
         self.slot.resolve(handle, connection.run).ok_or_else(|| {
-            convert::gone(
-                &self.slot.spec.id,
-                "the function belongs to an earlier run of its worker, which has been restarted",
-            )
+            convert::gone(&self.slot.spec.id, "the function belongs to an earlier run of its worker, which has been restarted")
         })
     }
 
@@ -120,14 +109,8 @@ impl NodePlugin {
     }
 
     /// Waits for a worker that starts, within the caller's budget.
-    async fn connection(
-        &self,
-        deadline: Option<(Duration, Instant)>,
-        cancel: &CancellationToken,
-    ) -> Result<Arc<Connection>, CallError> {
-        self.worker
-            .ready(&self.slot.spec.id, deadline.map(|(_, at)| at), cancel)
-            .await
+    async fn connection(&self, deadline: Option<(Duration, Instant)>, cancel: &CancellationToken) -> Result<Arc<Connection>, CallError> {
+        self.worker.ready(&self.slot.spec.id, deadline.map(|(_, at)| at), cancel).await
     }
 }
 
@@ -163,10 +146,7 @@ impl Offered {
         if !call.fns.is_empty() {
             connection.offer(&call.fns);
         }
-        Self {
-            connection: connection.clone(),
-            ids: call.fns.iter().map(|(id, _)| *id).collect(),
-        }
+        Self { connection: connection.clone(), ids: call.fns.iter().map(|(id, _)| *id).collect() }
     }
 }
 
@@ -208,9 +188,7 @@ impl CallTarget for NodePlugin {
     async fn hooks(&self, batch: HookBatch) -> Result<Vec<HandlerOutcome>, CallError> {
         let result = self.run_hooks(&batch).await;
         match &result {
-            Ok(outcomes) => outcomes
-                .iter()
-                .for_each(|outcome| self.slot.count(&outcome.result)),
+            Ok(outcomes) => outcomes.iter().for_each(|outcome| self.slot.count(&outcome.result)),
             Err(_) => self.slot.count(&result),
         }
         result
@@ -228,11 +206,7 @@ impl CallTarget for NodePlugin {
             return;
         };
         // Handles of registrations stay: a restart needs them, and they end with the plugin.
-        let fns: Vec<u64> = handles
-            .iter()
-            .filter(|h| run_of(**h) == connection.run)
-            .map(|h| number_of(*h))
-            .collect();
+        let fns: Vec<u64> = handles.iter().filter(|h| run_of(**h) == connection.run).map(|h| number_of(*h)).collect();
         if !fns.is_empty() {
             connection.send(&Frame::Release { fns });
         }
@@ -271,11 +245,7 @@ impl PluginControl for NodePlugin {
     fn notify(&self, name: &str, payload: &Value) {
         if let Some(connection) = self.present() {
             let p = json!({ "name": name, "payload": payload, "pluginId": self.slot.spec.id });
-            connection.send(&Frame::Note {
-                m: "runtimeEvent".into(),
-                p,
-                plugin: Some(self.slot.spec.id.clone()),
-            });
+            connection.send(&Frame::Note { m: "runtimeEvent".into(), p, plugin: Some(self.slot.spec.id.clone()) });
         }
     }
 }

@@ -64,35 +64,17 @@ pub enum NodeError {
 /// # Errors
 /// [`NodeError`] names everything that was looked at.
 pub async fn find_node(options: &NodeLaneOptions) -> Result<NodeRuntime, NodeError> {
-    let named = NAMES.iter().find_map(|name| {
-        options
-            .env
-            .get(*name)
-            .filter(|v| !v.is_empty())
-            .map(|v| (*name, v))
-    });
+    let named = NAMES.iter().find_map(|name| options.env.get(*name).filter(|v| !v.is_empty()).map(|v| (*name, v)));
     if let Some((variable, path)) = named {
-        let named = |problem: String| NodeError::Named {
-            variable,
-            path: path.clone(),
-            problem,
-        };
+        let named = |problem: String| NodeError::Named { variable, path: path.clone(), problem };
         let version = new_enough(Path::new(path)).await.map_err(named)?;
-        return Ok(NodeRuntime {
-            path: path.into(),
-            version,
-            managed: false,
-        });
+        return Ok(NodeRuntime { path: path.into(), version, managed: false });
     }
     let mut looked = Vec::new();
     for path in on_path(options.env.get("PATH").map_or("", String::as_str)) {
         match new_enough(&path).await {
             Ok(version) => {
-                return Ok(NodeRuntime {
-                    path,
-                    version,
-                    managed: false,
-                });
+                return Ok(NodeRuntime { path, version, managed: false });
             }
             Err(problem) => looked.push(format!("`{}` {problem}", path.display())),
         }
@@ -101,20 +83,13 @@ pub async fn find_node(options: &NodeLaneOptions) -> Result<NodeRuntime, NodeErr
         looked.push("no `node` is on PATH".into());
     }
     let managed = managed::ready(options).await;
-    managed.map_err(|problem| NodeError::NotFound {
-        looked: looked.join(", "),
-        version: managed::VERSION,
-        problem: problem.to_string(),
-    })
+    managed.map_err(|problem| NodeError::NotFound { looked: looked.join(", "), version: managed::VERSION, problem: problem.to_string() })
 }
 
 /// Programs called `node` in the directories of `PATH`, in order.
 fn on_path(path: &str) -> Vec<PathBuf> {
     let absolute = std::env::split_paths(path).filter(|dir| dir.is_absolute());
-    absolute
-        .map(|dir| dir.join("node"))
-        .filter(|file| file.is_file())
-        .collect()
+    absolute.map(|dir| dir.join("node")).filter(|file| file.is_file()).collect()
 }
 
 /// The version of a Node that is new enough, or what is wrong with it.
@@ -122,21 +97,13 @@ async fn new_enough(path: &Path) -> Result<Version, String> {
     let version = version_of(path).await?;
     // A prerelease of a later version is newer than the oldest one.
     let plain = Version::new(version.major, version.minor, version.patch);
-    if plain >= OLDEST {
-        Ok(version)
-    } else {
-        Err(format!("is version {version}, older than {OLDEST}"))
-    }
+    if plain >= OLDEST { Ok(version) } else { Err(format!("is version {version}, older than {OLDEST}")) }
 }
 
 /// Asks a program for its version.
 pub(crate) async fn version_of(path: &Path) -> Result<Version, String> {
     let mut command = tokio::process::Command::new(path);
-    command
-        .arg("--version")
-        .env_clear()
-        .stdin(std::process::Stdio::null())
-        .kill_on_drop(true);
+    command.arg("--version").env_clear().stdin(std::process::Stdio::null()).kill_on_drop(true);
     let output = match tokio::time::timeout(VERSION_LIMIT, command.output()).await {
         Ok(Ok(output)) => output,
         Ok(Err(error)) => return Err(format!("cannot be run: {error}")),
@@ -144,12 +111,8 @@ pub(crate) async fn version_of(path: &Path) -> Result<Version, String> {
     };
     let text = String::from_utf8_lossy(&output.stdout);
     let trimmed = text.trim();
-    Version::parse(trimmed.trim_start_matches('v')).map_err(|_| {
-        format!(
-            "says `{}` to `--version`",
-            trimmed.chars().take(40).collect::<String>()
-        )
-    })
+    Version::parse(trimmed.trim_start_matches('v'))
+        .map_err(|_| format!("says `{}` to `--version`", trimmed.chars().take(40).collect::<String>()))
 }
 
 #[cfg(test)]
@@ -167,14 +130,8 @@ mod tests {
     }
 
     fn options(dir: &Path, env: &[(&str, String)]) -> NodeLaneOptions {
-        let env: BTreeMap<String, String> = env
-            .iter()
-            .map(|(k, v)| ((*k).to_string(), v.clone()))
-            .collect();
-        NodeLaneOptions {
-            download: false,
-            ..NodeLaneOptions::new(dir, env, "2026.5.12")
-        }
+        let env: BTreeMap<String, String> = env.iter().map(|(k, v)| ((*k).to_string(), v.clone())).collect();
+        NodeLaneOptions { download: false, ..NodeLaneOptions::new(dir, env, "2026.5.12") }
     }
 
     #[tokio::test]
@@ -183,23 +140,9 @@ mod tests {
         let (old, new) = (dir.path().join("old"), dir.path().join("new"));
         fake(&old, "v22.15.9");
         let expected = fake(&new, "v22.16.0");
-        let path = format!(
-            "relative:{}:{}:{}",
-            dir.path().join("absent").display(),
-            old.display(),
-            new.display()
-        );
-        let found = find_node(&options(dir.path(), &[("PATH", path)]))
-            .await
-            .unwrap();
-        assert_eq!(
-            (
-                found.path.display().to_string(),
-                found.version.to_string(),
-                found.managed
-            ),
-            (expected, "22.16.0".into(), false)
-        );
+        let path = format!("relative:{}:{}:{}", dir.path().join("absent").display(), old.display(), new.display());
+        let found = find_node(&options(dir.path(), &[("PATH", path)])).await.unwrap();
+        assert_eq!((found.path.display().to_string(), found.version.to_string(), found.managed), (expected, "22.16.0".into(), false));
     }
 
     #[tokio::test]
@@ -208,26 +151,13 @@ mod tests {
         let good = fake(&dir.path().join("good"), "v24.1.0");
         let bad = fake(&dir.path().join("bad"), "v18.0.0");
         let path = dir.path().join("good").display().to_string();
-        let found = find_node(&options(dir.path(), &[("OPENCLAW_NODE", good.clone())]))
-            .await
-            .unwrap();
+        let found = find_node(&options(dir.path(), &[("OPENCLAW_NODE", good.clone())])).await.unwrap();
         assert_eq!(found.path.display().to_string(), good);
-        for (value, text) in [
-            (bad, "older than 22.16.0"),
-            ("/nowhere/node".into(), "cannot be run"),
-            (fake(&dir.path().join("x"), "hello"), "says `hello`"),
-        ] {
-            let error = find_node(&options(
-                dir.path(),
-                &[("CHELA_NODE", value), ("PATH", path.clone())],
-            ))
-            .await
-            .unwrap_err()
-            .to_string();
-            assert!(
-                error.contains("`CHELA_NODE`") && error.contains(text),
-                "{error}"
-            );
+        for (value, text) in
+            [(bad, "older than 22.16.0"), ("/nowhere/node".into(), "cannot be run"), (fake(&dir.path().join("x"), "hello"), "says `hello`")]
+        {
+            let error = find_node(&options(dir.path(), &[("CHELA_NODE", value), ("PATH", path.clone())])).await.unwrap_err().to_string();
+            assert!(error.contains("`CHELA_NODE`") && error.contains(text), "{error}");
         }
     }
 
@@ -236,15 +166,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fake(&dir.path().join("old"), "v20.0.0");
         let path = dir.path().join("old").display().to_string();
-        let error = find_node(&options(dir.path(), &[("PATH", path)]))
-            .await
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("is version 20.0.0")
-                && error.contains("22.23.3")
-                && error.contains("CHELA_NODE"),
-            "{error}"
-        );
+        let error = find_node(&options(dir.path(), &[("PATH", path)])).await.unwrap_err().to_string();
+        assert!(error.contains("is version 20.0.0") && error.contains("22.23.3") && error.contains("CHELA_NODE"), "{error}");
     }
 }

@@ -34,22 +34,13 @@ pub fn install(chela_dir: &Path) -> io::Result<PathBuf> {
         hash.update(file.metadata.sha256_hash());
         files.push((name, file.data));
     }
-    let digest: String = hash
-        .finalize()
-        .iter()
-        .take(8)
-        .map(|b| format!("{b:02x}"))
-        .collect();
+    let digest: String = hash.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect();
     let sdk = chela_dir.join("sdk");
     let target = sdk.join(digest);
     if target.join(ENTRY).is_file() {
         return Ok(target);
     }
-    let scratch = sdk.join(format!(
-        ".new-{}-{}",
-        std::process::id(),
-        uuid::Uuid::new_v4().simple()
-    ));
+    let scratch = sdk.join(format!(".new-{}-{}", std::process::id(), uuid::Uuid::new_v4().simple()));
     for (name, data) in files {
         let path = scratch.join(name.as_ref());
         fs_err::create_dir_all(path.parent().unwrap_or(&scratch))?;
@@ -86,25 +77,12 @@ mod tests {
         let sdk = install(dir.path()).unwrap();
         assert!(sdk.join(ENTRY).is_file());
         assert!(!sdk.join("test").exists() && !sdk.join("tools").exists());
-        let written = fs_err::metadata(sdk.join(ENTRY))
-            .unwrap()
-            .modified()
-            .unwrap();
+        let written = fs_err::metadata(sdk.join(ENTRY)).unwrap().modified().unwrap();
         assert_eq!(install(dir.path()).unwrap(), sdk);
-        assert_eq!(
-            fs_err::metadata(sdk.join(ENTRY))
-                .unwrap()
-                .modified()
-                .unwrap(),
-            written
-        );
+        assert_eq!(fs_err::metadata(sdk.join(ENTRY)).unwrap().modified().unwrap(), written);
         fs_err::remove_file(sdk.join(ENTRY)).unwrap();
         assert_eq!(install(dir.path()).unwrap(), sdk);
         assert!(sdk.join(ENTRY).is_file());
-        assert_eq!(
-            fs_err::read_dir(dir.path().join("sdk")).unwrap().count(),
-            1,
-            "no scratch directory is left"
-        );
+        assert_eq!(fs_err::read_dir(dir.path().join("sdk")).unwrap().count(), 1, "no scratch directory is left");
     }
 }

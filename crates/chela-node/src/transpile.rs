@@ -67,9 +67,7 @@ pub struct Transpiler {
 impl Transpiler {
     /// A compiler with its cache in `cache`, which is made on first use.
     pub fn new(cache: impl Into<PathBuf>) -> Self {
-        Self {
-            cache: cache.into(),
-        }
+        Self { cache: cache.into() }
     }
 
     /// Compiles a file, or takes the result from the cache.
@@ -77,21 +75,12 @@ impl Transpiler {
     /// # Errors
     /// [`TranspileError`] with file, line and column.
     pub fn file(&self, path: &Path) -> Result<String, TranspileError> {
-        let extension = path
-            .extension()
-            .and_then(|e| e.to_str())
-            .unwrap_or_default()
-            .to_ascii_lowercase();
+        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
         if !["ts", "mts", "cts", "tsx", "jsx"].contains(&extension.as_str()) {
             return Err(TranspileError::Extension { path: path.into() });
         }
-        let source = fs_err::read_to_string(path).map_err(|source| TranspileError::Read {
-            path: path.into(),
-            source,
-        })?;
-        let cached = self
-            .cache
-            .join(format!("{}.js", key(&extension, path, &source)));
+        let source = fs_err::read_to_string(path).map_err(|source| TranspileError::Read { path: path.into(), source })?;
+        let cached = self.cache.join(format!("{}.js", key(&extension, path, &source)));
         if let Ok(code) = fs_err::read_to_string(&cached) {
             return Ok(code);
         }
@@ -104,60 +93,33 @@ impl Transpiler {
 
     fn keep(&self, cached: &Path, code: &str) -> std::io::Result<()> {
         fs_err::create_dir_all(&self.cache)?;
-        let scratch = self
-            .cache
-            .join(format!(".{}", uuid::Uuid::new_v4().simple()));
+        let scratch = self.cache.join(format!(".{}", uuid::Uuid::new_v4().simple()));
         fs_err::write(&scratch, code)?;
         fs_err::rename(scratch, cached)
     }
 
     /// Answers `transpile {path}` of the blocking lane.
     pub(crate) async fn serve(&self, params: &Value) -> Result<Value, CallError> {
-        let path = params
-            .get("path")
-            .and_then(Value::as_str)
-            .map(PathBuf::from);
-        let path = path.filter(|p| p.is_absolute()).ok_or_else(|| {
-            CallError::refused("INVALID_PARAMS", "`transpile` needs an absolute `path`")
-        })?;
+        let path = params.get("path").and_then(Value::as_str).map(PathBuf::from);
+        let path =
+            path.filter(|p| p.is_absolute()).ok_or_else(|| CallError::refused("INVALID_PARAMS", "`transpile` needs an absolute `path`"))?;
         let transpiler = self.clone();
         let work = tokio::task::spawn_blocking(move || transpiler.file(&path)).await;
-        let code = work
-            .map_err(|_| {
-                CallError::refused("TRANSPILE", "the TypeScript compiler failed on this file")
-            })?
-            .map_err(|e| thrown(&e))?;
+        let code =
+            work.map_err(|_| CallError::refused("TRANSPILE", "the TypeScript compiler failed on this file"))?.map_err(|e| thrown(&e))?;
         Ok(json!({ "code": code }))
     }
 }
 
 fn thrown(error: &TranspileError) -> CallError {
     let (name, code, data) = match error {
-        TranspileError::Source {
-            path, line, column, ..
-        } => (
-            "SyntaxError",
-            "TRANSPILE",
-            Some(json!({ "file": path.to_string_lossy(), "line": line, "column": column })),
-        ),
-        TranspileError::Read { path, .. } => (
-            "Error",
-            "NOT_FOUND",
-            Some(json!({ "file": path.to_string_lossy() })),
-        ),
-        TranspileError::Extension { path } => (
-            "Error",
-            "INVALID_PARAMS",
-            Some(json!({ "file": path.to_string_lossy() })),
-        ),
+        TranspileError::Source { path, line, column, .. } => {
+            ("SyntaxError", "TRANSPILE", Some(json!({ "file": path.to_string_lossy(), "line": line, "column": column })))
+        }
+        TranspileError::Read { path, .. } => ("Error", "NOT_FOUND", Some(json!({ "file": path.to_string_lossy() }))),
+        TranspileError::Extension { path } => ("Error", "INVALID_PARAMS", Some(json!({ "file": path.to_string_lossy() }))),
     };
-    CallError::Thrown {
-        name: name.into(),
-        message: error.to_string(),
-        code: Some(code.into()),
-        stack: None,
-        data,
-    }
+    CallError::Thrown { name: name.into(), message: error.to_string(), code: Some(code.into()), stack: None, data }
 }
 
 /// The path is part of the key because the source map names the file.
@@ -167,11 +129,7 @@ fn key(extension: &str, path: &Path, source: &str) -> String {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }
-    hash.finalize()
-        .iter()
-        .take(16)
-        .map(|b| format!("{b:02x}"))
-        .collect()
+    hash.finalize().iter().take(16).map(|b| format!("{b:02x}")).collect()
 }
 
 /// Compiles one source text; `path` decides the dialect.
@@ -179,35 +137,22 @@ fn key(extension: &str, path: &Path, source: &str) -> String {
 /// # Errors
 /// [`TranspileError::Source`] or [`TranspileError::Extension`].
 pub fn compile(path: &Path, source: &str) -> Result<String, TranspileError> {
-    let kind =
-        SourceType::from_path(path).map_err(|_| TranspileError::Extension { path: path.into() })?;
+    let kind = SourceType::from_path(path).map_err(|_| TranspileError::Extension { path: path.into() })?;
     let allocator = Allocator::default();
     let parsed = Parser::new(&allocator, source, kind).parse();
     check(path, source, &parsed.diagnostics)?;
     let mut program = parsed.program;
-    let semantic = SemanticBuilder::new()
-        .with_excess_capacity(2.0)
-        .with_enum_eval(true)
-        .build(&program);
+    let semantic = SemanticBuilder::new().with_excess_capacity(2.0).with_enum_eval(true).build(&program);
     check(path, source, &semantic.diagnostics)?;
-    let mut options = TransformOptions {
-        decorator: DecoratorOptions {
-            legacy: true,
-            ..DecoratorOptions::default()
-        },
-        ..TransformOptions::default()
-    };
+    let mut options =
+        TransformOptions { decorator: DecoratorOptions { legacy: true, ..DecoratorOptions::default() }, ..TransformOptions::default() };
     options.helper_loader.mode = HelperLoaderMode::External;
     if path.extension().is_some_and(|e| e == "cts") {
         options.env.module = Module::CommonJS;
     }
-    let done = Transformer::new(&allocator, path, &options)
-        .build_with_scoping(semantic.semantic.into_scoping(), &mut program);
+    let done = Transformer::new(&allocator, path, &options).build_with_scoping(semantic.semantic.into_scoping(), &mut program);
     check(path, source, &done.diagnostics)?;
-    let options = CodegenOptions {
-        source_map_path: Some(path.to_path_buf()),
-        ..CodegenOptions::default()
-    };
+    let options = CodegenOptions { source_map_path: Some(path.to_path_buf()), ..CodegenOptions::default() };
     let printed = Codegen::new().with_options(options).build(&program);
     let mut code = printed.code;
     if code.contains("babelHelpers.") {
@@ -223,36 +168,18 @@ pub fn compile(path: &Path, source: &str) -> Result<String, TranspileError> {
 
 /// Puts the helpers on the first line, so that the lines of the source map stay true.
 fn add_helpers(code: &mut String) {
-    let at = if code.starts_with("#!") {
-        code.find('\n').map_or(0, |end| end + 1)
-    } else {
-        0
-    };
+    let at = if code.starts_with("#!") { code.find('\n').map_or(0, |end| end + 1) } else { 0 };
     code.insert_str(at, DECORATOR_HELPERS);
 }
 
-fn check<'a>(
-    path: &Path,
-    source: &str,
-    diagnostics: impl IntoIterator<Item = &'a OxcDiagnostic>,
-) -> Result<(), TranspileError> {
-    let Some(first) = diagnostics
-        .into_iter()
-        .find(|d| d.severity == oxc::diagnostics::Severity::Error)
-    else {
+fn check<'a>(path: &Path, source: &str, diagnostics: impl IntoIterator<Item = &'a OxcDiagnostic>) -> Result<(), TranspileError> {
+    let Some(first) = diagnostics.into_iter().find(|d| d.severity == oxc::diagnostics::Severity::Error) else {
         return Ok(());
     };
-    let offset = first
-        .labels
-        .first()
-        .map_or(0, |label| label.offset() as usize);
+    let offset = first.labels.first().map_or(0, |label| label.offset() as usize);
     let before = source.get(..offset).unwrap_or_default();
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    let help = first
-        .help
-        .as_ref()
-        .map(|h| format!(" ({h})"))
-        .unwrap_or_default();
+    let help = first.help.as_ref().map(|h| format!(" ({h})")).unwrap_or_default();
     Err(TranspileError::Source {
         path: path.into(),
         line: before.matches('\n').count() + 1,
@@ -267,10 +194,7 @@ mod tests {
 
     fn code(name: &str, source: &str) -> String {
         let code = compile(Path::new(name), source).unwrap();
-        code.split("\n//# sourceMappingURL=")
-            .next()
-            .unwrap()
-            .to_string()
+        code.split("\n//# sourceMappingURL=").next().unwrap().to_string()
     }
 
     #[test]
@@ -290,26 +214,11 @@ mod tests {
             "/a/x.ts",
             "export enum E { A = 1, B }\nexport namespace N { export const x = 1 }\nclass P { constructor(private readonly y: string) {} }\nexport { P };",
         );
-        assert!(
-            !lowered.contains("enum")
-                && !lowered.contains("namespace")
-                && lowered.contains("this.y = y"),
-            "{lowered}"
-        );
-        let decorated = code(
-            "/a/x.ts",
-            "function d(t: any) { return t }\n@d export class K { @d m() {} }",
-        );
-        assert!(
-            decorated.starts_with("const babelHelpers")
-                && decorated.contains("babelHelpers.decorate("),
-            "{decorated}"
-        );
+        assert!(!lowered.contains("enum") && !lowered.contains("namespace") && lowered.contains("this.y = y"), "{lowered}");
+        let decorated = code("/a/x.ts", "function d(t: any) { return t }\n@d export class K { @d m() {} }");
+        assert!(decorated.starts_with("const babelHelpers") && decorated.contains("babelHelpers.decorate("), "{decorated}");
         let common = code("/a/x.cts", "import fs = require('fs');\nexport = fs;");
-        assert!(
-            common.contains("require(\"fs\")") && common.contains("module.exports = fs"),
-            "{common}"
-        );
+        assert!(common.contains("require(\"fs\")") && common.contains("module.exports = fs"), "{common}");
     }
 
     #[test]
@@ -321,16 +230,10 @@ mod tests {
 
     #[test]
     fn an_error_names_file_line_and_column() {
-        let error =
-            compile(Path::new("/p/index.ts"), "const a = 1;\n  const é = ; \n").unwrap_err();
-        let TranspileError::Source { line, column, .. } = &error else {
-            panic!("{error}")
-        };
+        let error = compile(Path::new("/p/index.ts"), "const a = 1;\n  const é = ; \n").unwrap_err();
+        let TranspileError::Source { line, column, .. } = &error else { panic!("{error}") };
         assert_eq!((*line, *column), (2, 13), "{error}");
-        assert!(
-            error.to_string().starts_with("/p/index.ts:2:13: "),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("/p/index.ts:2:13: "), "{error}");
     }
 
     #[tokio::test]
@@ -339,40 +242,16 @@ mod tests {
         let (file, cache) = (dir.path().join("x.ts"), dir.path().join("cache"));
         let transpiler = Transpiler::new(&cache);
         let entries = || fs_err::read_dir(&cache).map(Iterator::count).unwrap_or(0);
-        for (source, count) in [
-            ("let a: number = 1", 1),
-            ("let a: number = 1", 1),
-            ("let a: number = 2", 2),
-        ] {
+        for (source, count) in [("let a: number = 1", 1), ("let a: number = 1", 1), ("let a: number = 2", 2)] {
             fs_err::write(&file, source).unwrap();
             transpiler.file(&file).unwrap();
             assert_eq!(entries(), count);
         }
         fs_err::write(&file, "const ;").unwrap();
-        let error = transpiler
-            .serve(&json!({"path": file.to_str()}))
-            .await
-            .unwrap_err();
-        let CallError::Thrown {
-            name,
-            data: Some(data),
-            ..
-        } = error
-        else {
-            panic!("{error}")
-        };
-        assert_eq!(
-            (name.as_str(), &data["line"], &data["column"]),
-            ("SyntaxError", &json!(1), &json!(7))
-        );
-        assert_eq!(
-            transpiler
-                .serve(&json!({"path": "x.ts"}))
-                .await
-                .unwrap_err()
-                .code(),
-            "INVALID_PARAMS"
-        );
+        let error = transpiler.serve(&json!({"path": file.to_str()})).await.unwrap_err();
+        let CallError::Thrown { name, data: Some(data), .. } = error else { panic!("{error}") };
+        assert_eq!((name.as_str(), &data["line"], &data["column"]), ("SyntaxError", &json!(1), &json!(7)));
+        assert_eq!(transpiler.serve(&json!({"path": "x.ts"})).await.unwrap_err().code(), "INVALID_PARAMS");
         assert!(transpiler.file(Path::new("/x.js")).is_err());
     }
 }

@@ -50,17 +50,9 @@ pub(crate) enum Phase {
 /// What others ask of the supervisor.
 pub(crate) enum Command {
     /// Load a plugin, starting the process when there is none.
-    Load {
-        slot: Arc<Slot>,
-        reply: oneshot::Sender<Result<Loaded, StartError>>,
-    },
+    Load { slot: Arc<Slot>, reply: oneshot::Sender<Result<Loaded, StartError>> },
     /// Drop a plugin; the last one ends the worker.
-    Unload {
-        slot: Arc<Slot>,
-        reason: String,
-        grace: Duration,
-        reply: oneshot::Sender<()>,
-    },
+    Unload { slot: Arc<Slot>, reason: String, grace: Duration, reply: oneshot::Sender<()> },
     /// End this run and start again, because of a failure.
     Recycle { run: u64, reason: String },
 }
@@ -114,12 +106,7 @@ impl Worker {
     /// Drops a plugin, and the process with the last one. Returns when that is done.
     pub(crate) async fn unload(&self, slot: &Arc<Slot>, reason: &str, grace: Duration) {
         let (reply, answer) = oneshot::channel();
-        let command = Command::Unload {
-            slot: slot.clone(),
-            reason: reason.into(),
-            grace,
-            reply,
-        };
+        let command = Command::Unload { slot: slot.clone(), reason: reason.into(), grace, reply };
         if self.commands.send(command).is_ok() {
             let _ = answer.await;
         }
@@ -128,12 +115,7 @@ impl Worker {
     /// [`Worker::unload`] without waiting.
     pub(crate) fn unload_later(&self, slot: &Arc<Slot>, grace: Duration) {
         let (reply, _) = oneshot::channel();
-        let command = Command::Unload {
-            slot: slot.clone(),
-            reason: "nobody uses it any more".into(),
-            grace,
-            reply,
-        };
+        let command = Command::Unload { slot: slot.clone(), reason: "nobody uses it any more".into(), grace, reply };
         let _ = self.commands.send(command);
     }
 
@@ -167,8 +149,7 @@ impl Worker {
         cancel: &CancellationToken,
     ) -> Result<Arc<Connection>, CallError> {
         let mut phase = self.phase.subscribe();
-        let limit =
-            deadline.unwrap_or_else(|| Instant::now() + self.lane.options.timing.restart_wait);
+        let limit = deadline.unwrap_or_else(|| Instant::now() + self.lane.options.timing.restart_wait);
         loop {
             let wait_until = match &*phase.borrow_and_update() {
                 Phase::Ready(connection) => return Ok(connection.clone()),
@@ -176,10 +157,7 @@ impl Worker {
                 Phase::Backoff { reason, until } => {
                     let left = until.saturating_duration_since(Instant::now());
                     if left > SHORT_BACKOFF {
-                        return Err(convert::gone(
-                            plugin,
-                            format!("{reason}; it starts again in {} ms", left.as_millis()),
-                        ));
+                        return Err(convert::gone(plugin, format!("{reason}; it starts again in {} ms", left.as_millis())));
                     }
                     limit
                 }
@@ -204,7 +182,10 @@ impl Worker {
         tokio::spawn(async move {
             let grace = worker.lane.options.timing.probe_grace;
             if !connection.answers_ping(grace).await {
-                worker.recycle(connection.run, format!("a call ran out of its budget and the worker did not answer within {} ms after that", grace.as_millis()));
+                worker.recycle(
+                    connection.run,
+                    format!("a call ran out of its budget and the worker did not answer within {} ms after that", grace.as_millis()),
+                );
             }
             connection.end_probe();
         });
@@ -223,9 +204,7 @@ impl Worker {
     /// Tells every plugin's host.
     pub(crate) fn announce(&self, event: &WorkerEvent) {
         let slots = self.slots().clone();
-        slots
-            .iter()
-            .for_each(|slot| slot.host.worker_event(&slot.spec.id, event.clone()));
+        slots.iter().for_each(|slot| slot.host.worker_event(&slot.spec.id, event.clone()));
     }
 
     /// The plugin that a request is about. Only plugins of this worker can be named.
@@ -238,20 +217,11 @@ impl Worker {
                 .iter()
                 .find(|s| s.spec.id == id)
                 .cloned()
-                .ok_or_else(|| {
-                    CallError::refused(
-                        "DENIED",
-                        format!("plugin `{id}` does not run in this worker"),
-                    )
-                }),
-            ([], None) => Err(CallError::refused(
-                "DENIED",
-                "no plugin is loaded in this worker",
-            )),
-            (_, None) => Err(CallError::refused(
-                "INVALID_PARAMS",
-                "this worker runs several plugins; the request must name one as `plugin`",
-            )),
+                .ok_or_else(|| CallError::refused("DENIED", format!("plugin `{id}` does not run in this worker"))),
+            ([], None) => Err(CallError::refused("DENIED", "no plugin is loaded in this worker")),
+            (_, None) => {
+                Err(CallError::refused("INVALID_PARAMS", "this worker runs several plugins; the request must name one as `plugin`"))
+            }
         }
     }
 
@@ -281,12 +251,7 @@ impl Requests for WorkerRequests {
         &self.label
     }
 
-    async fn request(
-        &self,
-        plugin: Option<&str>,
-        method: &str,
-        params: Value,
-    ) -> Result<Value, CallError> {
+    async fn request(&self, plugin: Option<&str>, method: &str, params: Value) -> Result<Value, CallError> {
         let slot = {
             let worker = self.worker.upgrade().ok_or(CallError::Cancelled)?;
             worker.slot_for(named_in(plugin, &params))?
@@ -301,41 +266,18 @@ impl Requests for WorkerRequests {
         let Some(worker) = self.worker.upgrade() else {
             return;
         };
-        let slot = worker
-            .slot_for(named_in(plugin, &params))
-            .ok()
-            .or_else(|| worker.slots().first().cloned());
+        let slot = worker.slot_for(named_in(plugin, &params)).ok().or_else(|| worker.slots().first().cloned());
         let Some(slot) = slot else { return };
         if method == "fault" {
-            let text = |key: &str| {
-                params
-                    .get(key)
-                    .and_then(Value::as_str)
-                    .unwrap_or_default()
-                    .to_string()
-            };
+            let text = |key: &str| params.get(key).and_then(Value::as_str).unwrap_or_default().to_string();
             slot.failed(&text("message"));
-            slot.host.worker_event(
-                &slot.spec.id,
-                WorkerEvent::Fault {
-                    kind: text("kind"),
-                    message: text("message"),
-                },
-            );
+            slot.host.worker_event(&slot.spec.id, WorkerEvent::Fault { kind: text("kind"), message: text("message") });
         } else {
-            let allowed = worker
-                .notes
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .allow(std::time::Instant::now());
+            let allowed = worker.notes.lock().unwrap_or_else(PoisonError::into_inner).allow(std::time::Instant::now());
             let Some(dropped) = allowed else { return };
             if dropped > 0 {
                 let message = format!("{dropped} notes were dropped: the plugin sends too many");
-                slot.host.note(
-                    &slot.caller,
-                    "log",
-                    json!({"level": "warn", "message": message, "meta": {"dropped": dropped}}),
-                );
+                slot.host.note(&slot.caller, "log", json!({"level": "warn", "message": message, "meta": {"dropped": dropped}}));
             }
         }
         slot.host.note(&slot.caller, method, params);

@@ -1,9 +1,5 @@
 //! Groups, environments and the embedded SDK, with a real Node.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "the helpers of a test fail the test"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of a test fail the test")]
 
 mod support;
 
@@ -22,29 +18,15 @@ fn grouped(bench: &Bench, id: &str, behaviour: &str) -> chela_plugin::PluginSpec
 #[tokio::test]
 async fn plugins_of_a_group_share_a_worker() {
     let bench = Bench::new().await;
-    let (a, b) = tokio::join!(
-        bench.try_start(grouped(&bench, "a", "")),
-        bench.try_start(grouped(&bench, "b", ""))
-    );
+    let (a, b) = tokio::join!(bench.try_start(grouped(&bench, "a", "")), bench.try_start(grouped(&bench, "b", "")));
     let (a, b) = (a.unwrap(), b.unwrap());
     assert_eq!(a.plugin.worker_key(), b.plugin.worker_key());
     assert_eq!(a.plugin.status().pid, b.plugin.status().pid);
     let error = bench.try_start(grouped(&bench, "a", "")).await.unwrap_err();
-    assert!(
-        error.message.contains("`small` already"),
-        "{}",
-        error.message
-    );
+    assert!(error.message.contains("`small` already"), "{}", error.message);
     // A request must name its plugin, and only plugins of this worker can be named.
     let ask = |plugin: &'static str| {
-        a.call(
-            "askHost",
-            if plugin.is_empty() {
-                json!(["host.echo", {}])
-            } else {
-                json!(["host.echo", {}, plugin])
-            },
-        )
+        a.call("askHost", if plugin.is_empty() { json!(["host.echo", {}]) } else { json!(["host.echo", {}, plugin]) })
     };
     assert_eq!(ask("b").await.unwrap()["plugin"], "b");
     assert_eq!(ask("").await.unwrap_err().code(), "INVALID_PARAMS");
@@ -72,11 +54,7 @@ async fn a_crash_of_a_group_brings_all_its_plugins_back() {
 #[tokio::test]
 async fn credentials_are_withheld_unless_granted() {
     let bench = Bench::with(|o| {
-        for (name, value) in [
-            ("MY_API_KEY", "k"),
-            ("GRANTED_TOKEN", "t"),
-            ("HARMLESS", "h"),
-        ] {
+        for (name, value) in [("MY_API_KEY", "k"), ("GRANTED_TOKEN", "t"), ("HARMLESS", "h")] {
             o.env.insert(name.into(), value.into());
         }
     })
@@ -85,24 +63,10 @@ async fn credentials_are_withheld_unless_granted() {
     spec.env_grants = vec!["GRANTED_TOKEN".into()];
     spec.env.push(("OWN_SECRET".into(), "s".into()));
     let probe = bench.try_start(spec).await.unwrap();
-    let names = json!([[
-        "MY_API_KEY",
-        "GRANTED_TOKEN",
-        "HARMLESS",
-        "OWN_SECRET",
-        "CHELA_WORKER",
-        "CHELA_PLUGIN_ID"
-    ]]);
-    assert_eq!(
-        probe.call("env", names).await.unwrap(),
-        json!([null, "t", "h", "s", "1", "probe"])
-    );
+    let names = json!([["MY_API_KEY", "GRANTED_TOKEN", "HARMLESS", "OWN_SECRET", "CHELA_WORKER", "CHELA_PLUGIN_ID"]]);
+    assert_eq!(probe.call("env", names).await.unwrap(), json!([null, "t", "h", "s", "1", "probe"]));
     let withheld = probe.plugin.status().withheld_env;
-    assert!(
-        withheld.contains(&"MY_API_KEY".to_string())
-            && !withheld.contains(&"GRANTED_TOKEN".to_string()),
-        "{withheld:?}"
-    );
+    assert!(withheld.contains(&"MY_API_KEY".to_string()) && !withheld.contains(&"GRANTED_TOKEN".to_string()), "{withheld:?}");
 }
 
 /// The embedded worker script loads a plugin and runs a hook.
@@ -112,27 +76,15 @@ async fn the_embedded_sdk_runs_a_plugin() {
     let entry = bench.dir.path().join("index.ts");
     let source = "export default { id: 'probe', register(api: any): void { api.on('gateway_start', (event: any) => ({ got: event })); } };";
     std::fs::write(&entry, source).unwrap();
-    std::fs::write(
-        bench.dir.path().join("package.json"),
-        r#"{"type":"module"}"#,
-    )
-    .unwrap();
+    std::fs::write(bench.dir.path().join("package.json"), r#"{"type":"module"}"#).unwrap();
     let mut spec = bench.spec("probe", "");
     spec.entry = entry;
     let probe = bench.try_start(spec).await.unwrap();
-    let on = probe
-        .started
-        .registrations
-        .iter()
-        .find(|r| r.method == "on")
-        .unwrap();
+    let on = probe.started.registrations.iter().find(|r| r.method == "on").unwrap();
     assert_eq!(on.args[0], "gateway_start");
     let batch = chela_plugin::HookBatch {
         hook: chela_plugin::HookName::GatewayStart,
-        handlers: vec![chela_plugin::HandlerRef {
-            handle: on.args[1]["$fn"].as_u64().unwrap(),
-            timeout: Some(Duration::from_secs(20)),
-        }],
+        handlers: vec![chela_plugin::HandlerRef { handle: on.args[1]["$fn"].as_u64().unwrap(), timeout: Some(Duration::from_secs(20)) }],
         event: chela_plugin::SharedJson::new(json!({"port": 1})),
         ctx: chela_plugin::SharedJson::new(json!({})),
         mode: chela_plugin::DispatchMode::Parallel,
@@ -140,9 +92,6 @@ async fn the_embedded_sdk_runs_a_plugin() {
         cancel: tokio_util::sync::CancellationToken::new(),
     };
     let outcomes = probe.plugin.hooks(batch).await.unwrap();
-    assert_eq!(
-        outcomes[0].result.as_ref().unwrap(),
-        &json!({"got": {"port": 1}})
-    );
+    assert_eq!(outcomes[0].result.as_ref().unwrap(), &json!({"got": {"port": 1}}));
     probe.stop().await;
 }

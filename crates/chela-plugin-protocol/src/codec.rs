@@ -87,9 +87,7 @@ impl FrameDecoder {
 ///
 /// # Errors
 /// [`CodecError::TooLong`] when the body is over [`MAX_FRAME`].
-pub fn with_length(
-    write: impl FnOnce(&mut Vec<u8>) -> Result<(), serde_json::Error>,
-) -> Result<Vec<u8>, CodecError> {
+pub fn with_length(write: impl FnOnce(&mut Vec<u8>) -> Result<(), serde_json::Error>) -> Result<Vec<u8>, CodecError> {
     let mut bytes = vec![0; PREFIX];
     write(&mut bytes)?;
     let length = bytes.len() - PREFIX;
@@ -139,8 +137,7 @@ mod tests {
         leaf.prop_recursive(4, 32, 6, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-                prop::collection::vec((".{0,8}", inner), 0..6)
-                    .prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
+                prop::collection::vec((".{0,8}", inner), 0..6).prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
             ]
         })
     }
@@ -148,21 +145,11 @@ mod tests {
     fn any_frame() -> impl Strategy<Value = Frame> {
         let id = 1..u64::MAX;
         prop_oneof![
-            (
-                id.clone(),
-                ".{0,20}",
-                any_value(),
-                prop::option::of(".{1,8}")
-            )
-                .prop_map(|(id, m, p, plugin)| Frame::Req { id, m, p, plugin }),
-            (id.clone(), prop::option::of(any_value()))
-                .prop_map(|(id, v)| Frame::Res { id, result: Ok(v) }),
-            (id.clone(), ".{0,20}", ".{0,40}").prop_map(|(id, name, message)| Frame::Res {
-                id,
-                result: Err(WireError::new(&name, message))
-            }),
-            (id.clone(), prop::option::of(".{0,20}"))
-                .prop_map(|(id, reason)| Frame::Cancel { id, reason }),
+            (id.clone(), ".{0,20}", any_value(), prop::option::of(".{1,8}")).prop_map(|(id, m, p, plugin)| Frame::Req { id, m, p, plugin }),
+            (id.clone(), prop::option::of(any_value())).prop_map(|(id, v)| Frame::Res { id, result: Ok(v) }),
+            (id.clone(), ".{0,20}", ".{0,40}")
+                .prop_map(|(id, name, message)| Frame::Res { id, result: Err(WireError::new(&name, message)) }),
+            (id.clone(), prop::option::of(".{0,20}")).prop_map(|(id, reason)| Frame::Cancel { id, reason }),
             (".{0,20}", any_value()).prop_map(|(m, p)| Frame::Note { m, p, plugin: None }),
             (id.clone(), any_value()).prop_map(|(s, v)| Frame::Chunk { s, v }),
             (id.clone(), 1..100_u64).prop_map(|(s, n)| Frame::Pull { s, n }),
@@ -202,22 +189,13 @@ mod tests {
     fn a_frame_over_the_limit_is_refused_at_its_prefix() {
         let mut decoder = FrameDecoder::new();
         decoder.push(&u32::MAX.to_be_bytes());
-        assert!(
-            matches!(decoder.next_frame(), Err(CodecError::TooLong { length }) if length == u32::MAX as usize)
-        );
+        assert!(matches!(decoder.next_frame(), Err(CodecError::TooLong { length }) if length == u32::MAX as usize));
     }
 
     #[test]
     fn a_raw_request_reads_like_an_encoded_one() {
         let raw = encode_raw_request(7, "hooks", &["{\"event\":", "{\"a\":1}", "}"]).unwrap();
-        let plain = Frame::Req {
-            id: 7,
-            m: "hooks".into(),
-            p: json!({"event": {"a": 1}}),
-            plugin: None,
-        }
-        .encode()
-        .unwrap();
+        let plain = Frame::Req { id: 7, m: "hooks".into(), p: json!({"event": {"a": 1}}), plugin: None }.encode().unwrap();
         assert_eq!(raw, plain);
     }
 }

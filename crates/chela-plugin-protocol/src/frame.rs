@@ -43,10 +43,7 @@ pub struct WireError {
     /// Text for people.
     pub message: String,
     /// Stable text such as `NOT_BUILT`.
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "loose_text"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "loose_text")]
     pub code: Option<String>,
     /// Stack trace, for logs.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,11 +59,7 @@ pub struct WireError {
 impl WireError {
     /// An error with a class name and a message.
     pub fn new(name: &str, message: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            message: message.into(),
-            ..Self::default()
-        }
+        Self { name: name.into(), message: message.into(), ..Self::default() }
     }
 
     /// Adds a stable code.
@@ -245,8 +238,7 @@ impl Frame {
 impl Flat {
     fn into_frame(self) -> Result<Frame, serde_json::Error> {
         fn need<T>(member: Option<T>, tag: &str, name: &str) -> Result<T, serde_json::Error> {
-            member
-                .ok_or_else(|| serde::de::Error::custom(format!("`{tag}` frame without `{name}`")))
+            member.ok_or_else(|| serde::de::Error::custom(format!("`{tag}` frame without `{name}`")))
         }
         let tag = self.t;
         Ok(match tag.as_str() {
@@ -257,54 +249,19 @@ impl Flat {
                 pid: self.pid,
                 runtime: self.runtime,
             }),
-            "bye" => Frame::Bye {
-                reason: self.reason.unwrap_or_default(),
-            },
-            "req" => Frame::Req {
-                id: need(self.id, &tag, "id")?,
-                m: need(self.m, &tag, "m")?,
-                p: self.p,
-                plugin: self.plugin,
-            },
-            "res" => Frame::Res {
-                id: need(self.id, &tag, "id")?,
-                result: self.err.map_or(Ok(self.ok), Err),
-            },
-            "cancel" => Frame::Cancel {
-                id: need(self.id, &tag, "id")?,
-                reason: self.reason,
-            },
-            "note" => Frame::Note {
-                m: need(self.m, &tag, "m")?,
-                p: self.p,
-                plugin: self.plugin,
-            },
-            "abort" => Frame::Abort {
-                sig: need(self.sig, &tag, "sig")?,
-                reason: self.reason,
-            },
-            "chunk" => Frame::Chunk {
-                s: need(self.s, &tag, "s")?,
-                v: self.v,
-            },
-            "end" => Frame::End {
-                s: need(self.s, &tag, "s")?,
-                err: self.err,
-            },
-            "pull" => Frame::Pull {
-                s: need(self.s, &tag, "s")?,
-                n: self.n.unwrap_or(1),
-            },
-            "close" => Frame::Close {
-                s: need(self.s, &tag, "s")?,
-            },
+            "bye" => Frame::Bye { reason: self.reason.unwrap_or_default() },
+            "req" => Frame::Req { id: need(self.id, &tag, "id")?, m: need(self.m, &tag, "m")?, p: self.p, plugin: self.plugin },
+            "res" => Frame::Res { id: need(self.id, &tag, "id")?, result: self.err.map_or(Ok(self.ok), Err) },
+            "cancel" => Frame::Cancel { id: need(self.id, &tag, "id")?, reason: self.reason },
+            "note" => Frame::Note { m: need(self.m, &tag, "m")?, p: self.p, plugin: self.plugin },
+            "abort" => Frame::Abort { sig: need(self.sig, &tag, "sig")?, reason: self.reason },
+            "chunk" => Frame::Chunk { s: need(self.s, &tag, "s")?, v: self.v },
+            "end" => Frame::End { s: need(self.s, &tag, "s")?, err: self.err },
+            "pull" => Frame::Pull { s: need(self.s, &tag, "s")?, n: self.n.unwrap_or(1) },
+            "close" => Frame::Close { s: need(self.s, &tag, "s")? },
             "release" => Frame::Release { fns: self.fns },
-            "ping" => Frame::Ping {
-                n: self.n.unwrap_or(0),
-            },
-            "pong" => Frame::Pong {
-                n: self.n.unwrap_or(0),
-            },
+            "ping" => Frame::Ping { n: self.n.unwrap_or(0) },
+            "pong" => Frame::Pong { n: self.n.unwrap_or(0) },
             _ => Frame::Unknown { tag },
         })
     }
@@ -362,11 +319,7 @@ impl Serialize for Frame {
     }
 }
 
-fn optional<M: SerializeMap, T: Serialize>(
-    map: &mut M,
-    key: &str,
-    value: Option<&T>,
-) -> Result<(), M::Error> {
+fn optional<M: SerializeMap, T: Serialize>(map: &mut M, key: &str, value: Option<&T>) -> Result<(), M::Error> {
     value.map_or(Ok(()), |v| map.serialize_entry(key, v))
 }
 
@@ -405,15 +358,9 @@ impl AsMember for Vec<u64> {
     }
 }
 
-fn tagged<M: SerializeMap>(
-    map: &mut M,
-    tag: &str,
-    members: &[(&str, &dyn AsMember)],
-) -> Result<(), M::Error> {
+fn tagged<M: SerializeMap>(map: &mut M, tag: &str, members: &[(&str, &dyn AsMember)]) -> Result<(), M::Error> {
     map.serialize_entry("t", tag)?;
-    members
-        .iter()
-        .try_for_each(|(key, member)| map.serialize_entry(key, &member.as_member()))
+    members.iter().try_for_each(|(key, member)| map.serialize_entry(key, &member.as_member()))
 }
 
 #[cfg(test)]
@@ -428,60 +375,21 @@ mod tests {
     #[test]
     fn frames_read_as_the_document_says() {
         let cases = [
-            (
-                json!({"t": "bye", "reason": "x"}),
-                Frame::Bye { reason: "x".into() },
-            ),
-            (
-                json!({"t": "res", "id": 1}),
-                Frame::Res {
-                    id: 1,
-                    result: Ok(None),
-                },
-            ),
-            (
-                json!({"t": "res", "id": 1, "ok": null}),
-                Frame::Res {
-                    id: 1,
-                    result: Ok(Some(Value::Null)),
-                },
-            ),
+            (json!({"t": "bye", "reason": "x"}), Frame::Bye { reason: "x".into() }),
+            (json!({"t": "res", "id": 1}), Frame::Res { id: 1, result: Ok(None) }),
+            (json!({"t": "res", "id": 1, "ok": null}), Frame::Res { id: 1, result: Ok(Some(Value::Null)) }),
             (
                 json!({"t": "res", "id": 2, "err": {"name": "E", "message": "m", "code": 5, "extra": 1}}),
-                Frame::Res {
-                    id: 2,
-                    result: Err(WireError::new("E", "m").code("5")),
-                },
+                Frame::Res { id: 2, result: Err(WireError::new("E", "m").code("5")) },
             ),
-            (
-                json!({"t": "pull", "s": 3, "n": 4}),
-                Frame::Pull { s: 3, n: 4 },
-            ),
+            (json!({"t": "pull", "s": 3, "n": 4}), Frame::Pull { s: 3, n: 4 }),
             (json!({"t": "end", "s": 3}), Frame::End { s: 3, err: None }),
-            (
-                json!({"t": "abort", "sig": 9, "reason": "r"}),
-                Frame::Abort {
-                    sig: 9,
-                    reason: Some("r".into()),
-                },
-            ),
-            (
-                json!({"t": "release", "fns": [1, 2]}),
-                Frame::Release { fns: vec![1, 2] },
-            ),
-            (
-                json!({"t": "later", "anything": true}),
-                Frame::Unknown {
-                    tag: "later".into(),
-                },
-            ),
+            (json!({"t": "abort", "sig": 9, "reason": "r"}), Frame::Abort { sig: 9, reason: Some("r".into()) }),
+            (json!({"t": "release", "fns": [1, 2]}), Frame::Release { fns: vec![1, 2] }),
+            (json!({"t": "later", "anything": true}), Frame::Unknown { tag: "later".into() }),
             (
                 json!({"t": "note", "m": "log", "p": {"level": "info"}, "unknown": [1]}),
-                Frame::Note {
-                    m: "log".into(),
-                    p: json!({"level": "info"}),
-                    plugin: None,
-                },
+                Frame::Note { m: "log".into(), p: json!({"level": "info"}), plugin: None },
             ),
         ];
         for (wire, frame) in cases {
@@ -491,10 +399,9 @@ mod tests {
 
     #[test]
     fn a_missing_member_is_named() {
-        for (wire, text) in [
-            (json!({"t": "req", "m": "x"}), "`req` frame without `id`"),
-            (json!({"t": "chunk", "v": 1}), "`chunk` frame without `s`"),
-        ] {
+        for (wire, text) in
+            [(json!({"t": "req", "m": "x"}), "`req` frame without `id`"), (json!({"t": "chunk", "v": 1}), "`chunk` frame without `s`")]
+        {
             let error = decode(&wire).unwrap_err().to_string();
             assert!(error.contains(text), "{error}");
         }
@@ -508,10 +415,7 @@ mod tests {
             version: "1.0".into(),
             features: vec!["a".into()],
             pid: Some(7),
-            runtime: Some(Runtime {
-                name: "node".into(),
-                version: "v22.16.0".into(),
-            }),
+            runtime: Some(Runtime { name: "node".into(), version: "v22.16.0".into() }),
         });
         assert_eq!(Frame::decode(&hello.encode().unwrap()[4..]).unwrap(), hello);
     }

@@ -96,9 +96,6 @@ mod tests {
         let read = |v: Value| serde_json::from_value::<HookOutcome>(v).unwrap();
         assert_eq!(read(json!({"ms": 1.5})).ok, None);
         assert_eq!(read(json!({"ok": null, "ms": 0})).ok, Some(Value::Null));
-        assert_eq!(
-            read(json!({"err": {"name": "E", "message": "m"}})).err,
-            Some(WireError::new("E", "m"))
-        );
+        assert_eq!(read(json!({"err": {"name": "E", "message": "m"}})).err, Some(WireError::new("E", "m")));
     }
 }

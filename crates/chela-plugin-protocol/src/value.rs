@@ -41,10 +41,7 @@ impl Tagged {
         let (tag, content) = map.iter().next()?;
         match tag.as_str() {
             "$fn" => content.as_u64().map(Self::Fn),
-            "$signal" => content.as_u64().map(|id| Self::Signal {
-                id,
-                aborted: map.get("aborted") == Some(&Value::Bool(true)),
-            }),
+            "$signal" => content.as_u64().map(|id| Self::Signal { id, aborted: map.get("aborted") == Some(&Value::Bool(true)) }),
             _ if map.len() != 1 => None,
             "$ref" => content.as_u64().map(Self::Ref),
             "$stream" => content.as_u64().map(Self::Stream),
@@ -53,9 +50,7 @@ impl Tagged {
             "$date" => content.as_str().map(|t| Self::Date(t.into())),
             "$undefined" => Some(Self::Undefined),
             "$num" => content.as_str()?.parse().ok().map(Self::Num),
-            "$map" | "$set" | "$bigint" | "$regexp" | "$obj" => {
-                Some(Self::Other(tag[1..].into(), content.clone()))
-            }
+            "$map" | "$set" | "$bigint" | "$regexp" | "$obj" => Some(Self::Other(tag[1..].into(), content.clone())),
             _ => None,
         }
     }
@@ -78,17 +73,10 @@ pub fn read_bytes(value: &Value) -> Option<Vec<u8>> {
 pub fn escape(value: Value) -> Value {
     match value {
         Value::Object(map) if map.len() == 1 && map.keys().all(|k| k.starts_with('$')) => {
-            let pairs: Vec<Value> = map
-                .into_iter()
-                .map(|(k, v)| json!([k, escape(v)]))
-                .collect();
+            let pairs: Vec<Value> = map.into_iter().map(|(k, v)| json!([k, escape(v)])).collect();
             json!({ "$obj": pairs })
         }
-        Value::Object(map) => Value::Object(
-            map.into_iter()
-                .map(|(k, v)| (k, escape(v)))
-                .collect::<Map<_, _>>(),
-        ),
+        Value::Object(map) => Value::Object(map.into_iter().map(|(k, v)| (k, escape(v))).collect::<Map<_, _>>()),
         Value::Array(items) => items.into_iter().map(escape).collect(),
         plain => plain,
     }
@@ -98,8 +86,7 @@ pub fn escape(value: Value) -> Value {
 pub fn unescape(value: Value) -> Value {
     match value {
         Value::Object(map) => {
-            if let Some(Tagged::Other(tag, Value::Array(pairs))) =
-                Tagged::read(&Value::Object(map.clone()))
+            if let Some(Tagged::Other(tag, Value::Array(pairs))) = Tagged::read(&Value::Object(map.clone()))
                 && tag == "obj"
             {
                 let member = |pair: Value| match pair {
@@ -143,38 +130,14 @@ mod tests {
     #[test]
     fn tags_are_read_and_plain_objects_are_not() {
         let cases = [
-            (
-                json!({"$fn": 3, "name": "f", "async": true}),
-                Some(Tagged::Fn(3)),
-            ),
+            (json!({"$fn": 3, "name": "f", "async": true}), Some(Tagged::Fn(3))),
             (json!({"$ref": 4}), Some(Tagged::Ref(4))),
-            (
-                json!({"$signal": 5}),
-                Some(Tagged::Signal {
-                    id: 5,
-                    aborted: false,
-                }),
-            ),
-            (
-                json!({"$signal": 5, "aborted": true, "reason": "x"}),
-                Some(Tagged::Signal {
-                    id: 5,
-                    aborted: true,
-                }),
-            ),
-            (
-                json!({"$bytes": "aGk="}),
-                Some(Tagged::Bytes(b"hi".to_vec())),
-            ),
-            (
-                json!({"$num": "Infinity"}),
-                Some(Tagged::Num(f64::INFINITY)),
-            ),
+            (json!({"$signal": 5}), Some(Tagged::Signal { id: 5, aborted: false })),
+            (json!({"$signal": 5, "aborted": true, "reason": "x"}), Some(Tagged::Signal { id: 5, aborted: true })),
+            (json!({"$bytes": "aGk="}), Some(Tagged::Bytes(b"hi".to_vec()))),
+            (json!({"$num": "Infinity"}), Some(Tagged::Num(f64::INFINITY))),
             (json!({"$undefined": true}), Some(Tagged::Undefined)),
-            (
-                json!({"$set": [1]}),
-                Some(Tagged::Other("set".into(), json!([1]))),
-            ),
+            (json!({"$set": [1]}), Some(Tagged::Other("set".into(), json!([1])))),
             (json!({"$bytes": "no base64!"}), None),
             (json!({"$ref": 4, "b": 1}), None),
             (json!({"$schema": "x"}), None),
@@ -190,21 +153,14 @@ mod tests {
     fn escaping_protects_data_that_looks_like_a_tag() {
         let data = json!({"a": {"$fn": 1}, "b": [{"$obj": 2}, {"$x": {"$y": 3}}], "c": {"$fn": 1, "z": 2}});
         let escaped = escape(data.clone());
-        assert_eq!(
-            Tagged::read(&escaped["a"]),
-            Some(Tagged::Other("obj".into(), json!([["$fn", 1]])))
-        );
+        assert_eq!(Tagged::read(&escaped["a"]), Some(Tagged::Other("obj".into(), json!([["$fn", 1]]))));
         assert_eq!(unescape(escaped), data);
     }
 
     #[test]
     fn renumbering_reaches_every_depth() {
-        let mut value =
-            json!({"a": [{"$fn": 1, "name": "x"}], "b": {"$stream": 2}, "c": {"$ref": 3}});
+        let mut value = json!({"a": [{"$fn": 1, "name": "x"}], "b": {"$stream": 2}, "c": {"$ref": 3}});
         renumber(&mut value, &["$fn", "$stream"], &mut |n| n + 10);
-        assert_eq!(
-            value,
-            json!({"a": [{"$fn": 11, "name": "x"}], "b": {"$stream": 12}, "c": {"$ref": 3}})
-        );
+        assert_eq!(value, json!({"a": [{"$fn": 11, "name": "x"}], "b": {"$stream": 12}, "c": {"$ref": 3}}));
     }
 }

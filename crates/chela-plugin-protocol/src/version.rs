@@ -30,14 +30,9 @@ impl FromStr for Version {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        let malformed = || Refusal::Malformed {
-            version: text.chars().take(40).collect(),
-        };
+        let malformed = || Refusal::Malformed { version: text.chars().take(40).collect() };
         let (major, minor) = text.split_once('.').ok_or_else(malformed)?;
-        Ok(Self {
-            major: major.parse().map_err(|_| malformed())?,
-            minor: minor.parse().map_err(|_| malformed())?,
-        })
+        Ok(Self { major: major.parse().map_err(|_| malformed())?, minor: minor.parse().map_err(|_| malformed())? })
     }
 }
 
@@ -51,9 +46,7 @@ pub enum Refusal {
         protocol: String,
     },
     /// The major versions differ.
-    #[error(
-        "worker speaks protocol version {worker}, the host speaks {host}; the major versions must be equal"
-    )]
+    #[error("worker speaks protocol version {worker}, the host speaks {host}; the major versions must be equal")]
     OtherMajor {
         /// The worker's version.
         worker: Version,
@@ -61,9 +54,7 @@ pub enum Refusal {
         host: Version,
     },
     /// The version is not `major.minor`.
-    #[error(
-        "worker announced the protocol version `{version}`, which is not of the form `major.minor`; the host speaks {VERSION}"
-    )]
+    #[error("worker announced the protocol version `{version}`, which is not of the form `major.minor`; the host speaks {VERSION}")]
     Malformed {
         /// What the worker said.
         version: String,
@@ -74,29 +65,15 @@ pub enum Refusal {
 ///
 /// # Errors
 /// A [`Refusal`] whose text goes into the `bye` and into the plugin's status.
-pub fn negotiate(
-    worker: &Hello,
-    host: Version,
-    features: &[&str],
-) -> Result<(Version, Vec<String>), Refusal> {
+pub fn negotiate(worker: &Hello, host: Version, features: &[&str]) -> Result<(Version, Vec<String>), Refusal> {
     if worker.protocol != PROTOCOL_NAME {
-        return Err(Refusal::OtherProtocol {
-            protocol: worker.protocol.chars().take(40).collect(),
-        });
+        return Err(Refusal::OtherProtocol { protocol: worker.protocol.chars().take(40).collect() });
     }
     let theirs: Version = worker.version.parse()?;
     if theirs.major != host.major {
-        return Err(Refusal::OtherMajor {
-            worker: theirs,
-            host,
-        });
+        return Err(Refusal::OtherMajor { worker: theirs, host });
     }
-    let common = worker
-        .features
-        .iter()
-        .filter(|f| features.contains(&f.as_str()))
-        .cloned()
-        .collect();
+    let common = worker.features.iter().filter(|f| features.contains(&f.as_str())).cloned().collect();
     Ok((theirs.min(host), common))
 }
 
@@ -105,49 +82,28 @@ mod tests {
     use super::*;
 
     fn hello(protocol: &str, version: &str) -> Hello {
-        Hello {
-            protocol: protocol.into(),
-            version: version.into(),
-            features: vec!["a".into(), "b".into()],
-            ..Hello::default()
-        }
+        Hello { protocol: protocol.into(), version: version.into(), features: vec!["a".into(), "b".into()], ..Hello::default() }
     }
 
     #[test]
     fn only_an_equal_major_version_is_accepted() {
         let host = Version { major: 1, minor: 3 };
         for (version, agreed) in [("1.0", "1.0"), ("1.3", "1.3"), ("1.9", "1.3")] {
-            let (got, features) =
-                negotiate(&hello(PROTOCOL_NAME, version), host, &["b", "c"]).unwrap();
-            assert_eq!(
-                (got.to_string().as_str(), features),
-                (agreed, vec!["b".to_string()])
-            );
+            let (got, features) = negotiate(&hello(PROTOCOL_NAME, version), host, &["b", "c"]).unwrap();
+            assert_eq!((got.to_string().as_str(), features), (agreed, vec!["b".to_string()]));
         }
-        for (version, text) in [
-            ("2.0", "version 2.0, the host speaks 1.3"),
-            ("0.9", "version 0.9"),
-            ("1", "`1`"),
-            ("", "``"),
-            ("1.x", "`1.x`"),
-        ] {
-            let error = negotiate(&hello(PROTOCOL_NAME, version), host, &[])
-                .unwrap_err()
-                .to_string();
+        for (version, text) in
+            [("2.0", "version 2.0, the host speaks 1.3"), ("0.9", "version 0.9"), ("1", "`1`"), ("", "``"), ("1.x", "`1.x`")]
+        {
+            let error = negotiate(&hello(PROTOCOL_NAME, version), host, &[]).unwrap_err().to_string();
             assert!(error.contains(text), "{error}");
         }
-        assert!(matches!(
-            negotiate(&hello("other", "1.0"), host, &[]),
-            Err(Refusal::OtherProtocol { .. })
-        ));
+        assert!(matches!(negotiate(&hello("other", "1.0"), host, &[]), Err(Refusal::OtherProtocol { .. })));
     }
 
     #[test]
     fn the_document_names_the_version_of_this_crate() {
         let document = include_str!("../PROTOCOL.md");
-        assert!(
-            document.starts_with(&format!("# The worker protocol, version {VERSION}\n")),
-            "the title of PROTOCOL.md"
-        );
+        assert!(document.starts_with(&format!("# The worker protocol, version {VERSION}\n")), "the title of PROTOCOL.md");
     }
 }

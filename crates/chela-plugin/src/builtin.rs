@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use crate::call::{Call, CallError, CallTarget, HandlerOutcome, HookBatch};
 use crate::hook::{DispatchMode, HookName, StopRule};
 use crate::host::HostServices;
-use crate::lane::{Definition, Lane, LinkReport, PluginControl, PluginSpec, Registration, StartError, StartPhase, StartedPlugin, WorkerState, WorkerStatus};
+use crate::lane::{
+    Definition, Lane, LinkReport, PluginControl, PluginSpec, Registration, StartError, StartPhase, StartedPlugin, WorkerState, WorkerStatus,
+};
 
 /// A closure that a builtin plugin registered.
 pub type BuiltinFn = Arc<dyn Fn(Call) -> BoxFuture<'static, Result<Value, CallError>> + Send + Sync>;

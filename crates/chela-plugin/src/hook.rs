@@ -179,7 +179,15 @@ mod tests {
         assert_eq!(of(&HookName::fails_closed), ["before_agent_run", "before_tool_call"]);
         assert_eq!(
             of(&|h| h.gate() == Gate::Conversation),
-            ["before_model_resolve", "before_agent_run", "before_agent_reply", "before_agent_finalize", "llm_input", "llm_output", "agent_end"]
+            [
+                "before_model_resolve",
+                "before_agent_run",
+                "before_agent_reply",
+                "before_agent_finalize",
+                "llm_input",
+                "llm_output",
+                "agent_end"
+            ]
         );
         assert_eq!(
             of(&|h| h.gate() == Gate::Prompt),

@@ -21,8 +21,8 @@ pub use diagnostic::{Diagnostic, Level};
 pub use hook::{DispatchMode, HookName, StopRule};
 pub use host::{HostCaller, HostServices, WorkerEvent};
 pub use lane::{
-    Definition, Lane, LinkReport, PluginControl, PluginSpec, Registration, RegistrationMode, StartError, StartPhase,
-    StartedPlugin, WorkerState, WorkerStatus,
+    Definition, Lane, LinkReport, PluginControl, PluginSpec, Registration, RegistrationMode, StartError, StartPhase, StartedPlugin,
+    WorkerState, WorkerStatus,
 };
 pub use register::{HookPolicy, PluginFacts, RegistryBuilder, RegistryInputs};
 pub use registry::Registry;

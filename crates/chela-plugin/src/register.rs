@@ -80,11 +80,7 @@ pub struct RegistryBuilder {
 impl RegistryBuilder {
     /// An empty builder.
     pub fn new(inputs: RegistryInputs) -> Self {
-        let registry = Registry {
-            strict: inputs.strict,
-            core_tool_names: inputs.core_tool_names.clone(),
-            ..Registry::default()
-        };
+        let registry = Registry { strict: inputs.strict, core_tool_names: inputs.core_tool_names.clone(), ..Registry::default() };
         Self { inputs, registry }
     }
 
@@ -96,25 +92,12 @@ impl RegistryBuilder {
             return self;
         }
         let kinds = self.effective_kinds(&facts, &started);
-        let StartedPlugin {
-            mut definition,
-            registrations,
-            link_report,
-            target,
-            control,
-            duration,
-        } = started;
+        let StartedPlugin { mut definition, registrations, link_report, target, control, duration } = started;
         let mut entry = PluginEntry::loaded(owner.clone(), facts, kinds);
-        let failed = mismatch(&entry, definition.id.as_deref())
-            .map(|m| (StartPhase::Validation, m))
-            .or_else(|| {
-                let mut registrar =
-                    Registrar::new(&mut self.registry, &self.inputs, &entry, target.clone());
-                registrar
-                    .apply_all(&registrations)
-                    .err()
-                    .map(|m| (StartPhase::Register, m))
-            });
+        let failed = mismatch(&entry, definition.id.as_deref()).map(|m| (StartPhase::Validation, m)).or_else(|| {
+            let mut registrar = Registrar::new(&mut self.registry, &self.inputs, &entry, target.clone());
+            registrar.apply_all(&registrations).err().map(|m| (StartPhase::Register, m))
+        });
         if let Some((phase, message)) = failed {
             self.registry.remove_registrations(&owner.id);
             self.fail(&mut entry, phase, &message);
@@ -156,22 +139,10 @@ impl RegistryBuilder {
     }
 
     fn refuse_second(&mut self, facts: &PluginFacts) -> bool {
-        let seen = self
-            .registry
-            .plugins
-            .iter()
-            .any(|p| p.owner.id.as_ref() == facts.id);
+        let seen = self.registry.plugins.iter().any(|p| p.owner.id.as_ref() == facts.id);
         if seen {
-            let message = format!(
-                "plugin `{}` was already registered; its second registration was ignored",
-                facts.id
-            );
-            self.registry.diagnostics.push(Diagnostic::plugin(
-                Level::Error,
-                &facts.id,
-                Some(&facts.source),
-                message,
-            ));
+            let message = format!("plugin `{}` was already registered; its second registration was ignored", facts.id);
+            self.registry.diagnostics.push(Diagnostic::plugin(Level::Error, &facts.id, Some(&facts.source), message));
         }
         seen
     }
@@ -183,50 +154,27 @@ impl RegistryBuilder {
             return facts.kinds.clone();
         }
         if !facts.kinds.is_empty() && facts.kinds != exported {
-            let message = format!(
-                "plugin kind mismatch (manifest uses \"{}\", export uses \"{}\")",
-                facts.kinds.join(","),
-                exported.join(",")
-            );
-            self.registry.diagnostics.push(Diagnostic::plugin(
-                Level::Warn,
-                &facts.id,
-                Some(&facts.source),
-                message,
-            ));
+            let message =
+                format!("plugin kind mismatch (manifest uses \"{}\", export uses \"{}\")", facts.kinds.join(","), exported.join(","));
+            self.registry.diagnostics.push(Diagnostic::plugin(Level::Warn, &facts.id, Some(&facts.source), message));
         }
         exported
     }
 
     fn fail(&mut self, entry: &mut PluginEntry, phase: StartPhase, message: &str) {
         let prefix = "plugin failed during register: ";
-        let shown = if phase == StartPhase::Register && !message.starts_with(prefix) {
-            format!("{prefix}{message}")
-        } else {
-            message.into()
-        };
-        self.registry.diagnostics.push(Diagnostic::plugin(
-            Level::Error,
-            &entry.owner.id,
-            Some(&entry.owner.source),
-            shown,
-        ));
-        entry.failure = Some(Failure {
-            phase,
-            message: message.strip_prefix(prefix).unwrap_or(message).into(),
-        });
+        let shown =
+            if phase == StartPhase::Register && !message.starts_with(prefix) { format!("{prefix}{message}") } else { message.into() };
+        self.registry.diagnostics.push(Diagnostic::plugin(Level::Error, &entry.owner.id, Some(&entry.owner.source), shown));
+        entry.failure = Some(Failure { phase, message: message.strip_prefix(prefix).unwrap_or(message).into() });
     }
 }
 
 /// API-005.
 fn mismatch(entry: &PluginEntry, exported: Option<&str>) -> Option<String> {
     let exported = exported.map(str::trim).filter(|id| !id.is_empty())?;
-    (exported != entry.owner.id.as_ref()).then(|| {
-        format!(
-            "plugin id mismatch (config uses \"{}\", export uses \"{exported}\")",
-            entry.owner.id
-        )
-    })
+    (exported != entry.owner.id.as_ref())
+        .then(|| format!("plugin id mismatch (config uses \"{}\", export uses \"{exported}\")", entry.owner.id))
 }
 
 #[cfg(test)]

@@ -17,10 +17,9 @@ use crate::diagnostic::Diagnostic;
 use crate::hook::HookName;
 use crate::lane::{Definition, LinkReport, PluginControl, StartPhase};
 use crate::register::entries::{
-    AgentEventSubscription, AuditCollector, InternalHook, MemoryCapability, MemoryPromptSupplement,
-    ModelCatalog, NotConsumed, Notice, Owner, ProviderEntry, Recorded, RuntimeLifecycle,
-    SchedulerJob, ServiceEntry, SessionAction, SessionExtension, ToolEntry, ToolMetadataEntry,
-    ToolResultMiddleware, TrustedPolicy, TypedHook, UiDescriptor,
+    AgentEventSubscription, AuditCollector, InternalHook, MemoryCapability, MemoryPromptSupplement, ModelCatalog, NotConsumed, Notice,
+    Owner, ProviderEntry, Recorded, RuntimeLifecycle, SchedulerJob, ServiceEntry, SessionAction, SessionExtension, ToolEntry,
+    ToolMetadataEntry, ToolResultMiddleware, TrustedPolicy, TypedHook, UiDescriptor,
 };
 use crate::register::{CliEntry, CommandMatch, Commands, GatewayMethod, HttpRoutes, PluginFacts};
 
@@ -172,11 +171,7 @@ pub struct Registry {
 impl Registry {
     /// The handlers of a hook in dispatch order: descending priority over all plugins, ties in registration order (HOOK-088..092).
     pub fn hooks(&self, hook: HookName) -> impl Iterator<Item = &TypedHook> {
-        self.by_hook
-            .get(hook.index())
-            .into_iter()
-            .flatten()
-            .filter_map(|i| self.typed_hooks.get(*i))
+        self.by_hook.get(hook.index()).into_iter().flatten().filter_map(|i| self.typed_hooks.get(*i))
     }
 
     /// A plugin by id.
@@ -196,20 +191,14 @@ impl Registry {
 
     /// The text provider with this id or alias; ids win.
     pub fn provider(&self, id: &str) -> Option<&ProviderEntry> {
-        let by_alias = || {
-            self.providers
-                .iter()
-                .find(|p| p.aliases.iter().any(|a| a == id))
-        };
+        let by_alias = || self.providers.iter().find(|p| p.aliases.iter().any(|a| a == id));
         self.providers.iter().find(|p| p.id == id).or_else(by_alias)
     }
 
     /// The registrar that owns the command path, such as `["nodes", "canvas"]` (API-182).
     pub fn cli_command(&self, path: &[&str]) -> Option<&CliEntry> {
         let (command, parent) = path.split_last()?;
-        self.cli
-            .iter()
-            .find(|e| e.parent_path == parent && e.commands.iter().any(|c| c == command))
+        self.cli.iter().find(|e| e.parent_path == parent && e.commands.iter().any(|c| c == command))
     }
 
     /// The recorded registrations of one method.
@@ -229,29 +218,14 @@ impl Registry {
 
     /// What was registered and nothing consumes, in load order of the plugins.
     pub fn not_consumed(&self) -> Vec<NotConsumed> {
-        let row = |owner: &Owner, method: &str, id: &str| NotConsumed {
-            plugin_id: owner.id.to_string(),
-            method: method.into(),
-            id: id.into(),
-        };
+        let row =
+            |owner: &Owner, method: &str, id: &str| NotConsumed { plugin_id: owner.id.to_string(), method: method.into(), id: id.into() };
         let mut rows: Vec<NotConsumed> = Vec::new();
         let upgrades = self.routes.all().iter().filter(|r| r.upgrade.is_some());
         rows.extend(upgrades.map(|r| row(&r.owner, "registerHttpRoute.handleUpgrade", &r.path)));
-        rows.extend(
-            self.memory_capabilities
-                .iter()
-                .map(|c| row(&c.owner, "registerMemoryCapability", "")),
-        );
-        rows.extend(
-            self.memory_prompt_supplements
-                .iter()
-                .map(|s| row(&s.owner, "registerMemoryPromptSupplement", "")),
-        );
-        rows.extend(
-            self.recorded
-                .iter()
-                .map(|r| row(&r.owner, &r.method, &r.id)),
-        );
+        rows.extend(self.memory_capabilities.iter().map(|c| row(&c.owner, "registerMemoryCapability", "")));
+        rows.extend(self.memory_prompt_supplements.iter().map(|s| row(&s.owner, "registerMemoryPromptSupplement", "")));
+        rows.extend(self.recorded.iter().map(|r| row(&r.owner, &r.method, &r.id)));
         rows.retain(|r| !CONSUMED_METHODS.contains(&r.method.as_str()));
         let position = |id: &str| self.plugins.iter().position(|p| p.owner.id.as_ref() == id);
         rows.sort_by_key(|r| position(&r.plugin_id));
@@ -265,19 +239,10 @@ impl Registry {
             by_hook[hook.hook.index()].push(index);
         }
         for handlers in &mut by_hook {
-            handlers.sort_by(|a, b| {
-                self.typed_hooks[*b]
-                    .priority
-                    .total_cmp(&self.typed_hooks[*a].priority)
-            });
+            handlers.sort_by(|a, b| self.typed_hooks[*b].priority.total_cmp(&self.typed_hooks[*a].priority));
         }
         self.by_hook = by_hook;
-        self.by_method = self
-            .gateway_methods
-            .iter()
-            .enumerate()
-            .map(|(i, m)| (m.name.clone(), i))
-            .collect();
+        self.by_method = self.gateway_methods.iter().enumerate().map(|(i, m)| (m.name.clone(), i)).collect();
     }
 
     /// Takes everything of a failed plugin away again, its diagnostics excepted (API-009, API-241).

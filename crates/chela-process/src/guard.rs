@@ -63,10 +63,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// [`main`], with the exit code as a number.
 pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
-    match parse(args.into_iter())
-        .map_err(io::Error::other)
-        .and_then(|options| Guard::start(&options))
-    {
+    match parse(args.into_iter()).map_err(io::Error::other).and_then(|options| Guard::start(&options)) {
         Ok(mut guard) => guard.run(),
         Err(error) => {
             // Standard error is the only channel that a guard without a worker has.
@@ -77,29 +74,16 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
 }
 
 fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options, String> {
-    let mut options = Options {
-        grace: DEFAULT_GRACE,
-        nofile: None,
-        oom_score: None,
-        program: OsString::new(),
-        args: Vec::new(),
-    };
+    let mut options = Options { grace: DEFAULT_GRACE, nofile: None, oom_score: None, program: OsString::new(), args: Vec::new() };
     loop {
-        let name = args
-            .next()
-            .ok_or("no program given; the guard is started by the gateway, not by hand")?;
+        let name = args.next().ok_or("no program given; the guard is started by the gateway, not by hand")?;
         if name == "--" {
             break;
         }
-        let value = args
-            .next()
-            .and_then(|v| v.into_string().ok())
-            .unwrap_or_default();
+        let value = args.next().and_then(|v| v.into_string().ok()).unwrap_or_default();
         let bad = || format!("bad value `{value}` for `{}`", name.display());
         match name.to_str() {
-            Some("--grace-ms") => {
-                options.grace = Duration::from_millis(value.parse().map_err(|_| bad())?)
-            }
+            Some("--grace-ms") => options.grace = Duration::from_millis(value.parse().map_err(|_| bad())?),
             Some("--nofile") => options.nofile = Some(value.parse().map_err(|_| bad())?),
             Some("--oom-score") => options.oom_score = Some(value.parse().map_err(|_| bad())?),
             _ => return Err(format!("unknown option `{}`", name.display())),
@@ -136,14 +120,7 @@ impl Guard {
         let signals = block_signals()?;
         let worker = spawn(options)?;
         release_descriptors();
-        Ok(Self {
-            signals,
-            worker,
-            grace: options.grace,
-            status: None,
-            request: Vec::new(),
-            lifeline_open: true,
-        })
+        Ok(Self { signals, worker, grace: options.grace, status: None, request: Vec::new(), lifeline_open: true })
     }
 
     fn run(&mut self) -> u8 {
@@ -153,13 +130,8 @@ impl Guard {
             }
         };
         self.end_all(stop);
-        let status = self
-            .status
-            .unwrap_or_else(|| ExitStatus::from_raw(Signal::KILL.as_raw()));
-        let code = status
-            .code()
-            .or_else(|| status.signal().map(|s| 128 + s))
-            .unwrap_or(1);
+        let status = self.status.unwrap_or_else(|| ExitStatus::from_raw(Signal::KILL.as_raw()));
+        let code = status.code().or_else(|| status.signal().map(|s| 128 + s)).unwrap_or(1);
         u8::try_from(code).unwrap_or(1)
     }
 
@@ -170,9 +142,7 @@ impl Guard {
         let terminated = signals && self.read_signals();
         self.reap();
         if self.status.is_some() {
-            return Some(Stop {
-                grace: AFTER_EXIT_GRACE,
-            });
+            return Some(Stop { grace: AFTER_EXIT_GRACE });
         }
         told.or(terminated.then_some(Stop { grace: self.grace }))
     }
@@ -201,16 +171,9 @@ impl Guard {
         let (mut seen, mut pause) = (HashSet::new(), Duration::ZERO);
         while self.reap() {
             let rows = self.signal_all(Signal::KILL);
-            let newcomers = rows
-                .iter()
-                .filter(|row| seen.insert((row.pid, row.start)))
-                .count();
+            let newcomers = rows.iter().filter(|row| seen.insert((row.pid, row.start))).count();
             // No pause while somebody still forks: the killing must be faster.
-            pause = if newcomers > 0 {
-                Duration::from_micros(200)
-            } else {
-                (pause * 2).min(Duration::from_millis(20))
-            };
+            pause = if newcomers > 0 { Duration::from_micros(200) } else { (pause * 2).min(Duration::from_millis(20)) };
             if self.reap() {
                 std::thread::sleep(pause);
             }
@@ -250,25 +213,11 @@ impl Guard {
 
     /// Waits for the lifeline or a signal; true for each that has something.
     fn poll(&self, timeout: Option<Duration>) -> (bool, bool) {
-        let entry = |fd: RawFd| libc::pollfd {
-            fd,
-            events: libc::POLLIN,
-            revents: 0,
-        };
+        let entry = |fd: RawFd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
         // A negative descriptor is skipped by the kernel: a closed lifeline would report its end for ever.
-        let mut fds = [
-            entry(if self.lifeline_open { 0 } else { -1 }),
-            entry(self.signals.as_raw_fd()),
-        ];
-        let ms = timeout.map_or(-1, |t| {
-            i32::try_from(t.as_millis())
-                .unwrap_or(i32::MAX)
-                .saturating_add(1)
-        });
-        #[allow(
-            unsafe_code,
-            reason = "poll has no safe wrapper without another dependency"
-        )]
+        let mut fds = [entry(if self.lifeline_open { 0 } else { -1 }), entry(self.signals.as_raw_fd())];
+        let ms = timeout.map_or(-1, |t| i32::try_from(t.as_millis()).unwrap_or(i32::MAX).saturating_add(1));
+        #[allow(unsafe_code, reason = "poll has no safe wrapper without another dependency")]
         // SAFETY: `fds` is a live array of exactly the length given.
         unsafe {
             libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, ms);
@@ -288,9 +237,7 @@ impl Guard {
                 self.request.extend_from_slice(&buffer[..count]);
                 let bytes = self.request.get(..4)?.try_into().ok()?;
                 self.request.drain(..4);
-                Some(Stop {
-                    grace: Duration::from_millis(u32::from_le_bytes(bytes).into()),
-                })
+                Some(Stop { grace: Duration::from_millis(u32::from_le_bytes(bytes).into()) })
             }
             Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => None,
             Err(_) => {
@@ -316,47 +263,24 @@ impl Guard {
 
 /// Limits that the worker and everything below it inherit.
 fn limit(options: &Options) -> io::Result<()> {
-    rustix::process::setrlimit(
-        Resource::Core,
-        Rlimit {
-            current: Some(0),
-            maximum: Some(0),
-        },
-    )?;
+    rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
     if let Some(wanted) = options.nofile {
-        let hard = rustix::process::getrlimit(Resource::Nofile)
-            .maximum
-            .unwrap_or(u64::MAX);
+        let hard = rustix::process::getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
         let limit = Some(wanted.min(hard));
-        rustix::process::setrlimit(
-            Resource::Nofile,
-            Rlimit {
-                current: limit,
-                maximum: limit,
-            },
-        )?;
+        rustix::process::setrlimit(Resource::Nofile, Rlimit { current: limit, maximum: limit })?;
     }
     Ok(())
 }
 
 /// Turns the signals that matter into a descriptor, so that one `poll` waits for everything.
 fn block_signals() -> io::Result<OwnedFd> {
-    #[allow(
-        unsafe_code,
-        reason = "signal masks and signalfd have no safe wrapper in the dependencies"
-    )]
+    #[allow(unsafe_code, reason = "signal masks and signalfd have no safe wrapper in the dependencies")]
     // SAFETY: `set` is initialised by `sigemptyset` before it is read, all pointers are to live locals, and the descriptor that
     // `signalfd` returns is new and owned by nobody else. The process has one thread.
     unsafe {
         let mut set = std::mem::zeroed::<libc::sigset_t>();
         libc::sigemptyset(&raw mut set);
-        for signal in [
-            libc::SIGCHLD,
-            libc::SIGTERM,
-            libc::SIGINT,
-            libc::SIGHUP,
-            libc::SIGQUIT,
-        ] {
+        for signal in [libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
             libc::sigaddset(&raw mut set, signal);
         }
         if libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) != 0 {
@@ -385,32 +309,20 @@ fn spawn(options: &Options) -> io::Result<Pid> {
         }
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
         // The guard may have died before the line above; then nobody would send that signal.
-        if rustix::process::getppid() == Some(guard) {
-            Ok(())
-        } else {
-            Err(io::Error::from_raw_os_error(libc::ESRCH))
-        }
+        if rustix::process::getppid() == Some(guard) { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::ESRCH)) }
     };
-    #[allow(
-        unsafe_code,
-        reason = "the parent-death signal must be set between fork and exec"
-    )]
+    #[allow(unsafe_code, reason = "the parent-death signal must be set between fork and exec")]
     // SAFETY: the closure makes only direct system calls on data made before the fork; it takes no lock and allocates nothing.
     unsafe {
         command.pre_exec(prepare);
     }
-    let child = command.spawn().map_err(|e| {
-        io::Error::other(format!("cannot start `{}`: {e}", options.program.display()))
-    })?;
+    let child = command.spawn().map_err(|e| io::Error::other(format!("cannot start `{}`: {e}", options.program.display())))?;
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     pid.ok_or_else(|| io::Error::other("the worker has no process id"))
 }
 
 fn unblock_signals() -> io::Result<()> {
-    #[allow(
-        unsafe_code,
-        reason = "the worker must not inherit the guard's blocked signals"
-    )]
+    #[allow(unsafe_code, reason = "the worker must not inherit the guard's blocked signals")]
     // SAFETY: as in `block_signals`; these calls are async-signal-safe.
     unsafe {
         let mut set = std::mem::zeroed::<libc::sigset_t>();
@@ -425,11 +337,7 @@ fn unblock_signals() -> io::Result<()> {
 /// Makes the kernel choose the worker before the gateway when memory runs out. Best effort.
 fn raise_oom_score(score: &str) {
     use rustix::fs::{Mode, OFlags, open};
-    if let Ok(file) = open(
-        c"/proc/self/oom_score_adj",
-        OFlags::WRONLY | OFlags::CLOEXEC,
-        Mode::empty(),
-    ) {
+    if let Ok(file) = open(c"/proc/self/oom_score_adj", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
         let _ = rustix::io::write(&file, score.as_bytes());
     }
 }
@@ -437,10 +345,7 @@ fn raise_oom_score(score: &str) {
 /// Closes the guard's copies of everything that belongs to the worker, so that the gateway sees the worker's end at once.
 fn release_descriptors() {
     for fd in LANES {
-        #[allow(
-            unsafe_code,
-            reason = "the descriptors were inherited, so no owner object exists"
-        )]
+        #[allow(unsafe_code, reason = "the descriptors were inherited, so no owner object exists")]
         // SAFETY: the guard's own descriptors are `FIRST_OWN_FD` and above, and the spawned worker has copies of these. When the gateway
         // did not pass them, closing fails without effect.
         unsafe {
@@ -464,19 +369,10 @@ mod tests {
 
     #[test]
     fn arguments_are_read_and_bad_ones_named() {
-        let options =
-            parse_words("--grace-ms 50 --nofile 64 --oom-score 300 -- node --a -- b").unwrap();
-        assert_eq!(
-            (options.grace, options.nofile, options.oom_score),
-            (Duration::from_millis(50), Some(64), Some(300))
-        );
+        let options = parse_words("--grace-ms 50 --nofile 64 --oom-score 300 -- node --a -- b").unwrap();
+        assert_eq!((options.grace, options.nofile, options.oom_score), (Duration::from_millis(50), Some(64), Some(300)));
         assert_eq!((options.program, options.args.len()), ("node".into(), 3));
-        for (line, text) in [
-            ("", "no program"),
-            ("--", "no program after"),
-            ("--nofile x -- a", "`x`"),
-            ("--what 1 -- a", "`--what`"),
-        ] {
+        for (line, text) in [("", "no program"), ("--", "no program after"), ("--nofile x -- a", "`x`"), ("--what 1 -- a", "`--what`")] {
             let error = parse_words(line).unwrap_err();
             assert!(error.contains(text), "{error}");
         }

@@ -12,10 +12,7 @@ pub mod spawn;
 mod test_guard;
 pub mod tree;
 
-pub use spawn::{
-    SpawnError, WorkerCommand, WorkerControl, WorkerExit, WorkerProcess, WorkerStopper,
-    spawn_worker,
-};
+pub use spawn::{SpawnError, WorkerCommand, WorkerControl, WorkerExit, WorkerProcess, WorkerStopper, spawn_worker};
 pub use tree::{ProcessTable, ProcessTree, kill_marked};
 
 /// Resident memory of this process, in bytes.

@@ -67,9 +67,7 @@ impl WorkerCommand {
 #[derive(Debug, thiserror::Error)]
 pub enum SpawnError {
     /// A socket or pipe could not be made.
-    #[error(
-        "cannot make the worker's connections: {0}; the limit of open files may be too low (`ulimit -n`)"
-    )]
+    #[error("cannot make the worker's connections: {0}; the limit of open files may be too low (`ulimit -n`)")]
     Descriptors(#[source] io::Error),
     /// The guard could not be started.
     #[error("cannot start the guard `{guard}` in `{cwd}`: {source}")]
@@ -147,16 +145,11 @@ impl fmt::Display for WorkerExit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Code(code) => write!(f, "exited with code {code}"),
-            Self::Signal(6) => {
-                f.write_str("was ended by signal 6 (abort; Node does this when its heap is full)")
-            }
+            Self::Signal(6) => f.write_str("was ended by signal 6 (abort; Node does this when its heap is full)"),
             Self::Signal(9) => f.write_str("was ended by signal 9 (kill)"),
             Self::Signal(signal) => write!(f, "was ended by signal {signal}"),
             Self::NotStarted => f.write_str("could not be started"),
-            Self::GuardKilled(signal) => write!(
-                f,
-                "was ended because its guard was killed by signal {signal}"
-            ),
+            Self::GuardKilled(signal) => write!(f, "was ended because its guard was killed by signal {signal}"),
         }
     }
 }
@@ -172,76 +165,24 @@ pub fn spawn_worker(command: WorkerCommand) -> Result<WorkerProcess, SpawnError>
     let (blocking, blocking_worker) = lane().map_err(SpawnError::Descriptors)?;
     let (lifeline_guard, lifeline) = io::pipe().map_err(SpawnError::Descriptors)?;
     let marker = new_marker();
-    let guard = command
-        .guard
-        .clone()
-        .unwrap_or_else(|| PathBuf::from("/proc/self/exe"));
+    let guard = command.guard.clone().unwrap_or_else(|| PathBuf::from("/proc/self/exe"));
     let mut guarded = std::process::Command::new(&guard);
+    guarded.arg0("chela").arg(GUARD_ARG).args(guard_options(&command)).arg("--").arg(&command.program).args(&command.args);
+    guarded.env_clear().envs(&command.env).env(MARKER, &marker).current_dir(&command.cwd);
+    guarded.stdin(Stdio::from(OwnedFd::from(lifeline_guard))).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let failed = |source| SpawnError::Guard { guard: guard.display().to_string(), cwd: command.cwd.display().to_string(), source };
     guarded
-        .arg0("chela")
-        .arg(GUARD_ARG)
-        .args(guard_options(&command))
-        .arg("--")
-        .arg(&command.program)
-        .args(&command.args);
-    guarded
-        .env_clear()
-        .envs(&command.env)
-        .env(MARKER, &marker)
-        .current_dir(&command.cwd);
-    guarded
-        .stdin(Stdio::from(OwnedFd::from(lifeline_guard)))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let failed = |source| SpawnError::Guard {
-        guard: guard.display().to_string(),
-        cwd: command.cwd.display().to_string(),
-        source,
-    };
-    guarded
-        .fd_mappings(vec![
-            FdMapping {
-                parent_fd: main_worker,
-                child_fd: 3,
-            },
-            FdMapping {
-                parent_fd: blocking_worker,
-                child_fd: 4,
-            },
-        ])
+        .fd_mappings(vec![FdMapping { parent_fd: main_worker, child_fd: 3 }, FdMapping { parent_fd: blocking_worker, child_fd: 4 }])
         .map_err(|e| failed(io::Error::other(e)))?;
-    let mut child = tokio::process::Command::from(guarded)
-        .spawn()
-        .map_err(failed)?;
+    let mut child = tokio::process::Command::from(guarded).spawn().map_err(failed)?;
     let guard_pid = child.id().unwrap_or_default();
     // The guard is not reaped before `child` is waited for, so the number is still its own.
-    let guard_fd = i32::try_from(guard_pid)
-        .ok()
-        .and_then(Pid::from_raw)
-        .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    let guard_fd = i32::try_from(guard_pid).ok().and_then(Pid::from_raw).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
     let taken = child.stdout.take().zip(child.stderr.take());
-    let (stdout, stderr) = taken.ok_or_else(|| {
-        SpawnError::Descriptors(io::Error::other("the guard's output is not piped"))
-    })?;
-    let inner = Inner {
-        guard_pid,
-        guard: guard_fd,
-        lifeline: Mutex::new(lifeline),
-        marker,
-    };
-    let control = WorkerControl {
-        child,
-        stopper: WorkerStopper {
-            inner: Arc::new(inner),
-        },
-    };
-    Ok(WorkerProcess {
-        main,
-        blocking,
-        stdout,
-        stderr,
-        control,
-    })
+    let (stdout, stderr) = taken.ok_or_else(|| SpawnError::Descriptors(io::Error::other("the guard's output is not piped")))?;
+    let inner = Inner { guard_pid, guard: guard_fd, lifeline: Mutex::new(lifeline), marker };
+    let control = WorkerControl { child, stopper: WorkerStopper { inner: Arc::new(inner) } };
+    Ok(WorkerProcess { main, blocking, stdout, stderr, control })
 }
 
 /// One lane: the gateway's end, non-blocking, and the worker's.
@@ -252,36 +193,16 @@ fn lane() -> io::Result<(UnixStream, OwnedFd)> {
 }
 
 fn guard_options(command: &WorkerCommand) -> Vec<String> {
-    let mut options = vec![
-        "--grace-ms".to_string(),
-        command.orphan_grace.as_millis().to_string(),
-    ];
-    options.extend(
-        command
-            .nofile
-            .into_iter()
-            .flat_map(|n| ["--nofile".to_string(), n.to_string()]),
-    );
-    options.extend(
-        command
-            .oom_score
-            .into_iter()
-            .flat_map(|n| ["--oom-score".to_string(), n.to_string()]),
-    );
+    let mut options = vec!["--grace-ms".to_string(), command.orphan_grace.as_millis().to_string()];
+    options.extend(command.nofile.into_iter().flat_map(|n| ["--nofile".to_string(), n.to_string()]));
+    options.extend(command.oom_score.into_iter().flat_map(|n| ["--oom-score".to_string(), n.to_string()]));
     options
 }
 
 fn new_marker() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    let since_epoch = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    format!(
-        "{}-{}-{}",
-        std::process::id(),
-        since_epoch.as_nanos(),
-        COUNT.fetch_add(1, Ordering::Relaxed)
-    )
+    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    format!("{}-{}-{}", std::process::id(), since_epoch.as_nanos(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 impl WorkerControl {
@@ -332,11 +253,7 @@ impl WorkerStopper {
     /// Asks the guard to end the worker: `SIGTERM` to all of its processes, `SIGKILL` after `grace`. Returns at once.
     pub fn stop(&self, grace: Duration) {
         let ms = u32::try_from(grace.as_millis()).unwrap_or(u32::MAX);
-        let mut lifeline = self
-            .inner
-            .lifeline
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut lifeline = self.inner.lifeline.lock().unwrap_or_else(PoisonError::into_inner);
         // An error means that the guard has ended already.
         let _ = lifeline.write_all(&ms.to_le_bytes());
     }

@@ -53,11 +53,7 @@ impl ProcessTable {
         let page = rustix::param::page_size() as u64;
         let mut rows = Vec::with_capacity(256);
         for entry in fs_err::read_dir("/proc")? {
-            let Some(pid) = entry?
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse().ok())
-            else {
+            let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else {
                 continue;
             };
             rows.extend(read_row(pid, page));
@@ -97,13 +93,12 @@ impl ProcessTable {
 }
 
 fn sum(rows: impl Iterator<Item = ProcessRow>) -> ProcessTree {
-    rows.filter(|row| !row.zombie)
-        .fold(ProcessTree::default(), |mut tree, row| {
-            tree.pids.push(row.pid);
-            tree.rss_bytes += row.rss_bytes;
-            tree.cpu += row.cpu;
-            tree
-        })
+    rows.filter(|row| !row.zombie).fold(ProcessTree::default(), |mut tree, row| {
+        tree.pids.push(row.pid);
+        tree.rss_bytes += row.rss_bytes;
+        tree.cpu += row.cpu;
+        tree
+    })
 }
 
 fn read_row(pid: u32, page: u64) -> Option<ProcessRow> {
@@ -156,11 +151,7 @@ pub fn kill_marked(name: &str, value: &str) -> usize {
         let Ok(table) = ProcessTable::read() else {
             return hit;
         };
-        let marked: Vec<_> = table
-            .rows
-            .iter()
-            .filter(|row| !row.zombie && has_marker(row.pid, &marker))
-            .collect();
+        let marked: Vec<_> = table.rows.iter().filter(|row| !row.zombie && has_marker(row.pid, &marker)).collect();
         if marked.is_empty() {
             return hit;
         }
@@ -172,12 +163,8 @@ pub fn kill_marked(name: &str, value: &str) -> usize {
 }
 
 fn has_marker(pid: u32, marker: &[u8]) -> bool {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "environments of other users' processes are not readable, which is no error here"
-    )]
-    std::fs::read(format!("/proc/{pid}/environ"))
-        .is_ok_and(|env| env.split(|b| *b == 0).any(|entry| entry == marker))
+    #[allow(clippy::disallowed_methods, reason = "environments of other users' processes are not readable, which is no error here")]
+    std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|env| env.split(|b| *b == 0).any(|entry| entry == marker))
 }
 
 #[cfg(test)]
@@ -188,14 +175,7 @@ mod tests {
     fn a_stat_line_with_a_hostile_name_is_read() {
         let line = b"12 (a) b) (c) S 7 12 12 0 -1 4194304 1 2 3 4 150 50 0 0 20 0 11 0 777 1000 25 18446744073709551615";
         let row = parse_stat(12, line, 4096).unwrap();
-        let expected = ProcessRow {
-            pid: 12,
-            parent: 7,
-            start: 777,
-            rss_bytes: 25 * 4096,
-            cpu: Duration::from_secs(2),
-            zombie: false,
-        };
+        let expected = ProcessRow { pid: 12, parent: 7, start: 777, rss_bytes: 25 * 4096, cpu: Duration::from_secs(2), zombie: false };
         assert_eq!(row, expected);
         assert_eq!(parse_stat(12, b"12 (x) S", 1), None);
     }

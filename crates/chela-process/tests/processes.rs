@@ -34,13 +34,9 @@ fn alive(mark: &str) -> Vec<u32> {
     let all = ProcessTable::read().unwrap().below(0).pids;
     all.into_iter()
         .filter(|pid| {
-            let read =
-                |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
+            let read = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
             let line = String::from_utf8_lossy(&read("cmdline")).replace('\0', " ");
-            line.contains(mark)
-                && (line.starts_with("sleep")
-                    || line.starts_with("/bin/sleep")
-                    || line.contains("sh -c"))
+            line.contains(mark) && (line.starts_with("sleep") || line.starts_with("/bin/sleep") || line.contains("sh -c"))
         })
         .collect()
 }
@@ -48,10 +44,7 @@ fn alive(mark: &str) -> Vec<u32> {
 fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !condition() {
-        assert!(
-            begun.elapsed() < Duration::from_secs(20),
-            "waited in vain: {what}"
-        );
+        assert!(begun.elapsed() < Duration::from_secs(20), "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -61,29 +54,19 @@ fn mark(name: &str) -> String {
 }
 
 fn kill(pid: u32) {
-    kill_process(
-        Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(),
-        Signal::KILL,
-    )
-    .unwrap();
+    kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), Signal::KILL).unwrap();
 }
 
 #[tokio::test]
 async fn lanes_output_and_exit_code_pass_through_the_guard() {
-    let mut worker = spawn_worker(shell(
-        "echo out; echo err >&2; head -c 2 <&3 >&4; ulimit -c; exit 7",
-    ))
-    .unwrap();
+    let mut worker = spawn_worker(shell("echo out; echo err >&2; head -c 2 <&3 >&4; ulimit -c; exit 7")).unwrap();
     worker.main.write_all(b"hi").await.unwrap();
     let mut lane = Vec::new();
     worker.blocking.read_to_end(&mut lane).await.unwrap();
     let (mut out, mut err) = (String::new(), String::new());
     worker.stdout.read_to_string(&mut out).await.unwrap();
     worker.stderr.read_to_string(&mut err).await.unwrap();
-    assert_eq!(
-        (lane.as_slice(), out.as_str(), err.as_str()),
-        (&b"hi"[..], "out\n0\n", "err\n")
-    );
+    assert_eq!((lane.as_slice(), out.as_str(), err.as_str()), (&b"hi"[..], "out\n0\n", "err\n"));
     assert_eq!(worker.control.wait().await.unwrap(), WorkerExit::Code(7));
 }
 
@@ -110,12 +93,8 @@ async fn a_program_that_does_not_exist_is_named() {
 async fn a_guard_is_named_and_small() {
     let worker = spawn_worker(shell("sleep 600")).unwrap();
     let pid = worker.control.guard_pid();
-    wait_until("the guard renames itself", || {
-        std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap() == "chela-guard\n"
-    });
-    let threads = std::fs::read_dir(format!("/proc/{pid}/task"))
-        .unwrap()
-        .count();
+    wait_until("the guard renames itself", || std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap() == "chela-guard\n");
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().count();
     assert_eq!(threads, 1);
 }
 
@@ -124,16 +103,9 @@ async fn stopping_kills_runaways_after_the_grace() {
     let mark = mark("stopping");
     let mut worker = spawn_worker(shell(&runaways(&mark))).unwrap();
     wait_until("four sleepers", || alive(&mark).len() >= 4);
-    let tree = worker
-        .control
-        .stopper()
-        .tree(&ProcessTable::read().unwrap());
+    let tree = worker.control.stopper().tree(&ProcessTable::read().unwrap());
     assert!(tree.pids.len() >= 4 && tree.rss_bytes > 0, "{tree:?}");
-    let exit = worker
-        .control
-        .kill_tree(Duration::from_millis(100))
-        .await
-        .unwrap();
+    let exit = worker.control.kill_tree(Duration::from_millis(100)).await.unwrap();
     assert_eq!(exit, WorkerExit::Signal(15));
     assert_eq!(alive(&mark), Vec::<u32>::new());
 }
@@ -152,9 +124,7 @@ async fn a_worker_that_ends_takes_its_runaways_along() {
 async fn a_fork_bomb_of_sessions_is_put_out() {
     let mark = mark("a fork bomb of sessions");
     // Four forkers, of which two have lost their parent, start sleepers in sessions of their own without end.
-    let script = format!(
-        "bomb() {{ while :; do setsid sleep 600.{mark} & sleep 0.02; done; }}; bomb & bomb & (bomb & bomb) & wait"
-    );
+    let script = format!("bomb() {{ while :; do setsid sleep 600.{mark} & sleep 0.02; done; }}; bomb & bomb & (bomb & bomb) & wait");
     let mut worker = spawn_worker(shell(&script)).unwrap();
     wait_until("the bomb is burning", || alive(&mark).len() > 60);
     worker.control.kill_tree(Duration::ZERO).await.unwrap();
@@ -168,10 +138,7 @@ async fn a_killed_guard_takes_the_worker_along() {
     let mut worker = spawn_worker(shell(&script)).unwrap();
     wait_until("two sleepers", || alive(&mark).len() >= 2);
     kill(worker.control.guard_pid());
-    assert_eq!(
-        worker.control.wait().await.unwrap(),
-        WorkerExit::GuardKilled(9)
-    );
+    assert_eq!(worker.control.wait().await.unwrap(), WorkerExit::GuardKilled(9));
     wait_until("both are gone", || alive(&mark).is_empty());
 }
 
@@ -189,12 +156,7 @@ fn a_gateway_killed_by_sigkill_leaves_nothing() {
     let mark = mark("a gateway killed by sigkill leaves");
     let program = PathBuf::from("/proc/self/exe");
     let mut gateway = Command::new(program)
-        .args([
-            "--exact",
-            "helper_plays_the_gateway",
-            "--ignored",
-            "--nocapture",
-        ])
+        .args(["--exact", "helper_plays_the_gateway", "--ignored", "--nocapture"])
         .env(HELPER, &mark)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -79,13 +79,7 @@ impl RowCache {
 
 /// The serialised size would be exact and slow; nested values dominate and are counted roughly.
 fn cost_of(row: &SessionRow) -> usize {
-    ROW_OVERHEAD
-        + row.key.len() * 2
-        + row
-            .extra
-            .iter()
-            .map(|(k, v)| k.len() + value_cost(v))
-            .sum::<usize>()
+    ROW_OVERHEAD + row.key.len() * 2 + row.extra.iter().map(|(k, v)| k.len() + value_cost(v)).sum::<usize>()
 }
 
 fn value_cost(value: &serde_json::Value) -> usize {
@@ -137,11 +131,7 @@ mod tests {
     use super::*;
 
     fn row(key: &str, payload: usize) -> Arc<SessionRow> {
-        let mut row = SessionRow {
-            key: key.to_owned(),
-            session_id: "s".into(),
-            ..SessionRow::default()
-        };
+        let mut row = SessionRow { key: key.to_owned(), session_id: "s".into(), ..SessionRow::default() };
         row.extra.insert("x".into(), "y".repeat(payload).into());
         Arc::new(row)
     }
@@ -153,10 +143,7 @@ mod tests {
             cache.insert(row(&format!("k{n}"), 256 << 10));
             assert!(cache.get("k0").is_some(), "used at every step, lost at {n}");
         }
-        assert!(
-            cache.get("k1").is_none(),
-            "a row unused for long is dropped"
-        );
+        assert!(cache.get("k1").is_none(), "a row unused for long is dropped");
         assert!(cache.young.len() + cache.old.len() < 24);
     }
 

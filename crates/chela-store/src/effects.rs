@@ -12,12 +12,7 @@ use crate::{SessionRow, projector};
 #[derive(Debug)]
 pub(crate) enum FileOp {
     /// Lines for the end of a transcript whose file has `before` bytes.
-    Append {
-        session_id: String,
-        path: PathBuf,
-        before: u64,
-        bytes: Vec<u8>,
-    },
+    Append { session_id: String, path: PathBuf, before: u64, bytes: Vec<u8> },
     /// The whole transcript again, from the database.
     Rewrite { session_id: String, path: PathBuf },
     /// A journalled rename; done when the source is gone.
@@ -52,20 +47,10 @@ impl Effects {
 
     /// Adds an operation; lines that follow directly on lines for the same file become one write.
     pub(crate) fn push_op(&mut self, op: FileOp) {
-        if let FileOp::Append {
-            path,
-            before,
-            bytes,
-            ..
-        } = &op
-        {
+        if let FileOp::Append { path, before, bytes, .. } = &op {
             // Only the nearest operation on the file may be extended, or a rename in between would be skipped.
             let nearest = self.ops.iter_mut().rev().find(|o| o.touches(path));
-            if let Some(FileOp::Append {
-                before: b0,
-                bytes: earlier,
-                ..
-            }) = nearest
+            if let Some(FileOp::Append { before: b0, bytes: earlier, .. }) = nearest
                 && *b0 + earlier.len() as u64 == *before
             {
                 earlier.extend_from_slice(bytes);
@@ -76,11 +61,7 @@ impl Effects {
     }
 
     /// Updates the memory of the process and wakes the projector; hands back the file operations.
-    pub(crate) fn apply_to(
-        self,
-        shared: &Shared,
-        projector: &Sender<projector::Msg>,
-    ) -> Vec<FileOp> {
+    pub(crate) fn apply_to(self, shared: &Shared, projector: &Sender<projector::Msg>) -> Vec<FileOp> {
         if !self.rows.is_empty() || !self.messages.is_empty() {
             let mut cache = shared.cache();
             cache.next_epoch();
@@ -111,9 +92,7 @@ impl Effects {
 impl FileOp {
     fn touches(&self, file: &std::path::Path) -> bool {
         match self {
-            Self::Append { path, .. } | Self::Rewrite { path, .. } | Self::Remove { path, .. } => {
-                path == file
-            }
+            Self::Append { path, .. } | Self::Rewrite { path, .. } | Self::Remove { path, .. } => path == file,
             Self::Rename { from, to, .. } => from == file || to == file,
         }
     }
@@ -124,12 +103,7 @@ mod tests {
     use super::*;
 
     fn append(path: &str, before: u64, text: &str) -> FileOp {
-        FileOp::Append {
-            session_id: "s".into(),
-            path: path.into(),
-            before,
-            bytes: text.into(),
-        }
+        FileOp::Append { session_id: "s".into(), path: path.into(), before, bytes: text.into() }
     }
 
     #[test]
@@ -139,11 +113,7 @@ mod tests {
         effects.push_op(append("b", 0, "x"));
         effects.push_op(append("a", 3, "two"));
         assert_eq!(effects.ops.len(), 2);
-        effects.push_op(FileOp::Rename {
-            op: 1,
-            from: "a".into(),
-            to: "a.reset".into(),
-        });
+        effects.push_op(FileOp::Rename { op: 1, from: "a".into(), to: "a.reset".into() });
         effects.push_op(append("a", 0, "new"));
         assert_eq!(effects.ops.len(), 4, "lines never move past a rename");
     }

@@ -31,12 +31,7 @@ impl NewEntry {
 
     /// An entry of another type.
     pub fn of_kind(kind: impl Into<String>, body: Value) -> Self {
-        Self {
-            kind: kind.into(),
-            body,
-            id: None,
-            at_ms: None,
-        }
+        Self { kind: kind.into(), body, id: None, at_ms: None }
     }
 }
 
@@ -80,10 +75,7 @@ pub(crate) struct Stored<'a> {
 
 /// True for the kinds a model context is built from.
 pub(crate) fn is_context(kind: &str) -> bool {
-    matches!(
-        kind,
-        "message" | "custom_message" | "compaction" | "branch_summary"
-    )
+    matches!(kind, "message" | "custom_message" | "compaction" | "branch_summary")
 }
 
 /// The header line, without its line end.
@@ -101,23 +93,12 @@ pub(crate) fn header(session_id: &str, at_ms: i64, cwd: &str, parent: Option<&st
 }
 
 /// The line of an entry, without its line end.
-pub(crate) fn line(
-    new: &NewEntry,
-    id: &str,
-    parent_id: Option<&str>,
-    at_ms: i64,
-) -> Result<String> {
+pub(crate) fn line(new: &NewEntry, id: &str, parent_id: Option<&str>, at_ms: i64) -> Result<String> {
     if new.kind.trim().is_empty() || new.kind == "session" {
-        return Err(StoreError::invalid(
-            "entry kind",
-            format!("`{}` names no entry type", new.kind),
-        ));
+        return Err(StoreError::invalid("entry kind", format!("`{}` names no entry type", new.kind)));
     }
     let Value::Object(body) = &new.body else {
-        return Err(StoreError::invalid(
-            "entry body",
-            format!("the body of a `{}` entry must be an object", new.kind),
-        ));
+        return Err(StoreError::invalid("entry body", format!("the body of a `{}` entry must be an object", new.kind)));
     };
     let head = |name: &str, value: Value| format!("\"{name}\":{value}");
     let mut parts = vec![
@@ -131,10 +112,7 @@ pub(crate) fn line(
     } else {
         for (name, value) in body {
             if OWN_MEMBERS.contains(&name.as_str()) {
-                return Err(StoreError::invalid(
-                    "entry body",
-                    format!("`{name}` is written by the store"),
-                ));
+                return Err(StoreError::invalid("entry body", format!("`{name}` is written by the store")));
             }
             parts.push(format!("{}:{value}", Value::from(name.as_str())));
         }
@@ -175,10 +153,7 @@ mod tests {
         let change = NewEntry::of_kind("model_change", json!({"provider": "p", "modelId": "m"}));
         let text = line(&change, "b", Some("a"), 1).unwrap();
         let value: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(
-            (&value["type"], &value["parentId"], &value["modelId"]),
-            (&json!("model_change"), &json!("a"), &json!("m"))
-        );
+        assert_eq!((&value["type"], &value["parentId"], &value["modelId"]), (&json!("model_change"), &json!("a"), &json!("m")));
         assert_eq!(body_of(&text, "model_change"), Some(change.body));
         assert_eq!(
             header("s", 0, "/w", Some("old.jsonl")),
@@ -194,10 +169,7 @@ mod tests {
             NewEntry::message(json!("text")),
             NewEntry::of_kind("custom", json!({"id": "x"})),
         ] {
-            assert!(
-                matches!(line(&bad, "a", None, 0), Err(StoreError::Invalid { .. })),
-                "{bad:?}"
-            );
+            assert!(matches!(line(&bad, "a", None, 0), Err(StoreError::Invalid { .. })), "{bad:?}");
         }
     }
 }

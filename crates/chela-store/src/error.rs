@@ -90,43 +90,25 @@ pub enum StoreError {
 impl StoreError {
     /// True when the same call may succeed later without a change in its arguments.
     pub fn retryable(&self) -> bool {
-        matches!(
-            self,
-            Self::DiskFull { .. } | Self::Io { .. } | Self::InUse { .. }
-        )
+        matches!(self, Self::DiskFull { .. } | Self::Io { .. } | Self::InUse { .. })
     }
 
     pub(crate) fn io(path: &Path, operation: &'static str, source: std::io::Error) -> Self {
         if source.kind() == std::io::ErrorKind::StorageFull {
-            return Self::DiskFull {
-                path: path.to_owned(),
-            };
+            return Self::DiskFull { path: path.to_owned() };
         }
-        Self::Io {
-            path: path.to_owned(),
-            operation,
-            source: Arc::new(source),
-        }
+        Self::Io { path: path.to_owned(), operation, source: Arc::new(source) }
     }
 
     pub(crate) fn sqlite(path: &Path, operation: &'static str, source: &rusqlite::Error) -> Self {
         if is_full(source) {
-            return Self::DiskFull {
-                path: path.to_owned(),
-            };
+            return Self::DiskFull { path: path.to_owned() };
         }
-        Self::Sqlite {
-            path: path.to_owned(),
-            operation,
-            message: source.to_string(),
-        }
+        Self::Sqlite { path: path.to_owned(), operation, message: source.to_string() }
     }
 
     pub(crate) fn invalid(field: &'static str, detail: impl Into<String>) -> Self {
-        Self::Invalid {
-            field,
-            detail: detail.into(),
-        }
+        Self::Invalid { field, detail: detail.into() }
     }
 }
 
@@ -134,8 +116,7 @@ impl StoreError {
 fn is_full(error: &rusqlite::Error) -> bool {
     match error {
         rusqlite::Error::SqliteFailure(e, _) => {
-            e.code == rusqlite::ErrorCode::DiskFull
-                || e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
+            e.code == rusqlite::ErrorCode::DiskFull || e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
         }
         _ => false,
     }

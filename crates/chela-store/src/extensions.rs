@@ -34,15 +34,10 @@ impl Store {
     /// is no valid name, and write errors.
     pub async fn patch_extension(&self, key: &str, patch: ExtensionPatch) -> Result<Option<Value>> {
         if patch.plugin_id.trim().is_empty() || patch.namespace.trim().is_empty() {
-            return Err(StoreError::invalid(
-                "plugin session extension",
-                "plugin id and namespace are required",
-            ));
+            return Err(StoreError::invalid("plugin session extension", "plugin id and namespace are required"));
         }
         for value in patch.value.iter().chain(&patch.slot_value) {
-            json_limits::check(value).map_err(|e| {
-                StoreError::invalid("plugin session extension value", e.to_string())
-            })?;
+            json_limits::check(value).map_err(|e| StoreError::invalid("plugin session extension value", e.to_string()))?;
         }
         if let Some(slot) = &patch.slot {
             validate_slot_key(slot)?;
@@ -71,11 +66,7 @@ impl Store {
     ///
     /// # Errors
     /// Write errors.
-    pub async fn clear_plugin_state(
-        &self,
-        key: Option<&str>,
-        plugin_id: Option<&str>,
-    ) -> Result<Vec<String>> {
+    pub async fn clear_plugin_state(&self, key: Option<&str>, plugin_id: Option<&str>) -> Result<Vec<String>> {
         let (key, plugin) = (key.map(str::to_owned), plugin_id.map(str::to_owned));
         self.write(move |tx| {
             let plugin = plugin.as_deref();
@@ -88,26 +79,16 @@ impl Store {
     ///
     /// # Errors
     /// Write errors.
-    pub async fn prune_slots(
-        &self,
-        still_declared: impl Fn(&str, &str, &str) -> bool + Send + 'static,
-    ) -> Result<Vec<String>> {
-        self.write(move |tx| tx.change_plugin_rows(None, |row| prune(row, &still_declared)))
-            .await
+    pub async fn prune_slots(&self, still_declared: impl Fn(&str, &str, &str) -> bool + Send + 'static) -> Result<Vec<String>> {
+        self.write(move |tx| tx.change_plugin_rows(None, |row| prune(row, &still_declared))).await
     }
 }
 
 impl Tx<'_> {
-    fn change_plugin_rows(
-        &mut self,
-        key: Option<String>,
-        change: impl Fn(&mut SessionRow),
-    ) -> Result<Vec<String>> {
+    fn change_plugin_rows(&mut self, key: Option<String>, change: impl Fn(&mut SessionRow)) -> Result<Vec<String>> {
         let keys = match key {
             Some(key) => vec![key],
-            None => self.all("SELECT key FROM sessions WHERE plugin_state = 1", [], |r| {
-                r.get(0)
-            })?,
+            None => self.all("SELECT key FROM sessions WHERE plugin_state = 1", [], |r| r.get(0))?,
         };
         let mut changed = Vec::new();
         for key in keys {
@@ -122,33 +103,14 @@ impl Tx<'_> {
 }
 
 fn apply(row: &mut SessionRow, patch: ExtensionPatch) {
-    let previous_slot = row.extra.get(SLOTS).and_then(|s| {
-        s.get(&patch.plugin_id)?
-            .get(&patch.namespace)?
-            .as_str()
-            .map(str::to_owned)
-    });
-    if let Some(previous) =
-        previous_slot.filter(|p| Some(p) != patch.slot.as_ref() && validate_slot_key(p).is_ok())
-    {
+    let previous_slot = row.extra.get(SLOTS).and_then(|s| s.get(&patch.plugin_id)?.get(&patch.namespace)?.as_str().map(str::to_owned));
+    if let Some(previous) = previous_slot.filter(|p| Some(p) != patch.slot.as_ref() && validate_slot_key(p).is_ok()) {
         row.extra.shift_remove(&previous);
     }
     let unset = patch.value.is_none();
-    set_nested(
-        &mut row.extra,
-        EXTENSIONS,
-        &patch.plugin_id,
-        &patch.namespace,
-        patch.value,
-    );
+    set_nested(&mut row.extra, EXTENSIONS, &patch.plugin_id, &patch.namespace, patch.value);
     let slot_owner = patch.slot.clone().filter(|_| !unset).map(Value::from);
-    set_nested(
-        &mut row.extra,
-        SLOTS,
-        &patch.plugin_id,
-        &patch.namespace,
-        slot_owner,
-    );
+    set_nested(&mut row.extra, SLOTS, &patch.plugin_id, &patch.namespace, slot_owner);
     if let Some(slot) = patch.slot {
         match patch.slot_value.filter(|_| !unset) {
             Some(value) => row.extra.insert(slot, value),
@@ -158,13 +120,7 @@ fn apply(row: &mut SessionRow, patch: ExtensionPatch) {
 }
 
 /// Sets `map.<field>.<outer>.<inner>` or removes it, and with it every object that becomes empty.
-fn set_nested(
-    map: &mut Map<String, Value>,
-    field: &str,
-    outer: &str,
-    inner: &str,
-    value: Option<Value>,
-) {
+fn set_nested(map: &mut Map<String, Value>, field: &str, outer: &str, inner: &str, value: Option<Value>) {
     let mut plugins = take_object(map, field);
     let mut members = take_object(&mut plugins, outer);
     match value {
@@ -228,11 +184,7 @@ fn slots_of(row: &SessionRow) -> Vec<(String, String, String)> {
     let mut out = Vec::new();
     for (owner, members) in plugins {
         for (namespace, slot) in members.as_object().into_iter().flatten() {
-            out.push((
-                owner.clone(),
-                namespace.clone(),
-                slot.as_str().unwrap_or_default().to_owned(),
-            ));
+            out.push((owner.clone(), namespace.clone(), slot.as_str().unwrap_or_default().to_owned()));
         }
     }
     out
@@ -265,8 +217,7 @@ const RESERVED: &str = "
 /// [`StoreError::Invalid`] with the reason.
 pub fn validate_slot_key(raw: &str) -> Result<()> {
     let name = raw.trim();
-    let shape = name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let shape = name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if !shape {
         return Err(StoreError::invalid(
             "sessionEntrySlotKey",
@@ -274,10 +225,7 @@ pub fn validate_slot_key(raw: &str) -> Result<()> {
         ));
     }
     if RESERVED.split_whitespace().any(|taken| taken == name) {
-        return Err(StoreError::invalid(
-            "sessionEntrySlotKey",
-            format!("`{name}` is a member that the host or JavaScript uses"),
-        ));
+        return Err(StoreError::invalid("sessionEntrySlotKey", format!("`{name}` is a member that the host or JavaScript uses")));
     }
     Ok(())
 }

@@ -36,10 +36,7 @@ pub(crate) fn sessions_json(dir: &Path) -> PathBuf {
 pub(crate) fn stat(path: &Path) -> Option<(i64, i64)> {
     let meta = fs::symlink_metadata(path).ok().filter(|m| m.is_file())?;
     let mtime = meta.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-    Some((
-        i64::try_from(mtime.as_nanos()).ok()?,
-        i64::try_from(meta.len()).ok()?,
-    ))
+    Some((i64::try_from(mtime.as_nanos()).ok()?, i64::try_from(meta.len()).ok()?))
 }
 
 pub(crate) fn hex(digest: &[u8]) -> String {
@@ -48,11 +45,7 @@ pub(crate) fn hex(digest: &[u8]) -> String {
 
 /// The file's rows when it is not what the store wrote last. A file that cannot be parsed is kept aside and
 /// counts as unchanged: the database is the truth, and it will be written again.
-pub(crate) fn read_changed(
-    conn: &Connection,
-    agent_id: &str,
-    dir: &Path,
-) -> Result<Option<ChangedFile>> {
+pub(crate) fn read_changed(conn: &Connection, agent_id: &str, dir: &Path) -> Result<Option<ChangedFile>> {
     let path = sessions_json(dir);
     let Some((mtime_ns, size)) = stat(&path) else {
         return Ok(None);
@@ -66,10 +59,7 @@ pub(crate) fn read_changed(
             .optional()
         })
         .map_err(|e| StoreError::sqlite(&path, "read", &e))?;
-    if known
-        .as_ref()
-        .is_some_and(|(_, mark)| mark.mtime_ns == mtime_ns && mark.size == size)
-    {
+    if known.as_ref().is_some_and(|(_, mark)| mark.mtime_ns == mtime_ns && mark.size == size) {
         return Ok(None);
     }
     let bytes = fs::read(&path).map_err(|e| StoreError::io(&path, "read", e))?;
@@ -80,28 +70,15 @@ pub(crate) fn read_changed(
     let Ok(Value::Object(rows)) = serde_json::from_slice(&bytes) else {
         return keep_aside(&path, &bytes).map(|()| None);
     };
-    Ok(Some(ChangedFile {
-        rows,
-        mark: FileMark {
-            mtime_ns,
-            size,
-            hash,
-        },
-        base_rev: known.map_or(-1, |(rev, _)| rev),
-    }))
+    Ok(Some(ChangedFile { rows, mark: FileMark { mtime_ns, size, hash }, base_rev: known.map_or(-1, |(rev, _)| rev) }))
 }
 
 fn keep_aside(path: &Path, bytes: &[u8]) -> Result<()> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(());
     }
-    let aside = PathBuf::from(format!(
-        "{}.corrupt-{}",
-        path.display(),
-        time::archive_stamp(time::now_ms())
-    ));
-    mirror::replace_file(&aside, |out| out.write_all(bytes))
-        .map_err(|e| StoreError::io(&aside, "write", e))?;
+    let aside = PathBuf::from(format!("{}.corrupt-{}", path.display(), time::archive_stamp(time::now_ms())));
+    mirror::replace_file(&aside, |out| out.write_all(bytes)).map_err(|e| StoreError::io(&aside, "write", e))?;
     tracing::warn!(path = %path.display(), saved = %aside.display(), "the session list is no JSON object; it was moved aside and is written again");
     Ok(())
 }
@@ -109,20 +86,13 @@ fn keep_aside(path: &Path, bytes: &[u8]) -> Result<()> {
 impl Tx<'_> {
     /// Merges a changed `sessions.json`: a row that the store did not change since it last wrote the file follows
     /// the file, also when it is gone there; a row changed on both sides follows the later `updatedAt`.
-    pub(crate) fn import_rows(
-        &mut self,
-        agent_id: &str,
-        dir: &Path,
-        file: &ChangedFile,
-    ) -> Result<()> {
+    pub(crate) fn import_rows(&mut self, agent_id: &str, dir: &Path, file: &ChangedFile) -> Result<()> {
         self.exec("DELETE FROM foreign_rows WHERE agent_id = ?1", [agent_id])?;
         let mut seen = HashSet::new();
         let mut taken = 0_usize;
         for (raw_key, value) in &file.rows {
             let key = session_key::canonicalize(raw_key, agent_id);
-            let parsed = value
-                .as_object()
-                .and_then(|m| SessionRow::from_projection(&key, agent_id, dir, m.clone()));
+            let parsed = value.as_object().and_then(|m| SessionRow::from_projection(&key, agent_id, dir, m.clone()));
             let Some(row) = parsed else {
                 self.keep_foreign(agent_id, raw_key, value)?;
                 continue;
@@ -144,10 +114,7 @@ impl Tx<'_> {
             );
         }
         // The file is known now; rows that stayed ours are behind in it, which the raised revision says.
-        self.exec(
-            "INSERT OR IGNORE INTO agents (agent_id) VALUES (?1)",
-            [agent_id],
-        )?;
+        self.exec("INSERT OR IGNORE INTO agents (agent_id) VALUES (?1)", [agent_id])?;
         self.record_file(agent_id, file.base_rev, &file.mark)
     }
 
@@ -161,20 +128,12 @@ impl Tx<'_> {
     }
 
     fn import_row(&mut self, incoming: SessionRow, base_rev: i64) -> Result<Imported> {
-        let rev = self.one(
-            "SELECT rev FROM sessions WHERE key = ?1",
-            [&incoming.key],
-            |r| r.get::<_, i64>(0),
-        )?;
+        let rev = self.one("SELECT rev FROM sessions WHERE key = ?1", [&incoming.key], |r| r.get::<_, i64>(0))?;
         if let (Some(rev), Some(own)) = (rev, self.row(&incoming.key)?) {
             if own.agent_id != incoming.agent_id {
                 return Ok(Imported::OtherAgent);
             }
-            let same = SessionRow {
-                created_at_ms: own.created_at_ms,
-                message_count: own.message_count,
-                ..incoming.clone()
-            } == own;
+            let same = SessionRow { created_at_ms: own.created_at_ms, message_count: own.message_count, ..incoming.clone() } == own;
             let unchanged_here = rev <= base_rev;
             if same || !(unchanged_here || incoming.updated_at_ms > own.updated_at_ms) {
                 return Ok(Imported::Kept);
@@ -189,12 +148,7 @@ impl Tx<'_> {
     fn adopt_transcript(&mut self, row: &SessionRow) -> Result<()> {
         match self.transcript(&row.session_id)? {
             None => {
-                let header = entry::header(
-                    &row.session_id,
-                    row.session_started_at_ms,
-                    &self.shared.cwd,
-                    None,
-                );
+                let header = entry::header(&row.session_id, row.session_started_at_ms, &self.shared.cwd, None);
                 self.create_transcript(row, &header, false)
             }
             Some(mut t) => {
@@ -203,10 +157,7 @@ impl Tx<'_> {
                 if t.archived_at.is_none() {
                     t.file.clone_from(&row.session_file);
                 }
-                self.exec(
-                    "UPDATE transcripts SET session_key = ?2 WHERE tid = ?1",
-                    params![t.tid, t.session_key],
-                )?;
+                self.exec("UPDATE transcripts SET session_key = ?2 WHERE tid = ?1", params![t.tid, t.session_key])?;
                 self.save_transcript(&t)
             }
         }
@@ -221,12 +172,7 @@ impl Tx<'_> {
     }
 
     /// Rows that the file had when the store wrote it, and that another program removed since. Their transcripts stay.
-    fn remove_gone(
-        &mut self,
-        agent_id: &str,
-        seen: &HashSet<String>,
-        base_rev: i64,
-    ) -> Result<usize> {
+    fn remove_gone(&mut self, agent_id: &str, seen: &HashSet<String>, base_rev: i64) -> Result<usize> {
         let sql = "SELECT key FROM sessions WHERE agent_id = ?1 AND rev <= ?2";
         let candidates = self.all(sql, params![agent_id, base_rev], |r| r.get::<_, String>(0))?;
         let mut gone = 0;

@@ -98,18 +98,13 @@ pub struct Injection {
 impl Injection {
     /// Joins the texts of one placement with a blank line; `None` when there is none (HOOK-254).
     pub fn join(injections: &[Self], placement: Placement) -> Option<String> {
-        let texts: Vec<&str> = injections
-            .iter()
-            .filter(|i| i.placement == placement)
-            .map(|i| i.text.trim())
-            .filter(|t| !t.is_empty())
-            .collect();
+        let texts: Vec<&str> =
+            injections.iter().filter(|i| i.placement == placement).map(|i| i.text.trim()).filter(|t| !t.is_empty()).collect();
         (!texts.is_empty()).then(|| texts.join("\n\n"))
     }
 
     fn is_live(&self, now: i64) -> bool {
-        self.ttl_ms
-            .is_none_or(|ttl| (now - self.created_at) as f64 <= ttl)
+        self.ttl_ms.is_none_or(|ttl| (now - self.created_at) as f64 <= ttl)
     }
 }
 
@@ -120,9 +115,7 @@ pub(crate) struct DrainCache(Mutex<VecDeque<(String, Vec<Injection>)>>);
 impl DrainCache {
     fn get(&self, run: &str) -> Option<Vec<Injection>> {
         let runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        runs.iter()
-            .find(|(id, _)| id == run)
-            .map(|(_, set)| set.clone())
+        runs.iter().find(|(id, _)| id == run).map(|(_, set)| set.clone())
     }
 
     fn put(&self, run: String, set: Vec<Injection>) {
@@ -144,25 +137,14 @@ impl Store {
         let record = match check(&new, now) {
             Ok(record) => record,
             Err(session_key) => {
-                return Ok(Enqueued {
-                    session_key,
-                    ..Enqueued::default()
-                });
+                return Ok(Enqueued { session_key, ..Enqueued::default() });
             }
         };
-        let given = new
-            .session_key
-            .as_str()
-            .unwrap_or_default()
-            .trim()
-            .to_owned();
+        let given = new.session_key.as_str().unwrap_or_default().trim().to_owned();
         let key = session_key::canonicalize(&given, session_key::DEFAULT_AGENT_ID);
         self.write(move |tx| match tx.row(&key)? {
             Some(row) => tx.enqueue(row, record, now),
-            None => Ok(Enqueued {
-                session_key: given,
-                ..Enqueued::default()
-            }),
+            None => Ok(Enqueued { session_key: given, ..Enqueued::default() }),
         })
         .await
     }
@@ -172,21 +154,13 @@ impl Store {
     ///
     /// # Errors
     /// Read and write errors.
-    pub async fn drain_injections(
-        &self,
-        key: &str,
-        run_id: &str,
-        loaded: Vec<String>,
-    ) -> Result<Vec<Injection>> {
+    pub async fn drain_injections(&self, key: &str, run_id: &str, loaded: Vec<String>) -> Result<Vec<Injection>> {
         let memo = format!("{key}\u{0}{run_id}");
         if let Some(set) = self.inner.drained.get(&memo) {
             return Ok(set);
         }
         // Most runs find nothing: they must not cost a commit.
-        let waiting = self
-            .session(key)
-            .await?
-            .is_some_and(|row| row.extra.contains_key(FIELD));
+        let waiting = self.session(key).await?.is_some_and(|row| row.extra.contains_key(FIELD));
         let set = if waiting {
             let key = key.to_owned();
             self.write(move |tx| tx.drain(&key, &loaded)).await?
@@ -200,19 +174,11 @@ impl Store {
 
 impl Tx<'_> {
     fn enqueue(&mut self, row: SessionRow, record: Injection, now: i64) -> Result<Enqueued> {
-        let answer = |enqueued, id| Enqueued {
-            enqueued,
-            id,
-            session_key: row.key.clone(),
-        };
+        let answer = |enqueued, id| Enqueued { enqueued, id, session_key: row.key.clone() };
         let mut queues = read_queues(&row);
-        let queue = queues
-            .entry(record.plugin_id.clone())
-            .or_insert_with(|| Value::Array(Vec::new()));
+        let queue = queues.entry(record.plugin_id.clone()).or_insert_with(|| Value::Array(Vec::new()));
         let mut live = parse_queue(queue, now);
-        let same = |i: &&Injection| {
-            record.idempotency_key.is_some() && i.idempotency_key == record.idempotency_key
-        };
+        let same = |i: &&Injection| record.idempotency_key.is_some() && i.idempotency_key == record.idempotency_key;
         if let Some(known) = live.iter().find(same) {
             return Ok(answer(false, known.id.clone()));
         }
@@ -257,53 +223,27 @@ impl Tx<'_> {
 }
 
 fn read_queues(row: &SessionRow) -> Map<String, Value> {
-    row.extra
-        .get(FIELD)
-        .and_then(Value::as_object)
-        .cloned()
-        .unwrap_or_default()
+    row.extra.get(FIELD).and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
 /// Records that cannot be read count as expired, as in the reference.
 fn parse_queue(queue: &Value, now: i64) -> Vec<Injection> {
     let items = queue.as_array().map(Vec::as_slice).unwrap_or_default();
-    items
-        .iter()
-        .filter_map(|v| Injection::deserialize(v).ok())
-        .filter(|i| i.is_live(now))
-        .collect()
+    items.iter().filter_map(|v| Injection::deserialize(v).ok()).filter(|i| i.is_live(now)).collect()
 }
 
 /// The record to store, or the session key to answer a refusal with (HOOK-247).
 fn check(new: &NewInjection, now: i64) -> std::result::Result<Injection, String> {
-    let key = new
-        .session_key
-        .as_str()
-        .unwrap_or_default()
-        .trim()
-        .to_owned();
+    let key = new.session_key.as_str().unwrap_or_default().trim().to_owned();
     let refused = || key.clone();
-    let text = new
-        .text
-        .as_str()
-        .map(str::trim)
-        .filter(|t| !t.is_empty() && utf16_len(t) <= MAX_TEXT)
-        .ok_or_else(refused)?;
-    if key.is_empty()
-        || new
-            .metadata
-            .as_ref()
-            .is_some_and(|m| json_limits::check(m).is_err())
-    {
+    let text = new.text.as_str().map(str::trim).filter(|t| !t.is_empty() && utf16_len(t) <= MAX_TEXT).ok_or_else(refused)?;
+    if key.is_empty() || new.metadata.as_ref().is_some_and(|m| json_limits::check(m).is_err()) {
         return Err(key);
     }
     let idempotency_key = match &new.idempotency_key {
         None => None,
         Some(value) => {
-            let raw = value
-                .as_str()
-                .filter(|k| !k.trim().is_empty() && utf16_len(k) <= MAX_KEY)
-                .ok_or_else(refused)?;
+            let raw = value.as_str().filter(|k| !k.trim().is_empty() && utf16_len(k) <= MAX_KEY).ok_or_else(refused)?;
             Some(raw.trim().to_owned())
         }
     };
@@ -313,17 +253,10 @@ fn check(new: &NewInjection, now: i64) -> std::result::Result<Injection, String>
     };
     let ttl_ms = match &new.ttl_ms {
         None => None,
-        Some(value) => Some(
-            value
-                .as_f64()
-                .filter(|t| t.is_finite() && *t >= 0.0)
-                .ok_or_else(refused)?,
-        ),
+        Some(value) => Some(value.as_f64().filter(|t| t.is_finite() && *t >= 0.0).ok_or_else(refused)?),
     };
     Ok(Injection {
-        id: idempotency_key
-            .clone()
-            .unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
+        id: idempotency_key.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
         plugin_id: new.plugin_id.clone(),
         plugin_name: new.plugin_name.clone(),
         text: text.to_owned(),

@@ -41,11 +41,7 @@ pub enum LimitError {
 pub fn check(value: &Value) -> Result<(), LimitError> {
     let mut nodes = 0;
     walk(value, 0, &mut nodes)?;
-    if value.to_string().len() > MAX_BYTES {
-        Err(LimitError::Bytes)
-    } else {
-        Ok(())
-    }
+    if value.to_string().len() > MAX_BYTES { Err(LimitError::Bytes) } else { Ok(()) }
 }
 
 /// Length of a text in UTF-16 units.
@@ -63,9 +59,7 @@ fn walk(value: &Value, depth: usize, nodes: &mut usize) -> Result<(), LimitError
     }
     match value {
         Value::String(text) => text_fits(text),
-        Value::Array(items) => items
-            .iter()
-            .try_for_each(|item| walk(item, depth + 1, nodes)),
+        Value::Array(items) => items.iter().try_for_each(|item| walk(item, depth + 1, nodes)),
         Value::Object(map) if map.len() > MAX_KEYS => Err(LimitError::Keys),
         Value::Object(map) => map.iter().try_for_each(|(name, item)| {
             text_fits(name)?;
@@ -77,11 +71,7 @@ fn walk(value: &Value, depth: usize, nodes: &mut usize) -> Result<(), LimitError
 
 fn text_fits(text: &str) -> Result<(), LimitError> {
     // Bytes are never fewer than UTF-16 units: short texts need no counting.
-    if text.len() <= MAX_TEXT || utf16_len(text) <= MAX_TEXT {
-        Ok(())
-    } else {
-        Err(LimitError::Text)
-    }
+    if text.len() <= MAX_TEXT || utf16_len(text) <= MAX_TEXT { Ok(()) } else { Err(LimitError::Text) }
 }
 
 #[cfg(test)]
@@ -96,8 +86,7 @@ mod tests {
     #[test]
     fn limits() {
         // HOOK-262
-        let object =
-            |n: usize| Value::Object((0..n).map(|i| (format!("k{i}"), json!(0))).collect());
+        let object = |n: usize| Value::Object((0..n).map(|i| (format!("k{i}"), json!(0))).collect());
         let cases = [
             (nested(32), Ok(())),
             (nested(33), Err(LimitError::Depth)),

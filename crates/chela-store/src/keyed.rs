@@ -109,56 +109,28 @@ impl Store {
     /// # Errors
     /// [`KeyedErrorCode::InvalidInput`] for a namespace, number or plugin id that breaks a rule, and for options
     /// other than those of an earlier open in this process.
-    pub fn keyed_store(
-        &self,
-        plugin_id: &str,
-        namespace: &str,
-        max_entries: f64,
-        default_ttl_ms: Option<f64>,
-    ) -> Keyed<KeyedStore> {
+    pub fn keyed_store(&self, plugin_id: &str, namespace: &str, max_entries: f64, default_ttl_ms: Option<f64>) -> Keyed<KeyedStore> {
         let invalid = |message: String| invalid("open", message);
         let name = namespace.trim();
         let shape = name.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
         if !shape || name.len() > MAX_NAMESPACE {
             return Err(invalid(format!(
                 "namespace `{namespace}` must be 1 to {MAX_NAMESPACE} letters, digits, `.`, `_` or `-`, starting with a letter or digit"
             )));
         }
         if plugin_id.trim().is_empty() || plugin_id.starts_with("core:") {
-            return Err(invalid(format!(
-                "plugin id `{plugin_id}` cannot own plugin state"
-            )));
+            return Err(invalid(format!("plugin id `{plugin_id}` cannot own plugin state")));
         }
-        let max_entries = whole(max_entries)
-            .ok_or_else(|| invalid("`maxEntries` must be a whole number of at least 1".into()))?;
+        let max_entries = whole(max_entries).ok_or_else(|| invalid("`maxEntries` must be a whole number of at least 1".into()))?;
         let default_ttl_ms = ttl(default_ttl_ms, "open")?;
-        let options = Options {
-            max_entries,
-            default_ttl_ms,
-        };
-        let mut known = self
-            .inner
-            .keyed_options
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let earlier = *known
-            .entry((plugin_id.to_owned(), name.to_owned()))
-            .or_insert(options);
+        let options = Options { max_entries, default_ttl_ms };
+        let mut known = self.inner.keyed_options.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let earlier = *known.entry((plugin_id.to_owned(), name.to_owned())).or_insert(options);
         if earlier != options {
-            return Err(invalid(format!(
-                "namespace `{name}` of `{plugin_id}` is open already with other options"
-            )));
+            return Err(invalid(format!("namespace `{name}` of `{plugin_id}` is open already with other options")));
         }
-        Ok(KeyedStore {
-            store: self.clone(),
-            plugin_id: plugin_id.to_owned(),
-            namespace: name.to_owned(),
-            options,
-        })
+        Ok(KeyedStore { store: self.clone(), plugin_id: plugin_id.to_owned(), namespace: name.to_owned(), options })
     }
 
     /// Deletes every expired entry of every plugin; returns how many.
@@ -166,13 +138,7 @@ impl Store {
     /// # Errors
     /// Write errors.
     pub async fn sweep_keyed(&self) -> Result<usize> {
-        self.write(|tx| {
-            tx.exec(
-                "DELETE FROM plugin_state WHERE expires_at IS NOT NULL AND expires_at <= ?1",
-                [time::now_ms()],
-            )
-        })
-        .await
+        self.write(|tx| tx.exec("DELETE FROM plugin_state WHERE expires_at IS NOT NULL AND expires_at <= ?1", [time::now_ms()])).await
     }
 }
 
@@ -189,12 +155,7 @@ impl KeyedStore {
     ///
     /// # Errors
     /// See [`KeyedErrorCode`].
-    pub async fn register_if_absent(
-        &self,
-        key: &str,
-        value: &Value,
-        ttl_ms: Option<f64>,
-    ) -> Keyed<bool> {
+    pub async fn register_if_absent(&self, key: &str, value: &Value, ttl_ms: Option<f64>) -> Keyed<bool> {
         self.put(key, value, ttl_ms, true).await
     }
 
@@ -203,22 +164,14 @@ impl KeyedStore {
     /// # Errors
     /// See [`KeyedErrorCode`].
     pub async fn lookup(&self, key: &str) -> Keyed<Option<Value>> {
-        let (plugin, namespace, key) = (
-            self.plugin_id.clone(),
-            self.namespace.clone(),
-            checked_key(key, "lookup")?,
-        );
+        let (plugin, namespace, key) = (self.plugin_id.clone(), self.namespace.clone(), checked_key(key, "lookup")?);
         let found = self.store.read(move |conn, _| {
             use rusqlite::OptionalExtension;
             conn.prepare_cached(SELECT_ONE)?
-                .query_row(params![plugin, namespace, key, time::now_ms()], |r| {
-                    r.get::<_, String>(0)
-                })
+                .query_row(params![plugin, namespace, key, time::now_ms()], |r| r.get::<_, String>(0))
                 .optional()
         });
-        let json = found
-            .await
-            .map_err(|e| storage("lookup", KeyedErrorCode::ReadFailed, &e))?;
+        let json = found.await.map_err(|e| storage("lookup", KeyedErrorCode::ReadFailed, &e))?;
         json.map(|json| self.parse(&json, "lookup")).transpose()
     }
 
@@ -227,25 +180,15 @@ impl KeyedStore {
     /// # Errors
     /// See [`KeyedErrorCode`].
     pub async fn consume(&self, key: &str) -> Keyed<Option<Value>> {
-        let (plugin, namespace, key) = (
-            self.plugin_id.clone(),
-            self.namespace.clone(),
-            checked_key(key, "consume")?,
-        );
+        let (plugin, namespace, key) = (self.plugin_id.clone(), self.namespace.clone(), checked_key(key, "consume")?);
         let taken = self.store.write(move |tx| {
-            let found = tx.one(
-                SELECT_ONE,
-                params![plugin, namespace, key, time::now_ms()],
-                |r| r.get::<_, String>(0),
-            )?;
+            let found = tx.one(SELECT_ONE, params![plugin, namespace, key, time::now_ms()], |r| r.get::<_, String>(0))?;
             if found.is_some() {
                 tx.exec(DELETE_ONE, [&plugin, &namespace, &key])?;
             }
             Ok(found)
         });
-        let json = taken
-            .await
-            .map_err(|e| storage("consume", KeyedErrorCode::ReadFailed, &e))?;
+        let json = taken.await.map_err(|e| storage("consume", KeyedErrorCode::ReadFailed, &e))?;
         json.map(|json| self.parse(&json, "consume")).transpose()
     }
 
@@ -254,16 +197,9 @@ impl KeyedStore {
     /// # Errors
     /// See [`KeyedErrorCode`].
     pub async fn delete(&self, key: &str) -> Keyed<bool> {
-        let (plugin, namespace, key) = (
-            self.plugin_id.clone(),
-            self.namespace.clone(),
-            checked_key(key, "delete")?,
-        );
-        let gone = self
-            .store
-            .write(move |tx| Ok(tx.exec(DELETE_ONE, [&plugin, &namespace, &key])? > 0));
-        gone.await
-            .map_err(|e| storage("delete", KeyedErrorCode::WriteFailed, &e))
+        let (plugin, namespace, key) = (self.plugin_id.clone(), self.namespace.clone(), checked_key(key, "delete")?);
+        let gone = self.store.write(move |tx| Ok(tx.exec(DELETE_ONE, [&plugin, &namespace, &key])? > 0));
+        gone.await.map_err(|e| storage("delete", KeyedErrorCode::WriteFailed, &e))
     }
 
     /// Every live entry, oldest first, then by key (RT-086).
@@ -281,18 +217,9 @@ impl KeyedStore {
             })?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         });
-        let rows = found
-            .await
-            .map_err(|e| storage("entries", KeyedErrorCode::ReadFailed, &e))?;
+        let rows = found.await.map_err(|e| storage("entries", KeyedErrorCode::ReadFailed, &e))?;
         rows.into_iter()
-            .map(|(key, json, created_at, expires_at)| {
-                Ok(KeyedEntry {
-                    value: self.parse(&json, "entries")?,
-                    key,
-                    created_at,
-                    expires_at,
-                })
-            })
+            .map(|(key, json, created_at, expires_at)| Ok(KeyedEntry { value: self.parse(&json, "entries")?, key, created_at, expires_at }))
             .collect()
     }
 
@@ -302,49 +229,20 @@ impl KeyedStore {
     /// See [`KeyedErrorCode`].
     pub async fn clear(&self) -> Keyed<()> {
         let (plugin, namespace) = (self.plugin_id.clone(), self.namespace.clone());
-        let done = self.store.write(move |tx| {
-            tx.exec(
-                "DELETE FROM plugin_state WHERE plugin_id = ?1 AND namespace = ?2",
-                [&plugin, &namespace],
-            )
-        });
-        done.await
-            .map(|_| ())
-            .map_err(|e| storage("clear", KeyedErrorCode::WriteFailed, &e))
+        let done =
+            self.store.write(move |tx| tx.exec("DELETE FROM plugin_state WHERE plugin_id = ?1 AND namespace = ?2", [&plugin, &namespace]));
+        done.await.map(|_| ()).map_err(|e| storage("clear", KeyedErrorCode::WriteFailed, &e))
     }
 
-    async fn put(
-        &self,
-        key: &str,
-        value: &Value,
-        ttl_ms: Option<f64>,
-        only_if_absent: bool,
-    ) -> Keyed<bool> {
+    async fn put(&self, key: &str, value: &Value, ttl_ms: Option<f64>, only_if_absent: bool) -> Keyed<bool> {
         let key = checked_key(key, "register")?;
         let json = checked_value(value)?;
         let ttl = ttl(ttl_ms, "register")?.or(self.options.default_ttl_ms);
-        let (plugin, namespace, max) = (
-            self.plugin_id.clone(),
-            self.namespace.clone(),
-            self.options.max_entries,
-        );
-        let row = NewRow {
-            plugin,
-            namespace,
-            key,
-            json,
-            ttl,
-            max,
-        };
-        let stored = self
-            .store
-            .write(move |tx| tx.register(&row, only_if_absent))
-            .await;
+        let (plugin, namespace, max) = (self.plugin_id.clone(), self.namespace.clone(), self.options.max_entries);
+        let row = NewRow { plugin, namespace, key, json, ttl, max };
+        let stored = self.store.write(move |tx| tx.register(&row, only_if_absent)).await;
         stored.map_err(|e| match e {
-            StoreError::Invalid {
-                field: LIMIT,
-                detail,
-            } => KeyedError {
+            StoreError::Invalid { field: LIMIT, detail } => KeyedError {
                 code: KeyedErrorCode::LimitExceeded,
                 operation: "register",
                 message: detail,
@@ -358,10 +256,7 @@ impl KeyedStore {
         serde_json::from_str(json).map_err(|e| KeyedError {
             code: KeyedErrorCode::Corrupt,
             operation,
-            message: format!(
-                "a value in namespace `{}` of `{}` is no JSON: {e}",
-                self.namespace, self.plugin_id
-            ),
+            message: format!("a value in namespace `{}` of `{}` is no JSON: {e}", self.namespace, self.plugin_id),
             path: Some(self.store.db_path().to_owned()),
         })
     }
@@ -370,8 +265,7 @@ impl KeyedStore {
 /// Marks the one refusal of a transaction that plugins see under a code of its own.
 const LIMIT: &str = "plugin state";
 const SELECT_ONE: &str = "SELECT value_json FROM plugin_state WHERE plugin_id = ?1 AND namespace = ?2 AND entry_key = ?3 AND (expires_at IS NULL OR expires_at > ?4)";
-const DELETE_ONE: &str =
-    "DELETE FROM plugin_state WHERE plugin_id = ?1 AND namespace = ?2 AND entry_key = ?3";
+const DELETE_ONE: &str = "DELETE FROM plugin_state WHERE plugin_id = ?1 AND namespace = ?2 AND entry_key = ?3";
 
 struct NewRow {
     plugin: String,
@@ -390,28 +284,18 @@ impl Tx<'_> {
             "DELETE FROM plugin_state WHERE plugin_id = ?1 AND namespace = ?2 AND expires_at IS NOT NULL AND expires_at <= ?3",
             params![plugin, namespace, now],
         )?;
-        let on_conflict = if only_if_absent {
-            "NOTHING"
-        } else {
-            "UPDATE SET value_json = ?4, created_at = ?5, expires_at = ?6"
-        };
+        let on_conflict = if only_if_absent { "NOTHING" } else { "UPDATE SET value_json = ?4, created_at = ?5, expires_at = ?6" };
         let sql = format!(
             "INSERT INTO plugin_state (plugin_id, namespace, entry_key, value_json, created_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
              ON CONFLICT (plugin_id, namespace, entry_key) DO {on_conflict}"
         );
         let expires = row.ttl.map(|ttl| now.saturating_add(ttl));
-        if self.exec(
-            &sql,
-            params![plugin, namespace, row.key, row.json, now, expires],
-        )? == 0
-        {
+        if self.exec(&sql, params![plugin, namespace, row.key, row.json, now, expires])? == 0 {
             return Ok(false);
         }
         self.evict(row, now)?;
         let live = "SELECT COUNT(*) FROM plugin_state WHERE plugin_id = ?1 AND (expires_at IS NULL OR expires_at > ?2)";
-        let count: i64 = self
-            .one(live, params![plugin, now], |r| r.get(0))?
-            .unwrap_or_default();
+        let count: i64 = self.one(live, params![plugin, now], |r| r.get(0))?.unwrap_or_default();
         if count > MAX_PER_PLUGIN {
             return Err(StoreError::invalid(
                 LIMIT,
@@ -426,9 +310,7 @@ impl Tx<'_> {
     /// Removes the oldest other entries above the namespace's maximum (RT-084).
     fn evict(&mut self, row: &NewRow, now: i64) -> Result<()> {
         let sql = "SELECT COUNT(*) FROM plugin_state WHERE plugin_id = ?1 AND namespace = ?2 AND (expires_at IS NULL OR expires_at > ?3)";
-        let count: i64 = self
-            .one(sql, params![row.plugin, row.namespace, now], |r| r.get(0))?
-            .unwrap_or_default();
+        let count: i64 = self.one(sql, params![row.plugin, row.namespace, now], |r| r.get(0))?.unwrap_or_default();
         if count > row.max {
             self.exec(
                 "DELETE FROM plugin_state WHERE rowid IN (SELECT rowid FROM plugin_state WHERE plugin_id = ?1 AND namespace = ?2 \
@@ -441,59 +323,33 @@ impl Tx<'_> {
 }
 
 fn invalid(operation: &'static str, message: String) -> KeyedError {
-    KeyedError {
-        code: KeyedErrorCode::InvalidInput,
-        operation,
-        message,
-        path: None,
-    }
+    KeyedError { code: KeyedErrorCode::InvalidInput, operation, message, path: None }
 }
 
 fn storage(operation: &'static str, code: KeyedErrorCode, e: &StoreError) -> KeyedError {
     let (code, path) = match e {
         StoreError::Closed => (KeyedErrorCode::OpenFailed, None),
-        StoreError::DiskFull { path }
-        | StoreError::Sqlite { path, .. }
-        | StoreError::Io { path, .. } => (code, Some(path.clone())),
+        StoreError::DiskFull { path } | StoreError::Sqlite { path, .. } | StoreError::Io { path, .. } => (code, Some(path.clone())),
         _ => (code, None),
     };
-    KeyedError {
-        code,
-        operation,
-        message: e.to_string(),
-        path,
-    }
+    KeyedError { code, operation, message: e.to_string(), path }
 }
 
 fn checked_key(raw: &str, operation: &'static str) -> Keyed<String> {
     let key = raw.trim();
     if key.is_empty() || key.len() > MAX_KEY {
-        return Err(invalid(
-            operation,
-            format!("an entry key must have 1 to {MAX_KEY} bytes"),
-        ));
+        return Err(invalid(operation, format!("an entry key must have 1 to {MAX_KEY} bytes")));
     }
     Ok(key.to_owned())
 }
 
 fn checked_value(value: &Value) -> Keyed<String> {
-    let limit = |message: String| KeyedError {
-        code: KeyedErrorCode::LimitExceeded,
-        operation: "register",
-        message,
-        path: None,
-    };
+    let limit = |message: String| KeyedError { code: KeyedErrorCode::LimitExceeded, operation: "register", message, path: None };
     if depth_of(value, 0) > MAX_DEPTH {
-        return Err(limit(format!(
-            "the value is nested deeper than {MAX_DEPTH}"
-        )));
+        return Err(limit(format!("the value is nested deeper than {MAX_DEPTH}")));
     }
     let json = value.to_string();
-    if json.len() > MAX_VALUE {
-        Err(limit(format!("the value is larger than {MAX_VALUE} bytes")))
-    } else {
-        Ok(json)
-    }
+    if json.len() > MAX_VALUE { Err(limit(format!("the value is larger than {MAX_VALUE} bytes"))) } else { Ok(json) }
 }
 
 fn depth_of(value: &Value, depth: usize) -> usize {
@@ -501,30 +357,15 @@ fn depth_of(value: &Value, depth: usize) -> usize {
         return depth;
     }
     match value {
-        Value::Array(items) => items
-            .iter()
-            .map(|v| depth_of(v, depth + 1))
-            .max()
-            .unwrap_or(depth),
-        Value::Object(map) => map
-            .values()
-            .map(|v| depth_of(v, depth + 1))
-            .max()
-            .unwrap_or(depth),
+        Value::Array(items) => items.iter().map(|v| depth_of(v, depth + 1)).max().unwrap_or(depth),
+        Value::Object(map) => map.values().map(|v| depth_of(v, depth + 1)).max().unwrap_or(depth),
         _ => depth,
     }
 }
 
 fn ttl(raw: Option<f64>, operation: &'static str) -> Keyed<Option<i64>> {
-    raw.map(|ms| {
-        whole(ms).ok_or_else(|| {
-            invalid(
-                operation,
-                "a lifetime must be a whole number of at least 1 millisecond".into(),
-            )
-        })
-    })
-    .transpose()
+    raw.map(|ms| whole(ms).ok_or_else(|| invalid(operation, "a lifetime must be a whole number of at least 1 millisecond".into())))
+        .transpose()
 }
 
 fn whole(number: f64) -> Option<i64> {

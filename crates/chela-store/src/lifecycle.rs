@@ -14,20 +14,12 @@ use crate::{Result, Store, time};
 
 /// Event id of the start of a session: the same for the same session and start time.
 pub fn start_event_id(session_id: &str, started_at_ms: i64) -> String {
-    Uuid::new_v5(
-        &Uuid::NAMESPACE_URL,
-        format!("chela:session_start:{session_id}:{started_at_ms}").as_bytes(),
-    )
-    .to_string()
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("chela:session_start:{session_id}:{started_at_ms}").as_bytes()).to_string()
 }
 
 /// Event id of the end that belongs to a start.
 pub fn end_event_id(start_event_id: &str) -> String {
-    Uuid::new_v5(
-        &Uuid::NAMESPACE_URL,
-        format!("chela:session_end:{start_event_id}").as_bytes(),
-    )
-    .to_string()
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("chela:session_end:{start_event_id}").as_bytes()).to_string()
 }
 
 /// A session that started.
@@ -115,11 +107,7 @@ impl Store {
     ///
     /// # Errors
     /// Write errors.
-    pub async fn journal_end(
-        &self,
-        session_id: &str,
-        rec: LifecycleEnd,
-    ) -> Result<Option<PendingDelivery>> {
+    pub async fn journal_end(&self, session_id: &str, rec: LifecycleEnd) -> Result<Option<PendingDelivery>> {
         if rec.message_count.is_none() {
             // The count of a transcript never used since the installation was taken over is only in its file.
             match self.ensure_loaded(session_id).await {
@@ -172,12 +160,7 @@ impl Store {
     /// # Errors
     /// Read errors.
     pub async fn owed_listeners(&self) -> Result<Vec<String>> {
-        self.read(|conn, _| {
-            conn.prepare_cached("SELECT DISTINCT plugin_id FROM deliveries")?
-                .query_map([], |r| r.get(0))?
-                .collect()
-        })
-        .await
+        self.read(|conn, _| conn.prepare_cached("SELECT DISTINCT plugin_id FROM deliveries")?.query_map([], |r| r.get(0))?.collect()).await
     }
 
     /// Strikes a listener off an end event; false when it was not owed.
@@ -187,10 +170,7 @@ impl Store {
     pub async fn mark_delivered(&self, event_id: &str, plugin_id: &str) -> Result<bool> {
         let (event, plugin) = (event_id.to_owned(), plugin_id.to_owned());
         self.write(move |tx| {
-            let struck = tx.exec(
-                "DELETE FROM deliveries WHERE event_id = ?1 AND plugin_id = ?2",
-                [&event, &plugin],
-            )?;
+            let struck = tx.exec("DELETE FROM deliveries WHERE event_id = ?1 AND plugin_id = ?2", [&event, &plugin])?;
             tx.forget_settled(&event)?;
             Ok(struck > 0)
         })
@@ -204,11 +184,7 @@ impl Store {
     pub async fn forget_listener(&self, plugin_id: &str) -> Result<usize> {
         let plugin = plugin_id.to_owned();
         self.write(move |tx| {
-            let owed = tx.all(
-                "SELECT event_id FROM deliveries WHERE plugin_id = ?1",
-                [&plugin],
-                |r| r.get::<_, String>(0),
-            )?;
+            let owed = tx.all("SELECT event_id FROM deliveries WHERE plugin_id = ?1", [&plugin], |r| r.get::<_, String>(0))?;
             tx.exec("DELETE FROM deliveries WHERE plugin_id = ?1", [&plugin])?;
             for event in &owed {
                 tx.forget_settled(event)?;
@@ -220,11 +196,7 @@ impl Store {
 }
 
 impl Tx<'_> {
-    fn end_session(
-        &mut self,
-        session_id: &str,
-        mut end: LifecycleEnd,
-    ) -> Result<Option<PendingDelivery>> {
+    fn end_session(&mut self, session_id: &str, mut end: LifecycleEnd) -> Result<Option<PendingDelivery>> {
         let sql = "SELECT event_id, session_id, session_key, agent_id, started_at, resumed_from, listeners \
                    FROM lifecycle WHERE session_id = ?1 AND end_event_id IS NULL";
         let Some(start) = self.one(sql, [session_id], read_start)? else {
@@ -232,46 +204,24 @@ impl Tx<'_> {
         };
         let transcript = self.transcript(session_id)?;
         let last_at = transcript.as_ref().and_then(|t| t.last_at);
-        let at = end
-            .at_ms
-            .unwrap_or_else(|| last_at.unwrap_or(start.at_ms).max(start.at_ms))
-            .min(time::now_ms().max(start.at_ms));
+        let at = end.at_ms.unwrap_or_else(|| last_at.unwrap_or(start.at_ms).max(start.at_ms)).min(time::now_ms().max(start.at_ms));
         end.at_ms = Some(at);
-        end.duration_ms
-            .get_or_insert_with(|| u64::try_from(at - start.at_ms).unwrap_or_default());
+        end.duration_ms.get_or_insert_with(|| u64::try_from(at - start.at_ms).unwrap_or_default());
         if let Some(t) = &transcript {
-            end.message_count
-                .get_or_insert_with(|| u64::try_from(t.messages).unwrap_or_default());
-            end.session_file
-                .get_or_insert_with(|| t.file.to_string_lossy().into_owned());
-            end.transcript_archived
-                .get_or_insert_with(|| crate::is_archive_name(&t.file));
+            end.message_count.get_or_insert_with(|| u64::try_from(t.messages).unwrap_or_default());
+            end.session_file.get_or_insert_with(|| t.file.to_string_lossy().into_owned());
+            end.transcript_archived.get_or_insert_with(|| crate::is_archive_name(&t.file));
         }
-        let event_id = end
-            .event_id
-            .get_or_insert_with(|| end_event_id(&start.event_id))
-            .clone();
-        let owed: BTreeSet<String> = start
-            .listeners
-            .iter()
-            .chain(&end.listeners)
-            .cloned()
-            .collect();
+        let event_id = end.event_id.get_or_insert_with(|| end_event_id(&start.event_id)).clone();
+        let owed: BTreeSet<String> = start.listeners.iter().chain(&end.listeners).cloned().collect();
         end.listeners = owed.into_iter().collect();
         self.store_end(&start, &event_id, &end)?;
-        Ok(Some(PendingDelivery {
-            event_id,
-            start,
-            end,
-        }))
+        Ok(Some(PendingDelivery { event_id, start, end }))
     }
 
     fn store_end(&self, start: &LifecycleStart, event_id: &str, end: &LifecycleEnd) -> Result<()> {
         let json = serde_json::to_string(end).unwrap_or_default();
-        self.exec(
-            "UPDATE lifecycle SET end_event_id = ?2, ended = ?3 WHERE event_id = ?1",
-            params![start.event_id, event_id, json],
-        )?;
+        self.exec("UPDATE lifecycle SET end_event_id = ?2, ended = ?3 WHERE event_id = ?1", params![start.event_id, event_id, json])?;
         for plugin in &end.listeners {
             self.exec(
                 "INSERT OR IGNORE INTO deliveries (plugin_id, seq, event_id) VALUES (?1, ?2, ?3)",

@@ -22,21 +22,11 @@ enum Outcome {
 }
 
 /// Does the operations in order; hands back the sessions whose file was changed by another program.
-pub(crate) fn execute(
-    ops: Vec<FileOp>,
-    conn: &Connection,
-    shared: &Shared,
-    done: &mut Vec<i64>,
-) -> Vec<String> {
+pub(crate) fn execute(ops: Vec<FileOp>, conn: &Connection, shared: &Shared, done: &mut Vec<i64>) -> Vec<String> {
     let mut changed = Vec::new();
     for op in ops {
         match op {
-            FileOp::Append {
-                session_id,
-                path,
-                before,
-                bytes,
-            } => match append(&path, before, &bytes) {
+            FileOp::Append { session_id, path, before, bytes } => match append(&path, before, &bytes) {
                 Ok(Outcome::Done) => {}
                 Ok(Outcome::Changed) => changed.push(session_id),
                 Err(e) => warn_and_unload(shared, &session_id, &path, &e),
@@ -108,19 +98,12 @@ fn append(path: &Path, before: u64, bytes: &[u8]) -> std::io::Result<Outcome> {
 }
 
 fn open_append(path: &Path) -> std::io::Result<std::fs::File> {
-    std::fs::OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(FILE_MODE)
-        .open(path)
+    std::fs::OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path)
 }
 
 /// Creates a directory only its owner can enter.
 pub(crate) fn make_dir(dir: &Path) -> std::io::Result<()> {
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(DIR_MODE)
-        .create(dir)
+    std::fs::DirBuilder::new().recursive(true).mode(DIR_MODE).create(dir)
 }
 
 /// Writes the whole transcript from the database, through a file beside it, so that a reader never sees half.
@@ -129,23 +112,13 @@ fn rewrite(conn: &Connection, session_id: &str, path: &Path) -> std::io::Result<
         let fail = |e: rusqlite::Error| std::io::Error::other(e);
         let head = conn
             .prepare_cached("SELECT tid, header FROM transcripts WHERE session_id = ?1")
-            .and_then(|mut s| {
-                s.query_row([session_id], |r| {
-                    Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?))
-                })
-            })
+            .and_then(|mut s| s.query_row([session_id], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?))))
             .map_err(fail)?;
         writeln!(out, "{}", head.1)?;
-        let mut stmt = conn
-            .prepare_cached("SELECT line FROM entries WHERE tid = ?1 ORDER BY seq")
-            .map_err(fail)?;
+        let mut stmt = conn.prepare_cached("SELECT line FROM entries WHERE tid = ?1 ORDER BY seq").map_err(fail)?;
         let mut rows = stmt.query([head.0]).map_err(fail)?;
         while let Some(row) = rows.next().map_err(fail)? {
-            let line = row
-                .get_ref(0)
-                .map_err(fail)?
-                .as_bytes()
-                .map_err(std::io::Error::other)?;
+            let line = row.get_ref(0).map_err(fail)?.as_bytes().map_err(std::io::Error::other)?;
             out.write_all(line)?;
             out.write_all(b"\n")?;
         }
@@ -154,21 +127,13 @@ fn rewrite(conn: &Connection, session_id: &str, path: &Path) -> std::io::Result<
 }
 
 /// Replaces a file in one step with what `write` produces; mode 0600.
-pub(crate) fn replace_file(
-    path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
-) -> std::io::Result<()> {
+pub(crate) fn replace_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> std::io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     make_dir(dir)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = dir.join(format!(".{name}.{}.tmp", std::process::id()));
     let outcome = (|| {
-        let file = std::fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(FILE_MODE)
-            .open(&temporary)?;
+        let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(&temporary)?;
         let mut out = std::io::BufWriter::new(file);
         write(&mut out)?;
         out.flush()?;

@@ -42,13 +42,7 @@ pub(crate) struct Projector {
 
 impl Projector {
     pub(crate) fn new(shared: Arc<Shared>, writer: Sender<WriterMsg>) -> Self {
-        Self {
-            shared,
-            writer,
-            dirty: BTreeSet::new(),
-            due: None,
-            rest_until: Instant::now(),
-        }
+        Self { shared, writer, dirty: BTreeSet::new(), due: None, rest_until: Instant::now() }
     }
 
     pub(crate) fn run(mut self, queue: &Receiver<Msg>) {
@@ -75,8 +69,7 @@ impl Projector {
 
     fn mark(&mut self, agent: String) {
         self.dirty.insert(agent);
-        self.due
-            .get_or_insert_with(|| (Instant::now() + DEBOUNCE).max(self.rest_until));
+        self.due.get_or_insert_with(|| (Instant::now() + DEBOUNCE).max(self.rest_until));
     }
 
     /// Writes the agents that are behind; failed ones stay due. The first error is handed back.
@@ -108,11 +101,7 @@ impl Projector {
         let Some((mtime_ns, size)) = import::stat(&path) else {
             return Ok(());
         };
-        let mark = FileMark {
-            mtime_ns,
-            size,
-            hash,
-        };
+        let mark = FileMark { mtime_ns, size, hash };
         let agent = agent.to_owned();
         self.ask(move |tx| tx.record_file(&agent, rev, &mark))
     }
@@ -129,30 +118,17 @@ impl Projector {
         self.ask(move |tx| tx.import_rows(&agent, &dir, &file))
     }
 
-    fn ask<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut crate::tx::Tx<'_>) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        submit(&self.writer, work)
-            .blocking_recv()
-            .unwrap_or(Err(StoreError::Closed))
+    fn ask<T: Send + 'static>(&self, work: impl FnOnce(&mut crate::tx::Tx<'_>) -> Result<T> + Send + 'static) -> Result<T> {
+        submit(&self.writer, work).blocking_recv().unwrap_or(Err(StoreError::Closed))
     }
 }
 
 /// Streams the rows as they are stored, without building them in memory.
-fn write_file(
-    conn: &Connection,
-    agent: &str,
-    path: &std::path::Path,
-) -> std::io::Result<(i64, String)> {
+fn write_file(conn: &Connection, agent: &str, path: &std::path::Path) -> std::io::Result<(i64, String)> {
     let fail = |e: rusqlite::Error| std::io::Error::other(e);
     // One snapshot for the revision and the rows.
     let tx = conn.unchecked_transaction().map_err(fail)?;
-    let rev: i64 = tx
-        .query_row("SELECT rev FROM agents WHERE agent_id = ?1", [agent], |r| {
-            r.get(0)
-        })
-        .map_err(fail)?;
+    let rev: i64 = tx.query_row("SELECT rev FROM agents WHERE agent_id = ?1", [agent], |r| r.get(0)).map_err(fail)?;
     let mut hasher = Sha256::new();
     mirror::replace_file(path, |out| {
         let mut emit = |text: &str| {
@@ -161,16 +137,13 @@ fn write_file(
         };
         emit("{")?;
         let mut separator = "\n  ";
-        let sql = "SELECT key, row_json FROM sessions WHERE agent_id = ?1 UNION ALL SELECT key, row_json FROM foreign_rows WHERE agent_id = ?1";
+        let sql =
+            "SELECT key, row_json FROM sessions WHERE agent_id = ?1 UNION ALL SELECT key, row_json FROM foreign_rows WHERE agent_id = ?1";
         let mut stmt = tx.prepare_cached(sql).map_err(fail)?;
         let mut rows = stmt.query([agent]).map_err(fail)?;
         while let Some(row) = rows.next().map_err(fail)? {
             let key = Value::String(row.get(0).map_err(fail)?).to_string();
-            let json = row
-                .get_ref(1)
-                .map_err(fail)?
-                .as_str()
-                .map_err(std::io::Error::other)?;
+            let json = row.get_ref(1).map_err(fail)?.as_str().map_err(std::io::Error::other)?;
             emit(separator)?;
             emit(&key)?;
             emit(": ")?;

@@ -32,10 +32,7 @@ pub(crate) struct Stamp {
 
 fn stamp(path: &Path) -> std::io::Result<Option<Stamp>> {
     match fs::symlink_metadata(path) {
-        Ok(meta) if meta.is_file() => Ok(Some(Stamp {
-            len: meta.len(),
-            modified: meta.modified().ok(),
-        })),
+        Ok(meta) if meta.is_file() => Ok(Some(Stamp { len: meta.len(), modified: meta.modified().ok() })),
         Ok(_) => Err(std::io::Error::other("not a regular file")),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e),
@@ -73,9 +70,7 @@ fn last_line_has(path: &Path, len: u64, id: &str) -> std::io::Result<bool> {
         return Ok(true);
     };
     let line: Option<Value> = serde_json::from_slice(&body[at + 1..]).ok();
-    Ok(line
-        .and_then(|l| l.get("id").and_then(Value::as_str).map(|found| found == id))
-        .unwrap_or(false))
+    Ok(line.and_then(|l| l.get("id").and_then(Value::as_str).map(|found| found == id)).unwrap_or(false))
 }
 
 /// A file taken apart.
@@ -100,12 +95,7 @@ struct ParsedLine {
 pub(crate) fn read_file(path: &Path, session_id: &str) -> Result<ParsedFile> {
     let fail = |e| StoreError::io(path, "read", e);
     let stamp = stamp(path).map_err(fail)?;
-    let mut out = ParsedFile {
-        stamp,
-        header: None,
-        lines: Vec::new(),
-        rewrite: false,
-    };
+    let mut out = ParsedFile { stamp, header: None, lines: Vec::new(), rewrite: false };
     if stamp.is_none() {
         return Ok(out);
     }
@@ -135,11 +125,7 @@ pub(crate) fn read_file(path: &Path, session_id: &str) -> Result<ParsedFile> {
 }
 
 fn save_torn(path: &Path, bytes: &[u8]) -> Result<()> {
-    let aside = PathBuf::from(format!(
-        "{}.torn-{}",
-        path.display(),
-        time::archive_stamp(time::now_ms())
-    ));
+    let aside = PathBuf::from(format!("{}.torn-{}", path.display(), time::archive_stamp(time::now_ms())));
     let outcome = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
@@ -153,13 +139,7 @@ fn save_torn(path: &Path, bytes: &[u8]) -> Result<()> {
 
 impl ParsedFile {
     /// Takes one line over; false when it is no entry.
-    fn take_line(
-        &mut self,
-        bytes: &[u8],
-        number: usize,
-        session_id: &str,
-        seen: &mut HashMap<String, usize>,
-    ) -> bool {
+    fn take_line(&mut self, bytes: &[u8], number: usize, session_id: &str, seen: &mut HashMap<String, usize>) -> bool {
         let Ok(raw) = std::str::from_utf8(bytes) else {
             return false;
         };
@@ -174,21 +154,11 @@ impl ParsedFile {
             self.header.get_or_insert_with(|| raw.to_owned());
             return true;
         }
-        let id = map
-            .get("id")
-            .and_then(Value::as_str)
-            .filter(|id| !id.trim().is_empty())
-            .map(str::to_owned);
+        let id = map.get("id").and_then(Value::as_str).filter(|id| !id.trim().is_empty()).map(str::to_owned);
         let parent = map.get("parentId").map(|p| p.as_str().map(str::to_owned));
         let at = map.get("timestamp").and_then(time::parse);
         let previous = self.lines.last().map(|l| l.id.clone());
-        let mut line = ParsedLine {
-            id: id.clone().unwrap_or_default(),
-            parent,
-            kind,
-            at: at.unwrap_or_default(),
-            raw: raw.to_owned(),
-        };
+        let mut line = ParsedLine { id: id.clone().unwrap_or_default(), parent, kind, at: at.unwrap_or_default(), raw: raw.to_owned() };
         if at.is_none() {
             line.at = self.lines.last().map_or_else(time::now_ms, |l| l.at);
         }
@@ -216,11 +186,7 @@ impl ParsedFile {
 
 /// The same line gives the same id at every reading, so that a second import finds it known.
 fn derived_id(session_id: &str, number: usize, raw: &str) -> String {
-    let digest = Sha256::new()
-        .chain_update(session_id)
-        .chain_update(number.to_le_bytes())
-        .chain_update(raw)
-        .finalize();
+    let digest = Sha256::new().chain_update(session_id).chain_update(number.to_le_bytes()).chain_update(raw).finalize();
     digest.iter().take(4).map(|b| format!("{b:02x}")).collect()
 }
 
@@ -250,17 +216,14 @@ impl Tx<'_> {
     /// Merges a parsed file into the database and queues what the file still lacks.
     pub(crate) fn reconcile(&mut self, seen: &Transcript, file: ParsedFile) -> Result<Reconciled> {
         let mut t = self.require_transcript(&seen.session_id)?;
-        let changed =
-            (t.next_seq, t.file_bytes, &t.file) != (seen.next_seq, seen.file_bytes, &seen.file);
+        let changed = (t.next_seq, t.file_bytes, &t.file) != (seen.next_seq, seen.file_bytes, &seen.file);
         let now = stamp(&t.file).map_err(|e| StoreError::io(&t.file, "read", e))?;
         if changed || now != file.stamp {
             return Ok(Reconciled::Stale);
         }
-        let stored = self.all(
-            "SELECT id, line FROM entries WHERE tid = ?1 ORDER BY seq",
-            [t.tid],
-            |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?)),
-        )?;
+        let stored = self.all("SELECT id, line FROM entries WHERE tid = ?1 ORDER BY seq", [t.tid], |r| {
+            Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?))
+        })?;
         let mut rewrite = file.rewrite;
         if let Some(header) = file.header.filter(|h| *h != t.header) {
             t.header = header;
@@ -274,23 +237,11 @@ impl Tx<'_> {
     }
 
     /// Takes over what only the file has; true when the file's order or text is not the database's now.
-    fn merge(
-        &mut self,
-        t: &mut Transcript,
-        stored: &[(String, String)],
-        lines: &[ParsedLine],
-    ) -> Result<bool> {
-        let known: HashMap<&str, &str> = stored
-            .iter()
-            .map(|(id, line)| (id.as_str(), line.as_str()))
-            .collect();
+    fn merge(&mut self, t: &mut Transcript, stored: &[(String, String)], lines: &[ParsedLine]) -> Result<bool> {
+        let known: HashMap<&str, &str> = stored.iter().map(|(id, line)| (id.as_str(), line.as_str())).collect();
         let in_file: HashSet<&str> = lines.iter().map(|l| l.id.as_str()).collect();
         let database_only = stored.iter().any(|(id, _)| !in_file.contains(id.as_str()));
-        let last_common = lines
-            .iter()
-            .rev()
-            .find(|l| known.contains_key(l.id.as_str()))
-            .map(|l| l.id.clone());
+        let last_common = lines.iter().rev().find(|l| known.contains_key(l.id.as_str())).map(|l| l.id.clone());
         let old_leaf = t.leaf_id.clone();
         let mut rewrite = false;
         let mut first_foreign = true;
@@ -301,27 +252,11 @@ impl Tx<'_> {
                 None => {
                     // Both sides went on from the same entry: the file's part is put behind the database's, so
                     // that one chain holds both.
-                    let fork = first_foreign
-                        && database_only
-                        && line.parent.clone().flatten() == last_common;
-                    let parent = if fork {
-                        old_leaf.clone()
-                    } else {
-                        line.parent.clone().flatten()
-                    };
-                    let raw = if fork {
-                        with_parent(&line.raw, parent.as_deref())
-                    } else {
-                        line.raw.clone()
-                    };
-                    let entry = Stored {
-                        id: &line.id,
-                        parent_id: parent.as_deref(),
-                        kind: &line.kind,
-                        at: line.at,
-                        line: &raw,
-                        active: true,
-                    };
+                    let fork = first_foreign && database_only && line.parent.clone().flatten() == last_common;
+                    let parent = if fork { old_leaf.clone() } else { line.parent.clone().flatten() };
+                    let raw = if fork { with_parent(&line.raw, parent.as_deref()) } else { line.raw.clone() };
+                    let entry =
+                        Stored { id: &line.id, parent_id: parent.as_deref(), kind: &line.kind, at: line.at, line: &raw, active: true };
                     self.insert_entry(t.tid, t.next_seq, &entry)?;
                     t.next_seq += 1;
                     t.leaf_id = Some(line.id.clone());
@@ -331,12 +266,8 @@ impl Tx<'_> {
                 }
             }
         }
-        let order = stored.iter().map(|(id, _)| id.as_str()).chain(
-            lines
-                .iter()
-                .map(|l| l.id.as_str())
-                .filter(|id| !known.contains_key(id)),
-        );
+        let order =
+            stored.iter().map(|(id, _)| id.as_str()).chain(lines.iter().map(|l| l.id.as_str()).filter(|id| !known.contains_key(id)));
         rewrite |= !order.zip(lines).all(|(id, line)| id == line.id);
         self.mark_branch(t)?;
         Ok(rewrite)
@@ -353,22 +284,10 @@ impl Tx<'_> {
 
     /// Marks the entries on the way from the last entry to the first; others belong to abandoned branches.
     fn mark_branch(&mut self, t: &mut Transcript) -> Result<()> {
-        let chain = self.all(
-            "SELECT id, parent_id, seq FROM entries WHERE tid = ?1 ORDER BY seq",
-            [t.tid],
-            |r| {
-                Ok((
-                    r.get::<_, String>(0)?,
-                    r.get::<_, Option<String>>(1)?,
-                    r.get::<_, i64>(2)?,
-                ))
-            },
-        )?;
-        let place: HashMap<&str, usize> = chain
-            .iter()
-            .enumerate()
-            .map(|(n, (id, ..))| (id.as_str(), n))
-            .collect();
+        let chain = self.all("SELECT id, parent_id, seq FROM entries WHERE tid = ?1 ORDER BY seq", [t.tid], |r| {
+            Ok((r.get::<_, String>(0)?, r.get::<_, Option<String>>(1)?, r.get::<_, i64>(2)?))
+        })?;
+        let place: HashMap<&str, usize> = chain.iter().enumerate().map(|(n, (id, ..))| (id.as_str(), n)).collect();
         let mut active = vec![false; chain.len()];
         let mut at = chain.len().checked_sub(1);
         while let Some(n) = at.filter(|n| !active[*n]) {
@@ -376,17 +295,11 @@ impl Tx<'_> {
             at = match &chain[n].1 {
                 None => None,
                 // A parent that is nowhere (its line was unreadable) must not cut off the whole history.
-                Some(parent) => place
-                    .get(parent.as_str())
-                    .copied()
-                    .or_else(|| n.checked_sub(1)),
+                Some(parent) => place.get(parent.as_str()).copied().or_else(|| n.checked_sub(1)),
             };
         }
         for (n, (_, _, seq)) in chain.iter().enumerate() {
-            self.exec(
-                "UPDATE entries SET active = ?3 WHERE tid = ?1 AND seq = ?2 AND active <> ?3",
-                params![t.tid, seq, active[n]],
-            )?;
+            self.exec("UPDATE entries SET active = ?3 WHERE tid = ?1 AND seq = ?2 AND active <> ?3", params![t.tid, seq, active[n]])?;
         }
         let count = "SELECT COUNT(*) FROM entries WHERE tid = ?1 AND active = 1 AND context = 1 AND kind = 'message'";
         t.messages = self.one(count, [t.tid], |r| r.get(0))?.unwrap_or_default();
@@ -394,17 +307,9 @@ impl Tx<'_> {
     }
 
     /// Queues the lines the file lacks, or the whole file, and records the length it will have.
-    fn settle_file(
-        &mut self,
-        t: &mut Transcript,
-        found: Option<Stamp>,
-        lines: &[ParsedLine],
-        rewrite: bool,
-    ) -> Result<()> {
+    fn settle_file(&mut self, t: &mut Transcript, found: Option<Stamp>, lines: &[ParsedLine], rewrite: bool) -> Result<()> {
         let sum = "SELECT COALESCE(SUM(LENGTH(CAST(line AS BLOB)) + 1), 0), COUNT(*) FROM entries WHERE tid = ?1";
-        let (bytes, count): (i64, i64) = self
-            .one(sum, [t.tid], |r| Ok((r.get(0)?, r.get(1)?)))?
-            .unwrap_or_default();
+        let (bytes, count): (i64, i64) = self.one(sum, [t.tid], |r| Ok((r.get(0)?, r.get(1)?)))?.unwrap_or_default();
         let nothing_due = found.is_none() && (count == 0 || t.archived_at.is_some());
         if nothing_due {
             t.file_bytes = 0;
@@ -413,21 +318,12 @@ impl Tx<'_> {
         let whole = bytes + i64::try_from(t.header.len() + 1).unwrap_or_default();
         let length = found.map_or(0, |s| i64::try_from(s.len).unwrap_or(i64::MAX));
         let present = i64::try_from(lines.len()).unwrap_or(i64::MAX);
-        let missing = self.all(
-            "SELECT line FROM entries WHERE tid = ?1 AND seq >= ?2 ORDER BY seq",
-            [t.tid, present],
-            |r| r.get::<_, String>(0),
-        )?;
-        let missing_bytes: i64 = missing
-            .iter()
-            .map(|l| i64::try_from(l.len() + 1).unwrap_or_default())
-            .sum();
+        let missing =
+            self.all("SELECT line FROM entries WHERE tid = ?1 AND seq >= ?2 ORDER BY seq", [t.tid, present], |r| r.get::<_, String>(0))?;
+        let missing_bytes: i64 = missing.iter().map(|l| i64::try_from(l.len() + 1).unwrap_or_default()).sum();
         t.file_bytes = whole;
         if rewrite || found.is_none() || length + missing_bytes != whole {
-            self.effects.push_op(FileOp::Rewrite {
-                session_id: t.session_id.clone(),
-                path: t.file.clone(),
-            });
+            self.effects.push_op(FileOp::Rewrite { session_id: t.session_id.clone(), path: t.file.clone() });
         } else if !missing.is_empty() {
             let text: String = missing.iter().flat_map(|l| [l.as_str(), "\n"]).collect();
             self.effects.push_op(FileOp::Append {

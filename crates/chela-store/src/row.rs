@@ -119,30 +119,15 @@ impl SessionRow {
         out.insert("sessionId".into(), text(&self.session_id));
         out.insert("updatedAt".into(), self.updated_at_ms.into());
         out.insert("sessionStartedAt".into(), self.session_started_at_ms.into());
-        out.insert(
-            "lastInteractionAt".into(),
-            self.last_interaction_at_ms.into(),
-        );
-        out.insert(
-            "sessionFile".into(),
-            text(&self.session_file.to_string_lossy()),
-        );
-        let strings = [
-            ("status", &self.status),
-            ("modelProvider", &self.model_provider),
-            ("model", &self.model),
-            ("label", &self.label),
-        ];
+        out.insert("lastInteractionAt".into(), self.last_interaction_at_ms.into());
+        out.insert("sessionFile".into(), text(&self.session_file.to_string_lossy()));
+        let strings = [("status", &self.status), ("modelProvider", &self.model_provider), ("model", &self.model), ("label", &self.label)];
         for (name, value) in strings {
             if let Some(value) = value {
                 out.insert(name.into(), text(value));
             }
         }
-        let times = [
-            ("startedAt", self.started_at_ms),
-            ("endedAt", self.ended_at_ms),
-            ("runtimeMs", self.runtime_ms),
-        ];
+        let times = [("startedAt", self.started_at_ms), ("endedAt", self.ended_at_ms), ("runtimeMs", self.runtime_ms)];
         for (name, value) in times {
             if let Some(value) = value {
                 out.insert(name.into(), value.into());
@@ -169,19 +154,10 @@ impl SessionRow {
 
     /// Reads a member of `sessions.json`; `None` when it has no usable `sessionId`.
     /// Members of an unexpected type stay in `extra` as they are.
-    pub(crate) fn from_projection(
-        key: &str,
-        agent_id: &str,
-        sessions_dir: &Path,
-        row: Map<String, Value>,
-    ) -> Option<Self> {
+    pub(crate) fn from_projection(key: &str, agent_id: &str, sessions_dir: &Path, row: Map<String, Value>) -> Option<Self> {
         let mut extra = row;
-        let session_id =
-            take_string(&mut extra, "sessionId").filter(|id| is_safe_session_id(id))?;
-        let file = extra
-            .get("sessionFile")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
+        let session_id = take_string(&mut extra, "sessionId").filter(|id| is_safe_session_id(id))?;
+        let file = extra.get("sessionFile").and_then(Value::as_str).map(str::to_owned);
         extra.shift_remove("sessionFile");
         let updated_at_ms = take_i64(&mut extra, "updatedAt").unwrap_or(0);
         let started = take_i64(&mut extra, "sessionStartedAt").unwrap_or(updated_at_ms);
@@ -238,12 +214,7 @@ impl SessionRow {
     }
 
     fn keep_user_choices(&self, into: &mut Map<String, Value>) {
-        let text = |name: &str| {
-            self.extra
-                .get(name)
-                .and_then(Value::as_str)
-                .filter(|v| !v.is_empty())
-        };
+        let text = |name: &str| self.extra.get(name).and_then(Value::as_str).filter(|v| !v.is_empty());
         // Rows from before the source was recorded count as the user's own choice.
         let by_user = text("modelOverrideSource").is_none_or(|s| s == "user");
         if by_user && text("modelOverride").is_some() {
@@ -254,14 +225,8 @@ impl SessionRow {
             }
             into.insert("modelOverrideSource".into(), "user".into());
         }
-        if text("authProfileOverrideSource") == Some("user")
-            && text("authProfileOverride").is_some()
-        {
-            for name in [
-                "authProfileOverride",
-                "authProfileOverrideSource",
-                "authProfileOverrideCompactionCount",
-            ] {
+        if text("authProfileOverrideSource") == Some("user") && text("authProfileOverride").is_some() {
+            for name in ["authProfileOverride", "authProfileOverrideSource", "authProfileOverrideCompactionCount"] {
                 if let Some(value) = self.extra.get(name) {
                     into.insert(name.into(), value.clone());
                 }
@@ -270,13 +235,7 @@ impl SessionRow {
     }
 
     pub(crate) fn has_plugin_state(&self) -> bool {
-        [
-            "pluginExtensions",
-            "pluginExtensionSlotKeys",
-            "pluginNextTurnInjections",
-        ]
-        .iter()
-        .any(|n| self.extra.contains_key(*n))
+        ["pluginExtensions", "pluginExtensionSlotKeys", "pluginNextTurnInjections"].iter().any(|n| self.extra.contains_key(*n))
     }
 }
 
@@ -284,9 +243,7 @@ impl SessionRow {
 pub fn is_safe_session_id(id: &str) -> bool {
     id.len() <= 128
         && id.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && id
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+        && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
 }
 
 /// Default transcript file of a session: `<id>.jsonl`, or `<id>-topic-<thread>.jsonl` for threads and topics.
@@ -297,10 +254,7 @@ pub(crate) fn default_file(sessions_dir: &Path, key: &str, session_id: &str) -> 
         _ => None,
     };
     match parsed.thread_id.or(topic) {
-        Some(thread) => sessions_dir.join(format!(
-            "{session_id}-topic-{}.jsonl",
-            encode_component(&thread)
-        )),
+        Some(thread) => sessions_dir.join(format!("{session_id}-topic-{}.jsonl", encode_component(&thread))),
         None => sessions_dir.join(format!("{session_id}.jsonl")),
     }
 }
@@ -308,10 +262,7 @@ pub(crate) fn default_file(sessions_dir: &Path, key: &str, session_id: &str) -> 
 /// A `sessionFile` is honoured only inside the agent's own directory (a state directory may have been moved, and
 /// a row must not make the store write elsewhere); the file of the same name there is the next best, then the default.
 fn resolve_file(sessions_dir: &Path, raw: Option<&str>, session_id: &str) -> PathBuf {
-    let name = raw
-        .map(str::trim)
-        .filter(|r| !r.is_empty())
-        .and_then(|r| Path::new(r).file_name());
+    let name = raw.map(str::trim).filter(|r| !r.is_empty()).and_then(|r| Path::new(r).file_name());
     match name.and_then(|n| n.to_str()) {
         Some(name) if name.ends_with(".jsonl") => sessions_dir.join(name),
         _ => sessions_dir.join(format!("{session_id}.jsonl")),
@@ -346,23 +297,14 @@ fn take_i64(map: &mut Map<String, Value>, name: &str) -> Option<i64> {
 }
 
 fn take_u64(map: &mut Map<String, Value>, name: &str) -> Option<u64> {
-    let value = map
-        .get(name)?
-        .as_number()
-        .and_then(whole)
-        .and_then(|v| u64::try_from(v).ok())?;
+    let value = map.get(name)?.as_number().and_then(whole).and_then(|v| u64::try_from(v).ok())?;
     map.shift_remove(name);
     Some(value)
 }
 
 fn whole(number: &Number) -> Option<i64> {
     const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
-    number.as_i64().or_else(|| {
-        number
-            .as_f64()
-            .filter(|f| f.is_finite() && f.abs() <= MAX_SAFE)
-            .map(|f| f.round() as i64)
-    })
+    number.as_i64().or_else(|| number.as_f64().filter(|f| f.is_finite() && f.abs() <= MAX_SAFE).map(|f| f.round() as i64))
 }
 
 #[cfg(test)]
@@ -382,43 +324,22 @@ mod tests {
             "sessionFile": "/elsewhere/agents/main/sessions/s-1-topic-7.jsonl", "status": "done", "startedAt": "odd",
             "inputTokens": 7, "model": "m", "label": "L", "origin": {"x": [1]}, "futureField": null
         }));
-        let row = SessionRow::from_projection("agent:main:main", "main", Path::new("/s"), source)
-            .unwrap();
-        assert_eq!(
-            (row.updated_at_ms, row.started_at_ms, row.input_tokens),
-            (5, None, Some(7))
-        );
+        let row = SessionRow::from_projection("agent:main:main", "main", Path::new("/s"), source).unwrap();
+        assert_eq!((row.updated_at_ms, row.started_at_ms, row.input_tokens), (5, None, Some(7)));
         assert_eq!(row.session_file, Path::new("/s/s-1-topic-7.jsonl"));
         let out = Value::Object(row.to_projection());
         assert_eq!(out["startedAt"], "odd");
         assert_eq!(out["origin"], json!({"x": [1]}));
         assert!(out.get("futureField").is_some_and(Value::is_null));
-        let again =
-            SessionRow::from_projection("agent:main:main", "main", Path::new("/s"), object(out))
-                .unwrap();
-        assert_eq!(
-            again,
-            SessionRow {
-                created_at_ms: row.created_at_ms,
-                ..row
-            }
-        );
+        let again = SessionRow::from_projection("agent:main:main", "main", Path::new("/s"), object(out)).unwrap();
+        assert_eq!(again, SessionRow { created_at_ms: row.created_at_ms, ..row });
     }
 
     #[test]
     fn unusable_ids_are_refused() {
-        for id in [
-            json!(null),
-            json!(""),
-            json!("../x"),
-            json!("a/b"),
-            json!(5),
-        ] {
+        for id in [json!(null), json!(""), json!("../x"), json!("a/b"), json!(5)] {
             let row = object(json!({"sessionId": id}));
-            assert_eq!(
-                SessionRow::from_projection("k", "main", Path::new("/s"), row),
-                None
-            );
+            assert_eq!(SessionRow::from_projection("k", "main", Path::new("/s"), row), None);
         }
     }
 
@@ -428,18 +349,9 @@ mod tests {
             let file = resolve_file(Path::new("/s"), Some(raw), "id");
             assert_eq!(file.parent(), Some(Path::new("/s")), "{raw}");
         }
-        assert_eq!(
-            default_file(Path::new("/s"), "agent:a:main:thread:1:2", "id"),
-            Path::new("/s/id-topic-1%3A2.jsonl")
-        );
-        assert_eq!(
-            default_file(Path::new("/s"), "agent:a:telegram:group:-1:topic:5", "id"),
-            Path::new("/s/id-topic-5.jsonl")
-        );
-        assert_eq!(
-            default_file(Path::new("/s"), "agent:a:main", "id"),
-            Path::new("/s/id.jsonl")
-        );
+        assert_eq!(default_file(Path::new("/s"), "agent:a:main:thread:1:2", "id"), Path::new("/s/id-topic-1%3A2.jsonl"));
+        assert_eq!(default_file(Path::new("/s"), "agent:a:telegram:group:-1:topic:5", "id"), Path::new("/s/id-topic-5.jsonl"));
+        assert_eq!(default_file(Path::new("/s"), "agent:a:main", "id"), Path::new("/s/id.jsonl"));
     }
 
     #[test]
@@ -459,25 +371,12 @@ mod tests {
             ..SessionRow::default()
         };
         let next = row.preferences();
-        for kept in [
-            "thinkingLevel",
-            "queueMode",
-            "deliveryContext",
-            "authProfileOverride",
-        ] {
+        for kept in ["thinkingLevel", "queueMode", "deliveryContext", "authProfileOverride"] {
             assert_eq!(next.extra.get(kept), row.extra.get(kept), "{kept}");
         }
-        for gone in [
-            "pluginExtensions",
-            "pluginNextTurnInjections",
-            "skillsSnapshot",
-            "modelOverride",
-        ] {
+        for gone in ["pluginExtensions", "pluginNextTurnInjections", "skillsSnapshot", "modelOverride"] {
             assert!(!next.extra.contains_key(gone), "{gone}");
         }
-        assert_eq!(
-            (next.label.as_deref(), next.model, next.total_tokens),
-            (Some("L"), None, Some(0))
-        );
+        assert_eq!((next.label.as_deref(), next.model, next.total_tokens), (Some("L"), None, Some(0)));
     }
 }

@@ -85,8 +85,7 @@ impl Store {
     /// Read errors.
     pub async fn run_record(&self, key: &str) -> Result<Option<RunRecord>> {
         let key = key.to_owned();
-        self.read(move |conn, _| find(conn, "key = ?1", params![key, time::now_ms()]))
-            .await
+        self.read(move |conn, _| find(conn, "key = ?1", params![key, time::now_ms()])).await
     }
 
     /// Runs that a former process accepted and did not finish, oldest first.
@@ -107,8 +106,7 @@ impl Store {
     /// # Errors
     /// Write errors.
     pub async fn put_run_record(&self, record: RunRecord) -> Result<()> {
-        self.write(move |tx| tx.put_run(&record, time::now_ms()))
-            .await
+        self.write(move |tx| tx.put_run(&record, time::now_ms())).await
     }
 
     /// Claims a key in one step: of any number of callers exactly one gets [`RunClaim::New`]. With a session key
@@ -121,9 +119,7 @@ impl Store {
             let now = time::now_ms();
             let fail = |e: rusqlite::Error| tx.shared.sqlite("read", &e);
             let mut found = find(tx.conn, "key = ?1", params![record.key, now]).map_err(fail)?;
-            if let (None, Some(session), Some(hash)) =
-                (&found, &record.session_key, &record.text_hash)
-            {
+            if let (None, Some(session), Some(hash)) = (&found, &record.session_key, &record.text_hash) {
                 let filter = "session_key = ?1 AND text_hash = ?3 AND status = 'in_flight'";
                 found = find(tx.conn, filter, params![session, now, hash]).map_err(fail)?;
             }
@@ -142,17 +138,21 @@ impl Tx<'_> {
         if record.key.is_empty() {
             return Err(StoreError::invalid("run key", "it is blank"));
         }
-        self.exec(
-            "DELETE FROM runs WHERE status <> 'in_flight' AND expires_at <= ?1",
-            [now],
-        )?;
+        self.exec("DELETE FROM runs WHERE status <> 'in_flight' AND expires_at <= ?1", [now])?;
         self.exec(
             "INSERT INTO runs (key, method, run_id, session_key, text_hash, status, payload, created_at, updated_at, expires_at) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9) ON CONFLICT (key) DO UPDATE SET method = ?2, run_id = ?3, \
              session_key = ?4, text_hash = ?5, status = ?6, payload = ?7, updated_at = ?8, expires_at = ?9",
             params![
-                record.key, record.method, record.run_id, record.session_key, record.text_hash, record.status.as_str(),
-                record.payload.to_string(), now, now + TTL_MS
+                record.key,
+                record.method,
+                record.run_id,
+                record.session_key,
+                record.text_hash,
+                record.status.as_str(),
+                record.payload.to_string(),
+                now,
+                now + TTL_MS
             ],
         )?;
         self.exec(
@@ -171,18 +171,12 @@ impl Tx<'_> {
     }
 }
 
-fn find(
-    conn: &Connection,
-    filter: &str,
-    values: impl rusqlite::Params,
-) -> rusqlite::Result<Option<RunRecord>> {
+fn find(conn: &Connection, filter: &str, values: impl rusqlite::Params) -> rusqlite::Result<Option<RunRecord>> {
     let sql = format!(
         "SELECT key, method, run_id, session_key, text_hash, status, payload, created_at, updated_at FROM runs \
          WHERE {filter} AND (status = 'in_flight' OR expires_at > ?2) LIMIT 1"
     );
-    conn.prepare_cached(&sql)?
-        .query_row(values, read_run)
-        .optional()
+    conn.prepare_cached(&sql)?.query_row(values, read_run).optional()
 }
 
 fn read_run(r: &Row<'_>) -> rusqlite::Result<RunRecord> {

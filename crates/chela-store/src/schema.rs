@@ -77,9 +77,7 @@ pub(crate) fn open_writer(path: &Path, durability: Durability) -> Result<Connect
     let fail = |operation| move |e: rusqlite::Error| StoreError::sqlite(path, operation, &e);
     let mut conn = Connection::open(path).map_err(fail("open"))?;
     conn.busy_timeout(BUSY_TIMEOUT).map_err(fail("open"))?;
-    let mode: String = conn
-        .pragma_update_and_check(None, "journal_mode", "WAL", |r| r.get(0))
-        .map_err(fail("open"))?;
+    let mode: String = conn.pragma_update_and_check(None, "journal_mode", "WAL", |r| r.get(0)).map_err(fail("open"))?;
     if !mode.eq_ignore_ascii_case("wal") {
         tracing::warn!(path = %path.display(), mode, "the file system allows no write-ahead log; commits are slower");
     }
@@ -87,14 +85,10 @@ pub(crate) fn open_writer(path: &Path, durability: Durability) -> Result<Connect
         Durability::Full => "FULL",
         Durability::Normal => "NORMAL",
     };
-    conn.pragma_update(None, "synchronous", level)
-        .map_err(fail("open"))?;
-    conn.pragma_update(None, "wal_autocheckpoint", AUTO_CHECKPOINT_PAGES)
-        .map_err(fail("open"))?;
-    conn.pragma_update(None, "journal_size_limit", JOURNAL_LIMIT_BYTES)
-        .map_err(fail("open"))?;
-    conn.pragma_update(None, "temp_store", "MEMORY")
-        .map_err(fail("open"))?;
+    conn.pragma_update(None, "synchronous", level).map_err(fail("open"))?;
+    conn.pragma_update(None, "wal_autocheckpoint", AUTO_CHECKPOINT_PAGES).map_err(fail("open"))?;
+    conn.pragma_update(None, "journal_size_limit", JOURNAL_LIMIT_BYTES).map_err(fail("open"))?;
+    conn.pragma_update(None, "temp_store", "MEMORY").map_err(fail("open"))?;
     conn.set_prepared_statement_cache_capacity(128);
     migrate(&mut conn, path)?;
     Ok(conn)
@@ -112,21 +106,14 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection> {
 
 fn migrate(conn: &mut Connection, path: &Path) -> Result<()> {
     let fail = |e: rusqlite::Error| StoreError::sqlite(path, "create tables", &e);
-    let found: i64 = conn
-        .pragma_query_value(None, "user_version", |r| r.get(0))
-        .map_err(fail)?;
+    let found: i64 = conn.pragma_query_value(None, "user_version", |r| r.get(0)).map_err(fail)?;
     if found > VERSION {
-        return Err(StoreError::SchemaTooNew {
-            path: path.to_owned(),
-            found,
-            supported: VERSION,
-        });
+        return Err(StoreError::SchemaTooNew { path: path.to_owned(), found, supported: VERSION });
     }
     if found == 0 {
         let tx = conn.transaction().map_err(fail)?;
         tx.execute_batch(TABLES).map_err(fail)?;
-        tx.pragma_update(None, "user_version", VERSION)
-            .map_err(fail)?;
+        tx.pragma_update(None, "user_version", VERSION).map_err(fail)?;
         tx.commit().map_err(fail)?;
     }
     Ok(())

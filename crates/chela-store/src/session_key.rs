@@ -7,10 +7,7 @@ mod build;
 mod parse;
 
 pub use build::{DmScope, PeerKind, PeerRoute, peer_key, thread_key, with_thread};
-pub use parse::{
-    AgentKey, ConversationRef, KeyKind, ParsedKey, conversation_ref, parse, parse_agent_key,
-    split_thread,
-};
+pub use parse::{AgentKey, ConversationRef, KeyKind, ParsedKey, conversation_ref, parse, parse_agent_key, split_thread};
 
 /// Agent id used when none is given or nothing valid is left of it.
 pub const DEFAULT_AGENT_ID: &str = "main";
@@ -26,19 +23,13 @@ pub fn is_valid_agent_id(raw: &str) -> bool {
     let id = raw.trim();
     id.len() <= MAX_ID_CHARS
         && id.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && id
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+        && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
 /// The agent id in canonical form; invalid input is repaired, and nothing left becomes `main` (CH-135).
 pub fn normalize_agent_id(raw: &str) -> String {
     let id = canonical_id(raw);
-    if id.is_empty() {
-        DEFAULT_AGENT_ID.to_owned()
-    } else {
-        id
-    }
+    if id.is_empty() { DEFAULT_AGENT_ID.to_owned() } else { id }
 }
 
 /// The account id in canonical form, by the same repair as agent ids; blank becomes `default`.
@@ -65,11 +56,7 @@ fn canonical_id(raw: &str) -> String {
         }
         in_bad_run = !good;
     }
-    repaired
-        .trim_matches('-')
-        .chars()
-        .take(MAX_ID_CHARS)
-        .collect()
+    repaired.trim_matches('-').chars().take(MAX_ID_CHARS).collect()
 }
 
 /// Key of an agent's main session; routing always uses `main`, whatever `session.mainKey` says (CH-139).
@@ -95,10 +82,7 @@ pub fn canonicalize(raw: &str, agent_id: &str) -> String {
 
 /// Agent a key belongs to; keys without one belong to `main`.
 pub fn agent_of(key: &str) -> String {
-    parse_agent_key(key).map_or_else(
-        || DEFAULT_AGENT_ID.to_owned(),
-        |k| normalize_agent_id(&k.agent_id),
-    )
+    parse_agent_key(key).map_or_else(|| DEFAULT_AGENT_ID.to_owned(), |k| normalize_agent_id(&k.agent_id))
 }
 
 #[cfg(test)]

@@ -7,10 +7,7 @@ use rusqlite::{OptionalExtension, ToSql};
 
 use crate::shared::Shared;
 use crate::tx::{ROW_COLUMNS, Tx, read_row};
-use crate::{
-    ArchiveReason, Result, SessionRow, Store, StoreError, archive_path, entry, row, session_key,
-    time,
-};
+use crate::{ArchiveReason, Result, SessionRow, Store, StoreError, archive_path, entry, row, session_key, time};
 
 /// Why a session is opened.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -62,13 +59,7 @@ pub struct NewSession {
 
 impl Default for NewSession {
     fn default() -> Self {
-        Self {
-            session_id: None,
-            archive: Some(ArchiveReason::Reset),
-            carry: Carry::Preferences,
-            cwd: None,
-            link_parent: false,
-        }
+        Self { session_id: None, archive: Some(ArchiveReason::Reset), carry: Carry::Preferences, cwd: None, link_parent: false }
     }
 }
 
@@ -112,14 +103,9 @@ impl Store {
             cache.epoch()
         };
         let key = key.to_owned();
-        let row = self
-            .read(move |conn, shared| select_row(conn, shared, "s.key = ?1", &key))
-            .await?;
+        let row = self.read(move |conn, shared| select_row(conn, shared, "s.key = ?1", &key)).await?;
         if let Some(row) = &row {
-            self.inner
-                .shared
-                .cache()
-                .insert_read(epoch, Arc::new(row.clone()));
+            self.inner.shared.cache().insert_read(epoch, Arc::new(row.clone()));
         }
         Ok(row)
     }
@@ -130,8 +116,7 @@ impl Store {
     /// Read errors of the database.
     pub async fn session_by_id(&self, session_id: &str) -> Result<Option<SessionRow>> {
         let id = session_id.to_owned();
-        self.read(move |conn, shared| select_row(conn, shared, "s.session_id = ?1", &id))
-            .await
+        self.read(move |conn, shared| select_row(conn, shared, "s.session_id = ?1", &id)).await
     }
 
     /// A page of sessions, sorted by `updated_at_ms`, newest first.
@@ -146,12 +131,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Invalid`] for a blank key, and write errors.
-    pub async fn open_session(
-        &self,
-        key: &str,
-        agent_id: &str,
-        reason: OpenReason,
-    ) -> Result<OpenedSession> {
+    pub async fn open_session(&self, key: &str, agent_id: &str, reason: OpenReason) -> Result<OpenedSession> {
         let agent = session_key::normalize_agent_id(agent_id);
         let key = session_key::canonicalize(key, &agent);
         let rollover = match reason {
@@ -161,35 +141,19 @@ impl Store {
         if rollover.is_none()
             && let Some(row) = self.session(&key).await?
         {
-            return Ok(OpenedSession {
-                row,
-                created: false,
-                replaced: None,
-            });
+            return Ok(OpenedSession { row, created: false, replaced: None });
         }
         self.write(move |tx| {
             match (tx.row(&key)?, rollover) {
                 // Another caller was faster.
-                (Some(row), None) => Ok(OpenedSession {
-                    row,
-                    created: false,
-                    replaced: None,
-                }),
+                (Some(row), None) => Ok(OpenedSession { row, created: false, replaced: None }),
                 (Some(_), Some(new)) => {
                     let (old, row) = tx.replace(&key, new)?;
-                    Ok(OpenedSession {
-                        row,
-                        created: true,
-                        replaced: Some(old),
-                    })
+                    Ok(OpenedSession { row, created: true, replaced: Some(old) })
                 }
                 (None, new) => {
                     let row = tx.create_session(&key, &agent, &new.unwrap_or_default())?;
-                    Ok(OpenedSession {
-                        row,
-                        created: true,
-                        replaced: None,
-                    })
+                    Ok(OpenedSession { row, created: true, replaced: None })
                 }
             }
         })
@@ -201,11 +165,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::UnknownSession`], [`StoreError::Invalid`] for an id that is unsafe or taken, and write errors.
-    pub async fn replace_session(
-        &self,
-        key: &str,
-        new: NewSession,
-    ) -> Result<(SessionRow, SessionRow)> {
+    pub async fn replace_session(&self, key: &str, new: NewSession) -> Result<(SessionRow, SessionRow)> {
         let key = key.to_owned();
         self.write(move |tx| tx.replace(&key, new)).await
     }
@@ -215,11 +175,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::UnknownSession`], [`StoreError::UpdatePanicked`], and write errors.
-    pub async fn update_session(
-        &self,
-        key: &str,
-        update: impl FnOnce(&mut SessionRow) + Send + 'static,
-    ) -> Result<SessionRow> {
+    pub async fn update_session(&self, key: &str, update: impl FnOnce(&mut SessionRow) + Send + 'static) -> Result<SessionRow> {
         let key = key.to_owned();
         self.write(move |tx| {
             let row = tx.require_row(&key)?;
@@ -233,11 +189,7 @@ impl Store {
     ///
     /// # Errors
     /// Write errors.
-    pub async fn delete_session(
-        &self,
-        key: &str,
-        delete_transcript: bool,
-    ) -> Result<Option<SessionRow>> {
+    pub async fn delete_session(&self, key: &str, delete_transcript: bool) -> Result<Option<SessionRow>> {
         let key = key.to_owned();
         self.write(move |tx| {
             let Some(mut row) = tx.row(&key)? else {
@@ -273,11 +225,7 @@ impl Store {
 }
 
 impl Tx<'_> {
-    pub(crate) fn update_row(
-        &mut self,
-        before: SessionRow,
-        update: impl FnOnce(&mut SessionRow),
-    ) -> Result<SessionRow> {
+    pub(crate) fn update_row(&mut self, before: SessionRow, update: impl FnOnce(&mut SessionRow)) -> Result<SessionRow> {
         let mut row = before.clone();
         update(&mut row);
         if row == before {
@@ -287,10 +235,7 @@ impl Tx<'_> {
             row.updated_at_ms = time::now_ms();
         }
         if row.session_file != before.session_file {
-            tracing::warn!(
-                key = before.key,
-                "an update tried to move a transcript; the file stays"
-            );
+            tracing::warn!(key = before.key, "an update tried to move a transcript; the file stays");
         }
         row.key = before.key;
         row.agent_id = before.agent_id;
@@ -302,32 +247,18 @@ impl Tx<'_> {
         Ok(row)
     }
 
-    fn create_session(
-        &mut self,
-        key: &str,
-        agent_id: &str,
-        new: &NewSession,
-    ) -> Result<SessionRow> {
-        let base = SessionRow {
-            key: key.to_owned(),
-            agent_id: agent_id.to_owned(),
-            created_at_ms: time::now_ms(),
-            ..SessionRow::default()
-        };
+    fn create_session(&mut self, key: &str, agent_id: &str, new: &NewSession) -> Result<SessionRow> {
+        let base =
+            SessionRow { key: key.to_owned(), agent_id: agent_id.to_owned(), created_at_ms: time::now_ms(), ..SessionRow::default() };
         self.start_transcript(base, new, None)
     }
 
     fn replace(&mut self, key: &str, new: NewSession) -> Result<(SessionRow, SessionRow)> {
         let mut old = self.require_row(key)?;
-        let parent = new
-            .link_parent
-            .then(|| old.session_file.to_string_lossy().into_owned());
+        let parent = new.link_parent.then(|| old.session_file.to_string_lossy().into_owned());
         let base = match new.carry {
             Carry::Preferences => old.preferences(),
-            Carry::Everything => SessionRow {
-                message_count: 0,
-                ..old.clone()
-            },
+            Carry::Everything => SessionRow { message_count: 0, ..old.clone() },
         };
         if let Some(reason) = new.archive {
             self.archive(&mut old, reason)?;
@@ -336,22 +267,11 @@ impl Tx<'_> {
         Ok((old, row))
     }
 
-    fn start_transcript(
-        &mut self,
-        mut row: SessionRow,
-        new: &NewSession,
-        parent: Option<&str>,
-    ) -> Result<SessionRow> {
+    fn start_transcript(&mut self, mut row: SessionRow, new: &NewSession, parent: Option<&str>) -> Result<SessionRow> {
         let now = time::now_ms();
-        let id = new
-            .session_id
-            .clone()
-            .unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+        let id = new.session_id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         if !row::is_safe_session_id(&id) || self.transcript(&id)?.is_some() {
-            return Err(StoreError::invalid(
-                "session id",
-                format!("`{id}` is no safe file name or is taken"),
-            ));
+            return Err(StoreError::invalid("session id", format!("`{id}` is no safe file name or is taken")));
         }
         row.session_file = row::default_file(&self.sessions_dir(&row.agent_id), &row.key, &id);
         row.session_id = id;
@@ -375,32 +295,20 @@ impl Tx<'_> {
         t.archived_at = Some(now);
         if t.file_bytes > 0 || t.file.is_file() {
             let target = archive_path(&t.file, reason, now);
-            self.queue_rename(
-                std::mem::replace(&mut t.file, target.clone()),
-                target.clone(),
-            )?;
+            self.queue_rename(std::mem::replace(&mut t.file, target.clone()), target.clone())?;
             old.session_file = target;
         }
         self.save_transcript(&t)
     }
 }
 
-fn select_row(
-    conn: &rusqlite::Connection,
-    shared: &Shared,
-    filter: &str,
-    value: &str,
-) -> rusqlite::Result<Option<SessionRow>> {
+fn select_row(conn: &rusqlite::Connection, shared: &Shared, filter: &str, value: &str) -> rusqlite::Result<Option<SessionRow>> {
     conn.prepare_cached(&format!("SELECT {ROW_COLUMNS} WHERE {filter}"))?
         .query_row([value], |r| read_row(r, &shared.sessions_dir_for))
         .optional()
 }
 
-fn list(
-    conn: &rusqlite::Connection,
-    shared: &Shared,
-    q: &SessionQuery,
-) -> rusqlite::Result<SessionPage> {
+fn list(conn: &rusqlite::Connection, shared: &Shared, q: &SessionQuery) -> rusqlite::Result<SessionPage> {
     let mut filters: Vec<&str> = Vec::new();
     let mut values: Vec<(&str, Box<dyn ToSql>)> = Vec::new();
     if let Some(agent) = &q.agent_id {
@@ -408,9 +316,7 @@ fn list(
         values.push((":agent", Box::new(agent.clone())));
     }
     if let Some(minutes) = q.active_minutes {
-        let span = i64::try_from(minutes)
-            .unwrap_or(i64::MAX)
-            .saturating_mul(60_000);
+        let span = i64::try_from(minutes).unwrap_or(i64::MAX).saturating_mul(60_000);
         filters.push("s.updated_at >= :since");
         values.push((":since", Box::new(time::now_ms().saturating_sub(span))));
     }
@@ -428,26 +334,14 @@ fn list(
         values.push((":needle", Box::new(needle.to_lowercase())));
     }
     let only_agent = q.active_minutes.is_none() && q.label.is_none() && needle.is_none();
-    let condition = if filters.is_empty() {
-        "1".to_owned()
-    } else {
-        filters.join(" AND ")
-    };
+    let condition = if filters.is_empty() { "1".to_owned() } else { filters.join(" AND ") };
     let bound: Vec<(&str, &dyn ToSql)> = values.iter().map(|(n, v)| (*n, &**v)).collect();
     let total: i64 = if only_agent {
-        let filter = if q.agent_id.is_some() {
-            "agent_id = :agent"
-        } else {
-            "1"
-        };
+        let filter = if q.agent_id.is_some() { "agent_id = :agent" } else { "1" };
         let sql = format!("SELECT COALESCE(SUM(sessions), 0) FROM agents WHERE {filter}");
-        conn.prepare_cached(&sql)?
-            .query_row(&*bound, |r| r.get(0))?
+        conn.prepare_cached(&sql)?.query_row(&*bound, |r| r.get(0))?
     } else {
-        conn.prepare_cached(&format!(
-            "SELECT COUNT(*) FROM sessions s WHERE {condition}"
-        ))?
-        .query_row(&*bound, |r| r.get(0))?
+        conn.prepare_cached(&format!("SELECT COUNT(*) FROM sessions s WHERE {condition}"))?.query_row(&*bound, |r| r.get(0))?
     };
     let limit = q.limit.map_or(-1, |l| i64::try_from(l).unwrap_or(-1));
     let sql = format!(
@@ -455,11 +349,6 @@ fn list(
         i64::try_from(q.offset).unwrap_or(i64::MAX)
     );
     let mut stmt = conn.prepare(&sql)?;
-    let rows = stmt
-        .query_map(&*bound, |r| read_row(r, &shared.sessions_dir_for))?
-        .collect::<rusqlite::Result<_>>()?;
-    Ok(SessionPage {
-        rows,
-        total: u64::try_from(total).unwrap_or_default(),
-    })
+    let rows = stmt.query_map(&*bound, |r| read_row(r, &shared.sessions_dir_for))?.collect::<rusqlite::Result<_>>()?;
+    Ok(SessionPage { rows, total: u64::try_from(total).unwrap_or_default() })
 }

@@ -24,14 +24,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(db_path: PathBuf, sessions_dir_for: DirFor, cwd: String) -> Self {
-        Self {
-            db_path,
-            sessions_dir_for,
-            cwd,
-            cache: Mutex::default(),
-            loaded: Mutex::default(),
-            readers: Mutex::default(),
-        }
+        Self { db_path, sessions_dir_for, cwd, cache: Mutex::default(), loaded: Mutex::default(), readers: Mutex::default() }
     }
 
     /// Locks are held for a look or an insertion, never across an await; what they guard is valid after every
@@ -41,36 +34,20 @@ impl Shared {
     }
 
     pub(crate) fn is_loaded(&self, session_id: &str) -> bool {
-        self.loaded
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(session_id)
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).contains(session_id)
     }
 
     pub(crate) fn mark_loaded(&self, session_id: String) {
-        self.loaded
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(session_id);
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(session_id);
     }
 
     pub(crate) fn mark_unloaded(&self, session_id: &str) {
-        self.loaded
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(session_id);
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).remove(session_id);
     }
 
     /// Runs a query on a reading connection of the calling thread's own.
-    pub(crate) fn read<T>(
-        &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T> {
-        let idle = self
-            .readers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
+    pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let conn = match idle {
             Some(conn) => conn,
             None => schema::open_reader(&self.db_path)?,
@@ -88,9 +65,6 @@ impl Shared {
     }
 
     pub(crate) fn close_readers(&self) {
-        self.readers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }

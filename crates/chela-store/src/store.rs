@@ -42,10 +42,7 @@ pub struct StoreOptions {
 
 impl StoreOptions {
     /// Options with full durability; the working directory in transcript headers is `/` unless set.
-    pub fn new(
-        db_path: impl Into<PathBuf>,
-        sessions_dir_for: impl Fn(&str) -> PathBuf + Send + Sync + 'static,
-    ) -> Self {
+    pub fn new(db_path: impl Into<PathBuf>, sessions_dir_for: impl Fn(&str) -> PathBuf + Send + Sync + 'static) -> Self {
         Self {
             db_path: db_path.into(),
             sessions_dir_for: Box::new(sessions_dir_for),
@@ -87,31 +84,19 @@ impl Store {
         let lock = take_lock(&path)?;
         make_private(&path)?;
         let conn = schema::open_writer(&path, options.durability)?;
-        let shared = Arc::new(Shared::new(
-            path,
-            options.sessions_dir_for,
-            options.cwd.to_string_lossy().into_owned(),
-        ));
+        let shared = Arc::new(Shared::new(path, options.sessions_dir_for, options.cwd.to_string_lossy().into_owned()));
         let (writer, writer_queue) = channel();
         let (projector, projector_queue) = channel();
         let stale = prepare(&conn, &shared)?;
         for agent in stale {
             let _ = projector.send(projector::Msg::Dirty(agent));
         }
-        let work = Writer {
-            conn,
-            shared: Arc::clone(&shared),
-            projector: projector.clone(),
-            done_ops: Vec::new(),
-            since_checkpoint: 0,
-        };
+        let work = Writer { conn, shared: Arc::clone(&shared), projector: projector.clone(), done_ops: Vec::new(), since_checkpoint: 0 };
         let project = projector::Projector::new(Arc::clone(&shared), writer.clone());
         let projector_thread = spawn("chela-projector", &shared.db_path, move || {
             project.run(&projector_queue);
         })?;
-        let writer_thread = spawn("chela-store", &shared.db_path, move || {
-            work.run(writer_queue)
-        })?;
+        let writer_thread = spawn("chela-store", &shared.db_path, move || work.run(writer_queue))?;
         let inner = Inner {
             shared,
             drained: DrainCache::default(),
@@ -122,9 +107,7 @@ impl Store {
             writer_thread: Some(writer_thread),
             _lock: lock,
         };
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The database file.
@@ -138,10 +121,7 @@ impl Store {
     /// The first file error; the other agents' files are written all the same.
     pub async fn flush_projections(&self) -> Result<()> {
         let (done, waiting) = oneshot::channel();
-        self.inner
-            .projector
-            .send(projector::Msg::Flush(done))
-            .map_err(|_| StoreError::Closed)?;
+        self.inner.projector.send(projector::Msg::Flush(done)).map_err(|_| StoreError::Closed)?;
         waiting.await.unwrap_or(Err(StoreError::Closed))
     }
 
@@ -151,9 +131,7 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
-        submit(&self.inner.writer, work)
-            .await
-            .unwrap_or(Err(StoreError::Closed))
+        submit(&self.inner.writer, work).await.unwrap_or(Err(StoreError::Closed))
     }
 
     /// Runs a query on a reading connection, off the async threads.
@@ -162,8 +140,7 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection, &Shared) -> rusqlite::Result<T> + Send + 'static,
     {
-        self.blocking(move |shared| shared.read(|conn| work(conn, shared)))
-            .await
+        self.blocking(move |shared| shared.read(|conn| work(conn, shared))).await
     }
 
     pub(crate) async fn blocking<T, F>(&self, work: F) -> Result<T>
@@ -172,9 +149,7 @@ impl Store {
         F: FnOnce(&Shared) -> Result<T> + Send + 'static,
     {
         let shared = Arc::clone(&self.inner.shared);
-        tokio::task::spawn_blocking(move || work(&shared))
-            .await
-            .unwrap_or(Err(StoreError::Closed))
+        tokio::task::spawn_blocking(move || work(&shared)).await.unwrap_or(Err(StoreError::Closed))
     }
 }
 
@@ -196,10 +171,7 @@ fn join(thread: Option<JoinHandle<()>>) {
 }
 
 fn spawn(name: &str, path: &Path, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
-    std::thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(work)
-        .map_err(|e| StoreError::io(path, "start a thread for", e))
+    std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(|e| StoreError::io(path, "start a thread for", e))
 }
 
 fn take_lock(db_path: &Path) -> Result<std::fs::File> {
@@ -207,18 +179,11 @@ fn take_lock(db_path: &Path) -> Result<std::fs::File> {
     let mut name = db_path.as_os_str().to_owned();
     name.push(".lock");
     let path = PathBuf::from(name);
-    let file = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(mirror::FILE_MODE)
-        .open(&path);
+    let file = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(mirror::FILE_MODE).open(&path);
     let file = file.map_err(|e| StoreError::io(&path, "open", e))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse {
-            path: db_path.to_owned(),
-        }),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse { path: db_path.to_owned() }),
         Err(std::fs::TryLockError::Error(e)) => Err(StoreError::io(&path, "lock", e)),
     }
 }
@@ -226,14 +191,8 @@ fn take_lock(db_path: &Path) -> Result<std::fs::File> {
 /// Creates the database file with mode 0600 before SQLite does it with the process's mask; its sidecars inherit.
 fn make_private(db_path: &Path) -> Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
-    let made = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(mirror::FILE_MODE)
-        .open(db_path);
-    made.map(|_| ())
-        .map_err(|e| StoreError::io(db_path, "create", e))
+    let made = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(mirror::FILE_MODE).open(db_path);
+    made.map(|_| ()).map_err(|e| StoreError::io(db_path, "create", e))
 }
 
 /// Everything that must be right before the first call: interrupted renames, runs of a process that is gone,
@@ -251,19 +210,11 @@ fn prepare(conn: &Connection, shared: &Shared) -> Result<Vec<String>> {
             return Err(e);
         }
     }
-    Tx::new(conn, shared, &batch).all(
-        "SELECT agent_id FROM agents WHERE rev > file_rev",
-        [],
-        |r| r.get(0),
-    )
+    Tx::new(conn, shared, &batch).all("SELECT agent_id FROM agents WHERE rev > file_rev", [], |r| r.get(0))
 }
 
 fn prepare_in(tx: &mut Tx<'_>) -> Result<()> {
-    let ops = tx.all(
-        "SELECT id, source, target FROM file_ops ORDER BY id",
-        [],
-        |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)),
-    )?;
+    let ops = tx.all("SELECT id, source, target FROM file_ops ORDER BY id", [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
     for id in mirror::replay(ops) {
         tx.exec("DELETE FROM file_ops WHERE id = ?1", [id])?;
     }
@@ -284,10 +235,7 @@ fn prepare_in(tx: &mut Tx<'_>) -> Result<()> {
 
 /// Agents known to the database, and those with a directory of their own; symbolic links are ignored (GW-155).
 fn agents_on_disk(tx: &Tx<'_>) -> Result<BTreeSet<String>> {
-    let mut agents: BTreeSet<String> = tx
-        .all("SELECT agent_id FROM agents", [], |r| r.get(0))?
-        .into_iter()
-        .collect();
+    let mut agents: BTreeSet<String> = tx.all("SELECT agent_id FROM agents", [], |r| r.get(0))?.into_iter().collect();
     let main = tx.sessions_dir(session_key::DEFAULT_AGENT_ID);
     let Some(root) = main.parent().and_then(Path::parent) else {
         return Ok(agents);
@@ -298,10 +246,7 @@ fn agents_on_disk(tx: &Tx<'_>) -> Result<BTreeSet<String>> {
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let is_dir = entry.file_type().is_ok_and(|t| t.is_dir());
-        if is_dir
-            && session_key::normalize_agent_id(&name) == name
-            && tx.sessions_dir(&name).starts_with(entry.path())
-        {
+        if is_dir && session_key::normalize_agent_id(&name) == name && tx.sessions_dir(&name).starts_with(entry.path()) {
             agents.insert(name);
         }
     }

@@ -12,9 +12,7 @@ pub(crate) struct Home {
 
 impl Home {
     pub(crate) fn new() -> Self {
-        Self {
-            dir: tempfile::tempdir().unwrap(),
-        }
+        Self { dir: tempfile::tempdir().unwrap() }
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -27,9 +25,7 @@ impl Home {
 
     pub(crate) fn options(&self) -> StoreOptions {
         let root = self.root().to_owned();
-        StoreOptions::new(self.root().join("chela/chela.sqlite"), move |agent| {
-            root.join("agents").join(agent).join("sessions")
-        })
+        StoreOptions::new(self.root().join("chela/chela.sqlite"), move |agent| root.join("agents").join(agent).join("sessions"))
     }
 
     pub(crate) fn open(&self) -> Store {
@@ -45,33 +41,22 @@ impl Home {
 }
 
 pub(crate) fn text(n: usize) -> NewEntry {
-    NewEntry::message(
-        json!({"role": if n.is_multiple_of(2) { "user" } else { "assistant" }, "content": format!("message {n}")}),
-    )
+    NewEntry::message(json!({"role": if n.is_multiple_of(2) { "user" } else { "assistant" }, "content": format!("message {n}")}))
 }
 
 pub(crate) async fn open_main(store: &Store) -> SessionRow {
-    store
-        .open_session("main", "main", OpenReason::Interaction)
-        .await
-        .unwrap()
-        .row
+    store.open_session("main", "main", OpenReason::Interaction).await.unwrap().row
 }
 
 /// The lines of a JSONL file, each parsed.
 pub(crate) fn lines(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap();
     assert!(text.ends_with('\n'));
-    text.lines()
-        .map(|l| serde_json::from_str(l).unwrap())
-        .collect()
+    text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
 }
 
 /// The texts of a transcript's window.
 pub(crate) async fn texts(store: &Store, session_id: &str) -> Vec<String> {
     let window = store.window(session_id, usize::MAX).await.unwrap();
-    window
-        .iter()
-        .map(|e| e.body["content"].as_str().unwrap_or_default().to_owned())
-        .collect()
+    window.iter().map(|e| e.body["content"].as_str().unwrap_or_default().to_owned()).collect()
 }

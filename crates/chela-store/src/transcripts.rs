@@ -80,9 +80,7 @@ impl Store {
             if let Some(run) = turn.run {
                 tx.put_run(&run, now)?;
             }
-            let current = tx
-                .row(&turn.session_key)?
-                .filter(|row| row.session_id == turn.session_id);
+            let current = tx.row(&turn.session_key)?.filter(|row| row.session_id == turn.session_id);
             let row = match current {
                 None => None,
                 Some(mut row) => {
@@ -104,14 +102,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::UnknownTranscript`] and read errors.
     pub async fn window(&self, session_id: &str, max_messages: usize) -> Result<Vec<Entry>> {
-        self.entries(
-            session_id,
-            EntryQuery {
-                limit: Some(max_messages),
-                ..EntryQuery::default()
-            },
-        )
-        .await
+        self.entries(session_id, EntryQuery { limit: Some(max_messages), ..EntryQuery::default() }).await
     }
 
     /// Entries of a transcript, oldest first; with a limit the newest of those that match.
@@ -121,9 +112,7 @@ impl Store {
     pub async fn entries(&self, session_id: &str, query: EntryQuery) -> Result<Vec<Entry>> {
         self.ensure_loaded(session_id).await?;
         let id = session_id.to_owned();
-        let unknown = StoreError::UnknownTranscript {
-            session_id: id.clone(),
-        };
+        let unknown = StoreError::UnknownTranscript { session_id: id.clone() };
         let found = self
             .read(move |conn, _| match find_transcript(conn, &id)? {
                 Some(t) => read_entries(conn, &t, &query).map(Some),
@@ -141,12 +130,8 @@ impl Store {
         self.ensure_loaded(session_id).await?;
         let id = session_id.to_owned();
         let found = self.read(move |conn, _| find_transcript(conn, &id)).await?;
-        let unknown = || StoreError::UnknownTranscript {
-            session_id: session_id.to_owned(),
-        };
-        found
-            .map(|t| u64::try_from(t.messages).unwrap_or_default())
-            .ok_or_else(unknown)
+        let unknown = || StoreError::UnknownTranscript { session_id: session_id.to_owned() };
+        found.map(|t| u64::try_from(t.messages).unwrap_or_default()).ok_or_else(unknown)
     }
 
     /// Compares a transcript with its file once per process, and brings the two together when they differ.
@@ -181,21 +166,14 @@ impl Store {
             }
         }
         // Somebody writes to the file all the time. The database is whole; the file is compared again next time.
-        tracing::warn!(
-            session_id,
-            "transcript file keeps changing; it could not be compared with the database"
-        );
+        tracing::warn!(session_id, "transcript file keeps changing; it could not be compared with the database");
         Ok(())
     }
 }
 
 /// The file taken apart, unless it is as the database left it.
 fn compare(t: &Transcript) -> Result<Option<ParsedFile>> {
-    if reconcile::is_current(t)? {
-        Ok(None)
-    } else {
-        reconcile::read_file(&t.file, &t.session_id).map(Some)
-    }
+    if reconcile::is_current(t)? { Ok(None) } else { reconcile::read_file(&t.file, &t.session_id).map(Some) }
 }
 
 fn read_entries(conn: &Connection, t: &Transcript, q: &EntryQuery) -> rusqlite::Result<Vec<Entry>> {
@@ -207,29 +185,16 @@ fn read_entries(conn: &Connection, t: &Transcript, q: &EntryQuery) -> rusqlite::
         sql.push_str(" AND context = 1");
     }
     sql.push_str(" ORDER BY seq DESC LIMIT ?4");
-    let number =
-        |n: Option<u64>, default: i64| n.map_or(default, |n| i64::try_from(n).unwrap_or(i64::MAX));
+    let number = |n: Option<u64>, default: i64| n.map_or(default, |n| i64::try_from(n).unwrap_or(i64::MAX));
     let limit = q.limit.map_or(-1, |l| i64::try_from(l).unwrap_or(-1));
-    let values = params![
-        t.tid,
-        number(q.before_seq, i64::MAX),
-        number(q.from_seq, 0),
-        limit
-    ];
+    let values = params![t.tid, number(q.before_seq, i64::MAX), number(q.from_seq, 0), limit];
     let mut stmt = conn.prepare_cached(&sql)?;
     let mut entries = stmt
         .query_map(values, |r| {
             let kind: String = r.get(3)?;
             let body = body_of(r.get_ref(5)?.as_str()?, &kind).unwrap_or_default();
             let seq = u64::try_from(r.get::<_, i64>(2)?).unwrap_or_default();
-            Ok(Entry {
-                id: r.get(0)?,
-                parent_id: r.get(1)?,
-                seq,
-                kind,
-                at_ms: r.get(4)?,
-                body,
-            })
+            Ok(Entry { id: r.get(0)?, parent_id: r.get(1)?, seq, kind, at_ms: r.get(4)?, body })
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     entries.reverse();

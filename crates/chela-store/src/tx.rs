@@ -45,12 +45,7 @@ pub(crate) struct Tx<'a> {
 
 impl<'a> Tx<'a> {
     pub(crate) fn new(conn: &'a Connection, shared: &'a Shared, batch: &'a Effects) -> Self {
-        Self {
-            conn,
-            shared,
-            batch,
-            effects: Effects::default(),
-        }
+        Self { conn, shared, batch, effects: Effects::default() }
     }
 
     pub(crate) fn into_effects(self) -> Effects {
@@ -58,15 +53,11 @@ impl<'a> Tx<'a> {
     }
 
     pub(crate) fn stmt(&self, sql: &str) -> Result<CachedStatement<'a>> {
-        self.conn
-            .prepare_cached(sql)
-            .map_err(|e| self.fail("prepare", &e))
+        self.conn.prepare_cached(sql).map_err(|e| self.fail("prepare", &e))
     }
 
     pub(crate) fn exec(&self, sql: &str, values: impl rusqlite::Params) -> Result<usize> {
-        self.stmt(sql)?
-            .execute(values)
-            .map_err(|e| self.fail("write", &e))
+        self.stmt(sql)?.execute(values).map_err(|e| self.fail("write", &e))
     }
 
     /// First row of a query, if any.
@@ -76,10 +67,7 @@ impl<'a> Tx<'a> {
         values: impl rusqlite::Params,
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>> {
-        self.stmt(sql)?
-            .query_row(values, read)
-            .optional()
-            .map_err(|e| self.fail("read", &e))
+        self.stmt(sql)?.query_row(values, read).optional().map_err(|e| self.fail("read", &e))
     }
 
     /// All rows of a query.
@@ -90,11 +78,8 @@ impl<'a> Tx<'a> {
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>> {
         let mut stmt = self.stmt(sql)?;
-        let rows = stmt
-            .query_map(values, read)
-            .map_err(|e| self.fail("read", &e))?;
-        rows.collect::<rusqlite::Result<_>>()
-            .map_err(|e| self.fail("read", &e))
+        let rows = stmt.query_map(values, read).map_err(|e| self.fail("read", &e))?;
+        rows.collect::<rusqlite::Result<_>>().map_err(|e| self.fail("read", &e))
     }
 
     fn fail(&self, operation: &'static str, e: &rusqlite::Error) -> StoreError {
@@ -108,12 +93,7 @@ impl<'a> Tx<'a> {
     // Session rows.
 
     pub(crate) fn row(&mut self, key: &str) -> Result<Option<SessionRow>> {
-        if let Some(row) = self
-            .effects
-            .rows
-            .get(key)
-            .or_else(|| self.batch.rows.get(key))
-        {
+        if let Some(row) = self.effects.rows.get(key).or_else(|| self.batch.rows.get(key)) {
             return Ok(row.as_deref().cloned());
         }
         let cached = self.shared.cache().get(key);
@@ -121,26 +101,16 @@ impl<'a> Tx<'a> {
             return Ok(Some(SessionRow::clone(&row)));
         }
         let dir_for = &self.shared.sessions_dir_for;
-        self.one(
-            &format!("SELECT {ROW_COLUMNS} WHERE s.key = ?1"),
-            [key],
-            |r| read_row(r, dir_for),
-        )
+        self.one(&format!("SELECT {ROW_COLUMNS} WHERE s.key = ?1"), [key], |r| read_row(r, dir_for))
     }
 
     pub(crate) fn require_row(&mut self, key: &str) -> Result<SessionRow> {
-        self.row(key)?.ok_or_else(|| StoreError::UnknownSession {
-            key: key.to_owned(),
-        })
+        self.row(key)?.ok_or_else(|| StoreError::UnknownSession { key: key.to_owned() })
     }
 
     /// Stores a row; `message_count` follows the transcript, whatever the row says.
     pub(crate) fn put_row(&mut self, row: &SessionRow) -> Result<()> {
-        let is_new = self
-            .one("SELECT 1 FROM sessions WHERE key = ?1", [&row.key], |_| {
-                Ok(())
-            })?
-            .is_none();
+        let is_new = self.one("SELECT 1 FROM sessions WHERE key = ?1", [&row.key], |_| Ok(()))?.is_none();
         let rev = self.bump_agent(&row.agent_id, i64::from(is_new))?;
         let json = Value::Object(row.to_projection()).to_string();
         self.exec(
@@ -148,13 +118,18 @@ impl<'a> Tx<'a> {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (key) DO UPDATE SET session_id = ?3, \
              updated_at = ?5, label = ?6, rev = ?7, plugin_state = ?8, row_json = ?9",
             params![
-                row.key, row.agent_id, row.session_id, row.created_at_ms, row.updated_at_ms, row.label, rev,
-                row.has_plugin_state(), json
+                row.key,
+                row.agent_id,
+                row.session_id,
+                row.created_at_ms,
+                row.updated_at_ms,
+                row.label,
+                rev,
+                row.has_plugin_state(),
+                json
             ],
         )?;
-        self.effects
-            .rows
-            .insert(row.key.clone(), Some(Arc::new(row.clone())));
+        self.effects.rows.insert(row.key.clone(), Some(Arc::new(row.clone())));
         Ok(())
     }
 
@@ -180,28 +155,16 @@ impl<'a> Tx<'a> {
     // Transcripts.
 
     pub(crate) fn transcript(&self, session_id: &str) -> Result<Option<Transcript>> {
-        self.one(
-            &format!("SELECT {TRANSCRIPT_COLUMNS} WHERE session_id = ?1"),
-            [session_id],
-            read_transcript,
-        )
+        self.one(&format!("SELECT {TRANSCRIPT_COLUMNS} WHERE session_id = ?1"), [session_id], read_transcript)
     }
 
     pub(crate) fn require_transcript(&self, session_id: &str) -> Result<Transcript> {
-        self.transcript(session_id)?
-            .ok_or_else(|| StoreError::UnknownTranscript {
-                session_id: session_id.to_owned(),
-            })
+        self.transcript(session_id)?.ok_or_else(|| StoreError::UnknownTranscript { session_id: session_id.to_owned() })
     }
 
     /// Creates the head of a transcript whose file will be written with its first entry, or, with `imported`
     /// false, read at its first use.
-    pub(crate) fn create_transcript(
-        &mut self,
-        row: &SessionRow,
-        header: &str,
-        imported: bool,
-    ) -> Result<()> {
+    pub(crate) fn create_transcript(&mut self, row: &SessionRow, header: &str, imported: bool) -> Result<()> {
         self.exec(
             "INSERT INTO transcripts (session_id, session_key, agent_id, file, header, imported) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             params![row.session_id, row.key, row.agent_id, path_text(&row.session_file), header, imported],
@@ -217,24 +180,25 @@ impl<'a> Tx<'a> {
             "UPDATE transcripts SET file = ?2, header = ?3, leaf_id = ?4, next_seq = ?5, messages = ?6, last_at = ?7, \
              file_bytes = ?8, imported = ?9, archived_at = ?10 WHERE tid = ?1",
             params![
-                t.tid, path_text(&t.file), t.header, t.leaf_id, t.next_seq, t.messages, t.last_at, t.file_bytes,
-                t.imported, t.archived_at
+                t.tid,
+                path_text(&t.file),
+                t.header,
+                t.leaf_id,
+                t.next_seq,
+                t.messages,
+                t.last_at,
+                t.file_bytes,
+                t.imported,
+                t.archived_at
             ],
         )?;
         let messages = u64::try_from(t.messages).unwrap_or_default();
-        self.effects
-            .messages
-            .insert(t.session_id.clone(), (t.session_key.clone(), messages));
+        self.effects.messages.insert(t.session_id.clone(), (t.session_key.clone(), messages));
         Ok(())
     }
 
     /// Stores entries at the end of a transcript and queues their lines for its file.
-    pub(crate) fn append_entries(
-        &mut self,
-        t: &mut Transcript,
-        entries: Vec<entry::NewEntry>,
-        now: i64,
-    ) -> Result<Vec<entry::EntryMeta>> {
+    pub(crate) fn append_entries(&mut self, t: &mut Transcript, entries: Vec<entry::NewEntry>, now: i64) -> Result<Vec<entry::EntryMeta>> {
         let mut bytes = Vec::new();
         if t.file_bytes == 0 {
             bytes.extend_from_slice(t.header.as_bytes());
@@ -246,23 +210,12 @@ impl<'a> Tx<'a> {
             let id = self.entry_id(t.tid, new.id.as_deref())?;
             let at = new.at_ms.unwrap_or(now);
             let line = entry::line(&new, &id, t.leaf_id.as_deref(), at)?;
-            let stored = entry::Stored {
-                id: &id,
-                parent_id: t.leaf_id.as_deref(),
-                kind: &new.kind,
-                at,
-                line: &line,
-                active: true,
-            };
+            let stored = entry::Stored { id: &id, parent_id: t.leaf_id.as_deref(), kind: &new.kind, at, line: &line, active: true };
             self.insert_entry(t.tid, t.next_seq, &stored)?;
             bytes.extend_from_slice(line.as_bytes());
             bytes.push(b'\n');
             let seq = u64::try_from(t.next_seq).unwrap_or_default();
-            metas.push(entry::EntryMeta {
-                id: id.clone(),
-                parent_id: t.leaf_id.replace(id),
-                seq,
-            });
+            metas.push(entry::EntryMeta { id: id.clone(), parent_id: t.leaf_id.replace(id), seq });
             t.messages += i64::from(new.kind == entry::MESSAGE);
             t.next_seq += 1;
             t.last_at = Some(at);
@@ -272,12 +225,7 @@ impl<'a> Tx<'a> {
         }
         t.file_bytes += i64::try_from(bytes.len()).unwrap_or_default();
         self.save_transcript(t)?;
-        self.effects.push_op(FileOp::Append {
-            session_id: t.session_id.clone(),
-            path: t.file.clone(),
-            before,
-            bytes,
-        });
+        self.effects.push_op(FileOp::Append { session_id: t.session_id.clone(), path: t.file.clone(), before, bytes });
         Ok(metas)
     }
 
@@ -295,10 +243,7 @@ impl<'a> Tx<'a> {
         const TRIES: usize = 16;
         if let Some(id) = wanted {
             if id.trim().is_empty() || id.len() > 256 || self.has_entry(tid, id)? {
-                return Err(StoreError::invalid(
-                    "entry id",
-                    format!("`{id}` is blank, too long or taken"),
-                ));
+                return Err(StoreError::invalid("entry id", format!("`{id}` is blank, too long or taken")));
             }
             return Ok(id.to_owned());
         }
@@ -313,23 +258,14 @@ impl<'a> Tx<'a> {
     }
 
     fn has_entry(&self, tid: i64, id: &str) -> Result<bool> {
-        Ok(self
-            .one(
-                "SELECT 1 FROM entries WHERE tid = ?1 AND id = ?2",
-                params![tid, id],
-                |_| Ok(()),
-            )?
-            .is_some())
+        Ok(self.one("SELECT 1 FROM entries WHERE tid = ?1 AND id = ?2", params![tid, id], |_| Ok(()))?.is_some())
     }
 
     // Files.
 
     /// Journals a rename, so that a crash between the commit and the rename is made good at the next start.
     pub(crate) fn queue_rename(&mut self, from: PathBuf, to: PathBuf) -> Result<()> {
-        self.exec(
-            "INSERT INTO file_ops (source, target) VALUES (?1, ?2)",
-            params![path_text(&from), path_text(&to)],
-        )?;
+        self.exec("INSERT INTO file_ops (source, target) VALUES (?1, ?2)", params![path_text(&from), path_text(&to)])?;
         let op = self.conn.last_insert_rowid();
         self.effects.push_op(FileOp::Rename { op, from, to });
         Ok(())
@@ -337,10 +273,7 @@ impl<'a> Tx<'a> {
 
     /// Journals a removal.
     pub(crate) fn queue_remove(&mut self, path: PathBuf) -> Result<()> {
-        self.exec(
-            "INSERT INTO file_ops (source, target) VALUES (?1, NULL)",
-            [path_text(&path)],
-        )?;
+        self.exec("INSERT INTO file_ops (source, target) VALUES (?1, NULL)", [path_text(&path)])?;
         let op = self.conn.last_insert_rowid();
         self.effects.push_op(FileOp::Remove { op, path });
         Ok(())
@@ -348,15 +281,10 @@ impl<'a> Tx<'a> {
 }
 
 /// Reads the columns of [`ROW_COLUMNS`].
-pub(crate) fn read_row(
-    r: &Row<'_>,
-    dir_for: &crate::shared::DirFor,
-) -> rusqlite::Result<SessionRow> {
+pub(crate) fn read_row(r: &Row<'_>, dir_for: &crate::shared::DirFor) -> rusqlite::Result<SessionRow> {
     let (key, agent_id): (String, String) = (r.get(0)?, r.get(1)?);
     let json: String = r.get(3)?;
-    let corrupt = |detail: String| {
-        rusqlite::Error::FromSqlConversionFailure(3, rusqlite::types::Type::Text, detail.into())
-    };
+    let corrupt = |detail: String| rusqlite::Error::FromSqlConversionFailure(3, rusqlite::types::Type::Text, detail.into());
     let Ok(Value::Object(map)) = serde_json::from_str(&json) else {
         return Err(corrupt(format!("row `{key}` is no JSON object")));
     };
@@ -385,15 +313,8 @@ fn read_transcript(r: &Row<'_>) -> rusqlite::Result<Transcript> {
 }
 
 /// Reads a transcript head on a reading connection.
-pub(crate) fn find_transcript(
-    conn: &Connection,
-    session_id: &str,
-) -> rusqlite::Result<Option<Transcript>> {
-    conn.prepare_cached(&format!(
-        "SELECT {TRANSCRIPT_COLUMNS} WHERE session_id = ?1"
-    ))?
-    .query_row([session_id], read_transcript)
-    .optional()
+pub(crate) fn find_transcript(conn: &Connection, session_id: &str) -> rusqlite::Result<Option<Transcript>> {
+    conn.prepare_cached(&format!("SELECT {TRANSCRIPT_COLUMNS} WHERE session_id = ?1"))?.query_row([session_id], read_transcript).optional()
 }
 
 pub(crate) fn path_text(path: &Path) -> String {

@@ -47,10 +47,7 @@ where
             return Ok(());
         };
         let result = catch_unwind(AssertUnwindSafe(|| work(tx))).unwrap_or_else(|cause| {
-            tracing::error!(
-                cause = panic_text(&*cause),
-                "an update function panicked in the store"
-            );
+            tracing::error!(cause = panic_text(&*cause), "an update function panicked in the store");
             Err(StoreError::UpdatePanicked)
         });
         let outcome = result.as_ref().map(|_| ()).map_err(Clone::clone);
@@ -71,11 +68,7 @@ where
 }
 
 fn panic_text(cause: &(dyn Any + Send)) -> &str {
-    cause
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| cause.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("unknown")
+    cause.downcast_ref::<&str>().copied().or_else(|| cause.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown")
 }
 
 /// Hands work to the writer thread; the receiver resolves once the work is durable or has failed.
@@ -85,11 +78,7 @@ where
     F: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
 {
     let (answer, waiting) = oneshot::channel();
-    let job = TypedJob {
-        work: Some(work),
-        result: None,
-        answer,
-    };
+    let job = TypedJob { work: Some(work), result: None, answer };
     // A closed queue drops the job, and with it the sender: the receiver then reports `Closed`.
     let _ = queue.send(WriterMsg::Job(Box::new(job)));
     waiting
@@ -149,10 +138,7 @@ impl Writer {
                 // SQLite gave up the whole transaction (disk full, I/O error): nothing of this batch so far is stored.
                 let cause = outcome.err().unwrap_or(StoreError::Closed);
                 effects = Effects::default();
-                waiting
-                    .drain(..)
-                    .chain([job])
-                    .for_each(|j| j.finish(Err(cause.clone())));
+                waiting.drain(..).chain([job]).for_each(|j| j.finish(Err(cause.clone())));
                 continue;
             }
             waiting.push(job);
@@ -219,9 +205,7 @@ impl Writer {
             self.conn
                 .prepare_cached("DELETE FROM file_ops WHERE id = ?1")
                 .and_then(|mut s| s.execute([id]))
-                .map_err(|e| {
-                    StoreError::sqlite(&self.shared.db_path, "forget a file operation", &e)
-                })?;
+                .map_err(|e| StoreError::sqlite(&self.shared.db_path, "forget a file operation", &e))?;
         }
         Ok(())
     }
@@ -278,9 +262,7 @@ impl Writer {
             return;
         }
         self.since_checkpoint = 0;
-        let outcome = self
-            .conn
-            .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        let outcome = self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
         if let Err(e) = outcome {
             tracing::warn!(error = %e, "the write-ahead log could not be copied into the database; it is tried again later");
         }

@@ -20,11 +20,7 @@ const WRITERS: usize = 4;
 
 fn open(root: &Path) -> Store {
     let base = root.to_owned();
-    Store::open(StoreOptions::new(
-        root.join("chela/chela.sqlite"),
-        move |agent| base.join("agents").join(agent).join("sessions"),
-    ))
-    .unwrap()
+    Store::open(StoreOptions::new(root.join("chela/chela.sqlite"), move |agent| base.join("agents").join(agent).join("sessions"))).unwrap()
 }
 
 fn say(line: &str) {
@@ -40,17 +36,11 @@ fn writer() {
     let Some(root) = std::env::var_os(ROOT).map(PathBuf::from) else {
         return;
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let store = open(&root);
         say("open");
-        let writers: Vec<_> = (0..WRITERS)
-            .map(|w| tokio::spawn(write_for_ever(store.clone(), w)))
-            .collect();
+        let writers: Vec<_> = (0..WRITERS).map(|w| tokio::spawn(write_for_ever(store.clone(), w))).collect();
         for writer in writers {
             writer.await.unwrap();
         }
@@ -59,20 +49,11 @@ fn writer() {
 
 async fn write_for_ever(store: Store, writer: usize) {
     let key = format!("agent:main:explicit:w{writer}");
-    let mut row = store
-        .open_session(&key, "main", OpenReason::Interaction)
-        .await
-        .unwrap()
-        .row;
+    let mut row = store.open_session(&key, "main", OpenReason::Interaction).await.unwrap().row;
     let mut next = store.message_count(&row.session_id).await.unwrap();
     for turn in 1_u64.. {
-        let entry = |n: u64| {
-            NewEntry::message(json!({"role": "user", "content": n, "pad": "p".repeat(300)}))
-        };
-        store
-            .append(&row.session_id, vec![entry(next), entry(next + 1)])
-            .await
-            .unwrap();
+        let entry = |n: u64| NewEntry::message(json!({"role": "user", "content": n, "pad": "p".repeat(300)}));
+        store.append(&row.session_id, vec![entry(next), entry(next + 1)]).await.unwrap();
         next += 2;
         say(&format!("ack {} {next}", row.session_id));
         if turn.is_multiple_of(40) {
@@ -84,11 +65,7 @@ async fn write_for_ever(store: Store, writer: usize) {
             if store.journal_started(start).await.unwrap() {
                 say(&format!("started {}", row.session_id));
             }
-            row = store
-                .replace_session(&key, NewSession::default())
-                .await
-                .unwrap()
-                .1;
+            row = store.replace_session(&key, NewSession::default()).await.unwrap().1;
             next = 0;
             say(&format!("session {key} {}", row.session_id));
         }
@@ -117,10 +94,7 @@ fn run_and_kill(root: &Path, told: &mut Told) {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let opened = lines
-        .by_ref()
-        .map_while(Result::ok)
-        .any(|line| line.ends_with("open"));
+    let opened = lines.by_ref().map_while(Result::ok).any(|line| line.ends_with("open"));
     assert!(opened, "the writer must open what the last kill left");
     let killer = std::thread::spawn(move || {
         std::thread::sleep(delay());
@@ -154,11 +128,7 @@ async fn check(root: &Path, told: &Told) {
             continue;
         }
         let window = store.window(id, usize::MAX).await.unwrap();
-        assert!(
-            window.len() as u64 >= *count,
-            "session {id}: {count} acknowledged, {} found",
-            window.len()
-        );
+        assert!(window.len() as u64 >= *count, "session {id}: {count} acknowledged, {} found", window.len());
         let mut parent = None;
         for (n, entry) in window.iter().enumerate() {
             assert_eq!(entry.body["content"], json!(n), "order in {id}");
@@ -169,37 +139,19 @@ async fn check(root: &Path, told: &Told) {
     for (key, id) in &told.current {
         let row = store.session(key).await.unwrap().unwrap();
         let moved_on = row.session_id != *id && told.acknowledged.get(id).is_some_and(|n| *n >= 80);
-        assert!(
-            row.session_id == *id || moved_on,
-            "{key} went back to an older session"
-        );
+        assert!(row.session_id == *id || moved_on, "{key} went back to an older session");
         let window = store.window(&row.session_id, usize::MAX).await.unwrap();
         if !window.is_empty() {
             let file = std::fs::read_to_string(&row.session_file).unwrap();
             let ids: Vec<String> = file
                 .lines()
                 .skip(1)
-                .map(|l| {
-                    serde_json::from_str::<serde_json::Value>(l).unwrap()["id"]
-                        .as_str()
-                        .unwrap()
-                        .to_owned()
-                })
+                .map(|l| serde_json::from_str::<serde_json::Value>(l).unwrap()["id"].as_str().unwrap().to_owned())
                 .collect();
-            assert_eq!(
-                ids,
-                window.iter().map(|e| e.id.clone()).collect::<Vec<_>>(),
-                "file and table agree"
-            );
+            assert_eq!(ids, window.iter().map(|e| e.id.clone()).collect::<Vec<_>>(), "file and table agree");
         }
     }
-    let unended: Vec<String> = store
-        .unended_sessions()
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|s| s.session_id)
-        .collect();
+    let unended: Vec<String> = store.unended_sessions().await.unwrap().into_iter().map(|s| s.session_id).collect();
     for id in &told.started {
         assert!(unended.contains(id), "the start of {id} was forgotten");
     }
@@ -216,9 +168,5 @@ async fn nothing_acknowledged_is_lost() {
             check(home.path(), &told).await;
         }
     }
-    assert!(
-        told.acknowledged.values().sum::<u64>() > 100,
-        "the writer hardly wrote: {:?}",
-        told.acknowledged
-    );
+    assert!(told.acknowledged.values().sum::<u64>() > 100, "the writer hardly wrote: {:?}", told.acknowledged);
 }

@@ -14,13 +14,8 @@ struct Tmpfs(tempfile::TempDir);
 impl Tmpfs {
     fn mount() -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"])
-            .arg(dir.path())
-            .output();
-        mounted
-            .is_ok_and(|out| out.status.success())
-            .then(|| Self(dir))
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(dir.path()).output();
+        mounted.is_ok_and(|out| out.status.success()).then(|| Self(dir))
     }
 }
 
@@ -32,11 +27,7 @@ impl Drop for Tmpfs {
 
 fn open(root: &Path) -> Store {
     let base = root.to_owned();
-    Store::open(StoreOptions::new(
-        root.join("chela/chela.sqlite"),
-        move |agent| base.join("agents").join(agent).join("sessions"),
-    ))
-    .unwrap()
+    Store::open(StoreOptions::new(root.join("chela/chela.sqlite"), move |agent| base.join("agents").join(agent).join("sessions"))).unwrap()
 }
 
 #[tokio::test]
@@ -50,11 +41,7 @@ async fn a_full_disk_loses_nothing() {
     std::fs::write(&ballast, vec![0_u8; 600 << 10]).unwrap();
     let (id, file, mut stored) = {
         let store = open(root);
-        let row = store
-            .open_session("main", "main", OpenReason::Interaction)
-            .await
-            .unwrap()
-            .row;
+        let row = store.open_session("main", "main", OpenReason::Interaction).await.unwrap().row;
         let mut stored = 0_u64;
         let error = loop {
             match store.append(&row.session_id, vec![entry(stored)]).await {
@@ -66,25 +53,10 @@ async fn a_full_disk_loses_nothing() {
         assert!(matches!(error, StoreError::DiskFull { .. }), "{error}");
         assert!(error.to_string().contains("free disk space"));
         // Still full: refused again, and reading goes on.
-        assert!(
-            store
-                .append(&row.session_id, vec![entry(stored)])
-                .await
-                .is_err()
-        );
-        assert_eq!(
-            store
-                .window(&row.session_id, usize::MAX)
-                .await
-                .unwrap()
-                .len() as u64,
-            stored
-        );
+        assert!(store.append(&row.session_id, vec![entry(stored)]).await.is_err());
+        assert_eq!(store.window(&row.session_id, usize::MAX).await.unwrap().len() as u64, stored);
         std::fs::remove_file(&ballast).unwrap();
-        store
-            .append(&row.session_id, vec![entry(stored)])
-            .await
-            .unwrap();
+        store.append(&row.session_id, vec![entry(stored)]).await.unwrap();
         stored += 1;
         (row.session_id, row.session_file, stored)
     };
@@ -92,17 +64,10 @@ async fn a_full_disk_loses_nothing() {
     store.append(&id, vec![entry(stored)]).await.unwrap();
     stored += 1;
     let window = store.window(&id, usize::MAX).await.unwrap();
-    let numbers: Vec<u64> = window
-        .iter()
-        .map(|e| e.body["n"].as_u64().unwrap())
-        .collect();
+    let numbers: Vec<u64> = window.iter().map(|e| e.body["n"].as_u64().unwrap()).collect();
     assert_eq!(numbers, (0..stored).collect::<Vec<_>>());
     let text = std::fs::read_to_string(file).unwrap();
-    assert_eq!(
-        text.lines().count() as u64,
-        stored + 1,
-        "the file has caught up"
-    );
+    assert_eq!(text.lines().count() as u64, stored + 1, "the file has caught up");
 }
 
 fn entry(n: u64) -> NewEntry {

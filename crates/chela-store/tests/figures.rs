@@ -10,11 +10,7 @@ use serde_json::{Map, json};
 
 fn open(root: &Path) -> Store {
     let base = root.to_owned();
-    Store::open(StoreOptions::new(
-        root.join("chela/chela.sqlite"),
-        move |agent| base.join("agents").join(agent).join("sessions"),
-    ))
-    .unwrap()
+    Store::open(StoreOptions::new(root.join("chela/chela.sqlite"), move |agent| base.join("agents").join(agent).join("sessions"))).unwrap()
 }
 
 fn entry(n: usize) -> NewEntry {
@@ -29,11 +25,7 @@ async fn turns(store: &Store, callers: usize, each: usize) -> (f64, u128) {
             let store = store.clone();
             tokio::spawn(async move {
                 let key = format!("explicit:c{c}");
-                let row = store
-                    .open_session(&key, "main", OpenReason::Interaction)
-                    .await
-                    .unwrap()
-                    .row;
+                let row = store.open_session(&key, "main", OpenReason::Interaction).await.unwrap().row;
                 let mut times = Vec::with_capacity(each);
                 for n in 0..each {
                     let one = Instant::now();
@@ -56,10 +48,7 @@ async fn turns(store: &Store, callers: usize, each: usize) -> (f64, u128) {
         times.extend(task.await.unwrap());
     }
     times.sort_unstable();
-    (
-        (callers * each) as f64 / begin.elapsed().as_secs_f64(),
-        times[times.len() / 2],
-    )
+    ((callers * each) as f64 / begin.elapsed().as_secs_f64(), times[times.len() / 2])
 }
 
 async fn each_us<F: Future>(count: usize, mut call: impl FnMut(usize) -> F) -> f64 {
@@ -78,12 +67,7 @@ async fn figures() {
         let dir = home.path().join("agents/main/sessions");
         std::fs::create_dir_all(&dir).unwrap();
         let map: Map<_, _> = (0..sessions)
-            .map(|n| {
-                (
-                    format!("agent:main:explicit:{n}"),
-                    json!({"sessionId": format!("s{n}"), "updatedAt": n, "label": format!("l{n}")}),
-                )
-            })
+            .map(|n| (format!("agent:main:explicit:{n}"), json!({"sessionId": format!("s{n}"), "updatedAt": n, "label": format!("l{n}")})))
             .collect();
         std::fs::write(dir.join("sessions.json"), serde_json::to_vec(&map).unwrap()).unwrap();
         let begin = Instant::now();
@@ -91,10 +75,7 @@ async fn figures() {
         let import = begin.elapsed();
         let begin = Instant::now();
         let store = open(home.path());
-        println!(
-            "{sessions} sessions: import {import:?}, open again {:?}",
-            begin.elapsed()
-        );
+        println!("{sessions} sessions: import {import:?}, open again {:?}", begin.elapsed());
         let begin = Instant::now();
         store.flush_projections().await.unwrap();
         println!("  sessions.json {:?}", begin.elapsed());
@@ -109,10 +90,7 @@ async fn figures() {
             async move { s.session("agent:main:explicit:1").await.unwrap().unwrap() }
         })
         .await;
-        let page = SessionQuery {
-            limit: Some(50),
-            ..SessionQuery::default()
-        };
+        let page = SessionQuery { limit: Some(50), ..SessionQuery::default() };
         let list = each_us(50, |_| {
             let (s, q) = (&store, page.clone());
             async move { s.list_sessions(q).await.unwrap() }
@@ -123,19 +101,12 @@ async fn figures() {
             let (rate, median) = turns(&store, callers, each).await;
             println!("  {callers} callers: {rate:.0} turns/s, median {median} us");
         }
-        let row = store
-            .session("agent:main:explicit:c0")
-            .await
-            .unwrap()
-            .unwrap();
+        let row = store.session("agent:main:explicit:c0").await.unwrap().unwrap();
         let window = each_us(100, |_| {
             let (s, id) = (&store, &row.session_id);
             async move { s.window(id, 50).await.unwrap() }
         })
         .await;
-        println!(
-            "  window of 50 of {} messages {window:.0} us",
-            row.message_count
-        );
+        println!("  window of 50 of {} messages {window:.0} us", row.message_count);
     }
 }

@@ -50,23 +50,14 @@ fn command_at(text: &str, at: usize, tools: &[ToolSpec]) -> Option<(Command, usi
         None if explicit && line_ends(&text[end..]) => (Ok(Value::Object(Map::new())), end),
         None => return None,
     };
-    Some((
-        Command {
-            name: tool.name.clone(),
-            arguments,
-        },
-        end,
-    ))
+    Some((Command { name: tool.name.clone(), arguments }, end))
 }
 
 /// Length of `/tool ` or `use ` at the beginning.
 fn keyword(rest: &str) -> Option<usize> {
     ["/tool", "use"].iter().find_map(|word| {
-        let head = rest
-            .get(..word.len())
-            .filter(|h| h.eq_ignore_ascii_case(word))?;
-        let spaces =
-            rest[head.len()..].len() - rest[head.len()..].trim_start_matches([' ', '\t']).len();
+        let head = rest.get(..word.len()).filter(|h| h.eq_ignore_ascii_case(word))?;
+        let spaces = rest[head.len()..].len() - rest[head.len()..].trim_start_matches([' ', '\t']).len();
         (spaces > 0).then_some(head.len() + spaces)
     })
 }
@@ -80,10 +71,7 @@ fn tool_at<'a>(text: &str, at: usize, tools: &'a [ToolSpec]) -> Option<(&'a Tool
     let word = &rest[..length];
     // A full stop may end the sentence instead of belonging to the name.
     let trimmed = word.trim_end_matches('.');
-    let tool = tools
-        .iter()
-        .find(|t| t.name == word)
-        .or_else(|| tools.iter().find(|t| t.name == trimmed))?;
+    let tool = tools.iter().find(|t| t.name == word).or_else(|| tools.iter().find(|t| t.name == trimmed))?;
     let close = usize::from(quoted == 1 && rest[tool.name.len()..].starts_with('`'));
     (quoted == close).then_some((tool, at + quoted + tool.name.len() + close))
 }
@@ -106,8 +94,7 @@ fn arguments_at(text: &str, at: usize, tool: &ToolSpec) -> Option<Arguments> {
         let value = typed(&tool.parameters, &key, value);
         map.insert(key, value);
         end = after;
-        next = after
-            + (text[after..].len() - text[after..].trim_start_matches([' ', '\t', ',']).len());
+        next = after + (text[after..].len() - text[after..].trim_start_matches([' ', '\t', ',']).len());
     }
     (!map.is_empty()).then_some((Ok(Value::Object(map)), end))
 }
@@ -145,19 +132,11 @@ fn pair_at(text: &str, at: usize) -> Option<(String, Raw, usize)> {
         Some('{' | '[') => {
             let mut values = serde_json::Deserializer::from_str(value).into_iter::<Value>();
             let parsed = values.next()?.ok()?;
-            Some((
-                key.to_owned(),
-                Raw::Bare(parsed.to_string()),
-                value_at + values.byte_offset(),
-            ))
+            Some((key.to_owned(), Raw::Bare(parsed.to_string()), value_at + values.byte_offset()))
         }
         _ => {
             let length = value.find(char::is_whitespace).unwrap_or(value.len());
-            Some((
-                key.to_owned(),
-                Raw::Bare(value[..length].trim_end_matches(',').to_owned()),
-                value_at + length,
-            ))
+            Some((key.to_owned(), Raw::Bare(value[..length].trim_end_matches(',').to_owned()), value_at + length))
         }
     }
 }
@@ -189,10 +168,7 @@ fn typed(schema: &Value, key: &str, raw: Raw) -> Value {
         Raw::Quoted(text) => return Value::String(text),
         Raw::Bare(text) => text,
     };
-    let wants_text = schema
-        .pointer(&format!("/properties/{key}/type"))
-        .and_then(Value::as_str)
-        == Some("string");
+    let wants_text = schema.pointer(&format!("/properties/{key}/type")).and_then(Value::as_str) == Some("string");
     if wants_text {
         return Value::String(text);
     }
@@ -210,18 +186,11 @@ mod tests {
             description: String::new(),
             parameters: json!({"type": "object", "properties": properties}),
         };
-        vec![
-            tool("echo", json!({"id": {"type": "string"}})),
-            tool("web.get", json!({})),
-            tool("add", json!({})),
-        ]
+        vec![tool("echo", json!({"id": {"type": "string"}})), tool("web.get", json!({})), tool("add", json!({}))]
     }
 
     fn read(text: &str) -> Vec<(String, Value)> {
-        commands(text, &tools())
-            .into_iter()
-            .map(|c| (c.name, c.arguments.unwrap_or_else(Value::String)))
-            .collect()
+        commands(text, &tools()).into_iter().map(|c| (c.name, c.arguments.unwrap_or_else(Value::String))).collect()
     }
 
     #[test]
@@ -238,10 +207,7 @@ mod tests {
                 echo(json!({"a": 1, "b": "two words", "c": "x", "d": true, "e": [1, 2], "f": "q"})),
             ),
             ("[Sun 19:00] echo id=007", echo(json!({"id": "007"}))),
-            (
-                r#"echo a="x \"y\"\n" rest of it"#,
-                echo(json!({"a": "x \"y\"\n"})),
-            ),
+            (r#"echo a="x \"y\"\n" rest of it"#, echo(json!({"a": "x \"y\"\n"}))),
             ("/tool echo", echo(json!({}))),
             ("use echo.", echo(json!({}))),
             ("use echo wisely", vec![]),

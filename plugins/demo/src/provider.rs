@@ -3,8 +3,8 @@
 use crate::reply::{Reply, reply};
 use crate::{ID, MODEL};
 use chela_models::{
-    CancellationToken, ChatMessage, ContentPart, EventStream, ModelEntry, ModelError, ModelEvent,
-    ModelRequest, ModelTransport, ProviderEntry, StopReason, Usage,
+    CancellationToken, ChatMessage, ContentPart, EventStream, ModelEntry, ModelError, ModelEvent, ModelRequest, ModelTransport,
+    ProviderEntry, StopReason, Usage,
 };
 use futures::{StreamExt, stream};
 use std::sync::Arc;
@@ -28,11 +28,7 @@ pub fn provider_entry() -> ProviderEntry {
 
 #[async_trait::async_trait]
 impl ModelTransport for DemoProvider {
-    async fn stream(
-        &self,
-        request: ModelRequest,
-        cancel: CancellationToken,
-    ) -> Result<EventStream, ModelError> {
+    async fn stream(&self, request: ModelRequest, cancel: CancellationToken) -> Result<EventStream, ModelError> {
         let planned = reply(&request);
         let pause = Duration::from_millis(planned.sleep_ms).min(MAX_SLEEP);
         if !pause.is_zero() {
@@ -43,32 +39,24 @@ impl ModelTransport for DemoProvider {
         }
         let model = request.model.clone();
         let events = events(&request, planned).into_iter();
-        Ok(stream::unfold(
-            (events, cancel, model, false),
-            |(mut events, cancel, model, ended)| async move {
-                if ended {
-                    return None;
-                }
-                if cancel.is_cancelled() {
-                    let error = ModelError::aborted(&model);
-                    return Some((Err(error), (events, cancel, model, true)));
-                }
-                let event = events.next()?;
-                Some((Ok(event), (events, cancel, model, false)))
-            },
-        )
+        Ok(stream::unfold((events, cancel, model, false), |(mut events, cancel, model, ended)| async move {
+            if ended {
+                return None;
+            }
+            if cancel.is_cancelled() {
+                let error = ModelError::aborted(&model);
+                return Some((Err(error), (events, cancel, model, true)));
+            }
+            let event = events.next()?;
+            Some((Ok(event), (events, cancel, model, false)))
+        })
         .boxed())
     }
 }
 
 fn events(request: &ModelRequest, planned: Reply) -> Vec<ModelEvent> {
     let mut events = vec![ModelEvent::Started];
-    events.extend(
-        planned
-            .text
-            .split_inclusive(' ')
-            .map(|word| ModelEvent::TextDelta(word.to_owned())),
-    );
+    events.extend(planned.text.split_inclusive(' ').map(|word| ModelEvent::TextDelta(word.to_owned())));
     for (index, call) in planned.calls.iter().enumerate() {
         events.push(ModelEvent::ToolCallDelta {
             index,
@@ -77,11 +65,7 @@ fn events(request: &ModelRequest, planned: Reply) -> Vec<ModelEvent> {
             args_fragment: call.arguments.to_string(),
         });
     }
-    let stop_reason = if planned.calls.is_empty() {
-        StopReason::Stop
-    } else {
-        StopReason::ToolUse
-    };
+    let stop_reason = if planned.calls.is_empty() { StopReason::Stop } else { StopReason::ToolUse };
     let usage = usage(request, &planned);
     events.extend(planned.calls.into_iter().map(ModelEvent::ToolCall));
     events.push(ModelEvent::Usage(usage));
@@ -92,30 +76,15 @@ fn events(request: &ModelRequest, planned: Reply) -> Vec<ModelEvent> {
 /// A rough count, four bytes to a token, so that lists of sessions show something plausible.
 fn usage(request: &ModelRequest, planned: &Reply) -> Usage {
     let parts = |content: &[ContentPart]| -> usize {
-        content
-            .iter()
-            .map(|p| {
-                if let ContentPart::Text { text } = p {
-                    text.len()
-                } else {
-                    0
-                }
-            })
-            .sum()
+        content.iter().map(|p| if let ContentPart::Text { text } = p { text.len() } else { 0 }).sum()
     };
     let message = |message: &ChatMessage| match message {
         ChatMessage::User { content } | ChatMessage::ToolResult { content, .. } => parts(content),
         ChatMessage::Assistant { text, .. } => text.len(),
     };
-    let input: usize = request.messages.iter().map(message).sum::<usize>()
-        + request.system.as_deref().map_or(0, str::len);
+    let input: usize = request.messages.iter().map(message).sum::<usize>() + request.system.as_deref().map_or(0, str::len);
     let tokens = |bytes: usize| bytes.div_ceil(4) as u64;
-    Usage {
-        input: tokens(input),
-        output: tokens(planned.text.len()),
-        ..Usage::default()
-    }
-    .with_total()
+    Usage { input: tokens(input), output: tokens(planned.text.len()), ..Usage::default() }.with_total()
 }
 
 #[cfg(test)]

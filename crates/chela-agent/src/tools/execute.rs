@@ -118,7 +118,12 @@ async fn decide(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, params: &Valu
 }
 
 /// Trusted policies come before the hooks (HOOK-160, HOOK-172..174). `Ok` carries parameters that they changed.
-async fn policies(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, event: &(dyn Fn() -> Value + Sync)) -> Result<Option<Value>, Decision> {
+async fn policies(
+    caller: &Caller<'_>,
+    tool: &Tool,
+    call: &ToolCall,
+    event: &(dyn Fn() -> Value + Sync),
+) -> Result<Option<Value>, Decision> {
     let registry = caller.hooks.registry();
     if registry.trusted_policies.is_empty() {
         return Ok(None);

@@ -70,7 +70,8 @@ pub(super) async fn before_reply(scope: &TurnScope<'_>) -> Option<Reply> {
         return None;
     }
     let body = &scope.request.message;
-    let dispatched = scope.hooks().dispatch_with(HookName::BeforeAgentReply, scope.options(), || (json!({"cleanedBody": body}), scope.agent_context()));
+    let dispatched =
+        scope.hooks().dispatch_with(HookName::BeforeAgentReply, scope.options(), || (json!({"cleanedBody": body}), scope.agent_context()));
     let merged = dispatched.await.merged;
     if !is_handled(&merged) {
         return None;

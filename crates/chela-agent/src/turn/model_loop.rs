@@ -119,9 +119,19 @@ fn client_kind(kind: &ErrorKind) -> &'static str {
 }
 
 /// The last message of a turn and the closed session row are one commit.
-async fn write_answer(scope: &mut TurnScope<'_>, chosen: &ChosenModel, answer: &Answer, ended: Option<RunStatus>) -> Result<Option<String>, TurnError> {
+async fn write_answer(
+    scope: &mut TurnScope<'_>,
+    chosen: &ChosenModel,
+    answer: &Answer,
+    ended: Option<RunStatus>,
+) -> Result<Option<String>, TurnError> {
     let error = answer.error.as_ref().map(ToString::to_string);
-    let api = chosen.resolved.entry.as_ref().and_then(|e| e.api.as_ref()).map_or_else(|| "openai-completions".to_string(), |a| a.as_str().to_string());
+    let api = chosen
+        .resolved
+        .entry
+        .as_ref()
+        .and_then(|e| e.api.as_ref())
+        .map_or_else(|| "openai-completions".to_string(), |a| a.as_str().to_string());
     let facts = AssistantFacts {
         api: &api,
         provider: &chosen.resolved.model.provider,
@@ -172,14 +182,8 @@ async fn call_one(scope: &TurnScope<'_>, tools: &ToolSet, call: &ToolCall) -> To
         announce_end: true,
     };
     let outcome = execute(&caller, tools, call).await;
-    let event = RunEvent::ToolEnded {
-        call_id,
-        name,
-        result: outcome.result.clone(),
-        is_error: outcome.is_error,
-        started_at_ms,
-        at_ms: now_ms(),
-    };
+    let event =
+        RunEvent::ToolEnded { call_id, name, result: outcome.result.clone(), is_error: outcome.is_error, started_at_ms, at_ms: now_ms() };
     scope.emit(event);
     outcome
 }

@@ -53,7 +53,8 @@ fn wished(scope: &TurnScope<'_>) -> ModelRef {
     let text = |key: &str| scope.session.as_ref().and_then(|s| s.extra.get(key)).and_then(Value::as_str).map(str::to_string);
     if let Some(model) = text("modelOverride") {
         let provider = text("providerOverride");
-        return provider.map_or_else(|| ModelRef::parse(&model).unwrap_or_else(|_| ModelRef::new("", &model)), |p| ModelRef::new(&p, &model));
+        return provider
+            .map_or_else(|| ModelRef::parse(&model).unwrap_or_else(|_| ModelRef::new("", &model)), |p| ModelRef::new(&p, &model));
     }
     scope.runtime.default_model(&scope.request.agent_id)
 }

@@ -8,14 +8,7 @@ use crate::record::Origin;
 use crate::resolve::Resolved;
 
 /// Keys of an agent that hold a model, as a string or as `{primary, fallbacks}`.
-const MODEL_KEYS: [&str; 6] = [
-    "model",
-    "imageModel",
-    "imageGenerationModel",
-    "videoGenerationModel",
-    "musicGenerationModel",
-    "pdfModel",
-];
+const MODEL_KEYS: [&str; 6] = ["model", "imageModel", "imageGenerationModel", "videoGenerationModel", "musicGenerationModel", "pdfModel"];
 
 /// The value at a path of keys.
 pub(crate) fn at<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
@@ -24,9 +17,7 @@ pub(crate) fn at<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
 
 fn agents(config: &Value) -> impl Iterator<Item = &Value> {
     let list = at(config, &["agents", "list"]).and_then(Value::as_array);
-    at(config, &["agents", "defaults"])
-        .into_iter()
-        .chain(list.into_iter().flatten())
+    at(config, &["agents", "defaults"]).into_iter().chain(list.into_iter().flatten())
 }
 
 /// Every model ref that config names, trimmed, in order, once each.
@@ -36,12 +27,9 @@ pub(crate) fn model_refs(config: &Value) -> Vec<String> {
         for key in MODEL_KEYS {
             push_model(agent.get(key), &mut refs);
         }
-        for path in [
-            ["heartbeat", "model"].as_slice(),
-            &["subagents", "model"],
-            &["compaction", "model"],
-            &["compaction", "memoryFlush", "model"],
-        ] {
+        for path in
+            [["heartbeat", "model"].as_slice(), &["subagents", "model"], &["compaction", "model"], &["compaction", "memoryFlush", "model"]]
+        {
             push_model(at(agent, path), &mut refs);
         }
         let models = agent.get("models").and_then(Value::as_object);
@@ -53,10 +41,7 @@ pub(crate) fn model_refs(config: &Value) -> Vec<String> {
     for mapping in mappings.into_iter().flatten() {
         push_model(mapping.get("model"), &mut refs);
     }
-    for path in [
-        ["tools", "subagents", "model"].as_slice(),
-        &["messages", "tts", "summaryModel"],
-    ] {
+    for path in [["tools", "subagents", "model"].as_slice(), &["messages", "tts", "summaryModel"]] {
         push_model(at(config, path), &mut refs);
     }
     refs
@@ -168,10 +153,7 @@ fn matches_pattern(plugin: &Resolved, model: &str) -> bool {
 
 fn preferred(plugins: &[Resolved], matches: impl Fn(&Resolved) -> bool) -> Vec<String> {
     let matched: Vec<&Resolved> = plugins.iter().filter(|plugin| matches(plugin)).collect();
-    let outside: Vec<&&Resolved> = matched
-        .iter()
-        .filter(|plugin| plugin.candidate.origin != Origin::Bundled)
-        .collect();
+    let outside: Vec<&&Resolved> = matched.iter().filter(|plugin| plugin.candidate.origin != Origin::Bundled).collect();
     match (matched.as_slice(), outside.as_slice()) {
         ([one], _) => vec![one.manifest.id.clone()],
         (_, [one]) => vec![one.manifest.id.clone()],

@@ -22,16 +22,8 @@ fn model_refs_and_providers() {
                 "compaction": {"memoryFlush": {"model": "d/four"}}},
             "list": [{"imageModel": "a/one"}, {"heartbeat": {"model": "bare"}}]},
     });
-    assert_eq!(
-        refs::model_refs(&config),
-        ["a/one", "b/two", "d/four", "c/three", "bare"]
-    );
+    assert_eq!(refs::model_refs(&config), ["a/one", "b/two", "d/four", "c/three", "bare"]);
     let providers: Vec<String> = refs::configured_providers(&config).into_iter().collect();
     assert_eq!(providers, ["a", "acme", "b", "c", "d", "local"]);
-    assert_eq!(
-        refs::harness_runtimes(&config)
-            .into_iter()
-            .collect::<Vec<_>>(),
-        ["codex"]
-    );
+    assert_eq!(refs::harness_runtimes(&config).into_iter().collect::<Vec<_>>(), ["codex"]);
 }

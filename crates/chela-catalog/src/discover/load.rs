@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chela_manifest::{
-    MANIFEST_FILE_NAME, MAX_MANIFEST_BYTES, Manifest, PackageMeta, parse_manifest, parse_package,
-};
+use chela_manifest::{MANIFEST_FILE_NAME, MAX_MANIFEST_BYTES, Manifest, PackageMeta, parse_manifest, parse_package};
 
 use crate::diagnostic::{Diagnostic, Level};
 use crate::fsio::{MAX_PACKAGE_BYTES, ReadFailure, read_root_file};
@@ -14,18 +12,11 @@ use crate::fsio::{MAX_PACKAGE_BYTES, ReadFailure, read_root_file};
 #[derive(Debug)]
 pub(crate) enum ManifestLoad {
     /// Read and valid.
-    Ok {
-        manifest: Arc<Manifest>,
-        path: PathBuf,
-    },
+    Ok { manifest: Arc<Manifest>, path: PathBuf },
     /// No file (MAN-005).
     Missing { path: PathBuf },
     /// Not usable; the id is kept where known.
-    Broken {
-        message: String,
-        plugin_id: Option<String>,
-        path: PathBuf,
-    },
+    Broken { message: String, plugin_id: Option<String>, path: PathBuf },
 }
 
 impl ManifestLoad {
@@ -46,15 +37,9 @@ impl ManifestLoad {
                 let message = format!("plugin manifest not found: {}", path.display());
                 Some(Diagnostic::new(Level::Error, "manifest-missing", message).at(path))
             }
-            Self::Broken {
-                message,
-                plugin_id,
-                path,
-            } => Some(
-                Diagnostic::new(Level::Error, "manifest-invalid", message.clone())
-                    .plugin(plugin_id.as_deref())
-                    .at(path),
-            ),
+            Self::Broken { message, plugin_id, path } => {
+                Some(Diagnostic::new(Level::Error, "manifest-invalid", message.clone()).plugin(plugin_id.as_deref()).at(path))
+            }
         }
     }
 }
@@ -63,22 +48,10 @@ impl ManifestLoad {
 pub(crate) fn manifest(root: &Path, reject_hardlinks: bool) -> ManifestLoad {
     let path = root.join(MANIFEST_FILE_NAME);
     let shown = path.display();
-    let broken = |message: String, plugin_id: Option<String>| ManifestLoad::Broken {
-        message,
-        plugin_id,
-        path: path.clone(),
-    };
-    match read_root_file(
-        root,
-        MANIFEST_FILE_NAME,
-        reject_hardlinks,
-        MAX_MANIFEST_BYTES,
-    ) {
+    let broken = |message: String, plugin_id: Option<String>| ManifestLoad::Broken { message, plugin_id, path: path.clone() };
+    match read_root_file(root, MANIFEST_FILE_NAME, reject_hardlinks, MAX_MANIFEST_BYTES) {
         Ok(bytes) => match parse_manifest(&bytes) {
-            Ok(parsed) => ManifestLoad::Ok {
-                manifest: Arc::new(parsed.manifest),
-                path,
-            },
+            Ok(parsed) => ManifestLoad::Ok { manifest: Arc::new(parsed.manifest), path },
             Err(error) => broken(error.to_string(), error.plugin_id().map(str::to_owned)),
         },
         Err(ReadFailure::Missing) => ManifestLoad::Missing { path },
@@ -86,20 +59,13 @@ pub(crate) fn manifest(root: &Path, reject_hardlinks: bool) -> ManifestLoad {
             let message = format!("unsafe plugin manifest path: {shown} (validation): {why}");
             broken(message, None)
         }
-        Err(ReadFailure::Io(why)) => broken(
-            format!("unsafe plugin manifest path: {shown} (io): {why}"),
-            None,
-        ),
+        Err(ReadFailure::Io(why)) => broken(format!("unsafe plugin manifest path: {shown} (io): {why}"), None),
     }
 }
 
 /// Reads `package.json` of a real directory. A file that cannot be used counts as absent, with a
 /// warning, so that a default index is still found.
-pub(crate) fn package(
-    root: &Path,
-    reject_hardlinks: bool,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Option<Arc<PackageMeta>> {
+pub(crate) fn package(root: &Path, reject_hardlinks: bool, diagnostics: &mut Vec<Diagnostic>) -> Option<Arc<PackageMeta>> {
     let why = match read_root_file(root, "package.json", reject_hardlinks, MAX_PACKAGE_BYTES) {
         Ok(bytes) => match parse_package(&bytes) {
             Ok(package) => return Some(Arc::new(package)),

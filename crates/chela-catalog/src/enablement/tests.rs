@@ -9,13 +9,7 @@ fn policy(plugins: serde_json::Value) -> PluginPolicy {
 
 fn decided(origin: Origin, default_on: bool, plugins: serde_json::Value) -> (bool, String) {
     let policy = policy(plugins);
-    let subject = Subject {
-        id: "p",
-        origin,
-        default_on,
-        channel_enabled: false,
-        auto_reason: None,
-    };
+    let subject = Subject { id: "p", origin, default_on, channel_enabled: false, auto_reason: None };
     let decision = decide(subject, &policy, &policy);
     (decision.enabled, decision.reason.unwrap_or_default())
 }
@@ -26,106 +20,29 @@ fn decided(origin: Origin, default_on: bool, plugins: serde_json::Value) -> (boo
 fn each_step_decides() {
     use Origin::{Bundled, Config, Global, Workspace};
     let cases = [
-        (
-            Config,
-            json!({"enabled": false, "entries": {"p": {"enabled": true}}}),
-            false,
-            "plugins disabled",
-        ),
-        (
-            Config,
-            json!({"deny": ["p"], "slots": {"memory": "p"}}),
-            false,
-            "blocked by denylist",
-        ),
-        (
-            Config,
-            json!({"entries": {"p": {"enabled": false}}, "allow": ["p"]}),
-            false,
-            "disabled in config",
-        ),
-        (
-            Workspace,
-            json!({}),
-            false,
-            "workspace plugin (disabled by default)",
-        ),
-        (
-            Workspace,
-            json!({"slots": {"memory": "p"}}),
-            false,
-            "workspace plugin (disabled by default)",
-        ),
-        (
-            Workspace,
-            json!({"slots": {"contextEngine": "p"}}),
-            true,
-            "selected context engine slot",
-        ),
-        (
-            Workspace,
-            json!({"allow": ["p"]}),
-            true,
-            "selected in allowlist",
-        ),
-        (
-            Workspace,
-            json!({"entries": {"p": {"enabled": true}}}),
-            true,
-            "enabled in config",
-        ),
-        (
-            Global,
-            json!({"slots": {"memory": "p"}, "allow": ["x"]}),
-            true,
-            "selected memory slot",
-        ),
-        (
-            Global,
-            json!({"slots": {"contextEngine": "p"}, "allow": ["x"]}),
-            true,
-            "selected context engine slot",
-        ),
+        (Config, json!({"enabled": false, "entries": {"p": {"enabled": true}}}), false, "plugins disabled"),
+        (Config, json!({"deny": ["p"], "slots": {"memory": "p"}}), false, "blocked by denylist"),
+        (Config, json!({"entries": {"p": {"enabled": false}}, "allow": ["p"]}), false, "disabled in config"),
+        (Workspace, json!({}), false, "workspace plugin (disabled by default)"),
+        (Workspace, json!({"slots": {"memory": "p"}}), false, "workspace plugin (disabled by default)"),
+        (Workspace, json!({"slots": {"contextEngine": "p"}}), true, "selected context engine slot"),
+        (Workspace, json!({"allow": ["p"]}), true, "selected in allowlist"),
+        (Workspace, json!({"entries": {"p": {"enabled": true}}}), true, "enabled in config"),
+        (Global, json!({"slots": {"memory": "p"}, "allow": ["x"]}), true, "selected memory slot"),
+        (Global, json!({"slots": {"contextEngine": "p"}, "allow": ["x"]}), true, "selected context engine slot"),
         (Global, json!({"allow": ["x"]}), false, "not in allowlist"),
-        (
-            Global,
-            json!({"allow": ["x"], "entries": {"p": {"enabled": true}}}),
-            false,
-            "not in allowlist",
-        ),
+        (Global, json!({"allow": ["x"], "entries": {"p": {"enabled": true}}}), false, "not in allowlist"),
         (Global, json!({"allow": []}), true, ""),
-        (
-            Config,
-            json!({"allow": ["p"]}),
-            true,
-            "selected in allowlist",
-        ),
-        (
-            Bundled,
-            json!({"allow": ["p"]}),
-            false,
-            "bundled (disabled by default)",
-        ),
-        (
-            Bundled,
-            json!({"entries": {"p": {"enabled": true}}}),
-            true,
-            "enabled in config",
-        ),
+        (Config, json!({"allow": ["p"]}), true, "selected in allowlist"),
+        (Bundled, json!({"allow": ["p"]}), false, "bundled (disabled by default)"),
+        (Bundled, json!({"entries": {"p": {"enabled": true}}}), true, "enabled in config"),
         (Config, json!({}), true, ""),
     ];
     for (origin, plugins, enabled, reason) in cases {
         let outcome = decided(origin, false, plugins.clone());
-        assert_eq!(
-            outcome,
-            (enabled, reason.to_owned()),
-            "{origin:?} {plugins}"
-        );
+        assert_eq!(outcome, (enabled, reason.to_owned()), "{origin:?} {plugins}");
     }
-    assert_eq!(
-        decided(Bundled, true, json!({})),
-        (true, "bundled default enablement".into())
-    );
+    assert_eq!(decided(Bundled, true, json!({})), (true, "bundled default enablement".into()));
 }
 
 // INS-051, INS-052
@@ -133,22 +50,13 @@ fn each_step_decides() {
 fn auto_reasons_and_effective_config() {
     let authored = policy(json!({}));
     let effective = policy(json!({"entries": {"p": {"enabled": true}}}));
-    let subject = |auto_reason| Subject {
-        id: "p",
-        origin: Origin::Bundled,
-        default_on: false,
-        channel_enabled: false,
-        auto_reason,
-    };
+    let subject = |auto_reason| Subject { id: "p", origin: Origin::Bundled, default_on: false, channel_enabled: false, auto_reason };
     let auto = decide(subject(Some("x auth configured")), &authored, &effective);
     assert_eq!(auto.reason.as_deref(), Some("x auth configured"));
     assert_eq!(auto.source, ActivationSource::Auto);
     assert!(!auto.explicitly_enabled);
     let effective = decide(subject(None), &authored, &effective);
-    assert_eq!(
-        effective.reason.as_deref(),
-        Some("enabled by effective config")
-    );
+    assert_eq!(effective.reason.as_deref(), Some("enabled by effective config"));
 }
 
 // INS-060, MAN-042
@@ -158,42 +66,14 @@ fn memory_slot() {
     let off = |text: &str| MemoryDecision::Off(text.to_owned());
     let cases = [
         ("m", false, &chosen, None, MemoryDecision::Selected),
-        (
-            "n",
-            false,
-            &chosen,
-            Some("m"),
-            off("memory slot set to \"m\""),
-        ),
+        ("n", false, &chosen, Some("m"), off("memory slot set to \"m\"")),
         ("n", true, &chosen, Some("m"), MemoryDecision::WithoutSlot),
-        (
-            "m",
-            false,
-            &SlotChoice::Off,
-            None,
-            off("memory slot disabled"),
-        ),
-        (
-            "m",
-            false,
-            &SlotChoice::Unset,
-            None,
-            MemoryDecision::Selected,
-        ),
-        (
-            "n",
-            false,
-            &SlotChoice::Unset,
-            Some("m"),
-            off("memory slot already filled by \"m\""),
-        ),
+        ("m", false, &SlotChoice::Off, None, off("memory slot disabled")),
+        ("m", false, &SlotChoice::Unset, None, MemoryDecision::Selected),
+        ("n", false, &SlotChoice::Unset, Some("m"), off("memory slot already filled by \"m\"")),
     ];
     for (id, several, slot, filled, expected) in cases {
-        assert_eq!(
-            decide_memory(id, several, slot, filled),
-            expected,
-            "{id} {slot:?}"
-        );
+        assert_eq!(decide_memory(id, several, slot, filled), expected, "{id} {slot:?}");
     }
 }
 
@@ -239,50 +119,23 @@ struct Setup {
 }
 
 fn setups() -> impl Strategy<Value = Setup> {
-    let origins = prop_oneof![
-        Just(Origin::Config),
-        Just(Origin::Workspace),
-        Just(Origin::Global),
-        Just(Origin::Bundled)
-    ];
-    let allows = prop_oneof![
-        Just(vec![]),
-        Just(vec!["x"]),
-        Just(vec!["p"]),
-        Just(vec!["x", "p"])
-    ];
+    let origins = prop_oneof![Just(Origin::Config), Just(Origin::Workspace), Just(Origin::Global), Just(Origin::Bundled)];
+    let allows = prop_oneof![Just(vec![]), Just(vec!["x"]), Just(vec!["p"]), Just(vec!["x", "p"])];
     let bits = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
-    (
-        origins,
-        allows,
-        any::<Option<bool>>(),
-        any::<bool>(),
-        any::<bool>(),
-        any::<bool>(),
-        bits,
+    (origins, allows, any::<Option<bool>>(), any::<bool>(), any::<bool>(), any::<bool>(), bits).prop_map(
+        |(origin, allow, entry, enabled, denied, memory, (engine, channel, auto, default_on))| Setup {
+            origin,
+            enabled,
+            denied,
+            entry,
+            memory,
+            engine,
+            allow,
+            channel,
+            auto,
+            default_on,
+        },
     )
-        .prop_map(
-            |(
-                origin,
-                allow,
-                entry,
-                enabled,
-                denied,
-                memory,
-                (engine, channel, auto, default_on),
-            )| Setup {
-                origin,
-                enabled,
-                denied,
-                entry,
-                memory,
-                engine,
-                allow,
-                channel,
-                auto,
-                default_on,
-            },
-        )
 }
 
 proptest! {

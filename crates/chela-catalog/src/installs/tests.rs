@@ -10,19 +10,14 @@ fn index_of(files: &[(&str, Value)], config: Value, env: &[(&str, &str)]) -> Ins
         fs_err::write(path, value.to_string()).unwrap();
     }
     let mut inputs = CatalogInputs::new(dir.path(), dir.path(), config);
-    inputs.env = env
-        .iter()
-        .map(|(k, v)| ((*k).into(), (*v).into()))
-        .collect();
+    inputs.env = env.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
     let policy = PluginPolicy::from_config_value(&inputs.config);
     InstallIndex::read(&inputs, &policy)
 }
 
 fn codes(index: &InstallIndex) -> Vec<String> {
     let rows = index.diagnostics_json();
-    rows.iter()
-        .map(|row| row["code"].as_str().unwrap().to_owned())
-        .collect()
+    rows.iter().map(|row| row["code"].as_str().unwrap().to_owned()).collect()
 }
 
 const INDEX: &str = "plugins/installs.json";
@@ -32,8 +27,7 @@ const INDEX: &str = "plugins/installs.json";
 fn records_are_read_from_either_shape() {
     let record = json!({"source": "npm", "installPath": "/p", "future": 1});
     let new = json!({"version": 1, "installRecords": {"a": record, "bad": {"spec": "x"}, "worse": 3}, "plugins": []});
-    let old =
-        json!({"plugins": [{"pluginId": "a", "installRecord": record}, {"pluginId": "b"}, 4]});
+    let old = json!({"plugins": [{"pluginId": "a", "installRecord": record}, {"pluginId": "b"}, 4]});
     for index in [new, old] {
         let index = index_of(&[(INDEX, index)], json!({}), &[]);
         assert_eq!(index.state, IndexState::Read);
@@ -61,40 +55,20 @@ fn the_environment_switches_the_index_off() {
 // INS-017, INS-018, INS-091
 #[test]
 fn npm_installs_and_legacy_records_are_recovered() {
-    let package =
-        json!({"name": "pkg", "version": "1.2.3", "openclaw": {"extensions": ["./i.js"]}});
+    let package = json!({"name": "pkg", "version": "1.2.3", "openclaw": {"extensions": ["./i.js"]}});
     let files = [
-        (
-            "npm/package.json",
-            json!({"dependencies": {"pkg": "^1", "plain": "1", "gone": "1"}}),
-        ),
+        ("npm/package.json", json!({"dependencies": {"pkg": "^1", "plain": "1", "gone": "1"}})),
         ("npm/node_modules/pkg/package.json", package),
-        (
-            "npm/node_modules/pkg/openclaw.plugin.json",
-            json!({"id": "real"}),
-        ),
-        (
-            "npm/node_modules/plain/package.json",
-            json!({"name": "plain"}),
-        ),
+        ("npm/node_modules/pkg/openclaw.plugin.json", json!({"id": "real"})),
+        ("npm/node_modules/plain/package.json", json!({"name": "plain"})),
     ];
-    let config =
-        json!({"plugins": {"installs": {"legacy": {"source": "path", "sourcePath": "/x"}}}});
+    let config = json!({"plugins": {"installs": {"legacy": {"source": "path", "sourcePath": "/x"}}}});
     let index = index_of(&files, config.clone(), &[]);
     assert_eq!(index.state, IndexState::Missing);
     assert_eq!(index.records.keys().collect::<Vec<_>>(), ["legacy", "real"]);
     assert_eq!(index.records["real"].source, "npm");
-    assert_eq!(
-        index.records["real"].text("resolvedSpec"),
-        Some("pkg@1.2.3")
-    );
+    assert_eq!(index.records["real"].text("resolvedSpec"), Some("pkg@1.2.3"));
     let mut with_index = files.to_vec();
-    with_index.push((
-        INDEX,
-        json!({"installRecords": {"real": {"source": "git"}}}),
-    ));
-    assert_eq!(
-        index_of(&with_index, config, &[]).records["real"].source,
-        "git"
-    );
+    with_index.push((INDEX, json!({"installRecords": {"real": {"source": "git"}}})));
+    assert_eq!(index_of(&with_index, config, &[]).records["real"].source, "git");
 }

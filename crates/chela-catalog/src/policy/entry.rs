@@ -93,9 +93,7 @@ impl EntryPolicy {
                 .map(str::to_owned),
             permissions: at("permissions").cloned(),
             is_material: enabled == Some(true)
-                || ["config", "hooks", "subagent", "llm"]
-                    .into_iter()
-                    .any(is_object)
+                || ["config", "hooks", "subagent", "llm"].into_iter().any(is_object)
                 || at("apiKey").is_some()
                 || at("env").is_some(),
         }
@@ -104,18 +102,12 @@ impl EntryPolicy {
 
 impl HookPolicy {
     fn read(value: Option<&Value>) -> Self {
-        let timeouts = value
-            .and_then(|hooks| hooks.get("timeouts"))
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten();
+        let timeouts = value.and_then(|hooks| hooks.get("timeouts")).and_then(Value::as_object).into_iter().flatten();
         Self {
             allow_prompt_injection: flag(value, "allowPromptInjection"),
             allow_conversation_access: flag(value, "allowConversationAccess"),
             timeout_ms: timeout(value.and_then(|hooks| hooks.get("timeoutMs"))),
-            timeouts: timeouts
-                .filter_map(|(name, ms)| Some((name.clone(), timeout(Some(ms))?)))
-                .collect(),
+            timeouts: timeouts.filter_map(|(name, ms)| Some((name.clone(), timeout(Some(ms))?))).collect(),
         }
     }
 
@@ -130,8 +122,7 @@ fn timeout(value: Option<&Value>) -> Option<u64> {
     // JSON `5.0` is an integer to the programs that wrote these files.
     let ms = value.as_u64().or_else(|| {
         let float = value.as_f64()?;
-        (float.fract() == 0.0 && (1.0..=MAX_HOOK_TIMEOUT_MS as f64).contains(&float))
-            .then_some(float as u64)
+        (float.fract() == 0.0 && (1.0..=MAX_HOOK_TIMEOUT_MS as f64).contains(&float)).then_some(float as u64)
     })?;
     (1..=MAX_HOOK_TIMEOUT_MS).contains(&ms).then_some(ms)
 }
@@ -143,17 +134,10 @@ fn flag(block: Option<&Value>, key: &str) -> Option<bool> {
 fn models(block: Option<&Value>) -> Option<Vec<String>> {
     let items = block?.get("allowedModels")?.as_array()?;
     let models = items.iter().filter_map(Value::as_str).map(str::trim);
-    Some(
-        models
-            .filter(|id| !id.is_empty())
-            .map(str::to_owned)
-            .collect(),
-    )
+    Some(models.filter(|id| !id.is_empty()).map(str::to_owned).collect())
 }
 
 fn strings(block: Option<&Value>) -> BTreeMap<String, String> {
     let entries = block.and_then(Value::as_object).into_iter().flatten();
-    entries
-        .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
-        .collect()
+    entries.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
 }

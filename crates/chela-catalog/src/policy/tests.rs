@@ -9,10 +9,7 @@ fn defaults() {
     assert!(policy.enabled);
     assert!(!policy.present);
     assert!(policy.allow.is_empty());
-    assert_eq!(
-        policy.slots.memory,
-        SlotChoice::Plugin("memory-core".into())
-    );
+    assert_eq!(policy.slots.memory, SlotChoice::Plugin("memory-core".into()));
     assert!(!policy.slots.memory_is_explicit);
     assert_eq!(policy.slots.context_engine, SlotChoice::Unset);
     let policy = PluginPolicy::from_config_value(&json!({"plugins": {

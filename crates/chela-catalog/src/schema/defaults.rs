@@ -38,12 +38,7 @@ fn fill_at(root: &Value, schema: &Value, value: &mut Value, depth: usize) {
     }
 }
 
-fn fill_object(
-    root: &Value,
-    schema: &Map<String, Value>,
-    map: &mut Map<String, Value>,
-    depth: usize,
-) {
+fn fill_object(root: &Value, schema: &Map<String, Value>, map: &mut Map<String, Value>, depth: usize) {
     let properties = schema.get("properties").and_then(Value::as_object);
     for (key, property) in properties.into_iter().flatten() {
         if !map.contains_key(key) {
@@ -57,11 +52,8 @@ fn fill_object(
         }
     }
     let patterns = schema.get("patternProperties").and_then(Value::as_object);
-    let compiled: Vec<_> = patterns
-        .into_iter()
-        .flatten()
-        .filter_map(|(source, rest)| Some((regex::Regex::new(source).ok()?, rest)))
-        .collect();
+    let compiled: Vec<_> =
+        patterns.into_iter().flatten().filter_map(|(source, rest)| Some((regex::Regex::new(source).ok()?, rest))).collect();
     let other = schema.get("additionalProperties");
     for (key, entry) in map.iter_mut() {
         let declared = properties.is_some_and(|properties| properties.contains_key(key));

@@ -34,11 +34,7 @@ pub struct AllowedValues {
 pub(super) fn push(error: &ValidationError<'_>, root: &Value, issues: &mut Vec<SchemaIssue>) {
     let path = dotted(error.instance_path().as_str());
     let mut issue = |path: String, message: String, allowed: Option<AllowedValues>| {
-        issues.push(SchemaIssue {
-            path,
-            message,
-            allowed,
-        });
+        issues.push(SchemaIssue { path, message, allowed });
     };
     match error.kind() {
         ValidationErrorKind::Required { property } => {
@@ -54,12 +50,7 @@ pub(super) fn push(error: &ValidationError<'_>, root: &Value, issues: &mut Vec<S
         }
         // `additionalProperties: false` without `properties` names the object and not the key; with
         // nothing declared, every key is unexpected.
-        ValidationErrorKind::FalseSchema
-            if error
-                .schema_path()
-                .as_str()
-                .ends_with("/additionalProperties") =>
-        {
+        ValidationErrorKind::FalseSchema if error.schema_path().as_str().ends_with("/additionalProperties") => {
             let object = root.pointer(error.instance_path().as_str());
             let object = object.and_then(Value::as_object);
             for key in object.into_iter().flat_map(Map::keys) {
@@ -85,20 +76,12 @@ pub(super) fn push(error: &ValidationError<'_>, root: &Value, issues: &mut Vec<S
             for branch in context.iter().flatten() {
                 push(branch, root, issues);
             }
-            issues.push(SchemaIssue {
-                path,
-                message,
-                allowed: None,
-            });
+            issues.push(SchemaIssue { path, message, allowed: None });
         }
         ValidationErrorKind::PropertyNames { error: inner } => {
             let message = text(error);
             push(inner, root, issues);
-            issues.push(SchemaIssue {
-                path,
-                message,
-                allowed: None,
-            });
+            issues.push(SchemaIssue { path, message, allowed: None });
         }
         _ => issue(path, text(error), None),
     }
@@ -129,9 +112,7 @@ fn text(error: &ValidationError<'_>) -> String {
         Kind::UniqueItems => duplicate_items(error.instance()),
         Kind::Contains => "must contain at least 1 valid item(s)".to_owned(),
         Kind::AnyOf { .. } => "must match a schema in anyOf".to_owned(),
-        Kind::OneOfNotValid { .. } | Kind::OneOfMultipleValid { .. } => {
-            "must match exactly one schema in oneOf".to_owned()
-        }
+        Kind::OneOfNotValid { .. } | Kind::OneOfMultipleValid { .. } => "must match exactly one schema in oneOf".to_owned(),
         Kind::Not { .. } => "must NOT be valid".to_owned(),
         Kind::PropertyNames { .. } => "property name must be valid".to_owned(),
         Kind::FalseSchema => "boolean schema is false".to_owned(),
@@ -162,9 +143,7 @@ fn duplicate_items(instance: &Value) -> String {
     for (later, item) in items.iter().enumerate().rev() {
         let earlier = items.iter().take(later).rposition(|other| other == item);
         if let Some(earlier) = earlier {
-            return format!(
-                "must NOT have duplicate items (items ## {earlier} and {later} are identical)"
-            );
+            return format!("must NOT have duplicate items (items ## {earlier} and {later} are identical)");
         }
     }
     "must NOT have duplicate items".to_owned()
@@ -184,10 +163,7 @@ fn with_allowed(text: &str, values: &[Value]) -> (String, AllowedValues) {
     if hidden > 0 {
         list.push_str(&format!(", ... (+{hidden} more)"));
     }
-    let allowed = AllowedValues {
-        values: shown.into_iter().cloned().collect(),
-        hidden,
-    };
+    let allowed = AllowedValues { values: shown.into_iter().cloned().collect(), hidden };
     (format!("{text} (allowed: {list})"), allowed)
 }
 

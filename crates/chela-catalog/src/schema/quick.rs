@@ -15,51 +15,39 @@ fn accepts(schema: &Value, value: &Value, depth: usize) -> bool {
         Value::Object(schema) if depth < MAX_DEPTH => schema,
         _ => return false,
     };
-    schema
-        .iter()
-        .all(|(keyword, argument)| match keyword.as_str() {
-            "title" | "description" | "default" | "examples" | "$comment" | "$id" | "readOnly"
-            | "writeOnly" => keyword != "$id" || argument.is_string(),
-            "$schema" => argument
-                .as_str()
-                .is_some_and(|uri| uri.contains("draft-07")),
-            "type" => has_type(argument, value),
-            "enum" => argument.as_array().is_some_and(|all| all.contains(value)),
-            "const" => argument == value,
-            "minimum" => bound(argument, value, |value, limit| value >= limit),
-            "maximum" => bound(argument, value, |value, limit| value <= limit),
-            "minLength" => length(argument, value, |length, limit| length >= limit),
-            "maxLength" => length(argument, value, |length, limit| length <= limit),
-            "properties" => properties(argument, value, depth),
-            "required" => required(argument, value),
-            "additionalProperties" => additional(schema, argument, value, depth),
-            "items" => items(argument, value, depth),
-            _ => false,
-        })
+    schema.iter().all(|(keyword, argument)| match keyword.as_str() {
+        "title" | "description" | "default" | "examples" | "$comment" | "$id" | "readOnly" | "writeOnly" => {
+            keyword != "$id" || argument.is_string()
+        }
+        "$schema" => argument.as_str().is_some_and(|uri| uri.contains("draft-07")),
+        "type" => has_type(argument, value),
+        "enum" => argument.as_array().is_some_and(|all| all.contains(value)),
+        "const" => argument == value,
+        "minimum" => bound(argument, value, |value, limit| value >= limit),
+        "maximum" => bound(argument, value, |value, limit| value <= limit),
+        "minLength" => length(argument, value, |length, limit| length >= limit),
+        "maxLength" => length(argument, value, |length, limit| length <= limit),
+        "properties" => properties(argument, value, depth),
+        "required" => required(argument, value),
+        "additionalProperties" => additional(schema, argument, value, depth),
+        "items" => items(argument, value, depth),
+        _ => false,
+    })
 }
 
 fn has_type(argument: &Value, value: &Value) -> bool {
     match argument {
         Value::String(name) => is_a(name, value),
         Value::Array(names) => {
-            let known = names
-                .iter()
-                .all(|name| name.as_str().is_some_and(is_type_name));
-            known
-                && names
-                    .iter()
-                    .filter_map(Value::as_str)
-                    .any(|name| is_a(name, value))
+            let known = names.iter().all(|name| name.as_str().is_some_and(is_type_name));
+            known && names.iter().filter_map(Value::as_str).any(|name| is_a(name, value))
         }
         _ => false,
     }
 }
 
 fn is_type_name(name: &str) -> bool {
-    matches!(
-        name,
-        "null" | "boolean" | "object" | "array" | "number" | "integer" | "string"
-    )
+    matches!(name, "null" | "boolean" | "object" | "array" | "number" | "integer" | "string")
 }
 
 fn is_a(name: &str, value: &Value) -> bool {
@@ -109,8 +97,7 @@ fn required(argument: &Value, value: &Value) -> bool {
     let (Some(keys), Some(map)) = (argument.as_array(), value.as_object()) else {
         return argument.is_array();
     };
-    keys.iter()
-        .all(|key| key.as_str().is_some_and(|key| map.contains_key(key)))
+    keys.iter().all(|key| key.as_str().is_some_and(|key| map.contains_key(key)))
 }
 
 fn additional(schema: &Map<String, Value>, argument: &Value, value: &Value, depth: usize) -> bool {
@@ -126,9 +113,7 @@ fn additional(schema: &Map<String, Value>, argument: &Value, value: &Value, dept
 fn items(argument: &Value, value: &Value, depth: usize) -> bool {
     match (argument, value) {
         (Value::Array(_), _) => false,
-        (_, Value::Array(entries)) => entries
-            .iter()
-            .all(|entry| accepts(argument, entry, depth + 1)),
+        (_, Value::Array(entries)) => entries.iter().all(|entry| accepts(argument, entry, depth + 1)),
         _ => true,
     }
 }

@@ -20,14 +20,7 @@ impl World {
     pub fn new(config: Value) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
-        Self {
-            dir,
-            root,
-            config,
-            env: Vec::new(),
-            bundled: Vec::new(),
-            owner_uid: None,
-        }
+        Self { dir, root, config, env: Vec::new(), bundled: Vec::new(), owner_uid: None }
     }
 
     pub fn path(&self, path: &str) -> PathBuf {
@@ -43,10 +36,7 @@ impl World {
 
     /// A plugin with `index.js` and the given manifest fields, below `dir`.
     pub fn plugin(&self, dir: &str, id: &str, fields: Value) -> PathBuf {
-        self.write(
-            &format!("{dir}/openclaw.plugin.json"),
-            manifest(id, fields).to_string(),
-        );
+        self.write(&format!("{dir}/openclaw.plugin.json"), manifest(id, fields).to_string());
         self.write(&format!("{dir}/index.js"), "export default {}\n");
         self.path(dir)
     }
@@ -57,8 +47,7 @@ impl World {
 
     pub fn builtin(&mut self, id: &str, fields: Value) {
         let bytes = manifest(id, fields).to_string();
-        self.bundled
-            .push(BundledPlugin::from_manifest_bytes(bytes.as_bytes()).unwrap());
+        self.bundled.push(BundledPlugin::from_manifest_bytes(bytes.as_bytes()).unwrap());
     }
 
     pub fn inputs(&self) -> CatalogInputs {
@@ -82,8 +71,7 @@ impl World {
 }
 
 pub fn manifest(id: &str, fields: Value) -> Value {
-    let mut value =
-        json!({"id": id, "configSchema": {"type": "object", "additionalProperties": false}});
+    let mut value = json!({"id": id, "configSchema": {"type": "object", "additionalProperties": false}});
     for (key, field) in fields.as_object().unwrap() {
         value[key] = field.clone();
     }
@@ -91,37 +79,23 @@ pub fn manifest(id: &str, fields: Value) -> Value {
 }
 
 pub fn messages(snapshot: &Snapshot) -> Vec<String> {
-    snapshot
-        .diagnostics
-        .iter()
-        .map(|entry| entry.message.clone())
-        .collect()
+    snapshot.diagnostics.iter().map(|entry| entry.message.clone()).collect()
 }
 
 #[track_caller]
 pub fn says(snapshot: &Snapshot, needle: &str) {
     let all = messages(snapshot);
-    assert!(
-        all.iter().any(|text| text.contains(needle)),
-        "{needle:?} not in {all:#?}"
-    );
+    assert!(all.iter().any(|text| text.contains(needle)), "{needle:?} not in {all:#?}");
 }
 
 #[track_caller]
 pub fn silent(snapshot: &Snapshot, needle: &str) {
     let all = messages(snapshot);
-    assert!(
-        !all.iter().any(|text| text.contains(needle)),
-        "{needle:?} in {all:#?}"
-    );
+    assert!(!all.iter().any(|text| text.contains(needle)), "{needle:?} in {all:#?}");
 }
 
 pub fn ids(snapshot: &Snapshot) -> Vec<&str> {
-    snapshot
-        .plugins
-        .iter()
-        .map(|plugin| plugin.id.as_str())
-        .collect()
+    snapshot.plugins.iter().map(|plugin| plugin.id.as_str()).collect()
 }
 
 #[track_caller]

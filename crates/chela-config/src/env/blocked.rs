@@ -225,15 +225,7 @@ const DANGEROUS: &[&str] = &[
 ];
 
 /// Families of the same kind.
-const DANGEROUS_PREFIXES: &[&str] = &[
-    "BASH_FUNC_",
-    "CARGO_REGISTRIES_",
-    "DYLD_",
-    "GIT_CONFIG_",
-    "LD_",
-    "NPM_CONFIG_",
-    "TF_VAR_",
-];
+const DANGEROUS_PREFIXES: &[&str] = &["BASH_FUNC_", "CARGO_REGISTRIES_", "DYLD_", "GIT_CONFIG_", "LD_", "NPM_CONFIG_", "TF_VAR_"];
 
 /// Sorted; refused only from the working directory: credentials and endpoints of the operator.
 const WORKSPACE_ONLY: &[&str] = &[
@@ -262,12 +254,7 @@ const WORKSPACE_ONLY: &[&str] = &[
 ];
 
 /// Families refused only from the working directory.
-const WORKSPACE_PREFIXES: &[&str] = &[
-    "ANTHROPIC_API_KEY_",
-    "CLAWHUB_",
-    "OPENAI_API_KEY_",
-    "OPENCLAW_",
-];
+const WORKSPACE_PREFIXES: &[&str] = &["ANTHROPIC_API_KEY_", "CLAWHUB_", "OPENAI_API_KEY_", "OPENCLAW_"];
 
 /// Endings refused only from the working directory: endpoints.
 const WORKSPACE_SUFFIXES: &[&str] = &["_API_HOST", "_BASE_URL", "_HOMESERVER"];
@@ -275,10 +262,7 @@ const WORKSPACE_SUFFIXES: &[&str] = &["_API_HOST", "_BASE_URL", "_HOMESERVER"];
 /// Whether the variable could redirect programs that the gateway starts. Case does not matter.
 pub fn is_dangerous_name(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
-    DANGEROUS.binary_search(&upper.as_str()).is_ok()
-        || DANGEROUS_PREFIXES
-            .iter()
-            .any(|prefix| upper.starts_with(prefix))
+    DANGEROUS.binary_search(&upper.as_str()).is_ok() || DANGEROUS_PREFIXES.iter().any(|prefix| upper.starts_with(prefix))
 }
 
 /// Whether a `.env` file in the working directory may not set the variable.
@@ -286,12 +270,8 @@ pub(super) fn is_blocked_in_workspace(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     is_dangerous_name(&upper)
         || WORKSPACE_ONLY.binary_search(&upper.as_str()).is_ok()
-        || WORKSPACE_PREFIXES
-            .iter()
-            .any(|prefix| upper.starts_with(prefix))
-        || WORKSPACE_SUFFIXES
-            .iter()
-            .any(|suffix| upper.ends_with(suffix))
+        || WORKSPACE_PREFIXES.iter().any(|prefix| upper.starts_with(prefix))
+        || WORKSPACE_SUFFIXES.iter().any(|suffix| upper.ends_with(suffix))
 }
 
 #[cfg(test)]
@@ -306,20 +286,10 @@ mod tests {
 
     #[test]
     fn names_by_family() {
-        for name in [
-            "NODE_OPTIONS",
-            "ld_preload",
-            "GIT_SSH_COMMAND",
-            "NPM_CONFIG_REGISTRY",
-        ] {
+        for name in ["NODE_OPTIONS", "ld_preload", "GIT_SSH_COMMAND", "NPM_CONFIG_REGISTRY"] {
             assert!(is_dangerous_name(name), "{name}");
         }
-        for name in [
-            "OPENCLAW_GATEWAY_TOKEN",
-            "OPENAI_API_KEY",
-            "FOO_BASE_URL",
-            "PATH",
-        ] {
+        for name in ["OPENCLAW_GATEWAY_TOKEN", "OPENAI_API_KEY", "FOO_BASE_URL", "PATH"] {
             assert!(is_blocked_in_workspace(name), "{name}");
             assert!(!is_dangerous_name(name), "{name}");
         }

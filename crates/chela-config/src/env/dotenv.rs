@@ -26,33 +26,20 @@ fn take_entry(text: &str) -> (Entry, &str) {
     let line_end = text.find('\n').unwrap_or(text.len());
     let after_line = text.get(line_end + 1..).unwrap_or("");
     let line = text[..line_end].trim_start();
-    let line = line
-        .strip_prefix("export")
-        .filter(|r| r.starts_with([' ', '\t']))
-        .map_or(line, str::trim_start);
-    let name_len = line
-        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-')))
-        .unwrap_or(line.len());
+    let line = line.strip_prefix("export").filter(|r| r.starts_with([' ', '\t'])).map_or(line, str::trim_start);
+    let name_len = line.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))).unwrap_or(line.len());
     let (name, tail) = line.split_at(name_len);
     let tail = tail.trim_start();
     let value = match tail.strip_prefix('=').or_else(|| tail.strip_prefix(": ")) {
         Some(value) if !name.is_empty() => value.trim_start(),
         _ => return (None, after_line),
     };
-    if let Some(quote) = value
-        .chars()
-        .next()
-        .filter(|c| matches!(c, '"' | '\'' | '`'))
-    {
+    if let Some(quote) = value.chars().next().filter(|c| matches!(c, '"' | '\'' | '`')) {
         // Offsets are taken in `text`, because a quoted value may run past the end of this line.
         let start = line_end - value.len() + 1;
         if let Some(len) = closing_quote(&text[start..], quote) {
             let inner = &text[start..start + len];
-            let inner = if quote == '"' {
-                inner.replace("\\n", "\n").replace("\\r", "\r")
-            } else {
-                inner.to_owned()
-            };
+            let inner = if quote == '"' { inner.replace("\\n", "\n").replace("\\r", "\r") } else { inner.to_owned() };
             let rest = &text[start + len + 1..];
             let rest = rest.find('\n').map_or("", |end| &rest[end + 1..]);
             return (Some((name.to_owned(), inner)), rest);
@@ -88,10 +75,7 @@ mod tests {
             ("# A=1\n\nB=2\r\nC=", &[("B", "2"), ("C", "")]),
             ("A=\"x # y\" # z\nB=1", &[("A", "x # y"), ("B", "1")]),
             ("A='one\ntwo'\nB=3", &[("A", "one\ntwo"), ("B", "3")]),
-            (
-                "A=\"l1\\nl2\"\nB='l1\\nl2'",
-                &[("A", "l1\nl2"), ("B", "l1\\nl2")],
-            ),
+            ("A=\"l1\\nl2\"\nB='l1\\nl2'", &[("A", "l1\nl2"), ("B", "l1\\nl2")]),
             ("A=`q`\nA=last", &[("A", "last")]),
             ("A: yaml", &[("A", "yaml")]),
             ("exported=1", &[("exported", "1")]),
@@ -100,8 +84,7 @@ mod tests {
         ];
         for (text, want) in cases {
             let got = parse_dotenv(text);
-            let got: Vec<(&str, &str)> =
-                got.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+            let got: Vec<(&str, &str)> = got.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
             assert_eq!(&got, want, "{text:?}");
         }
     }

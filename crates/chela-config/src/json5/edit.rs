@@ -23,25 +23,15 @@ pub struct Rewritten {
 /// [`SyntaxError`] when `text` is not JSON5.
 pub fn rewrite(text: &str, target: &Value) -> Result<Rewritten, SyntaxError> {
     let root = parse(text)?;
-    let mut editor = Editor {
-        text,
-        style: Style::of(text, &root),
-        edits: Vec::new(),
-    };
+    let mut editor = Editor { text, style: Style::of(text, &root), edits: Vec::new() };
     editor.change(&root, target, 0);
     let edited = editor.apply();
     // The result is checked rather than trusted: a wrong edit must never reach the user's file.
     if parse_value(&edited).is_ok_and(|value| same_value(&value, target)) {
-        return Ok(Rewritten {
-            text: edited,
-            comments_lost: false,
-        });
+        return Ok(Rewritten { text: edited, comments_lost: false });
     }
     let comments_lost = text.contains("//") || text.contains("/*");
-    Ok(Rewritten {
-        text: format!("{}\n", Style::default().render(target, 0)),
-        comments_lost,
-    })
+    Ok(Rewritten { text: format!("{}\n", Style::default().render(target, 0)), comments_lost })
 }
 
 #[derive(Debug, Clone)]
@@ -52,10 +42,7 @@ struct Style {
 
 impl Default for Style {
     fn default() -> Self {
-        Self {
-            indent: "  ".to_owned(),
-            quote_keys: true,
-        }
+        Self { indent: "  ".to_owned(), quote_keys: true }
     }
 }
 
@@ -67,9 +54,7 @@ impl Style {
             && let Some(first) = members.first()
         {
             style.quote_keys = members.iter().all(|member| member.quoted);
-            if let Some(indent) =
-                line_indent(text, first.key_span.start).filter(|indent| !indent.is_empty())
-            {
+            if let Some(indent) = line_indent(text, first.key_span.start).filter(|indent| !indent.is_empty()) {
                 style.indent = indent.to_owned();
             }
         }
@@ -78,13 +63,8 @@ impl Style {
 
     fn key(&self, key: &str) -> String {
         let mut chars = key.chars();
-        let plain = chars.next().is_some_and(|c| is_name_char(c, true))
-            && chars.all(|c| is_name_char(c, false));
-        if plain && !self.quote_keys {
-            key.to_owned()
-        } else {
-            Value::from(key).to_string()
-        }
+        let plain = chars.next().is_some_and(|c| is_name_char(c, true)) && chars.all(|c| is_name_char(c, false));
+        if plain && !self.quote_keys { key.to_owned() } else { Value::from(key).to_string() }
     }
 
     /// The value in this style; `base` is the indentation of the line on which it starts.
@@ -96,19 +76,12 @@ impl Style {
         let inner = format!("{base}{}", self.indent);
         match value {
             Value::Array(items) if !items.is_empty() => {
-                let items: Vec<String> = items
-                    .iter()
-                    .map(|item| format!("{inner}{}", self.render_at(item, &inner)))
-                    .collect();
+                let items: Vec<String> = items.iter().map(|item| format!("{inner}{}", self.render_at(item, &inner))).collect();
                 format!("[\n{}\n{base}]", items.join(",\n"))
             }
             Value::Object(map) if !map.is_empty() => {
-                let items: Vec<String> = map
-                    .iter()
-                    .map(|(key, item)| {
-                        format!("{inner}{}: {}", self.key(key), self.render_at(item, &inner))
-                    })
-                    .collect();
+                let items: Vec<String> =
+                    map.iter().map(|(key, item)| format!("{inner}{}: {}", self.key(key), self.render_at(item, &inner))).collect();
                 format!("{{\n{}\n{base}}}", items.join(",\n"))
             }
             other => other.to_string(),
@@ -131,8 +104,7 @@ struct Editor<'a> {
 
 impl Editor<'_> {
     fn apply(mut self) -> String {
-        self.edits
-            .sort_by_key(|(range, _)| (range.start, range.end));
+        self.edits.sort_by_key(|(range, _)| (range.start, range.end));
         let mut out = String::with_capacity(self.text.len() + 64);
         let mut at = 0;
         for (range, replacement) in &self.edits {
@@ -148,36 +120,21 @@ impl Editor<'_> {
 
     fn change(&mut self, node: &Node, target: &Value, depth: usize) {
         match (&node.kind, target) {
-            (Kind::Object(members), Value::Object(map)) => {
-                self.change_object(node, members, map, depth)
-            }
-            (Kind::Array(items), Value::Array(wanted)) => {
-                self.change_array(node, items, wanted, depth)
-            }
+            (Kind::Object(members), Value::Object(map)) => self.change_object(node, members, map, depth),
+            (Kind::Array(items), Value::Array(wanted)) => self.change_array(node, items, wanted, depth),
             _ if same_value(&node.to_value(), target) => {}
             _ => {
                 let base = line_prefix(self.text, node.span.start);
-                self.edits.push((
-                    node.span.start..node.span.end,
-                    self.style.render_at(target, base),
-                ));
+                self.edits.push((node.span.start..node.span.end, self.style.render_at(target, base)));
             }
         }
     }
 
-    fn change_object(
-        &mut self,
-        node: &Node,
-        members: &[Member],
-        map: &Map<String, Value>,
-        depth: usize,
-    ) {
+    fn change_object(&mut self, node: &Node, members: &[Member], map: &Map<String, Value>, depth: usize) {
         let mut kept = Vec::with_capacity(members.len());
         for (at, member) in members.iter().enumerate() {
             // Of a key given twice only the last one counts; it is the one to change.
-            let counts = !members[at + 1..]
-                .iter()
-                .any(|later| later.key == member.key);
+            let counts = !members[at + 1..].iter().any(|later| later.key == member.key);
             let wanted = map.get(&member.key);
             if let Some(wanted) = wanted.filter(|_| counts) {
                 self.change(&member.node, wanted, depth + 1);
@@ -189,82 +146,39 @@ impl Editor<'_> {
             .filter(|(key, _)| !members.iter().any(|member| member.key == **key))
             .map(|(key, value)| (Some(key.as_str()), value))
             .collect();
-        let entries: Vec<Entry<'_>> = members
-            .iter()
-            .map(|m| Entry {
-                start: m.key_span.start,
-                node: &m.node,
-                comma: m.comma,
-            })
-            .collect();
+        let entries: Vec<Entry<'_>> = members.iter().map(|m| Entry { start: m.key_span.start, node: &m.node, comma: m.comma }).collect();
         self.change_entries(node, &entries, &kept, &added);
     }
 
     fn change_array(&mut self, node: &Node, items: &[Element], wanted: &[Value], depth: usize) {
         let current: Vec<Value> = items.iter().map(|item| item.node.to_value()).collect();
-        let head = current
-            .iter()
-            .zip(wanted)
-            .take_while(|(a, b)| same_value(a, b))
-            .count();
-        let tail = current[head..]
-            .iter()
-            .rev()
-            .zip(wanted[head..].iter().rev())
-            .take_while(|(a, b)| same_value(a, b))
-            .count();
+        let head = current.iter().zip(wanted).take_while(|(a, b)| same_value(a, b)).count();
+        let tail = current[head..].iter().rev().zip(wanted[head..].iter().rev()).take_while(|(a, b)| same_value(a, b)).count();
         // An insertion in the middle is expressed as changes from there on, so that new entries only
         // ever go to the end.
-        let tail = if wanted.len() > current.len() {
-            0
-        } else {
-            tail
-        };
+        let tail = if wanted.len() > current.len() { 0 } else { tail };
         let mut kept = vec![true; items.len()];
         let changed = (wanted.len() - head - tail).min(items.len() - head - tail);
         for at in head..head + changed {
             self.change(&items[at].node, &wanted[at], depth + 1);
         }
         kept[head + changed..items.len() - tail].fill(false);
-        let added: Vec<(Option<&str>, &Value)> = wanted[head + changed..wanted.len() - tail]
-            .iter()
-            .map(|value| (None, value))
-            .collect();
-        let entries: Vec<Entry<'_>> = items
-            .iter()
-            .map(|item| Entry {
-                start: item.node.span.start,
-                node: &item.node,
-                comma: item.comma,
-            })
-            .collect();
+        let added: Vec<(Option<&str>, &Value)> = wanted[head + changed..wanted.len() - tail].iter().map(|value| (None, value)).collect();
+        let entries: Vec<Entry<'_>> =
+            items.iter().map(|item| Entry { start: item.node.span.start, node: &item.node, comma: item.comma }).collect();
         self.change_entries(node, &entries, &kept, &added);
     }
 
-    fn change_entries(
-        &mut self,
-        node: &Node,
-        entries: &[Entry<'_>],
-        kept: &[bool],
-        added: &[(Option<&str>, &Value)],
-    ) {
+    fn change_entries(&mut self, node: &Node, entries: &[Entry<'_>], kept: &[bool], added: &[(Option<&str>, &Value)]) {
         for (entry, _) in entries.iter().zip(kept).filter(|(_, kept)| !**kept) {
             self.remove(entry);
         }
-        let last_kept = entries
-            .iter()
-            .zip(kept)
-            .rfind(|(_, kept)| **kept)
-            .map(|(entry, _)| entry);
+        let last_kept = entries.iter().zip(kept).rfind(|(_, kept)| **kept).map(|(entry, _)| entry);
         let trailing_comma = entries.last().is_some_and(|entry| entry.comma.is_some());
         if let Some(last) = last_kept {
             match last.comma {
-                Some(comma) if added.is_empty() && !trailing_comma => {
-                    self.edits.push((comma..comma + 1, String::new()))
-                }
-                None if !added.is_empty() => self
-                    .edits
-                    .push((last.node.span.end..last.node.span.end, ",".to_owned())),
+                Some(comma) if added.is_empty() && !trailing_comma => self.edits.push((comma..comma + 1, String::new())),
+                None if !added.is_empty() => self.edits.push((last.node.span.end..last.node.span.end, ",".to_owned())),
                 _ => {}
             }
         }
@@ -285,12 +199,9 @@ impl Editor<'_> {
             }
         }
         let line_start = self.text[..entry.start].rfind('\n').map_or(0, |at| at + 1);
-        let line_end = self.text[end..]
-            .find('\n')
-            .map_or(self.text.len(), |at| end + at);
+        let line_end = self.text[end..].find('\n').map_or(self.text.len(), |at| end + at);
         let behind = self.text[end..line_end].trim();
-        let alone = self.text[line_start..entry.start].trim().is_empty()
-            && (behind.is_empty() || behind.starts_with("//"));
+        let alone = self.text[line_start..entry.start].trim().is_empty() && (behind.is_empty() || behind.starts_with("//"));
         if alone && line_start > 0 {
             self.edits.push((line_start - 1..line_end, String::new()));
             return;
@@ -301,18 +212,10 @@ impl Editor<'_> {
         self.edits.push((entry.start..end, String::new()));
     }
 
-    fn append(
-        &mut self,
-        node: &Node,
-        entries: &[Entry<'_>],
-        added: &[(Option<&str>, &Value)],
-        after_kept: bool,
-        trailing_comma: bool,
-    ) {
+    fn append(&mut self, node: &Node, entries: &[Entry<'_>], added: &[(Option<&str>, &Value)], after_kept: bool, trailing_comma: bool) {
         let close = node.span.end - 1;
         let inner = &self.text[node.span.start + 1..close];
-        let content_end =
-            node.span.start + 1 + inner.trim_end_matches(super::lexer::is_space).len();
+        let content_end = node.span.start + 1 + inner.trim_end_matches(super::lexer::is_space).len();
         let multi_line = entries.is_empty() || inner.contains('\n');
         let base = line_prefix(self.text, node.span.start).to_owned();
         let indent = entries
@@ -331,11 +234,7 @@ impl Editor<'_> {
                 out.push_str(&self.style.key(key));
                 out.push_str(": ");
             }
-            out.push_str(
-                &self
-                    .style
-                    .render_at(value, if multi_line { &indent } else { &base }),
-            );
+            out.push_str(&self.style.render_at(value, if multi_line { &indent } else { &base }));
             if at + 1 < added.len() || trailing_comma {
                 out.push(',');
             }
@@ -411,17 +310,14 @@ mod tests {
     #[test]
     fn a_new_key_follows_the_style() {
         let text = with(|v| v["gateway"]["bind"] = json!("loopback"));
-        assert_eq!(
-            text,
-            SAMPLE.replace(
-                "/* only here */\n",
-                "/* only here */\n    bind: \"loopback\",\n"
-            )
-        );
+        assert_eq!(text, SAMPLE.replace("/* only here */\n", "/* only here */\n    bind: \"loopback\",\n"));
         let text = with(|v| v["logging"] = json!({"level": "debug", "a-b": []}));
         assert_eq!(
             text,
-            SAMPLE.replace("tools: { allow: ['a'] }\n", "tools: { allow: ['a'] },\n  logging: {\n    level: \"debug\",\n    \"a-b\": []\n  }\n")
+            SAMPLE.replace(
+                "tools: { allow: ['a'] }\n",
+                "tools: { allow: ['a'] },\n  logging: {\n    level: \"debug\",\n    \"a-b\": []\n  }\n"
+            )
         );
         let text = with(|v| v["tools"]["deny"] = json!(["x"]));
         assert!(text.contains("{ allow: ['a'], deny: [\n"), "{text}");

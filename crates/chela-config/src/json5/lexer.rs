@@ -33,15 +33,8 @@ impl<'a> Cursor<'a> {
         hit
     }
 
-    pub(super) fn fail<T>(
-        &self,
-        offset: usize,
-        message: impl Into<String>,
-    ) -> Result<T, SyntaxError> {
-        Err(SyntaxError {
-            offset,
-            message: message.into(),
-        })
+    pub(super) fn fail<T>(&self, offset: usize, message: impl Into<String>) -> Result<T, SyntaxError> {
+        Err(SyntaxError { offset, message: message.into() })
     }
 
     /// What stands here, for messages.
@@ -134,10 +127,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn hex(&mut self, len: usize, at: usize) -> Result<u32, SyntaxError> {
-        let digits = self
-            .rest()
-            .get(..len)
-            .filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()));
+        let digits = self.rest().get(..len).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()));
         match digits.and_then(|d| u32::from_str_radix(d, 16).ok()) {
             Some(code) => {
                 self.at += len;
@@ -184,16 +174,9 @@ impl<'a> Cursor<'a> {
             }
         }
         if !self.peek().is_some_and(|c| c.is_ascii_digit() || c == '.') {
-            return if self.at == start {
-                Ok(None)
-            } else {
-                self.fail(self.at, format!("expected a digit, found {}", self.found()))
-            };
+            return if self.at == start { Ok(None) } else { self.fail(self.at, format!("expected a digit, found {}", self.found())) };
         }
-        let len = self
-            .rest()
-            .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '-')))
-            .unwrap_or(self.rest().len());
+        let len = self.rest().find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '-'))).unwrap_or(self.rest().len());
         let mut token = &self.rest()[..len];
         // A sign belongs to the token only directly behind an exponent's letter.
         let hex = token.starts_with("0x") || token.starts_with("0X");
@@ -215,10 +198,7 @@ impl<'a> Cursor<'a> {
 
 fn number_value(token: &str, negative: bool) -> Result<Number, String> {
     let bad = || format!("`{token}` is not a number");
-    if let Some(digits) = token
-        .strip_prefix("0x")
-        .or_else(|| token.strip_prefix("0X"))
-    {
+    if let Some(digits) = token.strip_prefix("0x").or_else(|| token.strip_prefix("0X")) {
         let value = u64::from_str_radix(digits, 16).map_err(|_| bad())?;
         return integer(value, negative).ok_or_else(bad);
     }
@@ -265,26 +245,10 @@ fn integer(value: u64, negative: bool) -> Option<Number> {
 }
 
 pub(super) fn is_space(c: char) -> bool {
-    matches!(
-        c,
-        '\t' | '\n'
-            | '\u{b}'
-            | '\u{c}'
-            | '\r'
-            | ' '
-            | '\u{a0}'
-            | '\u{feff}'
-            | '\u{1680}'
-            | '\u{2000}'..='\u{200a}'
-    ) || matches!(
-        c,
-        '\u{2028}' | '\u{2029}' | '\u{202f}' | '\u{205f}' | '\u{3000}'
-    )
+    matches!(c, '\t' | '\n' | '\u{b}' | '\u{c}' | '\r' | ' ' | '\u{a0}' | '\u{feff}' | '\u{1680}' | '\u{2000}'..='\u{200a}')
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202f}' | '\u{205f}' | '\u{3000}')
 }
 
 pub(super) fn is_name_char(c: char, first: bool) -> bool {
-    c == '$'
-        || c == '_'
-        || c.is_alphabetic()
-        || (!first && (c.is_alphanumeric() || matches!(c, '\u{200c}' | '\u{200d}')))
+    c == '$' || c == '_' || c.is_alphabetic() || (!first && (c.is_alphanumeric() || matches!(c, '\u{200c}' | '\u{200d}')))
 }

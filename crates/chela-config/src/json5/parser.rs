@@ -16,19 +16,13 @@ pub fn parse(text: &str) -> Result<Node, SyntaxError> {
     let mut cursor = Cursor { text, at: 0 };
     cursor.skip_trivia()?;
     if cursor.peek().is_none() {
-        return cursor.fail(
-            0,
-            "the file is empty; write `{}` for an empty configuration",
-        );
+        return cursor.fail(0, "the file is empty; write `{}` for an empty configuration");
     }
     let node = value(&mut cursor, 0)?;
     cursor.skip_trivia()?;
     match cursor.peek() {
         None => Ok(node),
-        Some(_) => cursor.fail(
-            cursor.at,
-            format!("expected nothing after the value, found {}", cursor.found()),
-        ),
+        Some(_) => cursor.fail(cursor.at, format!("expected nothing after the value, found {}", cursor.found())),
     }
 }
 
@@ -43,13 +37,7 @@ fn value(cursor: &mut Cursor<'_>, depth: usize) -> Result<Node, SyntaxError> {
         Some('"' | '\'') => Kind::Scalar(Value::String(cursor.string()?)),
         _ => scalar(cursor)?,
     };
-    Ok(Node {
-        span: Span {
-            start,
-            end: cursor.at,
-        },
-        kind,
-    })
+    Ok(Node { span: Span { start, end: cursor.at }, kind })
 }
 
 fn scalar(cursor: &mut Cursor<'_>) -> Result<Kind, SyntaxError> {
@@ -61,10 +49,7 @@ fn scalar(cursor: &mut Cursor<'_>) -> Result<Kind, SyntaxError> {
         Some("true") => Ok(Kind::Scalar(Value::Bool(true))),
         Some("false") => Ok(Kind::Scalar(Value::Bool(false))),
         Some("null") => Ok(Kind::Scalar(Value::Null)),
-        Some(word) => cursor.fail(
-            start,
-            format!("expected a value, found `{word}`; put text in quotes"),
-        ),
+        Some(word) => cursor.fail(start, format!("expected a value, found `{word}`; put text in quotes")),
         None => cursor.fail(start, format!("expected a value, found {}", cursor.found())),
     }
 }
@@ -81,18 +66,12 @@ fn array(cursor: &mut Cursor<'_>, depth: usize) -> Result<Kind, SyntaxError> {
         cursor.skip_trivia()?;
         let comma = cursor.at;
         if cursor.eat(',') {
-            items.push(Element {
-                node,
-                comma: Some(comma),
-            });
+            items.push(Element { node, comma: Some(comma) });
         } else if cursor.eat(']') {
             items.push(Element { node, comma: None });
             return Ok(Kind::Array(items));
         } else {
-            return cursor.fail(
-                cursor.at,
-                format!("expected `,` or `]`, found {}", cursor.found()),
-            );
+            return cursor.fail(cursor.at, format!("expected `,` or `]`, found {}", cursor.found()));
         }
     }
 }
@@ -115,10 +94,7 @@ fn object(cursor: &mut Cursor<'_>, depth: usize) -> Result<Kind, SyntaxError> {
             members.push(member);
             return Ok(Kind::Object(members));
         } else {
-            return cursor.fail(
-                cursor.at,
-                format!("expected `,` or `}}`, found {}", cursor.found()),
-            );
+            return cursor.fail(cursor.at, format!("expected `,` or `}}`, found {}", cursor.found()));
         }
     }
 }
@@ -126,38 +102,16 @@ fn object(cursor: &mut Cursor<'_>, depth: usize) -> Result<Kind, SyntaxError> {
 fn member(cursor: &mut Cursor<'_>, depth: usize) -> Result<Member, SyntaxError> {
     let start = cursor.at;
     let quoted = matches!(cursor.peek(), Some('"' | '\''));
-    let key = if quoted {
-        Some(cursor.string()?)
-    } else {
-        cursor.name()?
-    };
+    let key = if quoted { Some(cursor.string()?) } else { cursor.name()? };
     let Some(key) = key else {
-        return cursor.fail(
-            start,
-            format!("expected a key or `}}`, found {}", cursor.found()),
-        );
+        return cursor.fail(start, format!("expected a key or `}}`, found {}", cursor.found()));
     };
-    let key_span = Span {
-        start,
-        end: cursor.at,
-    };
+    let key_span = Span { start, end: cursor.at };
     cursor.skip_trivia()?;
     if !cursor.eat(':') {
-        return cursor.fail(
-            cursor.at,
-            format!(
-                "expected `:` after the key `{key}`, found {}",
-                cursor.found()
-            ),
-        );
+        return cursor.fail(cursor.at, format!("expected `:` after the key `{key}`, found {}", cursor.found()));
     }
     cursor.skip_trivia()?;
     let node = value(cursor, depth + 1)?;
-    Ok(Member {
-        key,
-        key_span,
-        quoted,
-        node,
-        comma: None,
-    })
+    Ok(Member { key, key_span, quoted, node, comma: None })
 }

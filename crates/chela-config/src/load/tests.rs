@@ -13,9 +13,7 @@ impl Home {
     }
 
     fn env(&self) -> Env {
-        [("HOME", self.0.path().to_str().unwrap()), ("SET", "yes")]
-            .into_iter()
-            .collect()
+        [("HOME", self.0.path().to_str().unwrap()), ("SET", "yes")].into_iter().collect()
     }
 
     fn paths(&self) -> StatePaths {
@@ -47,18 +45,11 @@ fn includes_then_variables_then_validation() {
     let home = Home::new(
         "{env: {vars: {INLINE: 'here'}}, logging: {$include: 'log.json5'}, ui: {assistant: {name: '${INLINE} ${GONE} $${SET}'}}}",
     );
-    fs_err::write(
-        home.paths().state_dir.join("log.json5"),
-        "{level: 'debug', file: '${SET}.log'}",
-    )
-    .unwrap();
+    fs_err::write(home.paths().state_dir.join("log.json5"), "{level: 'debug', file: '${SET}.log'}").unwrap();
     let config = home.load().unwrap();
     assert_eq!(config.source["logging"]["file"], "${SET}.log");
     assert_eq!(config.effective["logging"]["file"], "yes.log");
-    assert_eq!(
-        config.effective["ui"]["assistant"]["name"],
-        "here ${GONE} ${SET}"
-    );
+    assert_eq!(config.effective["ui"]["assistant"]["name"], "here ${GONE} ${SET}");
     assert_eq!(config.warnings.len(), 1);
     assert_eq!(config.warnings[0].path, "ui.assistant.name");
     assert_eq!(config.files.len(), 2);
@@ -69,39 +60,21 @@ fn includes_then_variables_then_validation() {
 #[test]
 fn faults_come_with_their_place() {
     let home = Home::new("{\n  gateway: {\n    port: 'x',\n    prot: 1,\n  },\n}");
-    let Err(ConfigError::Invalid { issues, path }) = home.load() else {
-        panic!()
-    };
+    let Err(ConfigError::Invalid { issues, path }) = home.load() else { panic!() };
     assert_eq!(path, home.paths().config_path);
     assert_eq!(
-        issues
-            .iter()
-            .map(|i| (i.path.as_str(), i.line, i.column))
-            .collect::<Vec<_>>(),
-        [
-            ("gateway.port", Some(3), Some(11)),
-            ("gateway", Some(4), Some(5))
-        ]
+        issues.iter().map(|i| (i.path.as_str(), i.line, i.column)).collect::<Vec<_>>(),
+        [("gateway.port", Some(3), Some(11)), ("gateway", Some(4), Some(5))]
     );
     let message = home.load().unwrap_err().to_string();
     assert!(
-        message.contains("gateway.port: expected integer, got string (line 3)")
-            && message.contains("did you mean `port`?"),
+        message.contains("gateway.port: expected integer, got string (line 3)") && message.contains("did you mean `port`?"),
         "{message}"
     );
     let (config, issues) = load_lenient(&home.paths(), &home.env()).unwrap();
-    assert_eq!(
-        (config.effective["gateway"]["port"].as_str(), issues.len()),
-        (Some("x"), 2)
-    );
+    assert_eq!((config.effective["gateway"]["port"].as_str(), issues.len()), (Some("x"), 2));
     let report = serde_json::to_value(validate_file(&home.paths(), &home.env())).unwrap();
-    assert_eq!(
-        (
-            report["valid"].as_bool(),
-            report["issues"][0]["path"].as_str()
-        ),
-        (Some(false), Some("gateway.port"))
-    );
+    assert_eq!((report["valid"].as_bool(), report["issues"][0]["path"].as_str()), (Some(false), Some("gateway.port")));
 }
 
 // GW-126
@@ -118,35 +91,17 @@ fn unreadable_content_is_explained() {
         fs_err::write(home.paths().config_path, bytes).unwrap();
         let message = home.load().unwrap_err().to_string();
         assert!(message.contains(part), "{message}");
-        assert_eq!(
-            fs_err::read(home.paths().config_path).unwrap(),
-            *bytes,
-            "the file is left alone"
-        );
+        assert_eq!(fs_err::read(home.paths().config_path).unwrap(), *bytes, "the file is left alone");
     }
     let home = Home::new("{}");
     fs_err::remove_file(home.paths().config_path).unwrap();
     fs_err::create_dir(home.paths().config_path).unwrap();
-    assert!(matches!(
-        home.load(),
-        Err(ConfigError::NotRegularFile { .. })
-    ));
+    assert!(matches!(home.load(), Err(ConfigError::NotRegularFile { .. })));
 }
 
 #[test]
 fn settings_without_effect_are_said_so() {
-    let home = Home::new(
-        "{session: {mainKey: 'x'}, env: {shellEnv: {enabled: true}}, plugins: {installs: {}}}",
-    );
-    let paths: Vec<String> = home
-        .load()
-        .unwrap()
-        .warnings
-        .into_iter()
-        .map(|w| w.path)
-        .collect();
-    assert_eq!(
-        paths,
-        ["session.mainKey", "plugins.installs", "env.shellEnv"]
-    );
+    let home = Home::new("{session: {mainKey: 'x'}, env: {shellEnv: {enabled: true}}, plugins: {installs: {}}}");
+    let paths: Vec<String> = home.load().unwrap().warnings.into_iter().map(|w| w.path).collect();
+    assert_eq!(paths, ["session.mainKey", "plugins.installs", "env.shellEnv"]);
 }

@@ -111,21 +111,10 @@ impl Config {
     /// Reads `agents.*`.
     pub fn agents(&self) -> AgentsSettings {
         let defaults = &self.effective["agents"]["defaults"];
-        let entries: &[Value] = self.effective["agents"]["list"]
-            .as_array()
-            .map_or(&[], Vec::as_slice);
-        let chosen = entries
-            .iter()
-            .find(|entry| flag(entry, "default") == Some(true))
-            .or(entries.first());
-        let default_id = chosen.map_or_else(
-            || DEFAULT_AGENT_ID.to_owned(),
-            |entry| normalize_agent_id(entry["id"].as_str().unwrap_or("")),
-        );
-        let mut list: Vec<AgentSettings> = entries
-            .iter()
-            .map(|entry| self.agent(entry, &default_id))
-            .collect();
+        let entries: &[Value] = self.effective["agents"]["list"].as_array().map_or(&[], Vec::as_slice);
+        let chosen = entries.iter().find(|entry| flag(entry, "default") == Some(true)).or(entries.first());
+        let default_id = chosen.map_or_else(|| DEFAULT_AGENT_ID.to_owned(), |entry| normalize_agent_id(entry["id"].as_str().unwrap_or("")));
+        let mut list: Vec<AgentSettings> = entries.iter().map(|entry| self.agent(entry, &default_id)).collect();
         if list.is_empty() {
             list.push(self.agent(&Value::Null, &default_id));
         }
@@ -136,8 +125,7 @@ impl Config {
             image_model: model_choice(&defaults["imageModel"]),
             timeout_seconds: whole(defaults, "timeoutSeconds").unwrap_or(48 * 60 * 60),
             max_concurrent: whole(defaults, "maxConcurrent").unwrap_or(4) as usize,
-            subagents_max_concurrent: whole(&defaults["subagents"], "maxConcurrent").unwrap_or(8)
-                as usize,
+            subagents_max_concurrent: whole(&defaults["subagents"], "maxConcurrent").unwrap_or(8) as usize,
             skip_bootstrap: flag(defaults, "skipBootstrap").unwrap_or(false),
             user_timezone: text(defaults, "userTimezone"),
             defaults: defaults.clone(),
@@ -159,20 +147,11 @@ impl Config {
         AgentSettings {
             name: text(entry, "name"),
             workspace,
-            agent_dir: text(entry, "agentDir").map_or_else(
-                || self.paths.agent_dir(&id),
-                |dir| self.paths.resolve_user_path(&dir),
-            ),
-            model: if own_model.primary.is_some() {
-                own_model
-            } else {
-                model_choice(&defaults["model"])
-            },
-            system_prompt_override: text(entry, "systemPromptOverride")
-                .or_else(|| text(defaults, "systemPromptOverride")),
+            agent_dir: text(entry, "agentDir").map_or_else(|| self.paths.agent_dir(&id), |dir| self.paths.resolve_user_path(&dir)),
+            model: if own_model.primary.is_some() { own_model } else { model_choice(&defaults["model"]) },
+            system_prompt_override: text(entry, "systemPromptOverride").or_else(|| text(defaults, "systemPromptOverride")),
             tools: tool_policy(&entry["tools"]),
-            thinking_default: text(entry, "thinkingDefault")
-                .or_else(|| text(defaults, "thinkingDefault")),
+            thinking_default: text(entry, "thinkingDefault").or_else(|| text(defaults, "thinkingDefault")),
             raw: entry.clone(),
             id,
         }
@@ -196,15 +175,10 @@ impl Config {
 
 fn model_choice(value: &Value) -> ModelChoice {
     match value.as_str().map(str::trim).filter(|t| !t.is_empty()) {
-        Some(primary) => ModelChoice {
-            primary: Some(primary.to_owned()),
-            ..ModelChoice::default()
-        },
-        None => ModelChoice {
-            primary: text(value, "primary"),
-            fallbacks: texts(value, "fallbacks"),
-            timeout_ms: whole(value, "timeoutMs"),
-        },
+        Some(primary) => ModelChoice { primary: Some(primary.to_owned()), ..ModelChoice::default() },
+        None => {
+            ModelChoice { primary: text(value, "primary"), fallbacks: texts(value, "fallbacks"), timeout_ms: whole(value, "timeoutMs") }
+        }
     }
 }
 

@@ -155,11 +155,7 @@ impl Config {
     /// Reads `gateway.*`.
     pub fn gateway(&self) -> GatewaySettings {
         let g = &self.effective["gateway"];
-        let handshake = self
-            .env
-            .non_empty("OPENCLAW_HANDSHAKE_TIMEOUT_MS")
-            .and_then(|v| v.parse().ok())
-            .filter(|ms| *ms > 0);
+        let handshake = self.env.non_empty("OPENCLAW_HANDSHAKE_TIMEOUT_MS").and_then(|v| v.parse().ok()).filter(|ms| *ms > 0);
         GatewaySettings {
             port: whole(g, "port"),
             mode: match g["mode"].as_str() {
@@ -167,26 +163,18 @@ impl Config {
                 Some("remote") => Some(GatewayMode::Remote),
                 _ => None,
             },
-            bind: g["bind"]
-                .as_str()
-                .and_then(BindMode::parse)
-                .unwrap_or(BindMode::Loopback),
+            bind: g["bind"].as_str().and_then(BindMode::parse).unwrap_or(BindMode::Loopback),
             custom_bind_host: text(g, "customBindHost"),
             control_ui: control_ui(&g["controlUi"]),
             trusted_proxies: texts(g, "trustedProxies"),
             allow_real_ip_fallback: flag(g, "allowRealIpFallback").unwrap_or(false),
             tools_allow: texts(&g["tools"], "allow"),
             tools_deny: texts(&g["tools"], "deny"),
-            handshake_timeout_ms: handshake
-                .or_else(|| whole(g, "handshakeTimeoutMs"))
-                .unwrap_or(15_000),
+            handshake_timeout_ms: handshake.or_else(|| whole(g, "handshakeTimeoutMs")).unwrap_or(15_000),
             chat_history_max_chars: whole(&g["webchat"], "chatHistoryMaxChars"),
             chat_completions: endpoint(&g["http"]["endpoints"]["chatCompletions"]),
             responses: endpoint(&g["http"]["endpoints"]["responses"]),
-            strict_transport_security: text(
-                &g["http"]["securityHeaders"],
-                "strictTransportSecurity",
-            ),
+            strict_transport_security: text(&g["http"]["securityHeaders"], "strictTransportSecurity"),
             reload: reload(&g["reload"]),
             tailscale: text(&g["tailscale"], "mode").filter(|mode| mode != "off"),
             tls_enabled: flag(&g["tls"], "enabled").unwrap_or(false),
@@ -203,31 +191,17 @@ impl GatewaySettings {
     /// # Errors
     /// [`ConfigError::Gateway`] when `custom` has no IPv4 address, or for `tailnet`, which is not built yet.
     pub fn listen_ip(&self, bind: BindMode) -> Result<IpAddr, ConfigError> {
-        let fault = |field: &str, message: String| {
-            Err(ConfigError::Gateway {
-                field: field.to_owned(),
-                message,
-            })
-        };
+        let fault = |field: &str, message: String| Err(ConfigError::Gateway { field: field.to_owned(), message });
         match bind {
             BindMode::Loopback | BindMode::Auto => Ok(IpAddr::from([127, 0, 0, 1])),
             BindMode::Lan => Ok(IpAddr::from([0, 0, 0, 0])),
-            BindMode::Tailnet => fault(
-                "gateway.bind",
-                "`tailnet` is not built yet; use `custom` with `gateway.customBindHost`".to_owned(),
-            ),
+            BindMode::Tailnet => fault("gateway.bind", "`tailnet` is not built yet; use `custom` with `gateway.customBindHost`".to_owned()),
             BindMode::Custom => {
                 let host = self.custom_bind_host.as_deref().unwrap_or("");
                 match host.parse::<std::net::Ipv4Addr>() {
                     Ok(ip) => Ok(ip.into()),
-                    Err(_) if host.is_empty() => fault(
-                        "gateway.customBindHost",
-                        "is required when `gateway.bind` is `custom`".to_owned(),
-                    ),
-                    Err(_) => fault(
-                        "gateway.customBindHost",
-                        format!("`{host}` is not an IPv4 address"),
-                    ),
+                    Err(_) if host.is_empty() => fault("gateway.customBindHost", "is required when `gateway.bind` is `custom`".to_owned()),
+                    Err(_) => fault("gateway.customBindHost", format!("`{host}` is not an IPv4 address")),
                 }
             }
         }
@@ -239,15 +213,10 @@ fn control_ui(ui: &Value) -> ControlUiSettings {
     let base = base.trim_matches('/');
     ControlUiSettings {
         enabled: flag(ui, "enabled").unwrap_or(true),
-        base_path: if base.is_empty() {
-            String::new()
-        } else {
-            format!("/{base}")
-        },
+        base_path: if base.is_empty() { String::new() } else { format!("/{base}") },
         root: text(ui, "root"),
         allowed_origins: texts(ui, "allowedOrigins"),
-        allow_host_header_origin_fallback: flag(ui, "dangerouslyAllowHostHeaderOriginFallback")
-            .unwrap_or(false),
+        allow_host_header_origin_fallback: flag(ui, "dangerouslyAllowHostHeaderOriginFallback").unwrap_or(false),
         allow_insecure_auth: flag(ui, "allowInsecureAuth").unwrap_or(false),
         disable_device_auth: flag(ui, "dangerouslyDisableDeviceAuth").unwrap_or(false),
         embed_sandbox: text(ui, "embedSandbox"),

@@ -80,9 +80,7 @@ impl Config {
         let providers = models["providers"].as_object().into_iter().flatten();
         ModelsSettings {
             replace: models["mode"] == "replace",
-            providers: providers
-                .map(|(id, value)| (id.clone(), self.provider(id, value)))
-                .collect(),
+            providers: providers.map(|(id, value)| (id.clone(), self.provider(id, value))).collect(),
         }
     }
 
@@ -94,19 +92,12 @@ impl Config {
             api_key: value.get("apiKey").and_then(|key| self.secret_input(key)),
             auth: text(value, "auth"),
             api: text(value, "api"),
-            headers: headers
-                .filter_map(|(name, v)| Some((name.clone(), self.secret_input(v)?)))
-                .collect(),
+            headers: headers.filter_map(|(name, v)| Some((name.clone(), self.secret_input(v)?))).collect(),
             auth_header: flag(value, "authHeader"),
             timeout_seconds: whole(value, "timeoutSeconds"),
             context_window: whole(value, "contextWindow"),
             max_tokens: whole(value, "maxTokens"),
-            models: value["models"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .map(model)
-                .collect(),
+            models: value["models"].as_array().into_iter().flatten().map(model).collect(),
             raw: value.clone(),
         }
     }
@@ -120,11 +111,7 @@ fn model(value: &Value) -> ModelSettings {
         api: text(value, "api"),
         base_url: text(value, "baseUrl"),
         reasoning: flag(value, "reasoning").unwrap_or(false),
-        input: if input.is_empty() {
-            vec!["text".to_owned()]
-        } else {
-            input
-        },
+        input: if input.is_empty() { vec!["text".to_owned()] } else { input },
         context_window: whole(value, "contextWindow"),
         context_tokens: whole(value, "contextTokens"),
         max_tokens: whole(value, "maxTokens"),

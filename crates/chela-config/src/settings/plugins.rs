@@ -88,14 +88,9 @@ impl Config {
             enabled: flag(p, "enabled").unwrap_or(true),
             allow: texts(p, "allow"),
             deny: texts(p, "deny"),
-            load_paths: texts(&p["load"], "paths")
-                .iter()
-                .map(|path| self.paths.resolve_user_path(path))
-                .collect(),
+            load_paths: texts(&p["load"], "paths").iter().map(|path| self.paths.resolve_user_path(path)).collect(),
             slots: text_map(p, "slots"),
-            entries: entries
-                .map(|(id, entry)| (id.clone(), self.plugin_entry(entry)))
-                .collect(),
+            entries: entries.map(|(id, entry)| (id.clone(), self.plugin_entry(entry))).collect(),
             bundled_discovery: text(p, "bundledDiscovery"),
             compat_strict: flag(&p["compat"], "strict").unwrap_or(false),
         }
@@ -112,9 +107,7 @@ impl Config {
                 allow_prompt_injection: flag(hooks, "allowPromptInjection"),
                 allow_conversation_access: flag(hooks, "allowConversationAccess"),
                 timeout_ms: whole(hooks, "timeoutMs"),
-                timeouts: timeouts
-                    .filter_map(|(name, ms)| Some((name.clone(), ms.as_f64()? as u64)))
-                    .collect(),
+                timeouts: timeouts.filter_map(|(name, ms)| Some((name.clone(), ms.as_f64()? as u64))).collect(),
             },
             subagent: policy(&entry["subagent"]),
             llm: policy(&entry["llm"]),

@@ -53,11 +53,7 @@ pub struct ResetPolicy {
 
 impl Default for ResetPolicy {
     fn default() -> Self {
-        Self {
-            mode: ResetMode::Daily,
-            at_hour: 4,
-            idle_minutes: None,
-        }
+        Self { mode: ResetMode::Daily, at_hour: 4, idle_minutes: None }
     }
 }
 
@@ -152,21 +148,9 @@ impl Config {
         let s = &self.effective["session"];
         // `session.idleMinutes` alone is the older way to ask for idle resets.
         let idle_minutes = whole(s, "idleMinutes");
-        let older_form =
-            idle_minutes.is_some() && s.get("reset").is_none() && s.get("resetByType").is_none();
-        let mode = if older_form {
-            ResetMode::Idle
-        } else {
-            ResetMode::Daily
-        };
-        let general = reset_policy(
-            &s["reset"],
-            ResetPolicy {
-                mode,
-                idle_minutes,
-                ..ResetPolicy::default()
-            },
-        );
+        let older_form = idle_minutes.is_some() && s.get("reset").is_none() && s.get("resetByType").is_none();
+        let mode = if older_form { ResetMode::Idle } else { ResetMode::Daily };
+        let general = reset_policy(&s["reset"], ResetPolicy { mode, idle_minutes, ..ResetPolicy::default() });
         let policies = |key: &str, base: ResetPolicy| -> BTreeMap<String, ResetPolicy> {
             let rules = s[key].as_object().into_iter().flatten();
             // `dm` is an older name of `direct`, which wins.
@@ -186,14 +170,9 @@ impl Config {
         };
         let links = s["identityLinks"].as_object();
         let maintenance = &s["maintenance"];
-        let prune_days =
-            whole(maintenance, "pruneDays").map(|days| days.saturating_mul(86_400_000));
+        let prune_days = whole(maintenance, "pruneDays").map(|days| days.saturating_mul(86_400_000));
         SessionSettings {
-            scope: if s["scope"] == "global" {
-                SessionScope::Global
-            } else {
-                SessionScope::PerSender
-            },
+            scope: if s["scope"] == "global" { SessionScope::Global } else { SessionScope::PerSender },
             dm_scope: match s["dmScope"].as_str() {
                 Some("per-peer") => DmScope::PerPeer,
                 Some("per-channel-peer") => DmScope::PerChannelPeer,
@@ -201,22 +180,15 @@ impl Config {
                 _ => DmScope::Main,
             },
             main_key: "main".to_owned(),
-            identity_links: links
-                .into_iter()
-                .flatten()
-                .map(|(name, _)| (name.clone(), texts(&s["identityLinks"], name)))
-                .collect(),
-            reset_triggers: texts_opt(s, "resetTriggers")
-                .unwrap_or_else(|| vec!["/new".to_owned(), "/reset".to_owned()]),
+            identity_links: links.into_iter().flatten().map(|(name, _)| (name.clone(), texts(&s["identityLinks"], name))).collect(),
+            reset_triggers: texts_opt(s, "resetTriggers").unwrap_or_else(|| vec!["/new".to_owned(), "/reset".to_owned()]),
             reset: general,
             reset_by_type: policies("resetByType", general),
             reset_by_channel: policies("resetByChannel", ResetPolicy::default()),
             store: text(s, "store"),
             write_lock_timeout_ms: whole(&s["writeLock"], "acquireTimeoutMs").unwrap_or(60_000),
             maintenance_enforce: maintenance["mode"] == "enforce",
-            prune_after_ms: duration(maintenance, "pruneAfter")
-                .or(prune_days)
-                .unwrap_or(30 * 86_400_000),
+            prune_after_ms: duration(maintenance, "pruneAfter").or(prune_days).unwrap_or(30 * 86_400_000),
             max_entries: whole(maintenance, "maxEntries").unwrap_or(500) as usize,
         }
     }
@@ -224,10 +196,7 @@ impl Config {
     /// Reads `logging.*`.
     pub fn logging(&self) -> LoggingSettings {
         let l = &self.effective["logging"];
-        let forced = self
-            .env
-            .non_empty("OPENCLAW_LOG_LEVEL")
-            .and_then(LogLevel::parse);
+        let forced = self.env.non_empty("OPENCLAW_LOG_LEVEL").and_then(LogLevel::parse);
         let level = |key: &str| forced.or_else(|| l[key].as_str().and_then(LogLevel::parse));
         let file_level = level("level").unwrap_or(LogLevel::Info);
         LoggingSettings {
@@ -249,23 +218,14 @@ fn reset_policy(value: &Value, base: ResetPolicy) -> ResetPolicy {
         Some(_) => ResetMode::Daily,
         None => base.mode,
     };
-    ResetPolicy {
-        mode,
-        at_hour: whole(value, "atHour")
-            .unwrap_or(u64::from(base.at_hour))
-            .min(23) as u8,
-        idle_minutes,
-    }
+    ResetPolicy { mode, at_hour: whole(value, "atHour").unwrap_or(u64::from(base.at_hour)).min(23) as u8, idle_minutes }
 }
 
 /// A duration that is a text with a unit or a number of days.
 fn duration(value: &Value, key: &str) -> Option<u64> {
     match value.get(key)? {
         Value::String(text) => parse_duration_ms(text, "d"),
-        Value::Number(days) => days
-            .as_f64()
-            .filter(|d| *d >= 0.0)
-            .map(|d| (d * 86_400_000.0) as u64),
+        Value::Number(days) => days.as_f64().filter(|d| *d >= 0.0).map(|d| (d * 86_400_000.0) as u64),
         _ => None,
     }
 }

@@ -18,21 +18,10 @@ pub(super) fn check(config: &Value) -> Issues {
     talk(config, &mut out);
     legacy_channel_bindings(config, &mut out);
     scope(&config["tools"], "tools", &mut out);
-    sandbox(
-        &config["agents"]["defaults"]["sandbox"],
-        "agents.defaults.sandbox",
-        &mut out,
-    );
+    sandbox(&config["agents"]["defaults"]["sandbox"], "agents.defaults.sandbox", &mut out);
     agents(config, &mut out);
-    if let Some(program) = config["audio"]["transcription"]["command"]
-        .get(0)
-        .and_then(Value::as_str)
-        .filter(|p| !is_safe_executable(p))
-    {
-        out.push(ConfigIssue::new(
-            "audio.transcription.command.0",
-            format!("`{program}` is not a plain program name or path"),
-        ));
+    if let Some(program) = config["audio"]["transcription"]["command"].get(0).and_then(Value::as_str).filter(|p| !is_safe_executable(p)) {
+        out.push(ConfigIssue::new("audio.transcription.command.0", format!("`{program}` is not a plain program name or path")));
     }
     out
 }
@@ -42,18 +31,11 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 }
 
 fn members<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
-    value
-        .get(key)
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
+    value.get(key).and_then(Value::as_object).into_iter().flatten()
 }
 
 fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
-    value
-        .get(key)
-        .and_then(Value::as_array)
-        .map_or(&[], Vec::as_slice)
+    value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 fn gateway(config: &Value, out: &mut Issues) {
@@ -63,41 +45,28 @@ fn gateway(config: &Value, out: &mut Issues) {
         && health != 0.0
         && stale < health
     {
-        let message = format!(
-            "must not be less than channelHealthCheckMinutes ({health}), or stale channels are noticed late"
-        );
-        out.push(ConfigIssue::new(
-            "gateway.channelStaleEventThresholdMinutes",
-            message,
-        ));
+        let message = format!("must not be less than channelHealthCheckMinutes ({health}), or stale channels are noticed late");
+        out.push(ConfigIssue::new("gateway.channelStaleEventThresholdMinutes", message));
     }
     let tailscale = text(&gateway["tailscale"], "mode");
     if matches!(tailscale, "serve" | "funnel") {
-        let custom_loopback = text(gateway, "bind") == "custom"
-            && text(gateway, "customBindHost").starts_with("127.");
+        let custom_loopback = text(gateway, "bind") == "custom" && text(gateway, "customBindHost").starts_with("127.");
         if !matches!(text(gateway, "bind"), "" | "loopback") && !custom_loopback {
-            let message =
-                format!("must be `loopback` while gateway.tailscale.mode is `{tailscale}`");
+            let message = format!("must be `loopback` while gateway.tailscale.mode is `{tailscale}`");
             out.push(ConfigIssue::new("gateway.bind", message));
         }
     }
 }
 
 fn broadcast(config: &Value, out: &mut Issues) {
-    let known: Vec<&str> = list(&config["agents"], "list")
-        .iter()
-        .map(|agent| text(agent, "id"))
-        .collect();
+    let known: Vec<&str> = list(&config["agents"], "list").iter().map(|agent| text(agent, "id")).collect();
     if known.is_empty() {
         return;
     }
     for (peer, ids) in members(config, "broadcast") {
         for (index, id) in ids.as_array().into_iter().flatten().enumerate() {
             if id.as_str().is_some_and(|id| !known.contains(&id)) {
-                out.push(ConfigIssue::new(
-                    format!("broadcast.{peer}.{index}"),
-                    format!("agent {id} is not in agents.list"),
-                ));
+                out.push(ConfigIssue::new(format!("broadcast.{peer}.{index}"), format!("agent {id} is not in agents.list")));
             }
         }
     }
@@ -106,10 +75,7 @@ fn broadcast(config: &Value, out: &mut Issues) {
 fn bindings(config: &Value, out: &mut Issues) {
     for (index, binding) in list(config, "bindings").iter().enumerate() {
         if text(binding, "type") == "acp" && text(&binding["match"]["peer"], "id").is_empty() {
-            out.push(ConfigIssue::new(
-                format!("bindings.{index}.match.peer"),
-                "an `acp` binding needs match.peer.id",
-            ));
+            out.push(ConfigIssue::new(format!("bindings.{index}.match.peer"), "an `acp` binding needs match.peer.id"));
         }
     }
 }
@@ -122,53 +88,29 @@ fn browser(config: &Value, out: &mut Issues) {
             out.push(ConfigIssue::new(path.clone(), "needs cdpPort or cdpUrl"));
         }
         if !existing && !text(profile, "userDataDir").is_empty() {
-            out.push(ConfigIssue::new(
-                path,
-                "userDataDir needs driver `existing-session`",
-            ));
+            out.push(ConfigIssue::new(path, "userDataDir needs driver `existing-session`"));
         }
     }
 }
 
 fn talk(config: &Value, out: &mut Issues) {
-    for (value, path) in [
-        (&config["talk"], "talk"),
-        (&config["talk"]["realtime"], "talk.realtime"),
-    ] {
+    for (value, path) in [(&config["talk"], "talk"), (&config["talk"]["realtime"], "talk.realtime")] {
         let provider = text(value, "provider").to_lowercase();
-        let Some(providers) = value
-            .get("providers")
-            .and_then(Value::as_object)
-            .filter(|p| !p.is_empty())
-        else {
+        let Some(providers) = value.get("providers").and_then(Value::as_object).filter(|p| !p.is_empty()) else {
             continue;
         };
         if provider.is_empty() && providers.len() > 1 {
-            out.push(ConfigIssue::new(
-                format!("{path}.provider"),
-                format!("is required when {path}.providers has several entries"),
-            ));
+            out.push(ConfigIssue::new(format!("{path}.provider"), format!("is required when {path}.providers has several entries")));
         } else if !provider.is_empty() && !providers.contains_key(&provider) {
-            out.push(ConfigIssue::new(
-                format!("{path}.provider"),
-                format!("`{provider}` is not in {path}.providers"),
-            ));
+            out.push(ConfigIssue::new(format!("{path}.provider"), format!("`{provider}` is not in {path}.providers")));
         }
     }
 }
 
 fn legacy_channel_bindings(config: &Value, out: &mut Issues) {
     fn visit(map: &Map<String, Value>, path: &str, out: &mut Issues) {
-        if map
-            .get("bindings")
-            .and_then(Value::as_object)
-            .and_then(|b| b.get("acp"))
-            .is_some_and(Value::is_object)
-        {
-            out.push(ConfigIssue::new(
-                format!("{path}.bindings.acp"),
-                "is no longer supported; use the top-level `bindings` list",
-            ));
+        if map.get("bindings").and_then(Value::as_object).and_then(|b| b.get("acp")).is_some_and(Value::is_object) {
+            out.push(ConfigIssue::new(format!("{path}.bindings.acp"), "is no longer supported; use the top-level `bindings` list"));
         }
         for (key, value) in map {
             if let Some(inner) = value.as_object() {
@@ -190,31 +132,24 @@ fn scope(tools: &Value, path: &str, out: &mut Issues) {
         }
     }
     for table in ["subagents", "sandbox"] {
-        policy(
-            &tools[table]["tools"],
-            &format!("{path}.{table}.tools"),
-            out,
-        );
+        policy(&tools[table]["tools"], &format!("{path}.{table}.tools"), out);
     }
     let limits = &tools["loopDetection"];
-    for (low, high) in [
-        ("warningThreshold", "criticalThreshold"),
-        ("criticalThreshold", "globalCircuitBreakerThreshold"),
-    ] {
+    for (low, high) in [("warningThreshold", "criticalThreshold"), ("criticalThreshold", "globalCircuitBreakerThreshold")] {
         if let (Some(a), Some(b)) = (limits[low].as_f64(), limits[high].as_f64())
             && a >= b
         {
-            out.push(ConfigIssue::new(
-                format!("{path}.loopDetection.{high}"),
-                format!("must be greater than {low} ({a})"),
-            ));
+            out.push(ConfigIssue::new(format!("{path}.loopDetection.{high}"), format!("must be greater than {low} ({a})")));
         }
     }
 }
 
 fn policy(value: &Value, path: &str, out: &mut Issues) {
     if !list(value, "allow").is_empty() && !list(value, "alsoAllow").is_empty() {
-        out.push(ConfigIssue::new(path, "allow and alsoAllow exclude each other; move alsoAllow into allow, or drop allow and use profile"));
+        out.push(ConfigIssue::new(
+            path,
+            "allow and alsoAllow exclude each other; move alsoAllow into allow, or drop allow and use profile",
+        ));
     }
 }
 
@@ -227,14 +162,9 @@ fn agents(config: &Value, out: &mut Issues) {
         avatar(agent, &path, out);
         let dir = text(agent, "agentDir").trim_end_matches('/').to_owned();
         let id = normalize_agent_id(text(agent, "id"));
-        match dirs
-            .iter()
-            .find(|(known, other)| !dir.is_empty() && *known == dir && *other != id)
-        {
-            Some((_, other)) => out.push(ConfigIssue::new(
-                format!("{path}.agentDir"),
-                format!("is also used by agent `{other}`; every agent needs its own"),
-            )),
+        match dirs.iter().find(|(known, other)| !dir.is_empty() && *known == dir && *other != id) {
+            Some((_, other)) => out
+                .push(ConfigIssue::new(format!("{path}.agentDir"), format!("is also used by agent `{other}`; every agent needs its own"))),
             None => dirs.push((dir, id)),
         }
     }
@@ -242,20 +172,11 @@ fn agents(config: &Value, out: &mut Issues) {
 
 fn avatar(agent: &Value, path: &str, out: &mut Issues) {
     let avatar = text(&agent["identity"], "avatar");
-    let scheme = avatar
-        .split_once(':')
-        .map(|(scheme, _)| scheme.to_lowercase());
+    let scheme = avatar.split_once(':').map(|(scheme, _)| scheme.to_lowercase());
     let fine = match scheme.as_deref() {
         _ if avatar.is_empty() => true,
         Some("http" | "https" | "data") => true,
-        Some(scheme)
-            if scheme.len() > 1
-                && scheme
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b)) =>
-        {
-            false
-        }
+        Some(scheme) if scheme.len() > 1 && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b)) => false,
         _ => !avatar.starts_with('~') && !avatar.split(['/', '\\']).any(|part| part == ".."),
     };
     if !fine {
@@ -270,10 +191,7 @@ fn sandbox(sandbox: &Value, path: &str, out: &mut Issues) {
     for part in ["docker", "browser"] {
         let network = text(&sandbox[part], "network").to_lowercase();
         if network == "host" {
-            out.push(ConfigIssue::new(
-                format!("{path}.{part}.network"),
-                "`host` gives up the sandbox; use `bridge` or `none`",
-            ));
+            out.push(ConfigIssue::new(format!("{path}.{part}.network"), "`host` gives up the sandbox; use `bridge` or `none`"));
         } else if network.starts_with("container:") && !join_allowed {
             let message = "joining another container's network needs docker.dangerouslyAllowContainerNamespaceJoin";
             out.push(ConfigIssue::new(format!("{path}.{part}.network"), message));
@@ -291,10 +209,7 @@ fn sandbox(sandbox: &Value, path: &str, out: &mut Issues) {
         let host = bind.as_str().unwrap_or("").trim();
         let drive = host.get(1..3).is_some_and(|t| matches!(t, ":\\" | ":/"));
         if !host.starts_with('/') && !drive {
-            out.push(ConfigIssue::new(
-                format!("{path}.docker.binds.{index}"),
-                "must start with an absolute path on the host",
-            ));
+            out.push(ConfigIssue::new(format!("{path}.docker.binds.{index}"), "must start with an absolute path on the host"));
         }
     }
 }

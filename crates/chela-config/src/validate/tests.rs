@@ -3,10 +3,7 @@ use serde_json::json;
 use super::*;
 
 fn issues(config: Value) -> Vec<(String, String)> {
-    validate(&config)
-        .into_iter()
-        .map(|i| (i.path, i.message))
-        .collect()
+    validate(&config).into_iter().map(|i| (i.path, i.message)).collect()
 }
 
 // GW-127, MAN-070
@@ -14,67 +11,23 @@ fn issues(config: Value) -> Vec<(String, String)> {
 fn faults_name_path_and_reason() {
     let cases: &[(Value, &str, &str)] = &[
         (json!({"gatewey": {}}), "", "Unrecognized key: \"gatewey\""),
-        (
-            json!({"gateway": {"prot": 1}}),
-            "gateway",
-            "Unrecognized key: \"prot\"",
-        ),
-        (
-            json!({"plugins": {"entries": {"x": {"sekret": 1}}}}),
-            "plugins.entries.x",
-            "Unrecognized key: \"sekret\"",
-        ),
-        (
-            json!({"gateway": {"port": "18789"}}),
-            "gateway.port",
-            "expected integer, got string",
-        ),
-        (
-            json!({"gateway": {"port": 1.5}}),
-            "gateway.port",
-            "expected integer, got number",
-        ),
-        (
-            json!({"gateway": {"port": 0}}),
-            "gateway.port",
-            "must be greater than 0, got 0",
-        ),
-        (
-            json!({"gateway": {"mode": "cloud"}}),
-            "gateway.mode",
-            "expected one of \"local\", \"remote\", got \"cloud\"",
-        ),
+        (json!({"gateway": {"prot": 1}}), "gateway", "Unrecognized key: \"prot\""),
+        (json!({"plugins": {"entries": {"x": {"sekret": 1}}}}), "plugins.entries.x", "Unrecognized key: \"sekret\""),
+        (json!({"gateway": {"port": "18789"}}), "gateway.port", "expected integer, got string"),
+        (json!({"gateway": {"port": 1.5}}), "gateway.port", "expected integer, got number"),
+        (json!({"gateway": {"port": 0}}), "gateway.port", "must be greater than 0, got 0"),
+        (json!({"gateway": {"mode": "cloud"}}), "gateway.mode", "expected one of \"local\", \"remote\", got \"cloud\""),
         (json!([]), "", "expected object, got array"),
-        (
-            json!({"agents": {"list": [{"id": "a"}, {}]}}),
-            "agents.list.1.id",
-            "is required",
-        ),
-        (
-            json!({"agents": {"defaults": {"model": 5}}}),
-            "agents.defaults.model",
-            "expected string or object, got number",
-        ),
-        (
-            json!({"agents": {"defaults": {"model": {"primry": "x"}}}}),
-            "agents.defaults.model",
-            "Unrecognized key: \"primry\"",
-        ),
-        (
-            json!({"secrets": {"providers": {"v": {"source": "file"}}}}),
-            "secrets.providers.v.path",
-            "is required",
-        ),
+        (json!({"agents": {"list": [{"id": "a"}, {}]}}), "agents.list.1.id", "is required"),
+        (json!({"agents": {"defaults": {"model": 5}}}), "agents.defaults.model", "expected string or object, got number"),
+        (json!({"agents": {"defaults": {"model": {"primry": "x"}}}}), "agents.defaults.model", "Unrecognized key: \"primry\""),
+        (json!({"secrets": {"providers": {"v": {"source": "file"}}}}), "secrets.providers.v.path", "is required"),
         (
             json!({"secrets": {"providers": {"v": {"source": "vault"}}}}),
             "secrets.providers.v.source",
             "expected one of \"env\", \"file\", \"exec\", got \"vault\"",
         ),
-        (
-            json!({"models": {"providers": {"p": {"models": []}}}}),
-            "models.providers.p.baseUrl",
-            "is required",
-        ),
+        (json!({"models": {"providers": {"p": {"models": []}}}}), "models.providers.p.baseUrl", "is required"),
         (
             json!({"models": {"providers": {"p": {"baseUrl": "u", "models": [], "apiKey": {"source": "env", "provider": "default", "id": "lower"}}}}}),
             "models.providers.p.apiKey.id",
@@ -85,48 +38,24 @@ fn faults_name_path_and_reason() {
             "plugins.entries.x.runtime.memoryMb",
             "must be at least 64, got 1",
         ),
-        (
-            json!({"cron": {"sessionRetention": "soon"}}),
-            "cron.sessionRetention",
-            "expected a duration such as `30s`, `5m` or `1h30m`",
-        ),
+        (json!({"cron": {"sessionRetention": "soon"}}), "cron.sessionRetention", "expected a duration such as `30s`, `5m` or `1h30m`"),
         (
             json!({"session": {"maintenance": {"resetArchiveRetention": -1}}}),
             "session.maintenance.resetArchiveRetention",
             "must be at least 0, got -1",
         ),
-        (
-            json!({"cron": {"retry": {"backoffMs": []}}}),
-            "cron.retry.backoffMs",
-            "needs at least 1 entries, has 0",
-        ),
-        (
-            json!({"talk": {"silenceTimeoutMs": null}}),
-            "talk.silenceTimeoutMs",
-            "expected integer, got null",
-        ),
-        (
-            json!({"ui": {"seamColor": "red"}}),
-            "ui.seamColor",
-            "expected a colour as `RRGGBB`",
-        ),
+        (json!({"cron": {"retry": {"backoffMs": []}}}), "cron.retry.backoffMs", "needs at least 1 entries, has 0"),
+        (json!({"talk": {"silenceTimeoutMs": null}}), "talk.silenceTimeoutMs", "expected integer, got null"),
+        (json!({"ui": {"seamColor": "red"}}), "ui.seamColor", "expected a colour as `RRGGBB`"),
         (
             json!({"browser": {"profiles": {"Bad": {"cdpPort": 1, "color": "ffffff"}}}}),
             "browser.profiles.Bad",
             "expected lower-case letters, digits and `-`",
         ),
-        (
-            json!({"bindings": [{"agentId": "a", "match": {}}]}),
-            "bindings.0.match.channel",
-            "is required",
-        ),
+        (json!({"bindings": [{"agentId": "a", "match": {}}]}), "bindings.0.match.channel", "is required"),
     ];
     for (config, path, message) in cases {
-        assert_eq!(
-            issues(config.clone()),
-            [((*path).to_owned(), (*message).to_owned())],
-            "{config}"
-        );
+        assert_eq!(issues(config.clone()), [((*path).to_owned(), (*message).to_owned())], "{config}");
     }
 }
 
@@ -134,74 +63,28 @@ fn faults_name_path_and_reason() {
 #[test]
 fn rules_across_values() {
     let cases: &[(Value, &str)] = &[
-        (
-            json!({"tools": {"allow": ["a"], "alsoAllow": ["b"]}}),
-            "tools",
-        ),
+        (json!({"tools": {"allow": ["a"], "alsoAllow": ["b"]}}), "tools"),
         (
             json!({"agents": {"list": [{"id": "a", "tools": {"byProvider": {"p": {"allow": ["a"], "alsoAllow": ["b"]}}}}]}}),
             "agents.list.0.tools.byProvider.p",
         ),
-        (
-            json!({"tools": {"loopDetection": {"warningThreshold": 9, "criticalThreshold": 9}}}),
-            "tools.loopDetection.criticalThreshold",
-        ),
-        (
-            json!({"gateway": {"channelStaleEventThresholdMinutes": 1}}),
-            "gateway.channelStaleEventThresholdMinutes",
-        ),
-        (
-            json!({"gateway": {"bind": "lan", "tailscale": {"mode": "serve"}}}),
-            "gateway.bind",
-        ),
-        (
-            json!({"agents": {"list": [{"id": "a"}]}, "broadcast": {"peer": ["b"]}}),
-            "broadcast.peer.0",
-        ),
-        (
-            json!({"bindings": [{"type": "acp", "agentId": "a", "match": {"channel": "x"}}]}),
-            "bindings.0.match.peer",
-        ),
-        (
-            json!({"browser": {"profiles": {"p": {"color": "ffffff"}}}}),
-            "browser.profiles.p",
-        ),
-        (
-            json!({"talk": {"providers": {"a": {}, "b": {}}}}),
-            "talk.provider",
-        ),
-        (
-            json!({"channels": {"discord": {"bindings": {"acp": {}}}}}),
-            "channels.discord.bindings.acp",
-        ),
-        (
-            json!({"agents": {"defaults": {"sandbox": {"docker": {"network": "host"}}}}}),
-            "agents.defaults.sandbox.docker.network",
-        ),
-        (
-            json!({"agents": {"defaults": {"sandbox": {"docker": {"binds": ["rel:/x"]}}}}}),
-            "agents.defaults.sandbox.docker.binds.0",
-        ),
-        (
-            json!({"agents": {"list": [{"id": "a", "agentDir": "/d"}, {"id": "b", "agentDir": "/d/"}]}}),
-            "agents.list.1.agentDir",
-        ),
-        (
-            json!({"agents": {"list": [{"id": "a", "identity": {"avatar": "../x.png"}}]}}),
-            "agents.list.0.identity.avatar",
-        ),
-        (
-            json!({"audio": {"transcription": {"command": ["sh;x"]}}}),
-            "audio.transcription.command.0",
-        ),
+        (json!({"tools": {"loopDetection": {"warningThreshold": 9, "criticalThreshold": 9}}}), "tools.loopDetection.criticalThreshold"),
+        (json!({"gateway": {"channelStaleEventThresholdMinutes": 1}}), "gateway.channelStaleEventThresholdMinutes"),
+        (json!({"gateway": {"bind": "lan", "tailscale": {"mode": "serve"}}}), "gateway.bind"),
+        (json!({"agents": {"list": [{"id": "a"}]}, "broadcast": {"peer": ["b"]}}), "broadcast.peer.0"),
+        (json!({"bindings": [{"type": "acp", "agentId": "a", "match": {"channel": "x"}}]}), "bindings.0.match.peer"),
+        (json!({"browser": {"profiles": {"p": {"color": "ffffff"}}}}), "browser.profiles.p"),
+        (json!({"talk": {"providers": {"a": {}, "b": {}}}}), "talk.provider"),
+        (json!({"channels": {"discord": {"bindings": {"acp": {}}}}}), "channels.discord.bindings.acp"),
+        (json!({"agents": {"defaults": {"sandbox": {"docker": {"network": "host"}}}}}), "agents.defaults.sandbox.docker.network"),
+        (json!({"agents": {"defaults": {"sandbox": {"docker": {"binds": ["rel:/x"]}}}}}), "agents.defaults.sandbox.docker.binds.0"),
+        (json!({"agents": {"list": [{"id": "a", "agentDir": "/d"}, {"id": "b", "agentDir": "/d/"}]}}), "agents.list.1.agentDir"),
+        (json!({"agents": {"list": [{"id": "a", "identity": {"avatar": "../x.png"}}]}}), "agents.list.0.identity.avatar"),
+        (json!({"audio": {"transcription": {"command": ["sh;x"]}}}), "audio.transcription.command.0"),
     ];
     for (config, path) in cases {
         let found = issues(config.clone());
-        assert_eq!(
-            found.iter().map(|(p, _)| p.as_str()).collect::<Vec<_>>(),
-            [*path],
-            "{config}: {found:?}"
-        );
+        assert_eq!(found.iter().map(|(p, _)| p.as_str()).collect::<Vec<_>>(), [*path], "{config}: {found:?}");
     }
 }
 
@@ -209,14 +92,8 @@ fn rules_across_values() {
 #[test]
 fn near_misses_get_a_hint_and_choices_are_listed() {
     let hint = |config: Value| validate(&config)[0].hint.clone();
-    assert_eq!(
-        hint(json!({"gateway": {"prot": 1}})).unwrap(),
-        "did you mean `port`?"
-    );
-    assert_eq!(
-        hint(json!({"gateway": {"token": "x"}})).unwrap(),
-        "did you mean `gateway.auth.token`?"
-    );
+    assert_eq!(hint(json!({"gateway": {"prot": 1}})).unwrap(), "did you mean `port`?");
+    assert_eq!(hint(json!({"gateway": {"token": "x"}})).unwrap(), "did you mean `gateway.auth.token`?");
     assert_eq!(hint(json!({"zzzzzz": 1})), None);
     let issue = validate(&json!({"logging": {"level": "loud"}})).remove(0);
     assert_eq!(issue.allowed_values.unwrap().len(), 7);
@@ -267,10 +144,6 @@ fn agrees_with_a_general_validator() {
         json!({"crestodian": {"rescue": {"enabled": "maybe"}}}),
     ];
     for sample in samples {
-        assert_eq!(
-            validate(&sample).is_empty(),
-            validator.is_valid(&sample),
-            "{sample}"
-        );
+        assert_eq!(validate(&sample).is_empty(), validator.is_valid(&sample), "{sample}");
     }
 }

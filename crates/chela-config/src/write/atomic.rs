@@ -65,34 +65,19 @@ pub(crate) fn write_new_private(path: &Path, content: &str) -> Result<bool, Conf
 /// Makes a directory that only its owner may enter; one that exists stays as it is.
 pub(crate) fn create_private_dir(dir: &Path) -> Result<(), ConfigError> {
     use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(ConfigError::io("create directory", dir))
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(ConfigError::io("create directory", dir))
 }
 
 /// Appends a line to a private file.
 pub(crate) fn append_line(path: &Path, line: &str) -> Result<(), ConfigError> {
     create_private_dir(parent(path))?;
-    let mut file = File::options()
-        .create(true)
-        .append(true)
-        .mode(PRIVATE)
-        .open(path)
-        .map_err(ConfigError::io("open", path))?;
-    file.write_all(format!("{line}\n").as_bytes())
-        .map_err(ConfigError::io("write", path))
+    let mut file = File::options().create(true).append(true).mode(PRIVATE).open(path).map_err(ConfigError::io("open", path))?;
+    file.write_all(format!("{line}\n").as_bytes()).map_err(ConfigError::io("write", path))
 }
 
 fn write_temp(temp: &Path, content: &str) -> Result<(), ConfigError> {
     let fail = |error| ConfigError::io("write", temp)(error);
-    let mut file = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(PRIVATE)
-        .open(temp)
-        .map_err(fail)?;
+    let mut file = File::options().write(true).create_new(true).mode(PRIVATE).open(temp).map_err(fail)?;
     file.write_all(content.as_bytes()).map_err(fail)?;
     file.sync_all().map_err(fail)
 }
@@ -117,8 +102,7 @@ fn rotate_backups(path: &Path) -> Result<(), ConfigError> {
     if std::fs::hard_link(path, &backup).is_err() {
         std::fs::copy(path, &backup).map_err(ConfigError::io("write backup", &backup))?;
     }
-    std::fs::set_permissions(&backup, std::fs::Permissions::from_mode(PRIVATE))
-        .map_err(ConfigError::io("protect", &backup))
+    std::fs::set_permissions(&backup, std::fs::Permissions::from_mode(PRIVATE)).map_err(ConfigError::io("protect", &backup))
 }
 
 fn sync_dir(dir: &Path) {
@@ -129,9 +113,7 @@ fn sync_dir(dir: &Path) {
 }
 
 fn parent(path: &Path) -> &Path {
-    path.parent()
-        .filter(|dir| !dir.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn unique() -> u64 {
@@ -162,16 +144,11 @@ impl WriteLock {
         loop {
             match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(Self { _file: file }),
-                Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR)
-                    if Instant::now() < deadline =>
-                {
+                Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) if Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(10));
                 }
                 Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => {
-                    return Err(ConfigError::Locked {
-                        path: config_path.to_path_buf(),
-                        lock,
-                    });
+                    return Err(ConfigError::Locked { path: config_path.to_path_buf(), lock });
                 }
                 Err(error) => return Err(ConfigError::io("lock", lock)(error.into())),
             }

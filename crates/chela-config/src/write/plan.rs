@@ -40,12 +40,7 @@ pub(super) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    pub(super) fn new(
-        paths: &'a StatePaths,
-        env: &'a Env,
-        raw: Option<&str>,
-        edits: &[Edit],
-    ) -> Result<Self, ConfigError> {
+    pub(super) fn new(paths: &'a StatePaths, env: &'a Env, raw: Option<&str>, edits: &[Edit]) -> Result<Self, ConfigError> {
         let main = paths.config_path.clone();
         let text = raw.unwrap_or("{}\n").to_owned();
         let repair = matches!(edits, [Edit::Replace(_)]);
@@ -55,27 +50,14 @@ impl<'a> Plan<'a> {
             Err(error) => return Err(parse_error(&main, &text, error)),
         };
         let overlay = BTreeMap::new();
-        let resolved =
-            IncludeContext::new(&main, paths.include_roots(env), &overlay).resolve(&value, &main);
+        let resolved = IncludeContext::new(&main, paths.include_roots(env), &overlay).resolve(&value, &main);
         let source = match resolved {
             Ok(source) => source,
             // A broken include must not stand in the way of taking it out.
             Err(_) => value.clone(),
         };
-        let document = Document {
-            text,
-            before: value.clone(),
-            after: value,
-            exists: raw.is_some(),
-            broken,
-        };
-        Ok(Self {
-            documents: BTreeMap::from([(main.clone(), document)]),
-            main,
-            paths,
-            env,
-            source,
-        })
+        let document = Document { text, before: value.clone(), after: value, exists: raw.is_some(), broken };
+        Ok(Self { documents: BTreeMap::from([(main.clone(), document)]), main, paths, env, source })
     }
 
     pub(super) fn gateway_mode(&self) -> Option<String> {
@@ -102,12 +84,7 @@ impl<'a> Plan<'a> {
     }
 
     /// The value to write for a `Set`, from what is there and what is given.
-    fn combined(
-        &self,
-        path: &[String],
-        value: &Value,
-        mode: SetMode,
-    ) -> Result<Value, ConfigError> {
+    fn combined(&self, path: &[String], value: &Value, mode: SetMode) -> Result<Value, ConfigError> {
         let Some(old) = get_path(&self.source, path) else {
             return Ok(value.clone());
         };
@@ -122,10 +99,7 @@ impl<'a> Plan<'a> {
                 if removed.is_empty() {
                     return Ok(value.clone());
                 }
-                Err(ConfigError::Destructive {
-                    path: format_path(path),
-                    removed,
-                })
+                Err(ConfigError::Destructive { path: format_path(path), removed })
             }
         }
     }
@@ -133,16 +107,9 @@ impl<'a> Plan<'a> {
     /// Writes the differences between the configuration and `target`, each where it belongs.
     fn become_value(&mut self, target: &Value) -> Result<(), ConfigError> {
         if !target.is_object() {
-            return Err(ConfigError::BadPath {
-                path: "<root>".to_owned(),
-                message: "the configuration must be an object".to_owned(),
-            });
+            return Err(ConfigError::BadPath { path: "<root>".to_owned(), message: "the configuration must be an object".to_owned() });
         }
-        if self
-            .documents
-            .get(&self.main)
-            .is_some_and(|document| document.broken)
-        {
+        if self.documents.get(&self.main).is_some_and(|document| document.broken) {
             if let Some(document) = self.documents.get_mut(&self.main) {
                 document.after = target.clone();
             }
@@ -154,13 +121,7 @@ impl<'a> Plan<'a> {
         env.apply_config_block(&self.source);
         let effective = substitute(&self.source, &env).0;
         let mut changes = Vec::new();
-        differences(
-            &self.source,
-            &effective,
-            target,
-            &mut Vec::new(),
-            &mut changes,
-        );
+        differences(&self.source, &effective, target, &mut Vec::new(), &mut changes);
         for (path, value) in changes {
             self.put(&path, value)?;
         }
@@ -221,15 +182,8 @@ impl<'a> Plan<'a> {
         let context = IncludeContext::new(&self.main, self.paths.include_roots(self.env), &overlay);
         let (file, text) = context.read(name, chain)?;
         if !self.documents.contains_key(&file) {
-            let value =
-                json5::parse_value(&text).map_err(|error| parse_error(&file, &text, error))?;
-            let document = Document {
-                text,
-                before: value.clone(),
-                after: value,
-                exists: true,
-                broken: false,
-            };
+            let value = json5::parse_value(&text).map_err(|error| parse_error(&file, &text, error))?;
+            let document = Document { text, before: value.clone(), after: value, exists: true, broken: false };
             self.documents.insert(file.clone(), document);
         }
         Ok(file)
@@ -238,37 +192,25 @@ impl<'a> Plan<'a> {
     /// Notes time and version in `meta` when the main file changes (GW-138).
     pub(super) fn stamp(&mut self, version: &str) {
         if let Some(document) = self.documents.get_mut(&self.main)
-            && (!document.exists
-                || document.broken
-                || !same_value(&document.before, &document.after))
+            && (!document.exists || document.broken || !same_value(&document.before, &document.after))
             && let Some(root) = document.after.as_object_mut()
-            && let Some(meta) = root
-                .entry("meta")
-                .or_insert_with(|| Value::Object(Map::new()))
-                .as_object_mut()
+            && let Some(meta) = root.entry("meta").or_insert_with(|| Value::Object(Map::new())).as_object_mut()
             && !meta.contains_key(INCLUDE_KEY)
         {
             meta.insert("lastTouchedVersion".to_owned(), version.into());
-            meta.insert(
-                "lastTouchedAt".to_owned(),
-                format!("{:.3}", jiff::Timestamp::now()).into(),
-            );
+            meta.insert("lastTouchedAt".to_owned(), format!("{:.3}", jiff::Timestamp::now()).into());
         }
     }
 
     pub(super) fn finish(self) -> Result<Written, ConfigError> {
-        let mut written = Written {
-            texts: BTreeMap::new(),
-            comments_lost: false,
-        };
+        let mut written = Written { texts: BTreeMap::new(), comments_lost: false };
         for (file, document) in self.documents {
             if document.broken {
                 let text = format!("{:#}\n", document.after);
                 written.comments_lost = true;
                 written.texts.insert(file, text);
             } else if !document.exists || !same_value(&document.before, &document.after) {
-                let done = json5::rewrite(&document.text, &document.after)
-                    .map_err(|e| parse_error(&file, &document.text, e))?;
+                let done = json5::rewrite(&document.text, &document.after).map_err(|e| parse_error(&file, &document.text, e))?;
                 written.comments_lost |= done.comments_lost;
                 written.texts.insert(file, done.text);
             }
@@ -302,12 +244,7 @@ fn owner<'a>(root: &'a Value, path: &[String]) -> Owner<'a> {
                 _ => Owner::Mixed,
             };
         }
-        match beside.or_else(|| {
-            segment
-                .parse::<usize>()
-                .ok()
-                .and_then(|index| node.get(index))
-        }) {
+        match beside.or_else(|| segment.parse::<usize>().ok().and_then(|index| node.get(index))) {
             Some(next) => node = next,
             None => break,
         }
@@ -316,21 +253,12 @@ fn owner<'a>(root: &'a Value, path: &[String]) -> Owner<'a> {
 }
 
 /// Paths at which `target` differs from `source`, with the value to set or `None` to remove.
-fn differences(
-    source: &Value,
-    effective: &Value,
-    target: &Value,
-    path: &mut Vec<String>,
-    out: &mut Vec<(Vec<String>, Option<Value>)>,
-) {
+fn differences(source: &Value, effective: &Value, target: &Value, path: &mut Vec<String>, out: &mut Vec<(Vec<String>, Option<Value>)>) {
     if same_value(source, target) || same_value(effective, target) {
         return;
     }
     let (Some(old), Some(new)) = (source.as_object(), target.as_object()) else {
-        out.push((
-            path.clone(),
-            Some(keep_references(source, effective, target)),
-        ));
+        out.push((path.clone(), Some(keep_references(source, effective, target))));
         return;
     };
     for key in old.keys().filter(|key| !new.contains_key(*key)) {
@@ -357,22 +285,11 @@ fn keep_references(source: &Value, effective: &Value, target: &Value) -> Value {
         (Value::Array(old), Value::Array(new)) => new
             .iter()
             .enumerate()
-            .map(|(at, item)| {
-                old.get(at).map_or_else(
-                    || item.clone(),
-                    |old| keep_references(old, &effective[at], item),
-                )
-            })
+            .map(|(at, item)| old.get(at).map_or_else(|| item.clone(), |old| keep_references(old, &effective[at], item)))
             .collect(),
         (Value::Object(old), Value::Object(new)) => {
             let entry = |(key, item): (&String, &Value)| {
-                (
-                    key.clone(),
-                    old.get(key).map_or_else(
-                        || item.clone(),
-                        |old| keep_references(old, &effective[key], item),
-                    ),
-                )
+                (key.clone(), old.get(key).map_or_else(|| item.clone(), |old| keep_references(old, &effective[key], item)))
             };
             Value::Object(new.iter().map(entry).collect())
         }
@@ -387,9 +304,7 @@ fn merged(old: &Value, new: &Value) -> Option<Value> {
             let mut out = old.clone();
             for (key, value) in new {
                 let value = match out.get(key) {
-                    Some(existing) if existing.is_object() && value.is_object() => {
-                        merged(existing, value)?
-                    }
+                    Some(existing) if existing.is_object() && value.is_object() => merged(existing, value)?,
                     _ => value.clone(),
                 };
                 out.insert(key.clone(), value);
@@ -399,8 +314,7 @@ fn merged(old: &Value, new: &Value) -> Option<Value> {
         (Value::Array(old), Value::Array(new)) => {
             let mut out = old.clone();
             for item in new {
-                let same_id =
-                    |known: &&mut Value| item["id"].is_string() && known["id"] == item["id"];
+                let same_id = |known: &&mut Value| item["id"].is_string() && known["id"] == item["id"];
                 match out.iter_mut().find(same_id) {
                     Some(known) => *known = merged(known, item)?,
                     None => out.push(item.clone()),
@@ -423,22 +337,12 @@ fn removed_entries(path: &[String], old: &Value, new: &Value) -> Vec<String> {
             | ["plugins", "entries"]
             | ["auth", "profiles"]
     );
-    let guarded_list = matches!(
-        path[..],
-        ["models", "providers", _, "models"] | ["agents", "list"]
-    );
+    let guarded_list = matches!(path[..], ["models", "providers", _, "models"] | ["agents", "list"]);
     match (old, new) {
-        (Value::Object(old), Value::Object(new)) if guarded_map => old
-            .keys()
-            .filter(|key| !new.contains_key(*key))
-            .cloned()
-            .collect(),
+        (Value::Object(old), Value::Object(new)) if guarded_map => old.keys().filter(|key| !new.contains_key(*key)).cloned().collect(),
         (Value::Array(old), Value::Array(new)) if guarded_list => {
             let id = |item: &Value| item["id"].as_str().map(str::to_owned);
-            old.iter()
-                .filter_map(id)
-                .filter(|known| !new.iter().filter_map(id).any(|other| other == *known))
-                .collect()
+            old.iter().filter_map(id).filter(|known| !new.iter().filter_map(id).any(|other| other == *known)).collect()
         }
         _ => Vec::new(),
     }

@@ -20,9 +20,7 @@ impl Home {
     }
 
     fn env(&self) -> Env {
-        [("HOME", self.0.path().to_str().unwrap()), ("NAME", "Zed")]
-            .into_iter()
-            .collect()
+        [("HOME", self.0.path().to_str().unwrap()), ("NAME", "Zed")].into_iter().collect()
     }
 
     fn paths(&self) -> StatePaths {
@@ -42,102 +40,43 @@ impl Home {
     }
 
     fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = fs_err::read_dir(self.paths().state_dir)
-            .unwrap()
-            .map(|e| e.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<String> =
+            fs_err::read_dir(self.paths().state_dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
 }
 
 fn set(path: &str, value: Value) -> Edit {
-    Edit::Set {
-        path: parse_path(path).unwrap(),
-        value,
-        mode: SetMode::Guarded,
-    }
+    Edit::Set { path: parse_path(path).unwrap(), value, mode: SetMode::Guarded }
 }
 
 fn unset(path: &str) -> Edit {
-    Edit::Unset {
-        path: parse_path(path).unwrap(),
-    }
+    Edit::Unset { path: parse_path(path).unwrap() }
 }
 
 // GW-138
 #[test]
 fn a_write_keeps_comments_and_a_backup_and_leaves_a_trace() {
     let home = Home::new(SAMPLE);
-    let done = home
-        .write(&[
-            set("gateway.port", json!(19000)),
-            set("gateway.bind", json!("loopback")),
-        ])
-        .unwrap();
+    let done = home.write(&[set("gateway.port", json!(19000)), set("gateway.bind", json!("loopback"))]).unwrap();
     assert!(done.changed && !done.comments_lost);
     let text = home.text();
     assert!(text.starts_with("// mine\n{\n  gateway: { mode: 'local', port: 19000, bind: \"loopback\" }, // keep\n  ui: { assistant: { name: 'Al' } },\n  meta: {"), "{text}");
     assert_eq!(done.hash, hash_text(&text));
-    assert_eq!(
-        fs_err::read_to_string(home.file("openclaw.json.bak")).unwrap(),
-        SAMPLE
-    );
-    for name in [
-        "openclaw.json",
-        "openclaw.json.bak",
-        "logs/config-audit.jsonl",
-    ] {
-        assert_eq!(
-            fs_err::metadata(home.file(name))
-                .unwrap()
-                .permissions()
-                .mode()
-                & 0o777,
-            0o600,
-            "{name}"
-        );
+    assert_eq!(fs_err::read_to_string(home.file("openclaw.json.bak")).unwrap(), SAMPLE);
+    for name in ["openclaw.json", "openclaw.json.bak", "logs/config-audit.jsonl"] {
+        assert_eq!(fs_err::metadata(home.file(name)).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
     }
     let config = load(&home.paths(), &home.env()).unwrap();
+    assert_eq!(config.source["meta"]["lastTouchedVersion"], env!("CARGO_PKG_VERSION"));
+    let audit: Value = serde_json::from_str(fs_err::read_to_string(home.file("logs/config-audit.jsonl")).unwrap().trim()).unwrap();
     assert_eq!(
-        config.source["meta"]["lastTouchedVersion"],
-        env!("CARGO_PKG_VERSION")
+        (audit["event"].as_str(), audit["result"].as_str(), audit["nextHash"].as_str()),
+        (Some("config.write"), Some("rename"), Some(done.hash.as_str()))
     );
-    let audit: Value = serde_json::from_str(
-        fs_err::read_to_string(home.file("logs/config-audit.jsonl"))
-            .unwrap()
-            .trim(),
-    )
-    .unwrap();
-    assert_eq!(
-        (
-            audit["event"].as_str(),
-            audit["result"].as_str(),
-            audit["nextHash"].as_str()
-        ),
-        (
-            Some("config.write"),
-            Some("rename"),
-            Some(done.hash.as_str())
-        )
-    );
-    assert_eq!(
-        home.names(),
-        [
-            "logs",
-            "openclaw.json",
-            "openclaw.json.bak",
-            "openclaw.json.lock"
-        ],
-        "no temporary file stays"
-    );
-    assert!(
-        !home
-            .write(&[set("gateway.port", json!(19000))])
-            .unwrap()
-            .changed,
-        "nothing to do, nothing written"
-    );
+    assert_eq!(home.names(), ["logs", "openclaw.json", "openclaw.json.bak", "openclaw.json.lock"], "no temporary file stays");
+    assert!(!home.write(&[set("gateway.port", json!(19000))]).unwrap().changed, "nothing to do, nothing written");
 }
 
 // GW-138
@@ -147,19 +86,12 @@ fn five_earlier_versions_are_kept() {
     for port in 2..9 {
         home.write(&[set("gateway.port", json!(port))]).unwrap();
     }
-    let port = |name: &str| {
-        crate::json5::parse_value(&fs_err::read_to_string(home.file(name)).unwrap()).unwrap()["gateway"]["port"].clone()
-    };
-    let kept: Vec<Value> = [
-        "openclaw.json",
-        "openclaw.json.bak",
-        "openclaw.json.bak.1",
-        "openclaw.json.bak.2",
-        "openclaw.json.bak.3",
-        "openclaw.json.bak.4",
-    ]
-    .map(port)
-    .to_vec();
+    let port =
+        |name: &str| crate::json5::parse_value(&fs_err::read_to_string(home.file(name)).unwrap()).unwrap()["gateway"]["port"].clone();
+    let kept: Vec<Value> =
+        ["openclaw.json", "openclaw.json.bak", "openclaw.json.bak.1", "openclaw.json.bak.2", "openclaw.json.bak.3", "openclaw.json.bak.4"]
+            .map(port)
+            .to_vec();
     assert_eq!(kept, [8, 7, 6, 5, 4, 3].map(Value::from));
     assert!(!home.file("openclaw.json.bak.5").exists());
 }
@@ -167,10 +99,7 @@ fn five_earlier_versions_are_kept() {
 // GW-138
 #[test]
 fn losses_are_refused_and_put_aside() {
-    let long = format!(
-        "{{gateway: {{mode: 'local'}}, agents: {{defaults: {{systemPromptOverride: '{}'}}}}}}",
-        "x".repeat(900)
-    );
+    let long = format!("{{gateway: {{mode: 'local'}}, agents: {{defaults: {{systemPromptOverride: '{}'}}}}}}", "x".repeat(900));
     let home = Home::new(&long);
     let cases = [
         (unset("gateway.mode"), "gateway-mode-removed"),
@@ -178,63 +107,31 @@ fn losses_are_refused_and_put_aside() {
         (Edit::Replace(json!({})), "gateway-mode-removed"),
     ];
     for (edit, reason) in cases {
-        let Err(ConfigError::Rejected {
-            reasons, saved_to, ..
-        }) = home.write(&[edit])
-        else {
-            panic!()
-        };
+        let Err(ConfigError::Rejected { reasons, saved_to, .. }) = home.write(&[edit]) else { panic!() };
         assert!(reasons.iter().any(|r| r.starts_with(reason)), "{reasons:?}");
-        assert!(
-            saved_to
-                .file_name()
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .starts_with("openclaw.json.rejected.")
-        );
+        assert!(saved_to.file_name().unwrap().to_str().unwrap().starts_with("openclaw.json.rejected."));
         assert!(saved_to.exists());
         assert_eq!(home.text(), long);
     }
     let audit = fs_err::read_to_string(home.file("logs/config-audit.jsonl")).unwrap();
     assert_eq!(audit.matches("\"result\":\"rejected\"").count(), 3);
-    let allowed = WriteOptions {
-        allow_size_drop: true,
-        ..WriteOptions::default()
-    };
-    assert!(
-        write(&home.paths(), &home.env(), &[unset("agents")], &allowed)
-            .unwrap()
-            .changed
-    );
+    let allowed = WriteOptions { allow_size_drop: true, ..WriteOptions::default() };
+    assert!(write(&home.paths(), &home.env(), &[unset("agents")], &allowed).unwrap().changed);
 }
 
 // GW-127, GW-134
 #[test]
 fn an_invalid_result_is_not_written_but_a_repair_is() {
     let home = Home::new(SAMPLE);
-    assert!(matches!(
-        home.write(&[set("gateway.prot", json!(1))]),
-        Err(ConfigError::Invalid { .. })
-    ));
+    assert!(matches!(home.write(&[set("gateway.prot", json!(1))]), Err(ConfigError::Invalid { .. })));
     assert_eq!(home.text(), SAMPLE);
     let home = Home::new("{gateway: {mode: 'local', prot: 1}}");
     home.write(&[unset("gateway.prot")]).unwrap();
     load(&home.paths(), &home.env()).unwrap();
     let home = Home::new("{gateway: ");
-    assert!(matches!(
-        home.write(&[set("gateway.port", json!(1))]),
-        Err(ConfigError::Parse { .. })
-    ));
-    assert!(
-        home.write(&[Edit::Replace(json!({"gateway": {"mode": "local"}}))])
-            .unwrap()
-            .comments_lost
-    );
-    assert_eq!(
-        fs_err::read_to_string(home.file("openclaw.json.bak")).unwrap(),
-        "{gateway: "
-    );
+    assert!(matches!(home.write(&[set("gateway.port", json!(1))]), Err(ConfigError::Parse { .. })));
+    assert!(home.write(&[Edit::Replace(json!({"gateway": {"mode": "local"}}))]).unwrap().comments_lost);
+    assert_eq!(fs_err::read_to_string(home.file("openclaw.json.bak")).unwrap(), "{gateway: ");
 }
 
 // GW-139
@@ -243,60 +140,26 @@ fn patch_and_replace_touch_only_differences() {
     let home = Home::new(
         "{ // c\n  gateway: {mode: 'local', port: 1}, ui: {assistant: {name: '${NAME}'}},\n  tools: {allow: ['a', /*x*/ 'b']} }\n",
     );
-    home.write(&[Edit::Patch(
-        json!({"gateway": {"port": null}, "logging": {"level": "debug"}}),
-    )])
-    .unwrap();
+    home.write(&[Edit::Patch(json!({"gateway": {"port": null}, "logging": {"level": "debug"}}))]).unwrap();
     let config = load(&home.paths(), &home.env()).unwrap();
-    assert_eq!(
-        (config.get("gateway.port"), config.get("logging.level")),
-        (None, Some(&json!("debug")))
-    );
+    assert_eq!((config.get("gateway.port"), config.get("logging.level")), (None, Some(&json!("debug"))));
     let mut whole = config.effective.clone();
     assert_eq!(whole["ui"]["assistant"]["name"], "Zed");
     whole["tools"]["allow"] = json!(["a", "c"]);
     home.write(&[Edit::Replace(whole)]).unwrap();
     let text = home.text();
-    assert!(
-        text.contains("'${NAME}'"),
-        "a replaced variable stays a variable: {text}"
-    );
-    assert!(
-        text.contains("// c") && text.contains("/*x*/ \"c\""),
-        "{text}"
-    );
+    assert!(text.contains("'${NAME}'"), "a replaced variable stays a variable: {text}");
+    assert!(text.contains("// c") && text.contains("/*x*/ \"c\""), "{text}");
 }
 
 // GW-139
 #[test]
 fn base_hash_guards_against_lost_updates() {
     let home = Home::new(SAMPLE);
-    let stale = WriteOptions {
-        base_hash: Some(hash_text("other")),
-        ..WriteOptions::default()
-    };
-    assert!(matches!(
-        write(
-            &home.paths(),
-            &home.env(),
-            &[set("gateway.port", json!(5))],
-            &stale
-        ),
-        Err(ConfigError::Conflict { .. })
-    ));
-    let fresh = WriteOptions {
-        base_hash: Some(hash_text(SAMPLE)),
-        ..WriteOptions::default()
-    };
-    assert!(
-        write(
-            &home.paths(),
-            &home.env(),
-            &[set("gateway.port", json!(5))],
-            &fresh
-        )
-        .is_ok()
-    );
+    let stale = WriteOptions { base_hash: Some(hash_text("other")), ..WriteOptions::default() };
+    assert!(matches!(write(&home.paths(), &home.env(), &[set("gateway.port", json!(5))], &stale), Err(ConfigError::Conflict { .. })));
+    let fresh = WriteOptions { base_hash: Some(hash_text(SAMPLE)), ..WriteOptions::default() };
+    assert!(write(&home.paths(), &home.env(), &[set("gateway.port", json!(5))], &fresh).is_ok());
 }
 
 #[test]
@@ -307,8 +170,7 @@ fn writers_at_the_same_time_lose_nothing() {
             let home = &home;
             scope.spawn(move || {
                 for n in 0..5 {
-                    home.write(&[set(&format!("env.vars.W{writer}_{n}"), json!("x"))])
-                        .unwrap();
+                    home.write(&[set(&format!("env.vars.W{writer}_{n}"), json!("x"))]).unwrap();
                 }
             });
         }
@@ -324,40 +186,22 @@ fn a_section_in_an_include_is_edited_there() {
     let home = Home::new(
         "{gateway: {mode: 'local'}, agents: {$include: 'agents.json5'}, tools: {$include: ['t.json5']}, ui: {$include: 'ui.json5', seamColor: 'ffffff'}}",
     );
-    fs_err::write(
-        home.file("agents.json5"),
-        "{ /* a */ defaults: {$include: 'defaults.json5'} }",
-    )
-    .unwrap();
+    fs_err::write(home.file("agents.json5"), "{ /* a */ defaults: {$include: 'defaults.json5'} }").unwrap();
     fs_err::write(home.file("defaults.json5"), "{ maxConcurrent: 1 /* d */ }").unwrap();
     fs_err::write(home.file("t.json5"), "{}").unwrap();
     fs_err::write(home.file("ui.json5"), "{assistant: {name: 'x'}}").unwrap();
     let before = home.text();
-    let done = home
-        .write(&[set("agents.defaults.maxConcurrent", json!(7))])
-        .unwrap();
+    let done = home.write(&[set("agents.defaults.maxConcurrent", json!(7))]).unwrap();
     assert_eq!(done.files, [home.file("defaults.json5")]);
-    assert_eq!(
-        fs_err::read_to_string(home.file("defaults.json5")).unwrap(),
-        "{ maxConcurrent: 7 /* d */ }"
-    );
+    assert_eq!(fs_err::read_to_string(home.file("defaults.json5")).unwrap(), "{ maxConcurrent: 7 /* d */ }");
     assert_eq!(home.text(), before);
     for path in ["tools.allow", "ui.assistant.name"] {
-        assert!(
-            matches!(
-                home.write(&[set(path, json!(["x"]))]),
-                Err(ConfigError::IncludeOwned { .. })
-            ),
-            "{path}"
-        );
+        assert!(matches!(home.write(&[set(path, json!(["x"]))]), Err(ConfigError::IncludeOwned { .. })), "{path}");
     }
     home.write(&[set("ui.seamColor", json!("000000"))]).unwrap();
     let home = Home::new("{$include: 'all.json5'}");
     fs_err::write(home.file("all.json5"), "{gateway: {mode: 'local'}}").unwrap();
-    assert!(matches!(
-        home.write(&[set("gateway.port", json!(1))]),
-        Err(ConfigError::IncludeOwned { .. })
-    ));
+    assert!(matches!(home.write(&[set("gateway.port", json!(1))]), Err(ConfigError::IncludeOwned { .. })));
 }
 
 #[test]
@@ -365,31 +209,14 @@ fn lists_and_maps_of_the_user_are_guarded() {
     let home = Home::new(
         "{gateway: {mode: 'local'}, plugins: {entries: {a: {enabled: true}, b: {enabled: true}}}, agents: {list: [{id: 'x'}, {id: 'y'}]}}",
     );
-    let Err(ConfigError::Destructive { removed, .. }) =
-        home.write(&[set("plugins.entries", json!({"a": {}}))])
-    else {
-        panic!()
-    };
+    let Err(ConfigError::Destructive { removed, .. }) = home.write(&[set("plugins.entries", json!({"a": {}}))]) else { panic!() };
     assert_eq!(removed, ["b"]);
-    assert!(
-        home.write(&[set("agents.list", json!([{"id": "x"}]))])
-            .is_err()
-    );
-    let with = |mode| Edit::Set {
-        path: parse_path("plugins.entries").unwrap(),
-        value: json!({"a": {"enabled": false}}),
-        mode,
-    };
+    assert!(home.write(&[set("agents.list", json!([{"id": "x"}]))]).is_err());
+    let with = |mode| Edit::Set { path: parse_path("plugins.entries").unwrap(), value: json!({"a": {"enabled": false}}), mode };
     let config = home.write(&[with(SetMode::Merge)]).unwrap().config;
-    assert_eq!(
-        config.source["plugins"]["entries"],
-        json!({"a": {"enabled": false}, "b": {"enabled": true}})
-    );
+    assert_eq!(config.source["plugins"]["entries"], json!({"a": {"enabled": false}, "b": {"enabled": true}}));
     let config = home.write(&[with(SetMode::Replace)]).unwrap().config;
-    assert_eq!(
-        config.source["plugins"]["entries"],
-        json!({"a": {"enabled": false}})
-    );
+    assert_eq!(config.source["plugins"]["entries"], json!({"a": {"enabled": false}}));
 }
 
 // GW-126
@@ -398,26 +225,13 @@ fn links_managed_files_and_unwritable_places_are_refused() {
     let home = Home::new(SAMPLE);
     fs_err::rename(home.paths().config_path, home.file("real.json")).unwrap();
     std::os::unix::fs::symlink(home.file("real.json"), home.paths().config_path).unwrap();
-    assert!(matches!(
-        home.write(&[set("gateway.port", json!(2))]),
-        Err(ConfigError::NotRegularFile { .. })
-    ));
+    assert!(matches!(home.write(&[set("gateway.port", json!(2))]), Err(ConfigError::NotRegularFile { .. })));
     let mut env = home.env();
     env.set("OPENCLAW_NIX_MODE", "1");
-    assert!(matches!(
-        write(&home.paths(), &env, &[], &WriteOptions::default()),
-        Err(ConfigError::ReadOnlyMode { .. })
-    ));
+    assert!(matches!(write(&home.paths(), &env, &[], &WriteOptions::default()), Err(ConfigError::ReadOnlyMode { .. })));
     let mut paths = home.paths();
     paths.config_path = "/proc/openclaw.json".into();
-    let message = write(
-        &paths,
-        &home.env(),
-        &[set("gateway.mode", json!("local"))],
-        &WriteOptions::default(),
-    )
-    .unwrap_err()
-    .to_string();
+    let message = write(&paths, &home.env(), &[set("gateway.mode", json!("local"))], &WriteOptions::default()).unwrap_err().to_string();
     assert!(message.contains("/proc/openclaw.json"), "{message}");
 }
 
@@ -425,26 +239,12 @@ fn links_managed_files_and_unwritable_places_are_refused() {
 fn a_first_write_makes_the_file_and_a_dry_run_does_not() {
     let home = Home::new("");
     fs_err::remove_dir_all(home.paths().state_dir).unwrap();
-    let dry = WriteOptions {
-        dry_run: true,
-        ..WriteOptions::default()
-    };
+    let dry = WriteOptions { dry_run: true, ..WriteOptions::default() };
     let edits = [set("gateway.mode", json!("local"))];
-    assert!(
-        write(&home.paths(), &home.env(), &edits, &dry)
-            .unwrap()
-            .changed
-    );
+    assert!(write(&home.paths(), &home.env(), &edits, &dry).unwrap().changed);
     assert!(!home.paths().state_dir.exists());
     home.write(&edits).unwrap();
-    assert_eq!(
-        fs_err::metadata(home.paths().state_dir)
-            .unwrap()
-            .permissions()
-            .mode()
-            & 0o777,
-        0o700
-    );
+    assert_eq!(fs_err::metadata(home.paths().state_dir).unwrap().permissions().mode() & 0o777, 0o700);
     serde_json::from_str::<Value>(&home.text()).unwrap();
 }
 
@@ -462,10 +262,7 @@ fn a_full_disk_loses_nothing() {
             &WriteOptions::default(),
         );
         let message = error.unwrap_err().to_string();
-        assert!(
-            message.contains("cannot write") && message.contains(".tmp"),
-            "{message}"
-        );
+        assert!(message.contains("cannot write") && message.contains(".tmp"), "{message}");
         return;
     }
     let home = Home::new(SAMPLE);
@@ -478,11 +275,7 @@ fn a_full_disk_loses_nothing() {
         .unwrap();
     assert!(status.success());
     assert_eq!(home.text(), SAMPLE);
-    assert!(
-        !home.names().iter().any(|name| name.ends_with(".tmp")),
-        "{:?}",
-        home.names()
-    );
+    assert!(!home.names().iter().any(|name| name.ends_with(".tmp")), "{:?}", home.names());
 }
 
 // GW-138
@@ -491,10 +284,7 @@ fn last_good_is_kept_unless_it_holds_masks() {
     let home = Home::new(SAMPLE);
     let config = load(&home.paths(), &home.env()).unwrap();
     assert!(keep_last_good(&config).unwrap());
-    assert_eq!(
-        fs_err::read_to_string(home.file("openclaw.json.last-good")).unwrap(),
-        SAMPLE
-    );
+    assert_eq!(fs_err::read_to_string(home.file("openclaw.json.last-good")).unwrap(), SAMPLE);
     let home = Home::new("{gateway: {auth: {token: '***'}}}");
     assert!(!keep_last_good(&load(&home.paths(), &home.env()).unwrap()).unwrap());
 }

@@ -82,7 +82,10 @@ fn streamed(gateway: &Arc<Gateway>, completion: Completion, ticket: chela_agent:
         format!("data: {chunk}\n\n")
     };
     let first = chunk(json!({"role": "assistant"}), None);
-    let (include_usage, usage_head) = (completion.include_usage, json!({"id": completion.id, "object": "chat.completion.chunk", "created": completion.created, "model": completion.model}));
+    let (include_usage, usage_head) = (
+        completion.include_usage,
+        json!({"id": completion.id, "object": "chat.completion.chunk", "created": completion.created, "model": completion.model}),
+    );
     let (done_sender, mut done) = mpsc::channel::<Arc<RunOutcome>>(1);
     let turn = completion.turn;
     tokio::spawn(async move {
@@ -217,7 +220,11 @@ impl Conversation {
         let Some(last) = last else { return Err("Missing user message in `messages`.".into()) };
         let current = lines[last].1.clone();
         let earlier: Vec<String> = lines[..last].iter().map(|(role, text)| format!("{role}: {text}")).collect();
-        let prompt = if earlier.is_empty() { current } else { format!("Earlier in this conversation:\n{}\n\nCurrent message:\n{current}", earlier.join("\n")) };
+        let prompt = if earlier.is_empty() {
+            current
+        } else {
+            format!("Earlier in this conversation:\n{}\n\nCurrent message:\n{current}", earlier.join("\n"))
+        };
         Ok(Self { prompt, system: (!system.is_empty()).then(|| system.join("\n\n")), images })
     }
 }

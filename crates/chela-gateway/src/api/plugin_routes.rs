@@ -57,7 +57,8 @@ async fn ask(route: &HttpRoute, call: &HttpCall) -> Result<Option<HttpReply>, St
         "method": call.method.as_str(), "url": url, "headers": headers, "body": {"$bytes": STANDARD.encode(&call.body)},
         "remoteAddress": call.client_ip.map_or_else(|| call.remote.ip().to_string(), |ip| ip.to_string()), "scopes": scopes,
     });
-    let result = route.handler.call(Call::new(vec![request]).adapter(Adapter::HttpRoute).budget(Some(BUDGET))).await.map_err(|e| e.to_string())?;
+    let result =
+        route.handler.call(Call::new(vec![request]).adapter(Adapter::HttpRoute).budget(Some(BUDGET))).await.map_err(|e| e.to_string())?;
     if result.get("handled") == Some(&Value::Bool(false)) {
         return Ok(None);
     }

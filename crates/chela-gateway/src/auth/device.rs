@@ -36,31 +36,11 @@ impl DeviceRefusal {
     /// Slug, message and detail code on the wire.
     pub fn describe(self) -> (&'static str, &'static str, ConnectDetail) {
         match self {
-            DeviceRefusal::IdMismatch => (
-                "device-id-mismatch",
-                "device identity mismatch",
-                ConnectDetail::DeviceAuthDeviceIdMismatch,
-            ),
-            DeviceRefusal::Expired => (
-                "device-signature-stale",
-                "device signature expired",
-                ConnectDetail::DeviceAuthSignatureExpired,
-            ),
-            DeviceRefusal::NonceMissing => (
-                "device-nonce-missing",
-                "device nonce required",
-                ConnectDetail::DeviceAuthNonceRequired,
-            ),
-            DeviceRefusal::NonceMismatch => (
-                "device-nonce-mismatch",
-                "device nonce mismatch",
-                ConnectDetail::DeviceAuthNonceMismatch,
-            ),
-            DeviceRefusal::SignatureInvalid => (
-                "device-signature",
-                "device signature invalid",
-                ConnectDetail::DeviceAuthSignatureInvalid,
-            ),
+            DeviceRefusal::IdMismatch => ("device-id-mismatch", "device identity mismatch", ConnectDetail::DeviceAuthDeviceIdMismatch),
+            DeviceRefusal::Expired => ("device-signature-stale", "device signature expired", ConnectDetail::DeviceAuthSignatureExpired),
+            DeviceRefusal::NonceMissing => ("device-nonce-missing", "device nonce required", ConnectDetail::DeviceAuthNonceRequired),
+            DeviceRefusal::NonceMismatch => ("device-nonce-mismatch", "device nonce mismatch", ConnectDetail::DeviceAuthNonceMismatch),
+            DeviceRefusal::SignatureInvalid => ("device-signature", "device signature invalid", ConnectDetail::DeviceAuthSignatureInvalid),
         }
     }
 }
@@ -68,13 +48,7 @@ impl DeviceRefusal {
 /// Checks a proof against the challenge's nonce and our clock, in the reference's order (GW-44).
 ///
 /// A key that cannot be read has no id either, so it is reported as an identity mismatch, as there.
-pub fn verify(
-    params: &ConnectParams,
-    proof: &DeviceProof,
-    role: &str,
-    nonce: &str,
-    now_ms: i64,
-) -> Result<VerifiedDevice, DeviceRefusal> {
+pub fn verify(params: &ConnectParams, proof: &DeviceProof, role: &str, nonce: &str, now_ms: i64) -> Result<VerifiedDevice, DeviceRefusal> {
     let raw = decode_key(&proof.public_key).ok_or(DeviceRefusal::IdMismatch)?;
     if device_id(&raw) != proof.id {
         return Err(DeviceRefusal::IdMismatch);
@@ -88,22 +62,15 @@ pub fn verify(
         _ => {}
     }
     let key = VerifyingKey::from_bytes(&raw).map_err(|_| DeviceRefusal::SignatureInvalid)?;
-    let signature = decode(&proof.signature)
-        .and_then(|bytes| Signature::from_slice(&bytes).ok())
-        .ok_or(DeviceRefusal::SignatureInvalid)?;
-    let fits = [SignatureVersion::V3, SignatureVersion::V2]
-        .into_iter()
-        .any(|version| {
-            let text = signed_text(version, params, proof, role);
-            key.verify_strict(text.as_bytes(), &signature).is_ok()
-        });
+    let signature = decode(&proof.signature).and_then(|bytes| Signature::from_slice(&bytes).ok()).ok_or(DeviceRefusal::SignatureInvalid)?;
+    let fits = [SignatureVersion::V3, SignatureVersion::V2].into_iter().any(|version| {
+        let text = signed_text(version, params, proof, role);
+        key.verify_strict(text.as_bytes(), &signature).is_ok()
+    });
     if !fits {
         return Err(DeviceRefusal::SignatureInvalid);
     }
-    Ok(VerifiedDevice {
-        id: proof.id.clone(),
-        public_key: URL_SAFE_NO_PAD.encode(raw),
-    })
+    Ok(VerifiedDevice { id: proof.id.clone(), public_key: URL_SAFE_NO_PAD.encode(raw) })
 }
 
 /// The id of a device: lower-case hex SHA-256 of its raw public key (GW-41).
@@ -114,12 +81,10 @@ pub fn device_id(raw_public_key: &[u8; 32]) -> String {
 /// Lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-            let _ = write!(out, "{byte:02x}"); // writing to a string cannot fail
-            out
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}"); // writing to a string cannot fail
+        out
+    })
 }
 
 fn decode_key(text: &str) -> Option<[u8; 32]> {
@@ -128,10 +93,7 @@ fn decode_key(text: &str) -> Option<[u8; 32]> {
 
 fn decode(text: &str) -> Option<Vec<u8>> {
     let text = text.trim().replace('+', "-").replace('/', "_");
-    URL_SAFE_NO_PAD
-        .decode(&text)
-        .or_else(|_| URL_SAFE.decode(&text))
-        .ok()
+    URL_SAFE_NO_PAD.decode(&text).or_else(|_| URL_SAFE.decode(&text)).ok()
 }
 
 #[cfg(test)]
@@ -155,19 +117,12 @@ pub(crate) mod tests {
         change(&mut params);
         let proof = params.device.clone().unwrap();
         let text = signed_text(version, &params, &proof, "operator");
-        params.device.as_mut().unwrap().signature =
-            URL_SAFE_NO_PAD.encode(key.sign(text.as_bytes()).to_bytes());
+        params.device.as_mut().unwrap().signature = URL_SAFE_NO_PAD.encode(key.sign(text.as_bytes()).to_bytes());
         params
     }
 
     fn check(params: &ConnectParams) -> Result<VerifiedDevice, DeviceRefusal> {
-        verify(
-            params,
-            params.device.as_ref().unwrap(),
-            "operator",
-            "n",
-            NOW,
-        )
+        verify(params, params.device.as_ref().unwrap(), "operator", "n", NOW)
     }
 
     // GW-41, GW-42
@@ -210,38 +165,16 @@ pub(crate) mod tests {
     // GW-43, GW-44
     #[test]
     fn refusals_come_in_order_with_their_words() {
-        let device = |change: fn(&mut DeviceProof)| {
-            signed(SignatureVersion::V3, |params| {
-                change(params.device.as_mut().unwrap())
-            })
-        };
+        let device = |change: fn(&mut DeviceProof)| signed(SignatureVersion::V3, |params| change(params.device.as_mut().unwrap()));
         let cases: Vec<(ConnectParams, Option<&str>)> = vec![
             (device(|proof| proof.signed_at -= 120_000.0), None),
             (device(|proof| proof.signed_at += 120_000.0), None),
-            (
-                device(|proof| proof.signed_at -= 120_001.0),
-                Some("device signature expired"),
-            ),
-            (
-                device(|proof| proof.signed_at += 120_001.0),
-                Some("device signature expired"),
-            ),
-            (
-                device(|proof| proof.id = "00".into()),
-                Some("device identity mismatch"),
-            ),
-            (
-                device(|proof| proof.public_key = "short".into()),
-                Some("device identity mismatch"),
-            ),
-            (
-                device(|proof| proof.nonce = " ".into()),
-                Some("device nonce required"),
-            ),
-            (
-                device(|proof| proof.nonce = "other".into()),
-                Some("device nonce mismatch"),
-            ),
+            (device(|proof| proof.signed_at -= 120_001.0), Some("device signature expired")),
+            (device(|proof| proof.signed_at += 120_001.0), Some("device signature expired")),
+            (device(|proof| proof.id = "00".into()), Some("device identity mismatch")),
+            (device(|proof| proof.public_key = "short".into()), Some("device identity mismatch")),
+            (device(|proof| proof.nonce = " ".into()), Some("device nonce required")),
+            (device(|proof| proof.nonce = "other".into()), Some("device nonce mismatch")),
         ];
         for (params, expected) in cases {
             let message = check(&params).err().map(|refusal| refusal.describe().1);
@@ -249,9 +182,6 @@ pub(crate) mod tests {
         }
         let mut params = signed(SignatureVersion::V3, |_| {});
         params.device.as_mut().unwrap().signature = "!!".into();
-        assert_eq!(
-            check(&params).unwrap_err().describe().1,
-            "device signature invalid"
-        );
+        assert_eq!(check(&params).unwrap_err().describe().1, "device signature invalid");
     }
 }

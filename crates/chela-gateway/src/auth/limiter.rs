@@ -40,11 +40,7 @@ pub struct LimitRules {
 
 impl Default for LimitRules {
     fn default() -> Self {
-        LimitRules {
-            max_attempts: 10,
-            window: Duration::from_secs(60),
-            lockout: Duration::from_secs(300),
-        }
+        LimitRules { max_attempts: 10, window: Duration::from_secs(60), lockout: Duration::from_secs(300) }
     }
 }
 
@@ -67,10 +63,7 @@ pub struct AuthLimiter {
 impl AuthLimiter {
     /// A limiter with these rules.
     pub fn new(rules: LimitRules) -> Self {
-        AuthLimiter {
-            rules,
-            entries: Mutex::default(),
-        }
+        AuthLimiter { rules, entries: Mutex::default() }
     }
 
     /// Whether another attempt is allowed; the error is the time to wait.
@@ -112,8 +105,7 @@ impl AuthLimiter {
         if entries.len() >= MAX_KEYS {
             let window = self.rules.window;
             entries.retain(|_, entry| {
-                entry.locked_until.is_some_and(|until| now < until)
-                    || entry.failures.iter().any(|at| now - *at < window)
+                entry.locked_until.is_some_and(|until| now < until) || entry.failures.iter().any(|at| now - *at < window)
             });
         }
         let entry = entries.entry((scope, key.clone())).or_default();
@@ -155,36 +147,13 @@ mod tests {
         for second in 0..9 {
             limiter.record_failure_at(LimitScope::SharedSecret, &key, at(second));
         }
-        assert!(
-            limiter
-                .check_at(LimitScope::SharedSecret, &key, at(9))
-                .is_ok()
-        );
+        assert!(limiter.check_at(LimitScope::SharedSecret, &key, at(9)).is_ok());
         limiter.record_failure_at(LimitScope::SharedSecret, &key, at(10));
-        assert_eq!(
-            limiter.check_at(LimitScope::SharedSecret, &key, at(10)),
-            Err(Duration::from_secs(300))
-        );
-        assert!(
-            limiter
-                .check_at(LimitScope::DeviceToken, &key, at(10))
-                .is_ok()
-        );
-        assert!(
-            limiter
-                .check_at(LimitScope::SharedSecret, &ip("9.9.9.8"), at(10))
-                .is_ok()
-        );
-        assert!(
-            limiter
-                .check_at(LimitScope::SharedSecret, &key, at(309))
-                .is_err()
-        );
-        assert!(
-            limiter
-                .check_at(LimitScope::SharedSecret, &key, at(310))
-                .is_ok()
-        );
+        assert_eq!(limiter.check_at(LimitScope::SharedSecret, &key, at(10)), Err(Duration::from_secs(300)));
+        assert!(limiter.check_at(LimitScope::DeviceToken, &key, at(10)).is_ok());
+        assert!(limiter.check_at(LimitScope::SharedSecret, &ip("9.9.9.8"), at(10)).is_ok());
+        assert!(limiter.check_at(LimitScope::SharedSecret, &key, at(309)).is_err());
+        assert!(limiter.check_at(LimitScope::SharedSecret, &key, at(310)).is_ok());
     }
 
     // GW-59
@@ -194,21 +163,9 @@ mod tests {
         let start = Instant::now();
         let key = ip("9.9.9.9");
         for step in 0..30 {
-            limiter.record_failure_at(
-                LimitScope::SharedSecret,
-                &key,
-                start + Duration::from_secs(step * 10),
-            );
+            limiter.record_failure_at(LimitScope::SharedSecret, &key, start + Duration::from_secs(step * 10));
         }
-        assert!(
-            limiter
-                .check_at(
-                    LimitScope::SharedSecret,
-                    &key,
-                    start + Duration::from_secs(300)
-                )
-                .is_ok()
-        );
+        assert!(limiter.check_at(LimitScope::SharedSecret, &key, start + Duration::from_secs(300)).is_ok());
         for _ in 0..10 {
             limiter.record_failure(LimitScope::SharedSecret, &key);
         }
@@ -227,11 +184,7 @@ mod tests {
                 limiter.record_failure(LimitScope::SharedSecret, &key);
             }
         }
-        assert!(
-            limiter
-                .check(LimitScope::SharedSecret, &ip("127.0.0.1"))
-                .is_ok()
-        );
+        assert!(limiter.check(LimitScope::SharedSecret, &ip("127.0.0.1")).is_ok());
         assert!(limiter.check(LimitScope::SharedSecret, &ip("::1")).is_ok());
         assert!(limiter.check(LimitScope::SharedSecret, &page).is_err());
     }

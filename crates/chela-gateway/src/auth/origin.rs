@@ -21,10 +21,7 @@ pub fn parse_origin(raw: &str) -> Option<Origin> {
     let (scheme, rest) = raw.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let authority = authority.rsplit('@').next().unwrap_or_default();
-    let scheme_ok = !scheme.is_empty()
-        && scheme
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    let scheme_ok = !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
     if !scheme_ok || authority.is_empty() {
         return None;
     }
@@ -33,16 +30,9 @@ pub fn parse_origin(raw: &str) -> Option<Origin> {
         "https" | "wss" => ":443",
         _ => "",
     };
-    let host = authority
-        .strip_suffix(default_port)
-        .unwrap_or(authority)
-        .to_owned();
+    let host = authority.strip_suffix(default_port).unwrap_or(authority).to_owned();
     let hostname = super::peer::host_name(&host);
-    (!hostname.is_empty()).then(|| Origin {
-        origin: format!("{scheme}://{host}"),
-        host,
-        hostname,
-    })
+    (!hostname.is_empty()).then(|| Origin { origin: format!("{scheme}://{host}"), host, hostname })
 }
 
 /// Why a page may not talk to the gateway; the slug goes into `details.reason`.
@@ -66,20 +56,12 @@ impl OriginRefusal {
 
 /// Allows listed origins, the `Host` header's own if that is enabled, and loopback pages of local clients (GW-40).
 pub fn check_origin(peer: &Peer, config: &ControlUiConfig) -> Result<(), OriginRefusal> {
-    let origin = peer
-        .origin
-        .as_deref()
-        .and_then(parse_origin)
-        .ok_or(OriginRefusal::Missing)?;
+    let origin = peer.origin.as_deref().and_then(parse_origin).ok_or(OriginRefusal::Missing)?;
     let listed = config.allowed_origins.iter().any(|allowed| {
         let allowed = allowed.trim().to_ascii_lowercase();
         allowed == "*" || allowed == origin.origin
     });
-    let own_host = config.host_header_origin_fallback
-        && peer
-            .host
-            .as_deref()
-            .is_some_and(|host| host.eq_ignore_ascii_case(&origin.host));
+    let own_host = config.host_header_origin_fallback && peer.host.as_deref().is_some_and(|host| host.eq_ignore_ascii_case(&origin.host));
     if listed || own_host || (peer.is_local && is_loopback_host(&origin.hostname)) {
         return Ok(());
     }
@@ -92,9 +74,7 @@ pub fn limit_key(peer: &Peer) -> LimitKey {
         return LimitKey::Unknown;
     };
     match &peer.origin {
-        Some(raw) if ip.is_loopback() => LimitKey::BrowserOrigin(
-            parse_origin(raw).map_or_else(String::new, |origin| origin.origin),
-        ),
+        Some(raw) if ip.is_loopback() => LimitKey::BrowserOrigin(parse_origin(raw).map_or_else(String::new, |origin| origin.origin)),
         _ => LimitKey::Ip(ip),
     }
 }
@@ -117,90 +97,38 @@ mod tests {
     // GW-40
     #[test]
     fn origins_are_allowed_by_list_by_host_or_on_loopback() {
-        let listed = ControlUiConfig {
-            allowed_origins: vec!["https://Chat.example".into()],
-            ..Default::default()
-        };
-        let any = ControlUiConfig {
-            allowed_origins: vec!["*".into()],
-            ..Default::default()
-        };
-        let by_host = ControlUiConfig {
-            host_header_origin_fallback: true,
-            ..Default::default()
-        };
+        let listed = ControlUiConfig { allowed_origins: vec!["https://Chat.example".into()], ..Default::default() };
+        let any = ControlUiConfig { allowed_origins: vec!["*".into()], ..Default::default() };
+        let by_host = ControlUiConfig { host_header_origin_fallback: true, ..Default::default() };
         let none = ControlUiConfig::default();
         let local = "127.0.0.1:1";
         let away = "9.9.9.9:1";
-        let cases: &[(
-            &ControlUiConfig,
-            &str,
-            Option<&str>,
-            Result<(), OriginRefusal>,
-        )] = &[
+        let cases: &[(&ControlUiConfig, &str, Option<&str>, Result<(), OriginRefusal>)] = &[
             (&none, local, None, Err(OriginRefusal::Missing)),
             (&none, local, Some("null"), Err(OriginRefusal::Missing)),
             (&none, local, Some("http://localhost:18789"), Ok(())),
             (&none, local, Some("http://[::1]:18789"), Ok(())),
             (&none, local, Some("http://127.0.0.1:9"), Ok(())),
-            (
-                &none,
-                local,
-                Some("http://evil.example"),
-                Err(OriginRefusal::NotAllowed),
-            ),
-            (
-                &none,
-                local,
-                Some("http://localhost.evil.example"),
-                Err(OriginRefusal::NotAllowed),
-            ),
-            (
-                &none,
-                away,
-                Some("http://localhost:18789"),
-                Err(OriginRefusal::NotAllowed),
-            ),
+            (&none, local, Some("http://evil.example"), Err(OriginRefusal::NotAllowed)),
+            (&none, local, Some("http://localhost.evil.example"), Err(OriginRefusal::NotAllowed)),
+            (&none, away, Some("http://localhost:18789"), Err(OriginRefusal::NotAllowed)),
             (&listed, away, Some("https://chat.example:443"), Ok(())),
-            (
-                &listed,
-                away,
-                Some("https://chat.example:444"),
-                Err(OriginRefusal::NotAllowed),
-            ),
+            (&listed, away, Some("https://chat.example:444"), Err(OriginRefusal::NotAllowed)),
             (&any, away, Some("http://x"), Ok(())),
             (&by_host, away, Some("http://gw.example:18789"), Ok(())),
-            (
-                &by_host,
-                away,
-                Some("http://other.example:18789"),
-                Err(OriginRefusal::NotAllowed),
-            ),
+            (&by_host, away, Some("http://other.example:18789"), Err(OriginRefusal::NotAllowed)),
         ];
         for (config, remote, origin, expected) in cases {
             let peer = peer(remote, *origin, "gw.example:18789");
-            assert_eq!(
-                check_origin(&peer, config),
-                *expected,
-                "{remote} {origin:?}"
-            );
+            assert_eq!(check_origin(&peer, config), *expected, "{remote} {origin:?}");
         }
     }
 
     // GW-59
     #[test]
     fn failures_of_local_pages_count_by_origin() {
-        assert_eq!(
-            limit_key(&peer("127.0.0.1:1", Some("http://A.example"), "x")),
-            LimitKey::BrowserOrigin("http://a.example".into())
-        );
-        assert_eq!(
-            limit_key(&peer("127.0.0.1:1", None, "x")),
-            LimitKey::Ip("127.0.0.1".parse().unwrap())
-        );
-        assert_eq!(
-            limit_key(&peer("9.9.9.9:1", Some("http://a.example"), "x")),
-            LimitKey::Ip("9.9.9.9".parse().unwrap())
-        );
+        assert_eq!(limit_key(&peer("127.0.0.1:1", Some("http://A.example"), "x")), LimitKey::BrowserOrigin("http://a.example".into()));
+        assert_eq!(limit_key(&peer("127.0.0.1:1", None, "x")), LimitKey::Ip("127.0.0.1".parse().unwrap()));
+        assert_eq!(limit_key(&peer("9.9.9.9:1", Some("http://a.example"), "x")), LimitKey::Ip("9.9.9.9".parse().unwrap()));
     }
 }

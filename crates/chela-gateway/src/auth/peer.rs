@@ -25,41 +25,20 @@ pub struct Peer {
     pub user_agent: Option<String>,
 }
 
-const FORWARDED_HEADERS: [&str; 5] = [
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-proto",
-    "x-real-ip",
-    "x-forwarded-host",
-];
+const FORWARDED_HEADERS: [&str; 5] = ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-real-ip", "x-forwarded-host"];
 
 impl Peer {
     /// Reads the headers of a request. Forwarded headers cancel locality, whoever sent them (GW-52).
-    pub fn new(
-        remote: SocketAddr,
-        headers: &HeaderMap,
-        trusted_proxies: &[String],
-        allow_real_ip_fallback: bool,
-    ) -> Self {
+    pub fn new(remote: SocketAddr, headers: &HeaderMap, trusted_proxies: &[String], allow_real_ip_fallback: bool) -> Self {
         let text = |name: &str| {
-            headers
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-                .map(str::trim)
-                .filter(|value| !value.is_empty())
-                .map(str::to_owned)
+            headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned)
         };
         let ip = canonical(remote.ip());
-        let has_proxy_headers = FORWARDED_HEADERS
-            .iter()
-            .any(|name| headers.get(*name).is_some_and(|value| !value.is_empty()));
+        let has_proxy_headers = FORWARDED_HEADERS.iter().any(|name| headers.get(*name).is_some_and(|value| !value.is_empty()));
         let via_trusted_proxy = in_networks(ip, trusted_proxies);
         let client_ip = if via_trusted_proxy {
-            forwarded_ip(text("x-forwarded-for").as_deref(), trusted_proxies).or_else(|| {
-                text("x-real-ip")
-                    .filter(|_| allow_real_ip_fallback)
-                    .and_then(|value| parse_ip(&value))
-            })
+            forwarded_ip(text("x-forwarded-for").as_deref(), trusted_proxies)
+                .or_else(|| text("x-real-ip").filter(|_| allow_real_ip_fallback).and_then(|value| parse_ip(&value)))
         } else {
             Some(ip)
         };
@@ -97,9 +76,7 @@ pub fn canonical(ip: IpAddr) -> IpAddr {
 /// Whether `ip` lies in one of the networks; each is an address or `address/bits`.
 pub fn in_networks(ip: IpAddr, networks: &[String]) -> bool {
     let ip = canonical(ip);
-    networks
-        .iter()
-        .any(|network| in_network(ip, network.trim()))
+    networks.iter().any(|network| in_network(ip, network.trim()))
 }
 
 fn in_network(ip: IpAddr, network: &str) -> bool {
@@ -132,11 +109,7 @@ fn prefix_equal(a: u128, b: u128, ignored_bits: u32) -> bool {
 
 // The nearest hop that is no proxy of ours; entries further left are the client's own claims.
 fn forwarded_ip(header: Option<&str>, trusted: &[String]) -> Option<IpAddr> {
-    header?
-        .split(',')
-        .rev()
-        .filter_map(parse_ip)
-        .find(|hop| !hop.is_loopback() && !in_networks(*hop, trusted))
+    header?.split(',').rev().filter_map(parse_ip).find(|hop| !hop.is_loopback() && !in_networks(*hop, trusted))
 }
 
 fn parse_ip(raw: &str) -> Option<IpAddr> {
@@ -166,10 +139,7 @@ pub fn host_name(header: &str) -> String {
 /// Whether a host name means this machine.
 pub fn is_loopback_host(host: &str) -> bool {
     let host = host.trim_end_matches('.');
-    host == "localhost"
-        || host
-            .parse::<IpAddr>()
-            .is_ok_and(|ip| canonical(ip).is_loopback())
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| canonical(ip).is_loopback())
 }
 
 /// Whether a host name means this machine or a private network.
@@ -182,10 +152,7 @@ pub fn is_private_ip(ip: IpAddr) -> bool {
     match canonical(ip) {
         IpAddr::V4(ip) => {
             let [first, second, ..] = ip.octets();
-            ip.is_loopback()
-                || ip.is_private()
-                || ip.is_link_local()
-                || (first == 100 && (64..128).contains(&second))
+            ip.is_loopback() || ip.is_private() || ip.is_link_local() || (first == 100 && (64..128).contains(&second))
         }
         IpAddr::V6(ip) => {
             let first = ip.segments()[0];
@@ -201,10 +168,7 @@ mod tests {
     fn peer(remote: &str, headers: &[(&str, &str)], trusted: &[&str]) -> Peer {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            map.insert(
-                hyper::header::HeaderName::from_bytes(name.as_bytes()).unwrap(),
-                value.parse().unwrap(),
-            );
+            map.insert(hyper::header::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
         }
         let trusted: Vec<String> = trusted.iter().map(|text| (*text).to_owned()).collect();
         Peer::new(remote.parse().unwrap(), &map, &trusted, true)
@@ -213,68 +177,22 @@ mod tests {
     // GW-52
     #[test]
     fn forwarded_headers_cancel_locality_and_count_only_from_trusted_hops() {
-        type Case<'a> = (
-            &'a str,
-            &'a [(&'a str, &'a str)],
-            &'a [&'a str],
-            bool,
-            Option<&'a str>,
-        );
+        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str], bool, Option<&'a str>);
         let cases: &[Case] = &[
             ("127.0.0.1:5", &[], &[], true, Some("127.0.0.1")),
             ("[::1]:5", &[], &[], true, Some("::1")),
             ("[::ffff:127.0.0.1]:5", &[], &[], true, Some("127.0.0.1")),
-            (
-                "127.0.0.1:5",
-                &[("x-forwarded-for", "9.9.9.9")],
-                &[],
-                false,
-                Some("127.0.0.1"),
-            ),
-            (
-                "127.0.0.1:5",
-                &[("x-forwarded-proto", "https")],
-                &["127.0.0.1"],
-                false,
-                None,
-            ),
-            (
-                "127.0.0.1:5",
-                &[("x-forwarded-for", "9.9.9.9")],
-                &["127.0.0.0/8"],
-                false,
-                Some("9.9.9.9"),
-            ),
-            (
-                "10.1.2.3:5",
-                &[("x-forwarded-for", "6.6.6.6, 9.9.9.9, 10.9.9.9")],
-                &["10.0.0.0/8"],
-                false,
-                Some("9.9.9.9"),
-            ),
-            (
-                "10.1.2.3:5",
-                &[("x-real-ip", "[2001:db8::1]:80")],
-                &["10.0.0.0/8"],
-                false,
-                Some("2001:db8::1"),
-            ),
-            (
-                "10.1.2.3:5",
-                &[("x-forwarded-for", "9.9.9.9")],
-                &["11.0.0.0/8"],
-                false,
-                Some("10.1.2.3"),
-            ),
+            ("127.0.0.1:5", &[("x-forwarded-for", "9.9.9.9")], &[], false, Some("127.0.0.1")),
+            ("127.0.0.1:5", &[("x-forwarded-proto", "https")], &["127.0.0.1"], false, None),
+            ("127.0.0.1:5", &[("x-forwarded-for", "9.9.9.9")], &["127.0.0.0/8"], false, Some("9.9.9.9")),
+            ("10.1.2.3:5", &[("x-forwarded-for", "6.6.6.6, 9.9.9.9, 10.9.9.9")], &["10.0.0.0/8"], false, Some("9.9.9.9")),
+            ("10.1.2.3:5", &[("x-real-ip", "[2001:db8::1]:80")], &["10.0.0.0/8"], false, Some("2001:db8::1")),
+            ("10.1.2.3:5", &[("x-forwarded-for", "9.9.9.9")], &["11.0.0.0/8"], false, Some("10.1.2.3")),
         ];
         for (remote, headers, trusted, local, client) in cases {
             let peer = peer(remote, headers, trusted);
             assert_eq!(peer.is_local, *local, "{remote} {headers:?}");
-            assert_eq!(
-                peer.client_ip,
-                client.map(|ip| ip.parse().unwrap()),
-                "{remote} {headers:?}"
-            );
+            assert_eq!(peer.client_ip, client.map(|ip| ip.parse().unwrap()), "{remote} {headers:?}");
         }
     }
 
@@ -291,29 +209,12 @@ mod tests {
             ("fd00::1", "0.0.0.0/0", false),
         ];
         for (ip, network, expected) in cases {
-            assert_eq!(
-                in_networks(ip.parse().unwrap(), &[network.to_owned()]),
-                expected,
-                "{ip} {network}"
-            );
+            assert_eq!(in_networks(ip.parse().unwrap(), &[network.to_owned()]), expected, "{ip} {network}");
         }
-        for (header, name) in [
-            ("LocalHost:80", "localhost"),
-            ("[::1]:80", "::1"),
-            ("::1", "::1"),
-            ("a.b:1", "a.b"),
-        ] {
+        for (header, name) in [("LocalHost:80", "localhost"), ("[::1]:80", "::1"), ("::1", "::1"), ("a.b:1", "a.b")] {
             assert_eq!(host_name(header), name);
         }
-        assert!(
-            is_loopback_host("localhost.")
-                && is_loopback_host("127.9.9.9")
-                && !is_loopback_host("0.0.0.0")
-        );
-        assert!(
-            is_private_host("192.168.1.1")
-                && is_private_host("100.64.0.1")
-                && !is_private_host("8.8.8.8")
-        );
+        assert!(is_loopback_host("localhost.") && is_loopback_host("127.9.9.9") && !is_loopback_host("0.0.0.0"));
+        assert!(is_private_host("192.168.1.1") && is_private_host("100.64.0.1") && !is_private_host("8.8.8.8"));
     }
 }

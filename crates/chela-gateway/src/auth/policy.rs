@@ -54,18 +54,13 @@ pub fn locality(facts: &Facts<'_>) -> Locality {
         Some(origin) => {
             let page = client.is_browser_ui() && client.mode == "webchat";
             let near = is_private_ip(peer.remote.ip()) && is_loopback_host(&host);
-            let origin_near =
-                parse_origin(origin).is_some_and(|origin| is_loopback_host(&origin.hostname));
+            let origin_near = parse_origin(origin).is_some_and(|origin| is_loopback_host(&origin.hostname));
             if page && near && origin_near {
                 return Locality::BrowserContainer;
             }
         }
         None if peer.remote_is_loopback() && is_private_host(&host) => {
-            return if client.id == "cli" && client.is_cli() {
-                Locality::CliLocal
-            } else {
-                Locality::SharedSecretLoopback
-            };
+            return if client.id == "cli" && client.is_cli() { Locality::CliLocal } else { Locality::SharedSecretLoopback };
         }
         None => {}
     }
@@ -74,10 +69,7 @@ pub fn locality(facts: &Facts<'_>) -> Locality {
 
 /// Whether this is a program beside the gateway that needs no device and keeps its scopes (GW-38).
 pub fn is_trusted_backend(facts: &Facts<'_>) -> bool {
-    let near = matches!(
-        locality(facts),
-        Locality::DirectLocal | Locality::SharedSecretLoopback
-    );
+    let near = matches!(locality(facts), Locality::DirectLocal | Locality::SharedSecretLoopback);
     let proven = match facts.method {
         Some(AuthMethod::None | AuthMethod::DeviceToken) => true,
         Some(AuthMethod::Token | AuthMethod::Password) => facts.shared_ok,
@@ -88,9 +80,7 @@ pub fn is_trusted_backend(facts: &Facts<'_>) -> bool {
 
 /// Whether the page was authenticated by a trusted proxy.
 pub fn is_proxied_ui(facts: &Facts<'_>) -> bool {
-    facts.client.is_operator_ui()
-        && facts.role == Role::Operator
-        && facts.method == Some(AuthMethod::TrustedProxy)
+    facts.client.is_operator_ui() && facts.role == Role::Operator && facts.method == Some(AuthMethod::TrustedProxy)
 }
 
 /// The decision on a client without device identity.
@@ -110,11 +100,7 @@ pub enum WithoutDevice {
 }
 
 /// Decides on a client without device identity. `secret_given`: a token or password was sent.
-pub fn without_device(
-    facts: &Facts<'_>,
-    ui: &ControlUiConfig,
-    secret_given: bool,
-) -> WithoutDevice {
+pub fn without_device(facts: &Facts<'_>, ui: &ControlUiConfig, secret_given: bool) -> WithoutDevice {
     let is_ui = facts.client.is_operator_ui();
     let operator = facts.role == Role::Operator;
     let bypass = is_ui && ui.disable_device_auth;
@@ -130,9 +116,7 @@ pub fn without_device(
     if operator && facts.shared_ok {
         let secret = facts.method.is_some_and(AuthMethod::uses_shared_secret);
         let keeps = insecure_ui && facts.method.is_some_and(AuthMethod::is_secret);
-        return WithoutDevice::Allow {
-            drop_scopes: secret && !keeps,
-        };
+        return WithoutDevice::Allow { drop_scopes: secret && !keeps };
     }
     if facts.method.is_none() && secret_given {
         return WithoutDevice::Unauthorized;
@@ -171,13 +155,7 @@ pub fn approves_silently(facts: &Facts<'_>, reason: PairingReason) -> bool {
 }
 
 /// Whether a fresh node from a listed network is approved silently (GW-53).
-pub fn approves_node(
-    facts: &Facts<'_>,
-    reason: PairingReason,
-    known_device: bool,
-    scopes: &[String],
-    networks: &[String],
-) -> bool {
+pub fn approves_node(facts: &Facts<'_>, reason: PairingReason, known_device: bool, scopes: &[String], networks: &[String]) -> bool {
     let peer = facts.peer;
     let through_own_proxy = peer.via_trusted_proxy && peer.remote_is_loopback();
     facts.role == Role::Node
@@ -188,9 +166,7 @@ pub fn approves_node(
         && !facts.client.is_operator_ui()
         && !facts.client.is_webchat()
         && !through_own_proxy
-        && peer
-            .reported_ip()
-            .is_some_and(|ip| in_networks(ip, networks))
+        && peer.reported_ip().is_some_and(|ip| in_networks(ip, networks))
 }
 
 #[cfg(test)]
@@ -228,112 +204,32 @@ mod tests {
         let away = peer("9.9.9.9:1", &[]);
         let proxied = peer("127.0.0.1:1", &[("x-forwarded-for", "9.9.9.9")]);
         let plain = ControlUiConfig::default();
-        let insecure = ControlUiConfig {
-            allow_insecure_auth: true,
-            ..Default::default()
-        };
-        let off = ControlUiConfig {
-            disable_device_auth: true,
-            ..Default::default()
-        };
+        let insecure = ControlUiConfig { allow_insecure_auth: true, ..Default::default() };
+        let off = ControlUiConfig { disable_device_auth: true, ..Default::default() };
         let cli = client("cli", "cli");
         let backend = client("gateway-client", "backend");
         let ui = client("openclaw-control-ui", "webchat");
         let token = Some(AuthMethod::Token);
         let keep = WithoutDevice::Allow { drop_scopes: false };
         let drop = WithoutDevice::Allow { drop_scopes: true };
-        type Case<'a> = (
-            &'a Peer,
-            &'a ClientDescriptor,
-            Role,
-            Option<AuthMethod>,
-            &'a ControlUiConfig,
-            bool,
-            WithoutDevice,
-        );
+        type Case<'a> = (&'a Peer, &'a ClientDescriptor, Role, Option<AuthMethod>, &'a ControlUiConfig, bool, WithoutDevice);
         let cases: &[Case] = &[
             (&local, &cli, Role::Operator, token, &plain, true, drop),
             (&local, &backend, Role::Operator, token, &plain, true, keep),
             (&away, &backend, Role::Operator, token, &plain, true, drop),
-            (
-                &proxied,
-                &backend,
-                Role::Operator,
-                token,
-                &plain,
-                true,
-                drop,
-            ),
-            (
-                &local,
-                &backend,
-                Role::Operator,
-                Some(AuthMethod::None),
-                &plain,
-                false,
-                keep,
-            ),
-            (
-                &local,
-                &cli,
-                Role::Node,
-                token,
-                &plain,
-                true,
-                WithoutDevice::DeviceRequired,
-            ),
-            (
-                &local,
-                &cli,
-                Role::Operator,
-                None,
-                &plain,
-                false,
-                WithoutDevice::DeviceRequired,
-            ),
-            (
-                &local,
-                &cli,
-                Role::Operator,
-                None,
-                &plain,
-                true,
-                WithoutDevice::Unauthorized,
-            ),
-            (
-                &local,
-                &ui,
-                Role::Operator,
-                token,
-                &plain,
-                true,
-                WithoutDevice::UiNeedsDevice,
-            ),
+            (&proxied, &backend, Role::Operator, token, &plain, true, drop),
+            (&local, &backend, Role::Operator, Some(AuthMethod::None), &plain, false, keep),
+            (&local, &cli, Role::Node, token, &plain, true, WithoutDevice::DeviceRequired),
+            (&local, &cli, Role::Operator, None, &plain, false, WithoutDevice::DeviceRequired),
+            (&local, &cli, Role::Operator, None, &plain, true, WithoutDevice::Unauthorized),
+            (&local, &ui, Role::Operator, token, &plain, true, WithoutDevice::UiNeedsDevice),
             (&local, &ui, Role::Operator, token, &insecure, true, keep),
-            (
-                &away,
-                &ui,
-                Role::Operator,
-                token,
-                &insecure,
-                true,
-                WithoutDevice::UiNeedsDevice,
-            ),
+            (&away, &ui, Role::Operator, token, &insecure, true, WithoutDevice::UiNeedsDevice),
             (&away, &ui, Role::Operator, token, &off, true, keep),
         ];
         for (index, (peer, client, role, method, ui, given, expected)) in cases.iter().enumerate() {
-            let facts = Facts {
-                peer,
-                client,
-                role: *role,
-                method: *method,
-                shared_ok: *method == token,
-            };
-            assert_eq!(
-                without_device(&facts, ui, *given),
-                *expected,
-                "case {index}"
-            );
+            let facts = Facts { peer, client, role: *role, method: *method, shared_ok: *method == token };
+            assert_eq!(without_device(&facts, ui, *given), *expected, "case {index}");
         }
     }
 
@@ -358,19 +254,8 @@ mod tests {
             (&page, &cli, NotPaired, false),
         ];
         for (peer, client, reason, expected) in cases {
-            let facts = Facts {
-                peer,
-                client,
-                role: Role::Operator,
-                method: Some(AuthMethod::Token),
-                shared_ok: true,
-            };
-            assert_eq!(
-                approves_silently(&facts, *reason),
-                *expected,
-                "{} {reason:?}",
-                client.id
-            );
+            let facts = Facts { peer, client, role: Role::Operator, method: Some(AuthMethod::Token), shared_ok: true };
+            assert_eq!(approves_silently(&facts, *reason), *expected, "{} {reason:?}", client.id);
         }
     }
 
@@ -384,103 +269,19 @@ mod tests {
         let page = peer("9.9.9.9:1", &[("origin", "http://x")]);
         let other = peer("8.8.8.8:1", &[]);
         let scope = ["node.x".to_owned()];
-        let cases: &[(
-            &Peer,
-            &ClientDescriptor,
-            Role,
-            PairingReason,
-            bool,
-            &[String],
-            bool,
-        )] = &[
-            (
-                &away,
-                &node,
-                Role::Node,
-                PairingReason::NotPaired,
-                false,
-                &[],
-                true,
-            ),
-            (
-                &away,
-                &node,
-                Role::Node,
-                PairingReason::NotPaired,
-                true,
-                &[],
-                false,
-            ),
-            (
-                &away,
-                &node,
-                Role::Node,
-                PairingReason::RoleUpgrade,
-                false,
-                &[],
-                false,
-            ),
-            (
-                &away,
-                &node,
-                Role::Node,
-                PairingReason::NotPaired,
-                false,
-                &scope,
-                false,
-            ),
-            (
-                &away,
-                &node,
-                Role::Operator,
-                PairingReason::NotPaired,
-                false,
-                &[],
-                false,
-            ),
-            (
-                &away,
-                &ui,
-                Role::Node,
-                PairingReason::NotPaired,
-                false,
-                &[],
-                false,
-            ),
-            (
-                &page,
-                &node,
-                Role::Node,
-                PairingReason::NotPaired,
-                false,
-                &[],
-                false,
-            ),
-            (
-                &other,
-                &node,
-                Role::Node,
-                PairingReason::NotPaired,
-                false,
-                &[],
-                false,
-            ),
+        let cases: &[(&Peer, &ClientDescriptor, Role, PairingReason, bool, &[String], bool)] = &[
+            (&away, &node, Role::Node, PairingReason::NotPaired, false, &[], true),
+            (&away, &node, Role::Node, PairingReason::NotPaired, true, &[], false),
+            (&away, &node, Role::Node, PairingReason::RoleUpgrade, false, &[], false),
+            (&away, &node, Role::Node, PairingReason::NotPaired, false, &scope, false),
+            (&away, &node, Role::Operator, PairingReason::NotPaired, false, &[], false),
+            (&away, &ui, Role::Node, PairingReason::NotPaired, false, &[], false),
+            (&page, &node, Role::Node, PairingReason::NotPaired, false, &[], false),
+            (&other, &node, Role::Node, PairingReason::NotPaired, false, &[], false),
         ];
-        for (index, (peer, client, role, reason, known, scopes, expected)) in
-            cases.iter().enumerate()
-        {
-            let facts = Facts {
-                peer,
-                client,
-                role: *role,
-                method: Some(AuthMethod::Token),
-                shared_ok: true,
-            };
-            assert_eq!(
-                approves_node(&facts, *reason, *known, scopes, &networks),
-                *expected,
-                "case {index}"
-            );
+        for (index, (peer, client, role, reason, known, scopes, expected)) in cases.iter().enumerate() {
+            let facts = Facts { peer, client, role: *role, method: Some(AuthMethod::Token), shared_ok: true };
+            assert_eq!(approves_node(&facts, *reason, *known, scopes, &networks), *expected, "case {index}");
         }
     }
 }

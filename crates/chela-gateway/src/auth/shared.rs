@@ -38,10 +38,7 @@ impl AuthMethod {
 
     /// Whether a change of the shared secret ends what was opened with it (GW-58).
     pub fn uses_shared_secret(self) -> bool {
-        matches!(
-            self,
-            AuthMethod::Token | AuthMethod::Password | AuthMethod::TrustedProxy
-        )
+        matches!(self, AuthMethod::Token | AuthMethod::Password | AuthMethod::TrustedProxy)
     }
 
     /// Whether the caller knew the token or the password.
@@ -62,18 +59,12 @@ pub struct AuthFailure {
 impl AuthFailure {
     /// A failure without a time to wait.
     pub fn new(reason: AuthReason) -> Self {
-        AuthFailure {
-            reason,
-            retry_after: None,
-        }
+        AuthFailure { reason, retry_after: None }
     }
 
     /// Too many failures; try again after this time.
     pub fn rate_limited(wait: Duration) -> Self {
-        AuthFailure {
-            reason: AuthReason::RateLimited,
-            retry_after: Some(wait),
-        }
+        AuthFailure { reason: AuthReason::RateLimited, retry_after: Some(wait) }
     }
 }
 
@@ -89,12 +80,8 @@ pub struct Credentials<'a> {
 impl<'a> Credentials<'a> {
     /// Drops empty secrets and surrounding space.
     pub fn new(token: Option<&'a str>, password: Option<&'a str>) -> Self {
-        let clean =
-            |secret: Option<&'a str>| secret.map(str::trim).filter(|secret| !secret.is_empty());
-        Credentials {
-            token: clean(token),
-            password: clean(password),
-        }
+        let clean = |secret: Option<&'a str>| secret.map(str::trim).filter(|secret| !secret.is_empty());
+        Credentials { token: clean(token), password: clean(password) }
     }
 
     /// Whether anything was sent.
@@ -119,25 +106,13 @@ pub fn authorize(
                 .map(|()| AuthMethod::TrustedProxy)
                 .map_err(|slug| AuthFailure::new(AuthReason::Other(slug)));
         }
-        AuthConfig::Token(secret) => (
-            secret,
-            credentials.token,
-            AuthMethod::Token,
-            AuthReason::TokenMissing,
-            AuthReason::TokenMismatch,
-        ),
-        AuthConfig::Password(secret) => (
-            secret,
-            credentials.password,
-            AuthMethod::Password,
-            AuthReason::PasswordMissing,
-            AuthReason::PasswordMismatch,
-        ),
+        AuthConfig::Token(secret) => (secret, credentials.token, AuthMethod::Token, AuthReason::TokenMissing, AuthReason::TokenMismatch),
+        AuthConfig::Password(secret) => {
+            (secret, credentials.password, AuthMethod::Password, AuthReason::PasswordMissing, AuthReason::PasswordMismatch)
+        }
     };
     if let Some((limiter, key)) = limiter {
-        limiter
-            .check(LimitScope::SharedSecret, key)
-            .map_err(AuthFailure::rate_limited)?;
+        limiter.check(LimitScope::SharedSecret, key).map_err(AuthFailure::rate_limited)?;
     }
     let Some(given) = given else {
         return Err(AuthFailure::new(missing));
@@ -150,19 +125,12 @@ pub fn authorize(
             limiter.record_failure(LimitScope::SharedSecret, key);
         }
     }
-    if equal {
-        Ok(method)
-    } else {
-        Err(AuthFailure::new(mismatch))
-    }
+    if equal { Ok(method) } else { Err(AuthFailure::new(mismatch)) }
 }
 
 /// Compares without telling by time how much of it is right, nor how long the true one is.
 pub fn secrets_equal(given: &str, expected: &str) -> bool {
-    Sha256::digest(given.as_bytes())
-        .as_slice()
-        .ct_eq(Sha256::digest(expected.as_bytes()).as_slice())
-        .into()
+    Sha256::digest(given.as_bytes()).as_slice().ct_eq(Sha256::digest(expected.as_bytes()).as_slice()).into()
 }
 
 /// Changes whenever sessions opened with the shared secret must end (GW-58).
@@ -176,19 +144,8 @@ pub fn generation(auth: &AuthConfig, trusted_proxies: &[String]) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
 }
 
-fn trusted_proxy(
-    proxy: &TrustedProxyAuth,
-    peer: &Peer,
-    headers: &HeaderMap,
-    trusted_proxies: &[String],
-) -> Result<(), String> {
-    let header = |name: &str| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::trim)
-            .filter(|value| !value.is_empty())
-    };
+fn trusted_proxy(proxy: &TrustedProxyAuth, peer: &Peer, headers: &HeaderMap, trusted_proxies: &[String]) -> Result<(), String> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim).filter(|value| !value.is_empty());
     if trusted_proxies.is_empty() {
         return Err("trusted_proxy_no_proxies_configured".to_owned());
     }
@@ -198,11 +155,7 @@ fn trusted_proxy(
     if peer.remote_is_loopback() && !proxy.allow_loopback {
         return Err("trusted_proxy_loopback_source".to_owned());
     }
-    if let Some(name) = proxy
-        .required_headers
-        .iter()
-        .find(|name| header(name).is_none())
-    {
+    if let Some(name) = proxy.required_headers.iter().find(|name| header(name).is_none()) {
         return Err(format!("trusted_proxy_missing_header_{name}"));
     }
     let user = header(&proxy.user_header).ok_or("trusted_proxy_user_missing")?;
@@ -218,22 +171,10 @@ mod tests {
     use super::*;
     use crate::transport_config::Secret;
 
-    fn run(
-        auth: &AuthConfig,
-        token: Option<&str>,
-        password: Option<&str>,
-    ) -> Result<AuthMethod, AuthReason> {
+    fn run(auth: &AuthConfig, token: Option<&str>, password: Option<&str>) -> Result<AuthMethod, AuthReason> {
         let headers = HeaderMap::new();
         let peer = Peer::new("9.9.9.9:1".parse().unwrap(), &headers, &[], false);
-        authorize(
-            auth,
-            Credentials::new(token, password),
-            &peer,
-            &headers,
-            &[],
-            None,
-        )
-        .map_err(|failure| failure.reason)
+        authorize(auth, Credentials::new(token, password), &peer, &headers, &[], None).map_err(|failure| failure.reason)
     }
 
     // GW-31, GW-32
@@ -249,18 +190,8 @@ mod tests {
             (&token, Some(""), None, Err(AuthReason::TokenMissing)),
             (&token, None, Some("right"), Err(AuthReason::TokenMissing)),
             (&password, None, Some("right"), Ok(AuthMethod::Password)),
-            (
-                &password,
-                None,
-                Some("righ"),
-                Err(AuthReason::PasswordMismatch),
-            ),
-            (
-                &password,
-                Some("right"),
-                None,
-                Err(AuthReason::PasswordMissing),
-            ),
+            (&password, None, Some("righ"), Err(AuthReason::PasswordMismatch)),
+            (&password, Some("right"), None, Err(AuthReason::PasswordMissing)),
         ];
         for (auth, given_token, given_password, expected) in cases {
             assert_eq!(run(auth, given_token, given_password), expected, "{auth:?}");
@@ -277,31 +208,11 @@ mod tests {
         });
         let cases: &[(&str, &[(&str, &str)], Option<&str>)] = &[
             ("10.0.0.1:1", &[("x-user", "ann"), ("x-gate", "1")], None),
-            (
-                "10.0.0.1:1",
-                &[("x-user", "bob"), ("x-gate", "1")],
-                Some("trusted_proxy_user_not_allowed"),
-            ),
-            (
-                "10.0.0.1:1",
-                &[("x-user", "ann")],
-                Some("trusted_proxy_missing_header_x-gate"),
-            ),
-            (
-                "10.0.0.1:1",
-                &[("x-gate", "1")],
-                Some("trusted_proxy_user_missing"),
-            ),
-            (
-                "11.0.0.1:1",
-                &[("x-user", "ann")],
-                Some("trusted_proxy_untrusted_source"),
-            ),
-            (
-                "127.0.0.1:1",
-                &[("x-user", "ann")],
-                Some("trusted_proxy_loopback_source"),
-            ),
+            ("10.0.0.1:1", &[("x-user", "bob"), ("x-gate", "1")], Some("trusted_proxy_user_not_allowed")),
+            ("10.0.0.1:1", &[("x-user", "ann")], Some("trusted_proxy_missing_header_x-gate")),
+            ("10.0.0.1:1", &[("x-gate", "1")], Some("trusted_proxy_user_missing")),
+            ("11.0.0.1:1", &[("x-user", "ann")], Some("trusted_proxy_untrusted_source")),
+            ("127.0.0.1:1", &[("x-user", "ann")], Some("trusted_proxy_loopback_source")),
         ];
         let trusted = ["10.0.0.0/8".to_owned(), "127.0.0.1".to_owned()];
         for (remote, given, expected) in cases {
@@ -310,22 +221,8 @@ mod tests {
                 headers.insert(*name, value.parse().unwrap());
             }
             let peer = Peer::new(remote.parse().unwrap(), &headers, &trusted, false);
-            let result = authorize(
-                &auth,
-                Credentials::default(),
-                &peer,
-                &headers,
-                &trusted,
-                None,
-            );
-            assert_eq!(
-                result
-                    .err()
-                    .map(|failure| failure.reason.as_str().to_owned())
-                    .as_deref(),
-                *expected,
-                "{remote} {given:?}"
-            );
+            let result = authorize(&auth, Credentials::default(), &peer, &headers, &trusted, None);
+            assert_eq!(result.err().map(|failure| failure.reason.as_str().to_owned()).as_deref(), *expected, "{remote} {given:?}");
         }
     }
 
@@ -335,9 +232,6 @@ mod tests {
         let of = |text: &str| generation(&AuthConfig::Token(Secret::new(text)), &[]);
         assert_eq!(of("a"), of("a"));
         assert_ne!(of("a"), of("b"));
-        assert_ne!(
-            of("a"),
-            generation(&AuthConfig::Password(Secret::new("a")), &[])
-        );
+        assert_ne!(of("a"), generation(&AuthConfig::Password(Secret::new("a")), &[]));
     }
 }

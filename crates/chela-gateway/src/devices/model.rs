@@ -44,23 +44,14 @@ pub struct PairedDevice {
 impl PairedDevice {
     /// Roles that were approved.
     pub fn approved_roles(&self) -> Vec<String> {
-        merge(&[
-            self.roles.as_deref(),
-            self.role.as_ref().map(std::slice::from_ref),
-        ])
+        merge(&[self.roles.as_deref(), self.role.as_ref().map(std::slice::from_ref)])
     }
 
     /// Approved roles that hold a token which is not revoked.
     pub fn effective_roles(&self) -> Vec<String> {
         let approved = self.approved_roles();
-        let active = self
-            .tokens
-            .values()
-            .filter(|token| token.revoked_at_ms.is_none());
-        active
-            .map(|token| token.role.clone())
-            .filter(|role| approved.contains(role))
-            .collect()
+        let active = self.tokens.values().filter(|token| token.revoked_at_ms.is_none());
+        active.map(|token| token.role.clone()).filter(|role| approved.contains(role)).collect()
     }
 
     /// Scopes that were approved; `None` when the entry says nothing about scopes.
@@ -136,10 +127,7 @@ pub struct PendingDevice {
 impl PendingDevice {
     /// Roles it asks for.
     pub fn requested_roles(&self) -> Vec<String> {
-        merge(&[
-            self.roles.as_deref(),
-            self.role.as_ref().map(std::slice::from_ref),
-        ])
+        merge(&[self.roles.as_deref(), self.role.as_ref().map(std::slice::from_ref)])
     }
 
     /// Scopes it asks for.

@@ -56,11 +56,7 @@ impl DeviceStore {
     }
 
     /// Approves a request. `caller_scopes`: what the approver holds; operators' scopes beyond that are refused (GW-54).
-    pub fn approve(
-        &self,
-        request_id: &str,
-        caller_scopes: &[String],
-    ) -> Result<ApproveOutcome, DeviceStoreError> {
+    pub fn approve(&self, request_id: &str, caller_scopes: &[String]) -> Result<ApproveOutcome, DeviceStoreError> {
         self.update(|state| approve_in(state, request_id, caller_scopes))
     }
 
@@ -68,11 +64,7 @@ impl DeviceStore {
     pub fn reject(&self, request_id: &str) -> Result<Option<PendingDevice>, DeviceStoreError> {
         self.update(|state| {
             let removed = state.pending.remove(request_id);
-            let dirty = if removed.is_some() {
-                Dirty::Pending
-            } else {
-                Dirty::Nothing
-            };
+            let dirty = if removed.is_some() { Dirty::Pending } else { Dirty::Nothing };
             Ok((removed, dirty))
         })
     }
@@ -84,9 +76,7 @@ impl DeviceStore {
             if state.paired.remove(device_id).is_none() {
                 return Ok((false, Dirty::Nothing));
             }
-            state
-                .pending
-                .retain(|_, request| request.device_id != device_id);
+            state.pending.retain(|_, request| request.device_id != device_id);
             Ok((true, Dirty::Both))
         })
     }
@@ -102,27 +92,16 @@ impl DeviceStore {
             device.client_id.clone_from(&claim.client_id);
             device.client_mode.clone_from(&claim.client_mode);
             device.remote_ip.clone_from(&claim.remote_ip);
-            let dirty = if *device == before {
-                Dirty::Nothing
-            } else {
-                Dirty::Paired
-            };
+            let dirty = if *device == before { Dirty::Nothing } else { Dirty::Paired };
             Ok(((), dirty))
         })
     }
 
     /// The id of the live request of this device and key, if any.
-    pub fn pending_id(
-        &self,
-        device_id: &str,
-        public_key: &str,
-    ) -> Result<Option<String>, DeviceStoreError> {
+    pub fn pending_id(&self, device_id: &str, public_key: &str) -> Result<Option<String>, DeviceStoreError> {
         let state = self.load()?;
-        let mut found: Vec<_> = state
-            .pending
-            .values()
-            .filter(|request| request.device_id == device_id && request.public_key == public_key)
-            .collect();
+        let mut found: Vec<_> =
+            state.pending.values().filter(|request| request.device_id == device_id && request.public_key == public_key).collect();
         found.sort_by_key(|request| std::cmp::Reverse(request.ts));
         Ok(found.first().map(|request| request.request_id.clone()))
     }
@@ -130,36 +109,21 @@ impl DeviceStore {
 
 fn request_in(state: &mut State, claim: &DeviceClaim) -> PairingRequested {
     let is_repair = state.paired.contains_key(&claim.device_id);
-    let mut existing: Vec<PendingDevice> = state
-        .pending
-        .values()
-        .filter(|request| request.device_id == claim.device_id)
-        .cloned()
-        .collect();
+    let mut existing: Vec<PendingDevice> = state.pending.values().filter(|request| request.device_id == claim.device_id).cloned().collect();
     existing.sort_by_key(|request| std::cmp::Reverse(request.ts));
     if let [only] = existing.as_slice()
         && same_request(only, claim)
     {
         let request = refreshed(only, claim, is_repair);
-        state
-            .pending
-            .insert(request.request_id.clone(), request.clone());
-        return PairingRequested {
-            request,
-            created: false,
-        };
+        state.pending.insert(request.request_id.clone(), request.clone());
+        return PairingRequested { request, created: false };
     }
     for old in &existing {
         state.pending.remove(&old.request_id);
     }
     let request = superseding(&existing, claim, is_repair);
-    state
-        .pending
-        .insert(request.request_id.clone(), request.clone());
-    PairingRequested {
-        request,
-        created: true,
-    }
+    state.pending.insert(request.request_id.clone(), request.clone());
+    PairingRequested { request, created: true }
 }
 
 fn same_request(existing: &PendingDevice, claim: &DeviceClaim) -> bool {
@@ -185,15 +149,9 @@ fn refreshed(existing: &PendingDevice, claim: &DeviceClaim, is_repair: bool) -> 
 }
 
 fn superseding(existing: &[PendingDevice], claim: &DeviceClaim, is_repair: bool) -> PendingDevice {
-    let mut roles: Vec<String> = existing
-        .iter()
-        .flat_map(PendingDevice::requested_roles)
-        .collect();
+    let mut roles: Vec<String> = existing.iter().flat_map(PendingDevice::requested_roles).collect();
     roles.push(claim.role.clone());
-    let mut scopes: Vec<String> = existing
-        .iter()
-        .flat_map(|request| request.requested_scopes().to_vec())
-        .collect();
+    let mut scopes: Vec<String> = existing.iter().flat_map(|request| request.requested_scopes().to_vec()).collect();
     scopes.extend(claim.scopes.iter().cloned());
     PendingDevice {
         request_id: uuid::Uuid::new_v4().to_string(),
@@ -215,11 +173,7 @@ fn superseding(existing: &[PendingDevice], claim: &DeviceClaim, is_repair: bool)
     }
 }
 
-fn approve_in(
-    state: &mut State,
-    request_id: &str,
-    caller_scopes: &[String],
-) -> Result<(ApproveOutcome, Dirty), DeviceStoreError> {
+fn approve_in(state: &mut State, request_id: &str, caller_scopes: &[String]) -> Result<(ApproveOutcome, Dirty), DeviceStoreError> {
     let Some(request) = state.pending.get(request_id).cloned() else {
         return Ok((ApproveOutcome::Unknown, Dirty::Nothing));
     };
@@ -230,59 +184,38 @@ fn approve_in(
         !roles.iter().any(|role| role_scopes_allow(role, &one, &one))
     });
     if let Some(scope) = outside {
-        return Ok((
-            ApproveOutcome::ScopeOutsideRoles(scope.clone()),
-            Dirty::Nothing,
-        ));
+        return Ok((ApproveOutcome::ScopeOutsideRoles(scope.clone()), Dirty::Nothing));
     }
     let existing = state.paired.get(&request.device_id).cloned();
     let mut grants = Vec::new();
     for role in &roles {
         let scopes = granted_scopes(role, &request, existing.as_ref());
         if role == OPERATOR {
-            let needed = merge(&[
-                Some(&role_scopes(role, request.requested_scopes())),
-                Some(&scopes),
-            ]);
+            let needed = merge(&[Some(&role_scopes(role, request.requested_scopes())), Some(&scopes)]);
             if let Some(missing) = missing_scope(OPERATOR, &needed, caller_scopes) {
-                return Ok((
-                    ApproveOutcome::MissingScope(missing.to_owned()),
-                    Dirty::Nothing,
-                ));
+                return Ok((ApproveOutcome::MissingScope(missing.to_owned()), Dirty::Nothing));
             }
         }
         grants.push((role.clone(), scopes));
     }
     let device = approved_device(&request, existing, grants)?;
     state.pending.remove(request_id);
-    state
-        .paired
-        .insert(device.device_id.clone(), device.clone());
+    state.paired.insert(device.device_id.clone(), device.clone());
     Ok((ApproveOutcome::Approved(Box::new(device)), Dirty::Both))
 }
 
 // What the role's token may do: what it could before, and what is newly asked for beyond the approved.
-fn granted_scopes(
-    role: &str,
-    request: &PendingDevice,
-    existing: Option<&PairedDevice>,
-) -> Vec<String> {
+fn granted_scopes(role: &str, request: &PendingDevice, existing: Option<&PairedDevice>) -> Vec<String> {
     let token = existing.and_then(|device| device.tokens.get(role));
     let approved = existing.and_then(PairedDevice::approved);
     let asked = role_scopes(role, request.requested_scopes());
     if asked.is_empty() {
-        let base = token
-            .map(|token| token.scopes.as_slice())
-            .or(approved)
-            .unwrap_or_default();
+        let base = token.map(|token| token.scopes.as_slice()).or(approved).unwrap_or_default();
         return role_scopes(role, base);
     }
     let baseline = role_scopes(role, approved.unwrap_or_default());
     let new: Vec<String> = match token {
-        Some(_) if !baseline.is_empty() => asked
-            .into_iter()
-            .filter(|scope| !baseline.contains(scope))
-            .collect(),
+        Some(_) if !baseline.is_empty() => asked.into_iter().filter(|scope| !baseline.contains(scope)).collect(),
         _ => asked,
     };
     let held = token.map(|token| token.scopes.as_slice());

@@ -24,10 +24,7 @@ fn strings(list: &[&str]) -> Vec<String> {
 
 fn pair(store: &DeviceStore, scopes: &[&str]) -> PairedDevice {
     let request = store.request(&claim(scopes)).unwrap().request;
-    match store
-        .approve(&request.request_id, &strings(&["operator.admin"]))
-        .unwrap()
-    {
+    match store.approve(&request.request_id, &strings(&["operator.admin"])).unwrap() {
         ApproveOutcome::Approved(device) => *device,
         other => panic!("{other:?}"),
     }
@@ -40,15 +37,12 @@ fn files_have_the_reference_format_and_are_private() {
     let dir = tempfile::tempdir().unwrap();
     let store = DeviceStore::new(dir.path());
     let request = store.request(&claim(&["operator.read"])).unwrap().request;
-    let pending: Value =
-        serde_json::from_slice(&std::fs::read(dir.path().join("pending.json")).unwrap()).unwrap();
+    let pending: Value = serde_json::from_slice(&std::fs::read(dir.path().join("pending.json")).unwrap()).unwrap();
     let entry = &pending[&request.request_id];
     assert_eq!(entry["silent"], true);
     assert_eq!(entry["isRepair"], false);
     assert!(entry["ts"].is_i64());
-    store
-        .approve(&request.request_id, &strings(&["operator.admin"]))
-        .unwrap();
+    store.approve(&request.request_id, &strings(&["operator.admin"])).unwrap();
     let path = dir.path().join("paired.json");
     let paired: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     let device = &paired["dev"];
@@ -59,10 +53,7 @@ fn files_have_the_reference_format_and_are_private() {
     assert_eq!(device["tokens"]["operator"]["role"], "operator");
     assert!(device["tokens"]["operator"].get("rotatedAtMs").is_none());
     assert!(device["createdAtMs"].is_i64() && device["approvedAtMs"].is_i64());
-    assert_eq!(
-        std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-        0o600
-    );
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
 // GW-148
@@ -76,10 +67,7 @@ fn unknown_fields_and_foreign_changes_are_kept() {
     value["dev"]["lastSeenReason"] = json!("test");
     value["dev"]["tokens"]["operator"]["note"] = json!(1);
     std::fs::write(&path, value.to_string()).unwrap();
-    store
-        .rotate_token("dev", "operator", None, None)
-        .unwrap()
-        .unwrap();
+    store.rotate_token("dev", "operator", None, None).unwrap().unwrap();
     let value: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     assert_eq!(value["dev"]["lastSeenReason"], "test");
     assert_eq!(value["dev"]["tokens"]["operator"]["note"], 1);
@@ -93,10 +81,7 @@ fn a_broken_file_is_named_and_not_overwritten() {
     std::fs::write(&path, "{\"dev\":").unwrap();
     let store = DeviceStore::new(dir.path());
     let error = store.request(&claim(&[])).unwrap_err().to_string();
-    assert!(
-        error.contains("paired.json") && error.contains("repair it"),
-        "{error}"
-    );
+    assert!(error.contains("paired.json") && error.contains("repair it"), "{error}");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"dev\":");
 }
 
@@ -114,15 +99,9 @@ fn a_wider_request_supersedes_and_merges() {
     let wider = store.request(&loud).unwrap();
     assert!(wider.created && !wider.request.silent);
     assert_ne!(wider.request.request_id, first.request.request_id);
-    assert_eq!(
-        wider.request.requested_scopes(),
-        ["operator.read", "operator.pairing"]
-    );
+    assert_eq!(wider.request.requested_scopes(), ["operator.read", "operator.pairing"]);
     assert_eq!(store.list().unwrap().1.len(), 1);
-    assert_eq!(
-        store.approve(&first.request.request_id, &[]).unwrap(),
-        ApproveOutcome::Unknown
-    );
+    assert_eq!(store.approve(&first.request.request_id, &[]).unwrap(), ApproveOutcome::Unknown);
 }
 
 // GW-51
@@ -148,21 +127,11 @@ fn approval_grants_nothing_the_approver_lacks() {
     let store = DeviceStore::new(dir.path());
     let request = store.request(&claim(&["operator.admin"])).unwrap().request;
     assert_eq!(
-        store
-            .approve(
-                &request.request_id,
-                &strings(&["operator.write", "operator.pairing"])
-            )
-            .unwrap(),
+        store.approve(&request.request_id, &strings(&["operator.write", "operator.pairing"])).unwrap(),
         ApproveOutcome::MissingScope("operator.admin".into())
     );
     assert!(store.paired("dev").unwrap().is_none());
-    assert!(matches!(
-        store
-            .approve(&request.request_id, &strings(&["operator.admin"]))
-            .unwrap(),
-        ApproveOutcome::Approved(_)
-    ));
+    assert!(matches!(store.approve(&request.request_id, &strings(&["operator.admin"])).unwrap(), ApproveOutcome::Approved(_)));
 }
 
 // GW-32
@@ -170,47 +139,21 @@ fn approval_grants_nothing_the_approver_lacks() {
 fn tokens_are_checked_for_role_and_scopes() {
     let dir = tempfile::tempdir().unwrap();
     let store = DeviceStore::new(dir.path());
-    let token = pair(&store, &["operator.read"]).tokens["operator"]
-        .token
-        .clone();
+    let token = pair(&store, &["operator.read"]).tokens["operator"].token.clone();
     let cases: &[(&str, &str, &str, &[&str], TokenCheck)] = &[
         ("dev", &token, "operator", &[], TokenCheck::Valid),
-        (
-            "dev",
-            &token,
-            "operator",
-            &["operator.read"],
-            TokenCheck::Valid,
-        ),
-        (
-            "dev",
-            &token,
-            "operator",
-            &["operator.write"],
-            TokenCheck::ScopeMismatch,
-        ),
+        ("dev", &token, "operator", &["operator.read"], TokenCheck::Valid),
+        ("dev", &token, "operator", &["operator.write"], TokenCheck::ScopeMismatch),
         ("dev", "wrong", "operator", &[], TokenCheck::Mismatch),
         ("dev", "", "operator", &[], TokenCheck::Mismatch),
         ("dev", &token, "node", &[], TokenCheck::Mismatch),
         ("other", &token, "operator", &[], TokenCheck::Mismatch),
     ];
     for (device, token, role, scopes, expected) in cases {
-        assert_eq!(
-            store
-                .verify_token(device, token, role, &strings(scopes))
-                .unwrap(),
-            *expected,
-            "{device} {role} {scopes:?}"
-        );
+        assert_eq!(store.verify_token(device, token, role, &strings(scopes)).unwrap(), *expected, "{device} {role} {scopes:?}");
     }
-    store
-        .revoke_token("dev", "operator", None)
-        .unwrap()
-        .unwrap();
-    assert_eq!(
-        store.verify_token("dev", &token, "operator", &[]).unwrap(),
-        TokenCheck::Mismatch
-    );
+    store.revoke_token("dev", "operator", None).unwrap().unwrap();
+    assert_eq!(store.verify_token("dev", &token, "operator", &[]).unwrap(), TokenCheck::Mismatch);
 }
 
 #[test]
@@ -219,36 +162,15 @@ fn the_present_token_is_reused_and_a_rotated_one_replaces_it() {
     let store = DeviceStore::new(dir.path());
     let paired = pair(&store, &["operator.write"]);
     let first = &paired.tokens["operator"];
-    let same = store
-        .ensure_token("dev", "operator", &strings(&["operator.read"]))
-        .unwrap()
-        .unwrap();
+    let same = store.ensure_token("dev", "operator", &strings(&["operator.read"])).unwrap().unwrap();
     assert_eq!(same.token, first.token);
-    assert!(
-        store
-            .ensure_token("dev", "operator", &strings(&["operator.admin"]))
-            .unwrap()
-            .is_none()
-    );
+    assert!(store.ensure_token("dev", "operator", &strings(&["operator.admin"])).unwrap().is_none());
     assert!(store.ensure_token("dev", "node", &[]).unwrap().is_none());
     let read = strings(&["operator.read"]);
-    let refused = store
-        .rotate_token("dev", "operator", None, Some(&read))
-        .unwrap();
-    assert_eq!(
-        refused,
-        Err(TokenError::CallerMissing("operator.write".into()))
-    );
-    let rotated = store
-        .rotate_token("dev", "operator", Some(&read), Some(&read))
-        .unwrap()
-        .unwrap();
+    let refused = store.rotate_token("dev", "operator", None, Some(&read)).unwrap();
+    assert_eq!(refused, Err(TokenError::CallerMissing("operator.write".into())));
+    let rotated = store.rotate_token("dev", "operator", Some(&read), Some(&read)).unwrap().unwrap();
     assert_ne!(rotated.token, first.token);
-    assert_eq!(
-        store
-            .verify_token("dev", &first.token, "operator", &[])
-            .unwrap(),
-        TokenCheck::Mismatch
-    );
+    assert_eq!(store.verify_token("dev", &first.token, "operator", &[]).unwrap(), TokenCheck::Mismatch);
     assert!(store.remove("dev").unwrap() && !store.remove("dev").unwrap());
 }

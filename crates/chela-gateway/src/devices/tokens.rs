@@ -35,13 +35,7 @@ pub enum TokenError {
 
 impl DeviceStore {
     /// Checks a token for a role and scopes.
-    pub fn verify_token(
-        &self,
-        device_id: &str,
-        token: &str,
-        role: &str,
-        scopes: &[String],
-    ) -> Result<TokenCheck, DeviceStoreError> {
+    pub fn verify_token(&self, device_id: &str, token: &str, role: &str, scopes: &[String]) -> Result<TokenCheck, DeviceStoreError> {
         let mut state = self.load()?;
         let Some(device) = state.paired.get_mut(device_id.trim()) else {
             return Ok(TokenCheck::Mismatch);
@@ -50,14 +44,11 @@ impl DeviceStore {
         let Some(entry) = device.tokens.get_mut(role) else {
             return Ok(TokenCheck::Mismatch);
         };
-        let usable = entry.revoked_at_ms.is_none()
-            && !entry.token.trim().is_empty()
-            && !token.trim().is_empty();
+        let usable = entry.revoked_at_ms.is_none() && !entry.token.trim().is_empty() && !token.trim().is_empty();
         if !usable || !secrets_equal(token, &entry.token) {
             return Ok(TokenCheck::Mismatch);
         }
-        let within =
-            approved.is_some_and(|approved| role_scopes_allow(role, &entry.scopes, &approved));
+        let within = approved.is_some_and(|approved| role_scopes_allow(role, &entry.scopes, &approved));
         if !within || !role_scopes_allow(role, &normalize_scopes(scopes), &entry.scopes) {
             return Ok(TokenCheck::ScopeMismatch);
         }
@@ -68,12 +59,7 @@ impl DeviceStore {
 
     /// The token of a role that covers these scopes: the present one if it does, else a new one. `None` when
     /// the scopes go beyond what was approved, or the role was not approved.
-    pub fn ensure_token(
-        &self,
-        device_id: &str,
-        role: &str,
-        scopes: &[String],
-    ) -> Result<Option<DeviceToken>, DeviceStoreError> {
+    pub fn ensure_token(&self, device_id: &str, role: &str, scopes: &[String]) -> Result<Option<DeviceToken>, DeviceStoreError> {
         self.update(|state| {
             let Some(device) = device_in_role(state, device_id, role) else {
                 return Ok((None, Dirty::Nothing));
@@ -84,8 +70,7 @@ impl DeviceStore {
                 return Ok((None, Dirty::Nothing));
             }
             if let Some(token) = device.tokens.get(role) {
-                let covers = role_scopes_allow(role, &token.scopes, &approved)
-                    && role_scopes_allow(role, &requested, &token.scopes);
+                let covers = role_scopes_allow(role, &token.scopes, &approved) && role_scopes_allow(role, &requested, &token.scopes);
                 if token.revoked_at_ms.is_none() && covers {
                     return Ok((Some(token.clone()), Dirty::Nothing));
                 }
@@ -110,10 +95,7 @@ impl DeviceStore {
                 return Ok((Err(TokenError::Unknown), Dirty::Nothing));
             };
             let present = device.tokens.get(role);
-            let wanted = scopes
-                .or(present.map(|token| token.scopes.as_slice()))
-                .or(device.scopes.as_deref())
-                .unwrap_or_default();
+            let wanted = scopes.or(present.map(|token| token.scopes.as_slice())).or(device.scopes.as_deref()).unwrap_or_default();
             let requested = normalize_scopes(wanted);
             let approved = device.approved().map(normalize_scopes);
             if !approved.is_some_and(|approved| role_scopes_allow(role, &requested, &approved)) {
@@ -136,14 +118,11 @@ impl DeviceStore {
         caller_scopes: Option<&[String]>,
     ) -> Result<Result<DeviceToken, TokenError>, DeviceStoreError> {
         self.update(|state| {
-            let token = device_in_role(state, device_id, role)
-                .and_then(|device| device.tokens.get_mut(role));
+            let token = device_in_role(state, device_id, role).and_then(|device| device.tokens.get_mut(role));
             let Some(token) = token else {
                 return Ok((Err(TokenError::Unknown), Dirty::Nothing));
             };
-            if let Some(missing) =
-                caller_missing(role, &normalize_scopes(&token.scopes), caller_scopes)
-            {
+            if let Some(missing) = caller_missing(role, &normalize_scopes(&token.scopes), caller_scopes) {
                 return Ok((Err(missing), Dirty::Nothing));
             }
             token.revoked_at_ms = Some(now_ms());
@@ -152,44 +131,23 @@ impl DeviceStore {
     }
 }
 
-fn caller_missing(
-    role: &str,
-    requested: &[String],
-    caller: Option<&[String]>,
-) -> Option<TokenError> {
+fn caller_missing(role: &str, requested: &[String], caller: Option<&[String]>) -> Option<TokenError> {
     let missing = missing_scope(role, requested, caller?)?;
     Some(TokenError::CallerMissing(missing.to_owned()))
 }
 
-fn device_in_role<'a>(
-    state: &'a mut State,
-    device_id: &str,
-    role: &str,
-) -> Option<&'a mut PairedDevice> {
-    state.paired.get_mut(device_id.trim()).filter(|device| {
-        device
-            .approved_roles()
-            .iter()
-            .any(|approved| approved == role)
-    })
+fn device_in_role<'a>(state: &'a mut State, device_id: &str, role: &str) -> Option<&'a mut PairedDevice> {
+    state.paired.get_mut(device_id.trim()).filter(|device| device.approved_roles().iter().any(|approved| approved == role))
 }
 
 /// The scopes among these that a role can hold: `operator.*` for operators, all others for other roles.
 pub(super) fn role_scopes(role: &str, scopes: &[String]) -> Vec<String> {
     let operator = role == "operator";
-    normalize_scopes(scopes)
-        .into_iter()
-        .filter(|scope| scope.starts_with("operator.") == operator)
-        .collect()
+    normalize_scopes(scopes).into_iter().filter(|scope| scope.starts_with("operator.") == operator).collect()
 }
 
 /// A fresh token that takes the place of `present`.
-pub(super) fn new_token(
-    role: &str,
-    scopes: Vec<String>,
-    present: Option<&DeviceToken>,
-    now: i64,
-) -> Result<DeviceToken, DeviceStoreError> {
+pub(super) fn new_token(role: &str, scopes: Vec<String>, present: Option<&DeviceToken>, now: i64) -> Result<DeviceToken, DeviceStoreError> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes).map_err(|error| DeviceStoreError::Random(error.to_string()))?;
     Ok(DeviceToken {

@@ -18,11 +18,7 @@ pub struct CloseRequest {
 impl CloseRequest {
     /// Asks for the connection to be closed once what is queued has been sent.
     pub fn request(&self, code: u16, reason: &str) {
-        if self
-            .frame
-            .set((code, truncate_close_reason(reason).to_owned()))
-            .is_ok()
-        {
+        if self.frame.set((code, truncate_close_reason(reason).to_owned())).is_ok() {
             self.wanted.cancel();
         }
     }
@@ -58,19 +54,10 @@ pub struct ClientHandle {
 
 impl ClientHandle {
     /// A handle and the end of its queue that the connection reads.
-    pub(crate) fn new(
-        info: Arc<ClientInfo>,
-        max_buffered: usize,
-    ) -> (Arc<Self>, mpsc::UnboundedReceiver<Utf8Bytes>) {
+    pub(crate) fn new(info: Arc<ClientInfo>, max_buffered: usize) -> (Arc<Self>, mpsc::UnboundedReceiver<Utf8Bytes>) {
         let (queue, receiver) = mpsc::unbounded_channel();
-        let handle = ClientHandle {
-            info,
-            close: CloseRequest::default(),
-            queue,
-            buffered: AtomicUsize::new(0),
-            max_buffered,
-            seq: Mutex::new(0),
-        };
+        let handle =
+            ClientHandle { info, close: CloseRequest::default(), queue, buffered: AtomicUsize::new(0), max_buffered, seq: Mutex::new(0) };
         (Arc::new(handle), receiver)
     }
 
@@ -84,12 +71,7 @@ impl ClientHandle {
     }
 
     /// Queues an event; `make` completes it with its number. Whether it was queued.
-    pub(crate) fn send_event(
-        &self,
-        sequenced: bool,
-        drop_if_slow: bool,
-        make: impl FnOnce(Option<u64>) -> String,
-    ) -> bool {
+    pub(crate) fn send_event(&self, sequenced: bool, drop_if_slow: bool, make: impl FnOnce(Option<u64>) -> String) -> bool {
         // Held until the frame is queued, so that numbers arrive in order.
         let mut seq = self.seq.lock().unwrap_or_else(PoisonError::into_inner);
         let slow = self.is_slow();

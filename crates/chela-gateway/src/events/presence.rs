@@ -95,16 +95,11 @@ impl PresenceList {
     pub fn entries(&self) -> Vec<PresenceEntry> {
         let now = crate::devices::now_ms();
         let mut held = self.lock();
-        held.retain(|_, present| {
-            present.pinned || present.holders > 0 || now - present.entry.ts <= TTL_MS
-        });
+        held.retain(|_, present| present.pinned || present.holders > 0 || now - present.entry.ts <= TTL_MS);
         let mut sorted: Vec<&Held> = held.values().collect();
         sorted.sort_by_key(|present| (!present.pinned, std::cmp::Reverse(present.entry.ts)));
         sorted.truncate(MAX_ENTRIES);
-        sorted
-            .into_iter()
-            .map(|present| present.entry.clone())
-            .collect()
+        sorted.into_iter().map(|present| present.entry.clone()).collect()
     }
 
     /// Rises with every change.
@@ -115,14 +110,8 @@ impl PresenceList {
     fn put(&self, key: &str, mut entry: PresenceEntry, holders: usize, pinned: bool) {
         entry.ts = crate::devices::now_ms();
         let mut held = self.lock();
-        let before = held
-            .get(key)
-            .map_or((0, false), |present| (present.holders, present.pinned));
-        let present = Held {
-            entry,
-            holders: before.0 + holders,
-            pinned: before.1 || pinned,
-        };
+        let before = held.get(key).map_or((0, false), |present| (present.holders, present.pinned));
+        let present = Held { entry, holders: before.0 + holders, pinned: before.1 || pinned };
         held.insert(key.to_owned(), present);
         if held.len() > MAX_ENTRIES {
             let oldest = held

@@ -6,22 +6,14 @@ use serde_json::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-fn join(
-    bus: &EventBus,
-    id: &str,
-    scopes: &[&str],
-    max: usize,
-) -> (Arc<ClientHandle>, UnboundedReceiver<Utf8Bytes>) {
+fn join(bus: &EventBus, id: &str, scopes: &[&str], max: usize) -> (Arc<ClientHandle>, UnboundedReceiver<Utf8Bytes>) {
     let (handle, receiver) = ClientHandle::new(Arc::new(test_client(id, scopes)), max);
     bus.register(handle.clone());
     (handle, receiver)
 }
 
 fn next(receiver: &mut UnboundedReceiver<Utf8Bytes>) -> Option<Value> {
-    receiver
-        .try_recv()
-        .ok()
-        .map(|text| serde_json::from_str(&text).unwrap())
+    receiver.try_recv().ok().map(|text| serde_json::from_str(&text).unwrap())
 }
 
 // GW-93, GW-95
@@ -36,26 +28,13 @@ fn sequence_numbers_count_what_the_client_may_see() {
     bus.broadcast("tick", &json!({"ts":2}), EventTarget::All);
     bus.broadcast("chat", &json!({"y":1}), EventTarget::Client("a".into()));
     let seqs = |receiver: &mut UnboundedReceiver<Utf8Bytes>| {
-        std::iter::from_fn(|| next(receiver))
-            .map(|event| (event["event"].clone(), event.get("seq").cloned()))
-            .collect::<Vec<_>>()
+        std::iter::from_fn(|| next(receiver)).map(|event| (event["event"].clone(), event.get("seq").cloned())).collect::<Vec<_>>()
     };
     assert_eq!(
         seqs(&mut reader),
-        [
-            (json!("tick"), Some(json!(1))),
-            (json!("chat"), Some(json!(2))),
-            (json!("tick"), Some(json!(3))),
-            (json!("chat"), None)
-        ]
+        [(json!("tick"), Some(json!(1))), (json!("chat"), Some(json!(2))), (json!("tick"), Some(json!(3))), (json!("chat"), None)]
     );
-    assert_eq!(
-        seqs(&mut other),
-        [
-            (json!("tick"), Some(json!(1))),
-            (json!("tick"), Some(json!(2)))
-        ]
-    );
+    assert_eq!(seqs(&mut other), [(json!("tick"), Some(json!(1))), (json!("tick"), Some(json!(2)))]);
 }
 
 // GW-95, GW-96
@@ -63,31 +42,16 @@ fn sequence_numbers_count_what_the_client_may_see() {
 fn slow_clients_lose_droppable_events_visibly_and_are_closed_by_others() {
     let bus = EventBus::new();
     let (handle, mut receiver) = join(&bus, "a", &["operator.read"], 10);
-    let drop = EventOptions {
-        drop_if_slow: true,
-        ..Default::default()
-    };
-    assert_eq!(
-        bus.broadcast_with("tick", &json!({"ts":1}), EventTarget::All, drop),
-        1
-    );
-    assert_eq!(
-        bus.broadcast_with("tick", &json!({"ts":2}), EventTarget::All, drop),
-        0
-    );
+    let drop = EventOptions { drop_if_slow: true, ..Default::default() };
+    assert_eq!(bus.broadcast_with("tick", &json!({"ts":1}), EventTarget::All, drop), 1);
+    assert_eq!(bus.broadcast_with("tick", &json!({"ts":2}), EventTarget::All, drop), 0);
     assert!(!handle.close.is_requested());
     let first = receiver.try_recv().unwrap();
     handle.sent(first.len());
-    assert_eq!(
-        bus.broadcast_with("tick", &json!({"ts":3}), EventTarget::All, drop),
-        1
-    );
+    assert_eq!(bus.broadcast_with("tick", &json!({"ts":3}), EventTarget::All, drop), 1);
     assert_eq!(next(&mut receiver).unwrap()["seq"], 3);
     assert_eq!(bus.broadcast("chat", &json!({}), EventTarget::All), 0);
-    assert_eq!(
-        handle.close.frame(),
-        Some(&(1008, "slow consumer".to_owned()))
-    );
+    assert_eq!(handle.close.frame(), Some(&(1008, "slow consumer".to_owned())));
 }
 
 // GW-99
@@ -100,49 +64,19 @@ fn session_events_go_to_subscribers_only() {
     bus.subscribe_sessions("a");
     bus.subscribe_sessions("c");
     bus.subscribe_session_messages("b", "k");
-    assert_eq!(
-        bus.broadcast("sessions.changed", &json!({}), EventTarget::SessionList),
-        1
-    );
-    assert_eq!(
-        bus.broadcast(
-            "session.message",
-            &json!({}),
-            EventTarget::Session("k".into())
-        ),
-        1
-    );
-    assert_eq!(
-        bus.broadcast(
-            "session.message",
-            &json!({}),
-            EventTarget::Session("other".into())
-        ),
-        0
-    );
+    assert_eq!(bus.broadcast("sessions.changed", &json!({}), EventTarget::SessionList), 1);
+    assert_eq!(bus.broadcast("session.message", &json!({}), EventTarget::Session("k".into())), 1);
+    assert_eq!(bus.broadcast("session.message", &json!({}), EventTarget::Session("other".into())), 0);
     assert_eq!(next(&mut a).unwrap()["event"], "sessions.changed");
     assert_eq!(next(&mut b).unwrap()["event"], "session.message");
     assert!(next(&mut c).is_none());
     bus.unsubscribe_session_messages("b", "k");
     bus.unsubscribe_sessions("a");
-    assert_eq!(
-        bus.broadcast(
-            "session.message",
-            &json!({}),
-            EventTarget::Session("k".into())
-        ),
-        0
-    );
-    assert_eq!(
-        bus.broadcast("sessions.changed", &json!({}), EventTarget::SessionList),
-        0
-    );
+    assert_eq!(bus.broadcast("session.message", &json!({}), EventTarget::Session("k".into())), 0);
+    assert_eq!(bus.broadcast("sessions.changed", &json!({}), EventTarget::SessionList), 0);
     bus.subscribe_sessions("a");
     bus.unregister("a");
-    assert_eq!(
-        bus.broadcast("sessions.changed", &json!({}), EventTarget::SessionList),
-        0
-    );
+    assert_eq!(bus.broadcast("sessions.changed", &json!({}), EventTarget::SessionList), 0);
 }
 
 // GW-98
@@ -152,12 +86,6 @@ fn shutdown_is_told_before_the_close() {
     let (handle, mut receiver) = join(&bus, "a", &[], 1000);
     bus.close_clients("test", None);
     let event = next(&mut receiver).unwrap();
-    assert_eq!(
-        event["payload"],
-        json!({"reason":"test","restartExpectedMs":null})
-    );
-    assert_eq!(
-        handle.close.frame(),
-        Some(&(1012, "service restart".to_owned()))
-    );
+    assert_eq!(event["payload"], json!({"reason":"test","restartExpectedMs":null}));
+    assert_eq!(handle.close.frame(), Some(&(1012, "service restart".to_owned())));
 }

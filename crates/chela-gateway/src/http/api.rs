@@ -36,11 +36,7 @@ pub struct AuthOutcome {
 impl AuthOutcome {
     /// Nobody in particular, with no rights.
     pub fn anonymous() -> Self {
-        AuthOutcome {
-            principal: Principal::Anonymous,
-            scopes: Vec::new(),
-            is_shared_secret: false,
-        }
+        AuthOutcome { principal: Principal::Anonymous, scopes: Vec::new(), is_shared_secret: false }
     }
 
     /// Whether the caller may do what needs this scope.
@@ -155,12 +151,7 @@ pub trait HttpApi: Send + Sync + 'static {
 
     /// Whether the gateway is ready.
     fn readiness(&self) -> Readiness {
-        Readiness {
-            ready: true,
-            failing: Vec::new(),
-            uptime_ms: 0,
-            event_loop: None,
-        }
+        Readiness { ready: true, failing: Vec::new(), uptime_ms: 0, event_loop: None }
     }
 
     /// Fields of `/__openclaw/control-ui-config.json` beside `basePath` and `serverVersion` (GW-121).

@@ -15,16 +15,8 @@ const DRAIN_BYTES: u64 = 256 * 1024 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(20);
 
 /// Reads a body of at most `limit` bytes within `timeout`. The error is the reply to send.
-pub async fn read_body(
-    headers: &HeaderMap,
-    mut body: Incoming,
-    limit: usize,
-    timeout: Duration,
-) -> Result<Bytes, HttpReply> {
-    let announced = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.trim().parse::<u64>().ok());
+pub async fn read_body(headers: &HeaderMap, mut body: Incoming, limit: usize, timeout: Duration) -> Result<Bytes, HttpReply> {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|value| value.trim().parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit as u64) {
         // A caller that waits for `100 Continue` has sent nothing yet; asking for the body only to throw it
         // away would be waste.
@@ -55,12 +47,10 @@ pub async fn read_body(
             }
             Err(reply)
         }
-        Err(_) => Err(HttpReply::error(
-            StatusCode::REQUEST_TIMEOUT,
-            "invalid_request_error",
-            "request body timeout",
-        )
-        .with_header(CONNECTION, "close")),
+        Err(_) => {
+            Err(HttpReply::error(StatusCode::REQUEST_TIMEOUT, "invalid_request_error", "request body timeout")
+                .with_header(CONNECTION, "close"))
+        }
     }
 }
 
@@ -95,9 +85,5 @@ fn too_large(limit: usize) -> HttpReply {
 }
 
 fn bad_body(error: &hyper::Error) -> HttpReply {
-    HttpReply::error(
-        StatusCode::BAD_REQUEST,
-        "invalid_request_error",
-        format!("request body cannot be read: {error}"),
-    )
+    HttpReply::error(StatusCode::BAD_REQUEST, "invalid_request_error", format!("request body cannot be read: {error}"))
 }

@@ -20,11 +20,7 @@ pub struct PathReadings {
 impl PathReadings {
     /// Reads a path.
     pub fn new(path: &str) -> Self {
-        let mut readings = PathReadings {
-            candidates: vec![normalize(path)],
-            malformed: false,
-            too_deep: false,
-        };
+        let mut readings = PathReadings { candidates: vec![normalize(path)], malformed: false, too_deep: false };
         let mut decoded = path.to_owned();
         for _ in 0..MAX_DECODE_PASSES {
             match percent_decode(&decoded) {
@@ -55,10 +51,9 @@ impl PathReadings {
     /// Whether the gateway's authentication is needed whatever the route says (GW-125, API-160).
     pub fn is_protected(&self) -> bool {
         let prefixed = |path: &String| {
-            PROTECTED_PREFIXES.iter().any(|prefix| {
-                path.strip_prefix(prefix)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '%']))
-            })
+            PROTECTED_PREFIXES
+                .iter()
+                .any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '%'])))
         };
         self.malformed || self.too_deep || self.candidates.iter().any(prefixed)
     }

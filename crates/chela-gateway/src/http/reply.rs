@@ -49,11 +49,7 @@ impl HttpReply {
     pub fn bytes(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        HttpReply {
-            status,
-            headers,
-            body: HttpBody::Full(body.into()),
-        }
+        HttpReply { status, headers, body: HttpBody::Full(body.into()) }
     }
 
     /// A JSON reply.
@@ -75,25 +71,15 @@ impl HttpReply {
     /// An error in the shape of the OpenAI API: `{"error":{message,type}}`.
     pub fn error(status: StatusCode, kind: &str, message: impl Into<String>) -> Self {
         let message: String = message.into();
-        Self::json(
-            status,
-            &json!({ "error": { "message": message, "type": kind } }),
-        )
+        Self::json(status, &json!({ "error": { "message": message, "type": kind } }))
     }
 
     /// Server-sent events; the stream yields whole events.
     pub fn event_stream(stream: BoxStream<'static, Result<Bytes, io::Error>>) -> Self {
         let mut headers = HeaderMap::new();
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("text/event-stream; charset=utf-8"),
-        );
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        HttpReply {
-            status: StatusCode::OK,
-            headers,
-            body: HttpBody::Stream(stream),
-        }
+        HttpReply { status: StatusCode::OK, headers, body: HttpBody::Stream(stream) }
     }
 
     /// Adds or replaces a header; values that HTTP forbids are left out.
@@ -132,24 +118,15 @@ impl<S> SyncStream<S> {
 impl<S: futures::Stream + Unpin> futures::Stream for SyncStream<S> {
     type Item = S::Item;
 
-    fn poll_next(
-        self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<S::Item>> {
+    fn poll_next(self: std::pin::Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<Option<S::Item>> {
         let stream = self.get_mut().0.get_mut();
-        stream
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .poll_next_unpin(cx)
+        stream.unwrap_or_else(std::sync::PoisonError::into_inner).poll_next_unpin(cx)
     }
 }
 
 /// 501 that names the endpoint.
 pub fn not_built(endpoint: &str) -> HttpReply {
-    HttpReply::error(
-        StatusCode::NOT_IMPLEMENTED,
-        "not_implemented",
-        format!("endpoint `{endpoint}` is not built yet"),
-    )
+    HttpReply::error(StatusCode::NOT_IMPLEMENTED, "not_implemented", format!("endpoint `{endpoint}` is not built yet"))
 }
 
 /// 404 as text (GW-100).
@@ -169,11 +146,7 @@ pub fn unauthorized() -> HttpReply {
 
 /// 429 with `Retry-After` (GW-104).
 pub fn rate_limited(wait: Option<Duration>) -> HttpReply {
-    let reply = HttpReply::error(
-        StatusCode::TOO_MANY_REQUESTS,
-        "rate_limited",
-        "too many failed authentication attempts; try again later",
-    );
+    let reply = HttpReply::error(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "too many failed authentication attempts; try again later");
     match wait {
         Some(wait) => {
             let seconds = wait.as_millis().div_ceil(1000).max(1);

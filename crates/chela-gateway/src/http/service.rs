@@ -12,10 +12,7 @@ use crate::server::Gateway;
 use chela_gateway_protocol::Scope;
 use futures::FutureExt;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{
-    CACHE_CONTROL, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
-    X_CONTENT_TYPE_OPTIONS,
-};
+use hyper::header::{CACHE_CONTROL, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use serde_json::json;
 use std::net::SocketAddr;
@@ -23,18 +20,9 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 /// Serves one request; never fails.
-pub(crate) async fn handle(
-    gateway: Arc<Gateway>,
-    request: Request<Incoming>,
-    remote: SocketAddr,
-) -> Response<WireBody> {
+pub(crate) async fn handle(gateway: Arc<Gateway>, request: Request<Incoming>, remote: SocketAddr) -> Response<WireBody> {
     let config = &gateway.config;
-    let peer = Peer::new(
-        remote,
-        request.headers(),
-        &config.trusted_proxies,
-        config.allow_real_ip_fallback,
-    );
+    let peer = Peer::new(remote, request.headers(), &config.trusted_proxies, config.allow_real_ip_fallback);
     let head = request.method() == Method::HEAD;
     let wants_upgrade = upgrade::wanted(request.headers());
     let mut response = if wants_upgrade {
@@ -43,56 +31,38 @@ pub(crate) async fn handle(
             None => upgrade::upgrade(gateway.clone(), request, peer),
         }
     } else {
-        let call = Stage {
-            gateway: &gateway,
-            peer: &peer,
-        };
+        let call = Stage { gateway: &gateway, peer: &peer };
         // A panic in an endpoint ends that request alone.
         match AssertUnwindSafe(call.run(request)).catch_unwind().await {
             Ok(reply) => reply.into_response(),
             Err(_) => {
                 tracing::error!("HTTP handler panicked");
-                HttpReply::text(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
-                    .into_response()
+                HttpReply::text(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error").into_response()
             }
         }
     };
     if head {
-        *response.body_mut() = HttpReply::text(StatusCode::OK, "")
-            .into_response()
-            .into_body();
+        *response.body_mut() = HttpReply::text(StatusCode::OK, "").into_response().into_body();
     }
-    common_headers(
-        response.headers_mut(),
-        config.http.strict_transport_security.as_deref(),
-    );
+    common_headers(response.headers_mut(), config.http.strict_transport_security.as_deref());
     response
 }
 
 // GW-101. What a handler set itself stays.
 fn common_headers(headers: &mut HeaderMap, hsts: Option<&str>) {
     let mut add = |name: HeaderName, value: &'static str| {
-        headers
-            .entry(name)
-            .or_insert(HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     };
     add(X_CONTENT_TYPE_OPTIONS, "nosniff");
     add(REFERRER_POLICY, "no-referrer");
-    add(
-        HeaderName::from_static("permissions-policy"),
-        "camera=(), microphone=(self), geolocation=()",
-    );
+    add(HeaderName::from_static("permissions-policy"), "camera=(), microphone=(self), geolocation=()");
     if let Some(value) = hsts.and_then(|text| HeaderValue::from_str(text).ok()) {
         headers.entry(STRICT_TRANSPORT_SECURITY).or_insert(value);
     }
 }
 
 // A plugin's own WebSocket routes are not carried; everything else upgrades to the gateway's protocol.
-fn plugin_upgrade(
-    gateway: &Gateway,
-    peer: &Peer,
-    request: &Request<Incoming>,
-) -> Option<HttpReply> {
+fn plugin_upgrade(gateway: &Gateway, peer: &Peer, request: &Request<Incoming>) -> Option<HttpReply> {
     let readings = PathReadings::new(request.uri().path());
     let route = gateway.http.plugin_route_auth(readings.canonical())?;
     if (route == PluginRouteAuth::Gateway || readings.is_protected())
@@ -118,22 +88,18 @@ impl Stage<'_> {
         match path.as_str() {
             "/health" | "/healthz" | "/ready" | "/readyz" => self.probe(&path, &request),
             "/v1/models" => self.models(request, None).await,
-            "/v1/embeddings" if self.compat() => {
-                match self.call(request, "POST", limits.chat_body_bytes).await {
-                    Ok(call) => http.embeddings(call).await,
-                    Err(reply) => reply,
-                }
-            }
+            "/v1/embeddings" if self.compat() => match self.call(request, "POST", limits.chat_body_bytes).await {
+                Ok(call) => http.embeddings(call).await,
+                Err(reply) => reply,
+            },
             "/tools/invoke" => match self.call(request, "POST", limits.tools_body_bytes).await {
                 Ok(call) => http.tools_invoke(call).await,
                 Err(reply) => reply,
             },
-            "/v1/responses" if self.gateway.config.http.responses => {
-                match self.call(request, "POST", limits.chat_body_bytes).await {
-                    Ok(call) => http.responses(call).await,
-                    Err(reply) => reply,
-                }
-            }
+            "/v1/responses" if self.gateway.config.http.responses => match self.call(request, "POST", limits.chat_body_bytes).await {
+                Ok(call) => http.responses(call).await,
+                Err(reply) => reply,
+            },
             "/v1/chat/completions" if self.gateway.config.http.chat_completions => {
                 match self.call(request, "POST", limits.chat_body_bytes).await {
                     Ok(call) => http.chat_completions(call).await,
@@ -148,11 +114,7 @@ impl Stage<'_> {
         if let Some(id) = path.strip_prefix("/v1/models/") {
             return match percent_decode(id) {
                 Some(id) if !id.is_empty() => self.models(request, Some(id)).await,
-                _ => HttpReply::error(
-                    StatusCode::BAD_REQUEST,
-                    "invalid_request_error",
-                    "Invalid model id.",
-                ),
+                _ => HttpReply::error(StatusCode::BAD_REQUEST, "invalid_request_error", "Invalid model id."),
             };
         }
         if let Some((key, action)) = session_path(path) {
@@ -167,8 +129,7 @@ impl Stage<'_> {
         }
         if readings.is_protected() {
             // What may be a disguised protected path tells nothing to strangers, not even that it is missing.
-            return check(self.gateway, self.peer, request.headers())
-                .map_or_else(|refused| refused, |_| not_found());
+            return check(self.gateway, self.peer, request.headers()).map_or_else(|refused| refused, |_| not_found());
         }
         if let Some(reply) = self.unbuilt(&request, path) {
             return reply;
@@ -198,18 +159,9 @@ impl Stage<'_> {
                 readiness.ready = false;
                 readiness.failing.push("stopping".to_owned());
             }
-            let status = if readiness.ready {
-                StatusCode::OK
-            } else {
-                StatusCode::SERVICE_UNAVAILABLE
-            };
-            let trusted =
-                self.peer.is_local || check(self.gateway, self.peer, request.headers()).is_ok();
-            if trusted {
-                HttpReply::json(status, &readiness)
-            } else {
-                HttpReply::json(status, &json!({ "ready": readiness.ready }))
-            }
+            let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+            let trusted = self.peer.is_local || check(self.gateway, self.peer, request.headers()).is_ok();
+            if trusted { HttpReply::json(status, &readiness) } else { HttpReply::json(status, &json!({ "ready": readiness.ready })) }
         };
         reply.with_header(CACHE_CONTROL, "no-store")
     }
@@ -224,36 +176,21 @@ impl Stage<'_> {
         }
     }
 
-    async fn session(
-        &self,
-        request: Request<Incoming>,
-        key: String,
-        action: SessionAction,
-    ) -> HttpReply {
+    async fn session(&self, request: Request<Incoming>, key: String, action: SessionAction) -> HttpReply {
         let http = &self.gateway.http;
         match action {
             SessionAction::History => match self.call(request, "GET", 0).await {
                 Ok(call) => http.session_history(call, key).await,
                 Err(reply) => reply,
             },
-            SessionAction::Kill => {
-                match self
-                    .call(request, "POST", self.gateway.config.limits.tools_body_bytes)
-                    .await
-                {
-                    Ok(call) => http.session_kill(call, key).await,
-                    Err(reply) => reply,
-                }
-            }
+            SessionAction::Kill => match self.call(request, "POST", self.gateway.config.limits.tools_body_bytes).await {
+                Ok(call) => http.session_kill(call, key).await,
+                Err(reply) => reply,
+            },
         }
     }
 
-    async fn plugin(
-        &self,
-        request: Request<Incoming>,
-        route: PluginRouteAuth,
-        readings: &PathReadings,
-    ) -> HttpReply {
+    async fn plugin(&self, request: Request<Incoming>, route: PluginRouteAuth, readings: &PathReadings) -> HttpReply {
         let auth = if route == PluginRouteAuth::Gateway || readings.is_protected() {
             match check(self.gateway, self.peer, request.headers()) {
                 Ok(auth) => pin_to_write(auth),
@@ -264,12 +201,7 @@ impl Stage<'_> {
         };
         let limit = self.gateway.config.limits.plugin_body_bytes;
         match self.read(request, auth, limit).await {
-            Ok(call) => self
-                .gateway
-                .http
-                .plugin_route(call)
-                .await
-                .unwrap_or_else(not_found),
+            Ok(call) => self.gateway.http.plugin_route(call).await.unwrap_or_else(not_found),
             Err(reply) => reply,
         }
     }
@@ -279,18 +211,9 @@ impl Stage<'_> {
             "/v1/responses" => "gateway.http.endpoints.responses.enabled",
             _ => "gateway.http.endpoints.chatCompletions.enabled",
         };
-        let known = [
-            "/v1/responses",
-            "/v1/chat/completions",
-            "/v1/models",
-            "/v1/embeddings",
-        ]
-        .contains(&path);
-        let message = if known {
-            format!("endpoint `{path}` is switched off; set `{setting}` to `true`")
-        } else {
-            format!("no endpoint `{path}`")
-        };
+        let known = ["/v1/responses", "/v1/chat/completions", "/v1/models", "/v1/embeddings"].contains(&path);
+        let message =
+            if known { format!("endpoint `{path}` is switched off; set `{setting}` to `true`") } else { format!("no endpoint `{path}`") };
         HttpReply::error(StatusCode::NOT_FOUND, "not_found", message)
     }
 
@@ -304,10 +227,8 @@ impl Stage<'_> {
             "/avatar",
             "/api/chat/media",
         ];
-        let endpoint = known.into_iter().find(|prefix| {
-            path.strip_prefix(prefix)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })?;
+        let endpoint =
+            known.into_iter().find(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))?;
         Some(match check(self.gateway, self.peer, request.headers()) {
             Ok(_) => not_built(endpoint),
             Err(refused) => refused,
@@ -337,10 +258,7 @@ impl Stage<'_> {
         let mut fields = self.gateway.http.control_ui_config();
         if let Some(map) = fields.as_object_mut() {
             map.insert("basePath".to_owned(), json!(base));
-            map.insert(
-                "serverVersion".to_owned(),
-                json!(self.gateway.config.version),
-            );
+            map.insert("serverVersion".to_owned(), json!(self.gateway.config.version));
         }
         HttpReply::json(StatusCode::OK, &fields).with_header(CACHE_CONTROL, "no-store")
     }
@@ -358,11 +276,7 @@ impl Stage<'_> {
         let (parts, body) = request.into_parts();
         let timeout = self.gateway.config.limits.body_timeout;
         // `GET` bodies mean nothing; hyper reads them away.
-        let body = if limit == 0 {
-            Bytes::new()
-        } else {
-            read_body(&parts.headers, body, limit, timeout).await?
-        };
+        let body = if limit == 0 { Bytes::new() } else { read_body(&parts.headers, body, limit, timeout).await? };
         Ok(HttpCall {
             method: parts.method,
             uri: parts.uri,
@@ -398,10 +312,7 @@ fn pin_to_write(mut auth: AuthOutcome) -> AuthOutcome {
     auth.scopes = if auth.has_scope(Scope::Write) {
         vec![Scope::Read, Scope::Write]
     } else {
-        auth.scopes
-            .into_iter()
-            .filter(|scope| *scope == Scope::Read)
-            .collect()
+        auth.scopes.into_iter().filter(|scope| *scope == Scope::Read).collect()
     };
     auth
 }

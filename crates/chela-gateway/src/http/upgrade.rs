@@ -5,10 +5,7 @@ use crate::auth::Peer;
 use crate::server::Gateway;
 use crate::ws::connection::{Upgraded, serve};
 use hyper::body::Incoming;
-use hyper::header::{
-    CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
-    UPGRADE,
-};
+use hyper::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
@@ -21,28 +18,16 @@ pub(crate) fn wanted(headers: &HeaderMap) -> bool {
 }
 
 /// Answers an upgrade, and serves the connection from then on.
-pub(crate) fn upgrade(
-    gateway: Arc<Gateway>,
-    request: Request<Incoming>,
-    peer: Peer,
-) -> Response<WireBody> {
+pub(crate) fn upgrade(gateway: Arc<Gateway>, request: Request<Incoming>, peer: Peer) -> Response<WireBody> {
     let headers = request.headers();
-    let version = headers
-        .get(SEC_WEBSOCKET_VERSION)
-        .is_some_and(|version| version == "13");
-    let Some(key) = headers
-        .get(SEC_WEBSOCKET_KEY)
-        .filter(|_| request.method() == Method::GET)
-    else {
+    let version = headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
+    let Some(key) = headers.get(SEC_WEBSOCKET_KEY).filter(|_| request.method() == Method::GET) else {
         return HttpReply::text(StatusCode::BAD_REQUEST, "Bad WebSocket request").into_response();
     };
     if !version {
-        return HttpReply::text(
-            StatusCode::UPGRADE_REQUIRED,
-            "WebSocket version 13 required",
-        )
-        .with_header(SEC_WEBSOCKET_VERSION, "13")
-        .into_response();
+        return HttpReply::text(StatusCode::UPGRADE_REQUIRED, "WebSocket version 13 required")
+            .with_header(SEC_WEBSOCKET_VERSION, "13")
+            .into_response();
     }
     if gateway.closing.is_cancelled() {
         return unavailable("Gateway is stopping");
@@ -68,32 +53,12 @@ pub(crate) fn upgrade(
             Ok(parts) => {
                 let io = parts.io.into_inner();
                 let early = parts.read_buf;
-                serve(
-                    task_gateway,
-                    Upgraded {
-                        io,
-                        early,
-                        peer,
-                        headers,
-                        place,
-                    },
-                )
-                .await;
+                serve(task_gateway, Upgraded { io, early, peer, headers, place }).await;
             }
             Err(upgraded) => {
                 let io = TokioIo::new(upgraded);
                 let early = bytes::Bytes::new();
-                serve(
-                    task_gateway,
-                    Upgraded {
-                        io,
-                        early,
-                        peer,
-                        headers,
-                        place,
-                    },
-                )
-                .await;
+                serve(task_gateway, Upgraded { io, early, peer, headers, place }).await;
             }
         }
     });
@@ -115,9 +80,7 @@ fn switching(accept: &str) -> Response<WireBody> {
 }
 
 fn unavailable(text: &str) -> Response<WireBody> {
-    HttpReply::text(StatusCode::SERVICE_UNAVAILABLE, text)
-        .with_header(CONNECTION, "close")
-        .into_response()
+    HttpReply::text(StatusCode::SERVICE_UNAVAILABLE, text).with_header(CONNECTION, "close").into_response()
 }
 
 fn has_token(headers: &HeaderMap, name: &hyper::header::HeaderName, token: &str) -> bool {

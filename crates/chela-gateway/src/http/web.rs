@@ -4,9 +4,7 @@ use super::reply::{HttpReply, method_not_allowed, not_found};
 use crate::transport_config::ControlUiConfig;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hyper::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, LOCATION, X_FRAME_OPTIONS,
-};
+use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, LOCATION, X_FRAME_OPTIONS};
 use hyper::{HeaderMap, Method, StatusCode};
 use rust_embed::{EmbeddedFile, RustEmbed};
 use sha2::{Digest, Sha256};
@@ -16,78 +14,43 @@ use sha2::{Digest, Sha256};
 struct WebFiles;
 
 /// A missing file with one of these extensions is missing; any other path is the page's own (GW-119).
-const ASSET_EXTENSIONS: &[&str] = &[
-    "js",
-    "css",
-    "json",
-    "map",
-    "svg",
-    "png",
-    "jpg",
-    "jpeg",
-    "gif",
-    "webp",
-    "ico",
-    "txt",
-    "webmanifest",
-];
+const ASSET_EXTENSIONS: &[&str] = &["js", "css", "json", "map", "svg", "png", "jpg", "jpeg", "gif", "webp", "ico", "txt", "webmanifest"];
 
 /// Serves the page and its files. `None`: the path is not below the base path.
-pub(crate) fn serve(
-    config: &ControlUiConfig,
-    method: &Method,
-    path: &str,
-    headers: &HeaderMap,
-) -> Option<HttpReply> {
+pub(crate) fn serve(config: &ControlUiConfig, method: &Method, path: &str, headers: &HeaderMap) -> Option<HttpReply> {
     let base = config.base_path.trim_end_matches('/');
     if !base.is_empty() && path == base {
-        return Some(
-            HttpReply::text(StatusCode::FOUND, "").with_header(LOCATION, &format!("{base}/")),
-        );
+        return Some(HttpReply::text(StatusCode::FOUND, "").with_header(LOCATION, &format!("{base}/")));
     }
     let below = path.strip_prefix(base)?.strip_prefix('/')?;
     if base.is_empty() && is_reserved(path) {
         return None;
     }
     if method != Method::GET && method != Method::HEAD {
-        return base
-            .is_empty()
-            .then(not_found)
-            .or_else(|| Some(method_not_allowed("GET, HEAD")));
+        return base.is_empty().then(not_found).or_else(|| Some(method_not_allowed("GET, HEAD")));
     }
     Some(file(config, below, headers))
 }
 
 // Paths that never fall back to the page (GW-119).
 fn is_reserved(path: &str) -> bool {
-    ["/api", "/plugins", "/ui"].iter().any(|reserved| {
-        path.strip_prefix(reserved)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    })
+    ["/api", "/plugins", "/ui"]
+        .iter()
+        .any(|reserved| path.strip_prefix(reserved).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
 fn file(config: &ControlUiConfig, below: &str, headers: &HeaderMap) -> HttpReply {
     let Some(name) = super::paths::percent_decode(below) else {
         return not_found();
     };
-    let wanted = if name.is_empty() {
-        "index.html"
-    } else {
-        name.as_str()
-    };
-    if wanted
-        .split('/')
-        .any(|part| part == ".." || part.starts_with('.'))
-        || wanted.contains('\\')
-    {
+    let wanted = if name.is_empty() { "index.html" } else { name.as_str() };
+    if wanted.split('/').any(|part| part == ".." || part.starts_with('.')) || wanted.contains('\\') {
         return not_found();
     }
     if let Some(found) = WebFiles::get(wanted) {
         return respond(config, wanted, &found, headers);
     }
-    let extension = wanted
-        .rsplit_once('.')
-        .map(|(_, extension)| extension.to_ascii_lowercase());
+    let extension = wanted.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
     if extension.is_some_and(|extension| ASSET_EXTENSIONS.contains(&extension.as_str())) {
         return not_found();
     }
@@ -97,16 +60,8 @@ fn file(config: &ControlUiConfig, below: &str, headers: &HeaderMap) -> HttpReply
     }
 }
 
-fn respond(
-    config: &ControlUiConfig,
-    name: &str,
-    file: &EmbeddedFile,
-    headers: &HeaderMap,
-) -> HttpReply {
-    let tag = format!(
-        "\"{}\"",
-        crate::auth::device::hex(&file.metadata.sha256_hash()[..16])
-    );
+fn respond(config: &ControlUiConfig, name: &str, file: &EmbeddedFile, headers: &HeaderMap) -> HttpReply {
+    let tag = format!("\"{}\"", crate::auth::device::hex(&file.metadata.sha256_hash()[..16]));
     let known = headers
         .get_all(IF_NONE_MATCH)
         .iter()
@@ -114,27 +69,16 @@ fn respond(
         .flat_map(|value| value.split(','))
         .any(|given| given.trim().trim_start_matches("W/") == tag || given.trim() == "*");
     let reply = if known {
-        HttpReply {
-            status: StatusCode::NOT_MODIFIED,
-            headers: HeaderMap::new(),
-            body: super::reply::HttpBody::Full(bytes::Bytes::new()),
-        }
+        HttpReply { status: StatusCode::NOT_MODIFIED, headers: HeaderMap::new(), body: super::reply::HttpBody::Full(bytes::Bytes::new()) }
     } else {
         HttpReply::bytes(StatusCode::OK, content_type(name), file.data.to_vec())
     };
-    let html = if name.ends_with(".html") {
-        std::str::from_utf8(&file.data).unwrap_or_default()
-    } else {
-        ""
-    };
+    let html = if name.ends_with(".html") { std::str::from_utf8(&file.data).unwrap_or_default() } else { "" };
     reply
         .with_header(ETAG, &tag)
         .with_header(CACHE_CONTROL, "no-cache")
         .with_header(X_FRAME_OPTIONS, "DENY")
-        .with_header(
-            CONTENT_SECURITY_POLICY,
-            &policy(html, &config.csp_connect_hosts),
-        )
+        .with_header(CONTENT_SECURITY_POLICY, &policy(html, &config.csp_connect_hosts))
 }
 
 /// The content security policy: own files only, and inline scripts of the page by hash (GW-120, GW-F21).
@@ -177,9 +121,7 @@ fn inline_script_hashes(html: &str) -> Vec<String> {
         let Some(close) = lower[open..].find("</script").map(|end| open + end) else {
             break;
         };
-        let has_source = lower[tag..open]
-            .split_ascii_whitespace()
-            .any(|word| word.starts_with("src="));
+        let has_source = lower[tag..open].split_ascii_whitespace().any(|word| word.starts_with("src="));
         if !has_source && close > open {
             hashes.push(STANDARD.encode(Sha256::digest(&html.as_bytes()[open..close])));
         }
@@ -217,30 +159,17 @@ mod tests {
         let html = "<script src=\"a.js\"></script><SCRIPT>alert(1)</SCRIPT><script></script>";
         let text = policy(html, &[]);
         let hash = STANDARD.encode(Sha256::digest(b"alert(1)"));
-        assert!(
-            text.contains(&format!("script-src 'self' 'sha256-{hash}';")),
-            "{text}"
-        );
+        assert!(text.contains(&format!("script-src 'self' 'sha256-{hash}';")), "{text}");
         assert!(!text.contains("http"), "{text}");
         assert!(text.contains("default-src 'self'; base-uri 'none'; object-src 'none'"));
-        assert!(
-            policy("", &["https://a.example".into()])
-                .ends_with("connect-src 'self' ws: wss: https://a.example")
-        );
+        assert!(policy("", &["https://a.example".into()]).ends_with("connect-src 'self' ws: wss: https://a.example"));
     }
 
     // GW-119
     #[test]
     fn files_page_and_missing_assets() {
-        let root = ControlUiConfig {
-            enabled: true,
-            ..Default::default()
-        };
-        let based = ControlUiConfig {
-            enabled: true,
-            base_path: "/chat".into(),
-            ..Default::default()
-        };
+        let root = ControlUiConfig { enabled: true, ..Default::default() };
+        let based = ControlUiConfig { enabled: true, base_path: "/chat".into(), ..Default::default() };
         let cases: &[(&ControlUiConfig, &str, Option<u16>)] = &[
             (&root, "/", Some(200)),
             (&root, "/index.html", Some(200)),
@@ -260,11 +189,7 @@ mod tests {
         ];
         for (config, path, expected) in cases {
             let reply = serve(config, &Method::GET, path, &HeaderMap::new());
-            assert_eq!(
-                reply.map(|reply| reply.status.as_u16()),
-                *expected,
-                "{path}"
-            );
+            assert_eq!(reply.map(|reply| reply.status.as_u16()), *expected, "{path}");
         }
         let post = serve(&root, &Method::POST, "/", &HeaderMap::new()).unwrap();
         assert_eq!(post.status, StatusCode::NOT_FOUND);
@@ -273,10 +198,7 @@ mod tests {
     // GW-120
     #[test]
     fn a_known_tag_gets_no_body() {
-        let config = ControlUiConfig {
-            enabled: true,
-            ..Default::default()
-        };
+        let config = ControlUiConfig { enabled: true, ..Default::default() };
         let first = serve(&config, &Method::GET, "/", &HeaderMap::new()).unwrap();
         assert_eq!(first.headers[CACHE_CONTROL], "no-cache");
         assert_eq!(first.headers[X_FRAME_OPTIONS], "DENY");

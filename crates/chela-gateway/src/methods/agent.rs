@@ -19,10 +19,40 @@ use crate::ws::handler::MethodCall;
 const WAIT_DEFAULT_MS: u64 = 30_000;
 
 const KNOWN: &[&str] = &[
-    "message", "agentId", "provider", "model", "to", "replyTo", "sessionId", "sessionKey", "thinking", "deliver", "attachments", "channel",
-    "replyChannel", "accountId", "replyAccountId", "threadId", "groupId", "groupChannel", "groupSpace", "timeout", "bestEffortDeliver",
-    "lane", "extraSystemPrompt", "idempotencyKey", "label", "inputProvenance", "internalEvents", "bootstrapContextMode",
-    "bootstrapContextRunKind", "modelRun", "promptMode", "cleanupBundleMcpOnRunEnd", "acpTurnSource", "voiceWakeTrigger",
+    "message",
+    "agentId",
+    "provider",
+    "model",
+    "to",
+    "replyTo",
+    "sessionId",
+    "sessionKey",
+    "thinking",
+    "deliver",
+    "attachments",
+    "channel",
+    "replyChannel",
+    "accountId",
+    "replyAccountId",
+    "threadId",
+    "groupId",
+    "groupChannel",
+    "groupSpace",
+    "timeout",
+    "bestEffortDeliver",
+    "lane",
+    "extraSystemPrompt",
+    "idempotencyKey",
+    "label",
+    "inputProvenance",
+    "internalEvents",
+    "bootstrapContextMode",
+    "bootstrapContextRunKind",
+    "modelRun",
+    "promptMode",
+    "cleanupBundleMcpOnRunEnd",
+    "acpTurnSource",
+    "voiceWakeTrigger",
 ];
 
 /// Starts a run; answers twice: accepted, then the result (GW-11, GW-78).
@@ -148,10 +178,10 @@ pub(super) fn list(gateway: &Arc<Gateway>, params: Value) -> Answer {
     Params::new("agents.list", params, &[])?.done()?;
     let settings = gateway.host.runtime.settings();
     let agents = &settings.agents;
-    let row = |id: &String| {
-        json!({"id": id, "workspace": gateway.host.runtime.workspace_of(id), "model": {"primary": gateway.host.runtime.default_model(id).key()}})
-    };
-    Ok(json!({"defaultId": agents.default_id, "mainKey": "main", "scope": "per-sender", "agents": agents.list.iter().map(|a| row(&a.id)).collect::<Vec<_>>()}))
+    let row = |id: &String| json!({"id": id, "workspace": gateway.host.runtime.workspace_of(id), "model": {"primary": gateway.host.runtime.default_model(id).key()}});
+    Ok(
+        json!({"defaultId": agents.default_id, "mainKey": "main", "scope": "per-sender", "agents": agents.list.iter().map(|a| row(&a.id)).collect::<Vec<_>>()}),
+    )
 }
 
 /// Name of an agent, for surfaces.

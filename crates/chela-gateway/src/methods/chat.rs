@@ -22,7 +22,24 @@ const HISTORY_DEFAULT: u64 = 200;
 
 /// Starts a run for a person's message and answers at once (GW-79).
 pub(super) async fn send(gateway: &Arc<Gateway>, client: &ClientInfo, params: Value) -> Answer {
-    let known = ["sessionKey", "message", "idempotencyKey", "thinking", "deliver", "attachments", "timeoutMs", "systemInputProvenance", "suppressCommandInterpretation", "sessionId", "originatingChannel", "originatingTo", "originatingAccountId", "originatingThreadId", "systemProvenanceReceipt", "fastMode"];
+    let known = [
+        "sessionKey",
+        "message",
+        "idempotencyKey",
+        "thinking",
+        "deliver",
+        "attachments",
+        "timeoutMs",
+        "systemInputProvenance",
+        "suppressCommandInterpretation",
+        "sessionId",
+        "originatingChannel",
+        "originatingTo",
+        "originatingAccountId",
+        "originatingThreadId",
+        "systemProvenanceReceipt",
+        "fastMode",
+    ];
     let mut p = Params::new("chat.send", params, &known)?;
     let (key, message, run_id) = (p.text("sessionKey"), p.text("message"), p.text("idempotencyKey"));
     let (thinking, timeout) = (p.optional_text("thinking"), p.optional_count("timeoutMs"));

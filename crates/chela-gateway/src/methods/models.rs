@@ -14,7 +14,10 @@ pub(super) fn list(gateway: &Arc<Gateway>, params: Value) -> Answer {
     p.optional_text("view");
     p.done()?;
     let models = gateway.host.runtime.models();
-    let rows = models.providers().into_iter().flat_map(|provider| provider.models.iter().map(|model| row(&provider.id, model)).collect::<Vec<_>>());
+    let rows = models
+        .providers()
+        .into_iter()
+        .flat_map(|provider| provider.models.iter().map(|model| row(&provider.id, model)).collect::<Vec<_>>());
     Ok(json!({"models": rows.collect::<Vec<Value>>()}))
 }
 

@@ -91,7 +91,9 @@ impl<'a> Params<'a> {
     pub fn texts(&mut self, name: &str) -> Vec<String> {
         match self.object.get(name) {
             None | Some(Value::Null) => Vec::new(),
-            Some(Value::Array(items)) if items.iter().all(Value::is_string) => items.iter().filter_map(|v| v.as_str().map(Into::into)).collect(),
+            Some(Value::Array(items)) if items.iter().all(Value::is_string) => {
+                items.iter().filter_map(|v| v.as_str().map(Into::into)).collect()
+            }
             Some(_) => {
                 self.problem(format!("at /{name}: must be array of string"));
                 Vec::new()
@@ -131,7 +133,8 @@ mod tests {
     // GW-06
     #[test]
     fn everything_wrong_is_named_at_once() {
-        let mut params = Params::new("chat.send", json!({"sessionKey": 1, "bogus": 2, "limit": -1}), &["sessionKey", "message", "limit"]).unwrap();
+        let mut params =
+            Params::new("chat.send", json!({"sessionKey": 1, "bogus": 2, "limit": -1}), &["sessionKey", "message", "limit"]).unwrap();
         params.text("sessionKey");
         params.text("message");
         params.optional_count("limit");

@@ -40,7 +40,20 @@ pub(crate) fn public_row(gateway: &Gateway, row: &SessionRow) -> Map<String, Val
 
 /// A page of sessions.
 pub(super) async fn list(gateway: &Arc<Gateway>, params: Value) -> Answer {
-    let known = ["limit", "offset", "activeMinutes", "includeGlobal", "includeUnknown", "includeDerivedTitles", "includeLastMessage", "label", "spawnedBy", "agentId", "search", "configuredAgentsOnly"];
+    let known = [
+        "limit",
+        "offset",
+        "activeMinutes",
+        "includeGlobal",
+        "includeUnknown",
+        "includeDerivedTitles",
+        "includeLastMessage",
+        "label",
+        "spawnedBy",
+        "agentId",
+        "search",
+        "configuredAgentsOnly",
+    ];
     let mut p = Params::new("sessions.list", params, &known)?;
     let (limit, offset) = (p.optional_count("limit").unwrap_or(LIST_DEFAULT), p.optional_count("offset").unwrap_or(0));
     let query = SessionQuery {
@@ -134,7 +147,8 @@ pub(super) async fn describe(gateway: &Arc<Gateway>, params: Value) -> Answer {
 
 /// Finds a session by key, id or label.
 pub(super) async fn resolve(gateway: &Arc<Gateway>, params: Value) -> Answer {
-    let mut p = Params::new("sessions.resolve", params, &["key", "sessionId", "label", "agentId", "spawnedBy", "includeGlobal", "includeUnknown"])?;
+    let mut p =
+        Params::new("sessions.resolve", params, &["key", "sessionId", "label", "agentId", "spawnedBy", "includeGlobal", "includeUnknown"])?;
     let (key, id, label) = (p.optional_text("key"), p.optional_text("sessionId"), p.optional_text("label"));
     if [&key, &id, &label].iter().filter(|v| v.is_some()).count() != 1 {
         p.reject("exactly one of key, sessionId, label is required");

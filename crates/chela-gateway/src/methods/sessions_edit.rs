@@ -20,7 +20,8 @@ pub(super) async fn create(gateway: &Arc<Gateway>, client: &ClientInfo, params: 
     let known = ["key", "agentId", "label", "model", "parentSessionKey", "emitCommandHooks", "task", "message"];
     let mut p = Params::new("sessions.create", params, &known)?;
     let (key, agent, label) = (p.optional_text("key"), p.optional_text("agentId"), p.optional_text("label"));
-    let (model, parent, first) = (p.optional_text("model"), p.optional_text("parentSessionKey"), p.optional_text("message").or_else(|| p.optional_text("task")));
+    let (model, parent, first) =
+        (p.optional_text("model"), p.optional_text("parentSessionKey"), p.optional_text("message").or_else(|| p.optional_text("task")));
     p.done()?;
     let key = key.unwrap_or_else(|| format!("dashboard:{}", uuid::Uuid::new_v4()));
     let (session_key, agent_id) = gateway.route(&key, agent.as_deref())?;
@@ -46,7 +47,12 @@ pub(super) async fn create(gateway: &Arc<Gateway>, client: &ClientInfo, params: 
     gateway.events.changed(&session_key, json!({"reason": "create"}));
     let mut reply = json!({"key": session_key, "sessionId": opened.row.session_id, "entry": row.to_projection(), "runStarted": false});
     if let Some(message) = first {
-        let started = chat::start(gateway, request(gateway, client, &session_key, &agent_id, message, uuid::Uuid::new_v4().to_string()), "sessions.create").await?;
+        let started = chat::start(
+            gateway,
+            request(gateway, client, &session_key, &agent_id, message, uuid::Uuid::new_v4().to_string()),
+            "sessions.create",
+        )
+        .await?;
         reply["runStarted"] = true.into();
         reply["runId"] = started["runId"].clone();
     }
@@ -103,7 +109,13 @@ pub(super) fn abort(gateway: &Arc<Gateway>, params: Value) -> Answer {
     p.done()?;
     let runs = &gateway.host.runtime.runs;
     let ids = match (run_id, key) {
-        (Some(id), _) => if runs.abort_run(&id) { vec![id] } else { Vec::new() },
+        (Some(id), _) => {
+            if runs.abort_run(&id) {
+                vec![id]
+            } else {
+                Vec::new()
+            }
+        }
         (None, Some(key)) => runs.abort_session(&gateway.route(&key, None)?.0),
         (None, None) => Vec::new(),
     };
@@ -127,12 +139,18 @@ pub(super) async fn reset(gateway: &Arc<Gateway>, params: Value) -> Answer {
 
 impl Gateway {
     /// The order of HOOK-229: command event, running work, the row, `before_reset`, archive, end, start.
-    pub(crate) async fn reset_session(&self, session_key: &str, agent_id: &str, reason: EndReason) -> Result<chela_store::SessionRow, ErrorShape> {
+    pub(crate) async fn reset_session(
+        &self,
+        session_key: &str,
+        agent_id: &str,
+        reason: EndReason,
+    ) -> Result<chela_store::SessionRow, ErrorShape> {
         let runtime = &self.host.runtime;
         let word = reason.as_str();
         let plugins = chela_agent::TurnPlugins::current(self.host.manager.as_ref());
         let opened = runtime.store.open_session(session_key, agent_id, OpenReason::System).await.map_err(internal)?;
-        let context = json!({"sessionEntry": opened.row.to_projection(), "commandSource": "gateway", "workspaceDir": runtime.workspace_of(agent_id)});
+        let context =
+            json!({"sessionEntry": opened.row.to_projection(), "commandSource": "gateway", "workspaceDir": runtime.workspace_of(agent_id)});
         plugins.internal.emit("command", word, session_key, context).await;
         for id in runtime.runs.abort_session(session_key) {
             runtime.runs.wait(&id, std::time::Duration::from_secs(5)).await;
@@ -180,9 +198,26 @@ pub(super) async fn delete(gateway: &Arc<Gateway>, params: Value) -> Answer {
 
 /// Members of a row that clients may set; `null` removes.
 const PATCHABLE: &[&str] = &[
-    "label", "thinkingLevel", "fastMode", "verboseLevel", "traceLevel", "reasoningLevel", "responseUsage", "elevatedLevel", "execHost",
-    "execSecurity", "execAsk", "execNode", "model", "sendPolicy", "groupActivation", "spawnedBy", "spawnDepth", "subagentRole",
-    "subagentControlScope", "spawnedWorkspaceDir",
+    "label",
+    "thinkingLevel",
+    "fastMode",
+    "verboseLevel",
+    "traceLevel",
+    "reasoningLevel",
+    "responseUsage",
+    "elevatedLevel",
+    "execHost",
+    "execSecurity",
+    "execAsk",
+    "execNode",
+    "model",
+    "sendPolicy",
+    "groupActivation",
+    "spawnedBy",
+    "spawnDepth",
+    "subagentRole",
+    "subagentControlScope",
+    "spawnedWorkspaceDir",
 ];
 
 /// Changes preferences of a session.
@@ -192,8 +227,12 @@ pub(super) async fn patch(gateway: &Arc<Gateway>, params: Value) -> Answer {
     let key = p.text("key");
     let label = p.value("label").map(|v| v.as_str().map(|t| t.trim().to_string()).filter(|t| !t.is_empty()));
     let model = p.value("model").map(|v| v.as_str().map(str::to_string));
-    let changes: Vec<(String, Value)> =
-        p.members().iter().filter(|(k, _)| PATCHABLE.contains(&k.as_str()) && *k != "label" && *k != "model").map(|(k, v)| (k.clone(), v.clone())).collect();
+    let changes: Vec<(String, Value)> = p
+        .members()
+        .iter()
+        .filter(|(k, _)| PATCHABLE.contains(&k.as_str()) && *k != "label" && *k != "model")
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect();
     p.done()?;
     let (session_key, agent_id) = gateway.route(&key, None)?;
     let model = match model {
@@ -273,7 +312,13 @@ pub(super) async fn plugin_patch(gateway: &Arc<Gateway>, client: &ClientInfo, pa
         slot: extension.slot_key.clone(),
         slot_value: extension.slot_key.is_some().then(|| projected.clone()).flatten(),
     };
-    gateway.host.runtime.store.patch_extension(&session_key, patch).await.map_err(|e| ErrorShape::invalid_params("sessions.pluginPatch", e))?;
+    gateway
+        .host
+        .runtime
+        .store
+        .patch_extension(&session_key, patch)
+        .await
+        .map_err(|e| ErrorShape::invalid_params("sessions.pluginPatch", e))?;
     gateway.events.changed(&session_key, json!({"reason": "plugin-patch"}));
     Ok(ok_with(json!({"key": session_key, "value": projected})))
 }

@@ -38,7 +38,8 @@ pub(super) async fn catalog(gateway: &Arc<Gateway>, params: Value) -> Answer {
     let agent_id = gateway.agent_or_default(agent.as_deref())?;
     let tools = toolset(gateway, &agent_id, &gateway.main_session_key(Some(&agent_id)), true).await;
     let (core, rest): (Vec<&Tool>, Vec<&Tool>) = tools.all().iter().partition(|t| t.plugin_id.is_none());
-    let mut groups = vec![json!({"id": "core", "label": "Built in", "source": "core", "tools": core.into_iter().map(row).collect::<Vec<_>>()})];
+    let mut groups =
+        vec![json!({"id": "core", "label": "Built in", "source": "core", "tools": core.into_iter().map(row).collect::<Vec<_>>()})];
     if plugins {
         let mut owners: Vec<Arc<str>> = rest.iter().filter_map(|t| t.plugin_id.clone()).collect();
         owners.dedup();
@@ -64,11 +65,31 @@ pub(super) async fn effective(gateway: &Arc<Gateway>, params: Value) -> Answer {
 }
 
 /// Tools that are never offered over HTTP and `tools.invoke` unless the operator allows them (GW-117).
-const HTTP_DENIED: &[&str] =
-    &["exec", "spawn", "shell", "fs_write", "fs_delete", "fs_move", "apply_patch", "sessions_spawn", "sessions_send", "cron", "gateway", "nodes", "whatsapp_login"];
+const HTTP_DENIED: &[&str] = &[
+    "exec",
+    "spawn",
+    "shell",
+    "fs_write",
+    "fs_delete",
+    "fs_move",
+    "apply_patch",
+    "sessions_spawn",
+    "sessions_send",
+    "cron",
+    "gateway",
+    "nodes",
+    "whatsapp_login",
+];
 
 /// One call from outside a run. `None`: the tool does not exist or is not allowed here.
-pub(crate) async fn call(gateway: &Gateway, name: &str, args: Value, session_key: &str, agent_id: &str, owner: bool) -> Option<(Tool, ToolOutcome)> {
+pub(crate) async fn call(
+    gateway: &Gateway,
+    name: &str,
+    args: Value,
+    session_key: &str,
+    agent_id: &str,
+    owner: bool,
+) -> Option<(Tool, ToolOutcome)> {
     let lists = gateway.tools_http_policy();
     let denied = HTTP_DENIED.contains(&name) && !lists.allow.iter().any(|a| a == name) || lists.deny.iter().any(|d| d == name);
     if denied {
@@ -95,7 +116,11 @@ pub(crate) async fn call(gateway: &Gateway, name: &str, args: Value, session_key
 
 /// Calls a tool; refusals are inside the payload (GW-90).
 pub(super) async fn invoke(gateway: &Arc<Gateway>, client: &ClientInfo, params: Value) -> Answer {
-    let mut p = Params::new("tools.invoke", params, &["name", "tool", "args", "sessionKey", "agentId", "confirm", "idempotencyKey", "action", "dryRun"])?;
+    let mut p = Params::new(
+        "tools.invoke",
+        params,
+        &["name", "tool", "args", "sessionKey", "agentId", "confirm", "idempotencyKey", "action", "dryRun"],
+    )?;
     let name = p.optional_text("name").or_else(|| p.optional_text("tool")).unwrap_or_default();
     if name.is_empty() {
         p.reject("must have required property 'name'");

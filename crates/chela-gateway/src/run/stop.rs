@@ -91,7 +91,10 @@ async fn drain_sessions(gateway: &Gateway, restart: bool) {
     let reason = if restart { EndReason::Restart } else { EndReason::Shutdown };
     let report = gateway.host.runtime.lifecycle.drain(reason, DRAIN_BUDGET).await;
     if report.timed_out {
-        tracing::warn!(sessions = report.emitted.len(), "session-end-drain: listeners did not finish in time; they are offered the rest at the next start");
+        tracing::warn!(
+            sessions = report.emitted.len(),
+            "session-end-drain: listeners did not finish in time; they are offered the rest at the next start"
+        );
     }
 }
 

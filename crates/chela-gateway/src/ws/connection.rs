@@ -11,15 +11,9 @@ use crate::server::{AuthState, Gateway};
 use bytes::Bytes;
 use chela_gateway_protocol::error::{ErrorShape, Reason};
 use chela_gateway_protocol::events;
-use chela_gateway_protocol::frame::{
-    FrameError, RequestFrame, encode_err, encode_ok, event_head, event_text, parse_request,
-};
-use chela_gateway_protocol::hello::{
-    Features, HelloAuth, HelloOk, HelloWarning, Policy, ServerInfo,
-};
-use chela_gateway_protocol::limits::{
-    MAX_PAYLOAD_BYTES, MAX_PREAUTH_PAYLOAD_BYTES, PROTOCOL_VERSION, close, truncate_close_reason,
-};
+use chela_gateway_protocol::frame::{FrameError, RequestFrame, encode_err, encode_ok, event_head, event_text, parse_request};
+use chela_gateway_protocol::hello::{Features, HelloAuth, HelloOk, HelloWarning, Policy, ServerInfo};
+use chela_gateway_protocol::limits::{MAX_PAYLOAD_BYTES, MAX_PREAUTH_PAYLOAD_BYTES, PROTOCOL_VERSION, close, truncate_close_reason};
 use futures::{SinkExt, StreamExt};
 use hyper::HeaderMap;
 use serde_json::{Value, json};
@@ -54,13 +48,7 @@ pub(crate) async fn serve<S>(gateway: Arc<Gateway>, upgraded: Upgraded<S>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Upgraded {
-        io,
-        early,
-        peer,
-        headers,
-        place,
-    } = upgraded;
+    let Upgraded { io, early, peer, headers, place } = upgraded;
     let limit = MAX_PREAUTH_PAYLOAD_BYTES + PREAUTH_SLACK_BYTES;
     let io = LimitedIo::new(io, limit);
     let config = WebSocketConfig::default()
@@ -68,17 +56,10 @@ where
         .write_buffer_size(16 * 1024)
         .max_message_size(Some(MAX_PAYLOAD_BYTES))
         .max_frame_size(Some(MAX_PAYLOAD_BYTES));
-    let mut socket =
-        WebSocketStream::from_partially_read(io, early.to_vec(), Side::Server, Some(config)).await;
+    let mut socket = WebSocketStream::from_partially_read(io, early.to_vec(), Side::Server, Some(config)).await;
     let conn_id = uuid::Uuid::new_v4().to_string();
     let nonce = uuid::Uuid::new_v4().to_string();
-    let context = Context {
-        gateway: &gateway,
-        peer: &peer,
-        headers: &headers,
-        conn_id: &conn_id,
-        nonce: &nonce,
-    };
+    let context = Context { gateway: &gateway, peer: &peer, headers: &headers, conn_id: &conn_id, nonce: &nonce };
     let timeout = gateway.config.limits.handshake_timeout;
     let handshake = tokio::select! {
         result = tokio::time::timeout(timeout, shake_hands(&mut socket, &context)) => result.unwrap_or_else(|_| {
@@ -109,19 +90,13 @@ enum End {
     Close(u16, String),
 }
 
-async fn shake_hands<S>(
-    socket: &mut Socket<S>,
-    context: &Context<'_>,
-) -> Result<(String, Accepted), End>
+async fn shake_hands<S>(socket: &mut Socket<S>, context: &Context<'_>) -> Result<(String, Accepted), End>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let challenge = json!({ "nonce": context.nonce, "ts": crate::devices::now_ms() }).to_string();
     let text = event_text(&event_head("connect.challenge", &challenge), None, None);
-    socket
-        .send(Message::text(text))
-        .await
-        .map_err(|_| End::Gone)?;
+    socket.send(Message::text(text)).await.map_err(|_| End::Gone)?;
     let text = first_frame(socket).await?;
     let request = first_request(&text)?;
     let refused = if request.method == "connect" {
@@ -135,10 +110,7 @@ where
     };
     if let Some(error) = &refused.error {
         let text = encode_err(&request.id, error);
-        socket
-            .send(Message::text(text))
-            .await
-            .map_err(|_| End::Gone)?;
+        socket.send(Message::text(text)).await.map_err(|_| End::Gone)?;
     }
     Err(End::Close(refused.code, refused.reason))
 }
@@ -180,10 +152,7 @@ where
         // Some clients send JSON in binary frames; the reference reads them as text.
         Some(Ok(Message::Binary(bytes))) => match Utf8Bytes::try_from(bytes) {
             Ok(text) => Ok(Some(text)),
-            Err(_) => Err(End::Close(
-                close::INVALID_DATA,
-                "frame is not UTF-8".to_owned(),
-            )),
+            Err(_) => Err(End::Close(close::INVALID_DATA, "frame is not UTF-8".to_owned())),
         },
         Some(Ok(Message::Close(_))) => Err(End::Gone),
         Some(Ok(_)) => Ok(None),
@@ -196,11 +165,7 @@ fn read_failed(error: &WsError) -> End {
         WsError::Capacity(_) => End::Close(close::TOO_BIG, "frame too large".to_owned()),
         WsError::Utf8(_) => End::Close(close::INVALID_DATA, "frame is not UTF-8".to_owned()),
         WsError::Protocol(problem) => End::Close(close::PROTOCOL, problem.to_string()),
-        WsError::Io(error)
-            if error
-                .get_ref()
-                .is_some_and(|inner| inner.is::<PreauthLimit>()) =>
-        {
+        WsError::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<PreauthLimit>()) => {
             End::Close(close::TOO_BIG, PreauthLimit.to_string())
         }
         _ => End::Gone,
@@ -211,15 +176,9 @@ async fn run<S>(gateway: &Arc<Gateway>, socket: &mut Socket<S>, id: &str, accept
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Accepted {
-        client,
-        token,
-        warnings,
-        auth,
-    } = accepted;
+    let Accepted { client, token, warnings, auth } = accepted;
     let info = Arc::new(client);
-    let (handle, mut queue) =
-        ClientHandle::new(info.clone(), gateway.config.limits.max_buffered_bytes);
+    let (handle, mut queue) = ClientHandle::new(info.clone(), gateway.config.limits.max_buffered_bytes);
     let presence = enter(gateway, &handle);
     let hello = hello(gateway, &handle, token, warnings);
     match serde_json::value::to_raw_value(&hello) {
@@ -231,12 +190,8 @@ where
         gateway.bus.presence_changed();
     }
     let limits = &gateway.config.limits;
-    let mut dispatcher = Dispatcher::new(
-        gateway.methods.clone(),
-        handle.clone(),
-        (limits.max_in_flight, limits.max_waiting),
-        gateway.tasks.clone(),
-    );
+    let mut dispatcher =
+        Dispatcher::new(gateway.methods.clone(), handle.clone(), (limits.max_in_flight, limits.max_waiting), gateway.tasks.clone());
     let end = pump(gateway, socket, &handle, &mut queue, &mut dispatcher, &auth).await;
     gateway.bus.unregister(&info.conn_id);
     dispatcher.client_left();
@@ -302,10 +257,7 @@ where
         let mut bytes = 0;
         while let Some(text) = next {
             bytes += text.len();
-            socket
-                .feed(Message::Text(text))
-                .await
-                .map_err(|_| End::Gone)?;
+            socket.feed(Message::Text(text)).await.map_err(|_| End::Gone)?;
             next = queue.try_recv().ok();
         }
         socket.flush().await.map_err(|_| End::Gone)?;
@@ -320,11 +272,7 @@ where
     }
 }
 
-async fn last_words<S>(
-    socket: &mut Socket<S>,
-    handle: &ClientHandle,
-    queue: &mut UnboundedReceiver<Utf8Bytes>,
-) -> End
+async fn last_words<S>(socket: &mut Socket<S>, handle: &ClientHandle, queue: &mut UnboundedReceiver<Utf8Bytes>) -> End
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -349,10 +297,7 @@ async fn finish<S>(mut socket: Socket<S>, code: u16, reason: &str)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let frame = CloseFrame {
-        code: CloseCode::from(code),
-        reason: truncate_close_reason(reason).into(),
-    };
+    let frame = CloseFrame { code: CloseCode::from(code), reason: truncate_close_reason(reason).into() };
     let close = async {
         socket.send(Message::Close(Some(frame))).await?;
         socket.flush().await
@@ -377,11 +322,7 @@ fn enter(gateway: &Gateway, handle: &ClientHandle) -> Option<String> {
     let id = info.device_id.clone().or_else(|| info.instance_id.clone());
     let key = id.clone().unwrap_or_else(|| info.conn_id.clone());
     let entry = PresenceEntry {
-        host: Some(
-            info.display_name
-                .clone()
-                .unwrap_or_else(|| info.client_id.clone()),
-        ),
+        host: Some(info.display_name.clone().unwrap_or_else(|| info.client_id.clone())),
         ip: info.remote_ip.clone(),
         version: Some(info.version.clone()),
         platform: Some(info.platform.clone()),
@@ -399,27 +340,14 @@ fn enter(gateway: &Gateway, handle: &ClientHandle) -> Option<String> {
     Some(key)
 }
 
-fn hello(
-    gateway: &Gateway,
-    handle: &ClientHandle,
-    token: Option<DeviceToken>,
-    warnings: Vec<HelloWarning>,
-) -> HelloOk {
+fn hello(gateway: &Gateway, handle: &ClientHandle, token: Option<DeviceToken>, warnings: Vec<HelloWarning>) -> HelloOk {
     let info = &handle.info;
-    let scopes = token
-        .as_ref()
-        .map_or_else(|| info.scopes.clone(), |token| token.scopes.clone());
+    let scopes = token.as_ref().map_or_else(|| info.scopes.clone(), |token| token.scopes.clone());
     HelloOk {
         kind: "hello-ok".to_owned(),
         protocol: PROTOCOL_VERSION,
-        server: ServerInfo {
-            version: gateway.config.version.clone(),
-            conn_id: info.conn_id.clone(),
-        },
-        features: Features {
-            methods: gateway.methods.advertised_methods(),
-            events: events::listed().map(str::to_owned).collect(),
-        },
+        server: ServerInfo { version: gateway.config.version.clone(), conn_id: info.conn_id.clone() },
+        features: Features { methods: gateway.methods.advertised_methods(), events: events::listed().map(str::to_owned).collect() },
         snapshot: snapshot(gateway, handle),
         plugin_surface_urls: Default::default(),
         auth: HelloAuth {
@@ -431,8 +359,7 @@ fn hello(
         },
         policy: Policy {
             max_buffered_bytes: gateway.config.limits.max_buffered_bytes,
-            tick_interval_ms: u64::try_from(gateway.config.limits.tick_interval.as_millis())
-                .unwrap_or(u64::MAX),
+            tick_interval_ms: u64::try_from(gateway.config.limits.tick_interval.as_millis()).unwrap_or(u64::MAX),
             ..Policy::default()
         },
     }
@@ -444,13 +371,10 @@ fn snapshot(gateway: &Gateway, handle: &ClientHandle) -> Value {
         Value::Object(map) => map,
         _ => serde_json::Map::new(),
     };
-    map.entry("presence")
-        .or_insert_with(|| json!(gateway.bus.presence().entries()));
+    map.entry("presence").or_insert_with(|| json!(gateway.bus.presence().entries()));
     map.entry("health").or_insert_with(|| json!({}));
-    map.entry("stateVersion")
-        .or_insert_with(|| gateway.bus.state_version());
-    map.entry("uptimeMs")
-        .or_insert_with(|| json!(gateway.uptime_ms()));
+    map.entry("stateVersion").or_insert_with(|| gateway.bus.state_version());
+    map.entry("uptimeMs").or_insert_with(|| json!(gateway.uptime_ms()));
     if !handle.info.is_admin() {
         for private in ["configPath", "stateDir", "authMode"] {
             map.remove(private);

@@ -28,12 +28,7 @@ pub(crate) struct Dispatcher {
 }
 
 impl Dispatcher {
-    pub(crate) fn new(
-        handler: Arc<dyn MethodHandler>,
-        client: Arc<ClientHandle>,
-        limits: (usize, usize),
-        tasks: TaskTracker,
-    ) -> Self {
+    pub(crate) fn new(handler: Arc<dyn MethodHandler>, client: Arc<ClientHandle>, limits: (usize, usize), tasks: TaskTracker) -> Self {
         Dispatcher {
             handler,
             client,
@@ -79,9 +74,7 @@ impl Dispatcher {
         };
         self.unauthorized = if wrong_role { self.unauthorized + 1 } else { 0 };
         if self.unauthorized > MAX_UNAUTHORIZED_REPLIES {
-            self.client
-                .close
-                .request(close::POLICY, "repeated unauthorized calls");
+            self.client.close.request(close::POLICY, "repeated unauthorized calls");
         }
     }
 
@@ -93,18 +86,12 @@ impl Dispatcher {
     fn authorize(&self, request: &RequestFrame) -> Result<(), Refusal> {
         let client = &self.client.info;
         if request.method == "connect" {
-            return Err(Refusal::Other(ErrorShape::invalid(
-                Reason::Conflict,
-                "connect is only valid as the first request",
-            )));
+            return Err(Refusal::Other(ErrorShape::invalid(Reason::Conflict, "connect is only valid as the first request")));
         }
         let spec = self
             .handler
             .method_spec(&request.method)
-            .unwrap_or(MethodSpecRef {
-                scope: MethodScope::Scope(Scope::Admin),
-                role: MethodRole::Operator,
-            });
+            .unwrap_or(MethodSpecRef { scope: MethodScope::Scope(Scope::Admin), role: MethodRole::Operator });
         if !spec.role.allows(client.role) {
             return Err(Refusal::Role(ErrorShape::wrong_role(client.role.as_str())));
         }
@@ -114,9 +101,7 @@ impl Dispatcher {
         let needed = match spec.scope {
             MethodScope::None => return Ok(()),
             MethodScope::Scope(scope) => vec![scope],
-            MethodScope::Dynamic => self
-                .handler
-                .dynamic_scopes(&request.method, &request.params),
+            MethodScope::Dynamic => self.handler.dynamic_scopes(&request.method, &request.params),
         };
         match needed.into_iter().find(|scope| !client.has_scope(*scope)) {
             Some(missing) => Err(Refusal::Other(ErrorShape::missing_scope(missing))),
@@ -155,18 +140,11 @@ impl Dispatcher {
         let health = call.method == "health";
         if !health && self.waiting.fetch_add(1, Ordering::Relaxed) >= self.max_waiting {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
-            let error = ErrorShape::unavailable(
-                Reason::RateLimited,
-                "too many requests of this connection are waiting; retry shortly",
-            );
+            let error = ErrorShape::unavailable(Reason::RateLimited, "too many requests of this connection are waiting; retry shortly");
             call.reply.err(&error.retry_after(500));
             return;
         }
-        let (places, waiting, handler) = (
-            self.places.clone(),
-            self.waiting.clone(),
-            self.handler.clone(),
-        );
+        let (places, waiting, handler) = (self.places.clone(), self.waiting.clone(), self.handler.clone());
         self.tasks.spawn(async move {
             if health {
                 guarded(handler, call).await;

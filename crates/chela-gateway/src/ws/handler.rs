@@ -51,10 +51,7 @@ pub trait MethodHandler: Send + Sync + 'static {
 
 /// What the core's table says about a method.
 pub fn core_method_spec(name: &str) -> Option<MethodSpecRef> {
-    methods::find(name).map(|spec| MethodSpecRef {
-        scope: spec.scope,
-        role: spec.role,
-    })
+    methods::find(name).map(|spec| MethodSpecRef { scope: spec.scope, role: spec.role })
 }
 
 /// One request.
@@ -90,13 +87,7 @@ struct Inner {
 
 impl Replier {
     pub(crate) fn new(id: String, client: Arc<ClientHandle>) -> Self {
-        Replier {
-            inner: Arc::new(Inner {
-                id,
-                client,
-                replied: AtomicBool::new(false),
-            }),
-        }
+        Replier { inner: Arc::new(Inner { id, client, replied: AtomicBool::new(false) }) }
     }
 
     /// Answers with a payload.
@@ -104,9 +95,7 @@ impl Replier {
         match serde_json::value::to_raw_value(payload) {
             Ok(payload) => self.ok_raw(&payload),
             Err(error) => {
-                self.err(&ErrorShape::internal(format!(
-                    "response cannot be serialised: {error}"
-                )));
+                self.err(&ErrorShape::internal(format!("response cannot be serialised: {error}")));
             }
         }
     }
@@ -130,8 +119,7 @@ impl Replier {
 impl Drop for Inner {
     fn drop(&mut self) {
         if !*self.replied.get_mut() {
-            let error =
-                ErrorShape::unavailable(Reason::Internal, "the request ended without an answer");
+            let error = ErrorShape::unavailable(Reason::Internal, "the request ended without an answer");
             self.client.send_response(encode_err(&self.id, &error));
         }
     }

@@ -32,11 +32,7 @@ pub(crate) struct Refused {
 impl Refused {
     /// An error whose message is the close reason too.
     pub(crate) fn policy(error: ErrorShape) -> Self {
-        Refused {
-            reason: error.message.clone(),
-            error: Some(error),
-            code: close::POLICY,
-        }
+        Refused { reason: error.message.clone(), error: Some(error), code: close::POLICY }
     }
 
     fn internal(error: impl std::fmt::Display) -> Self {
@@ -76,8 +72,7 @@ struct AuthProgress {
 
 /// Checks the parameters of `connect` and admits the client or says why not.
 pub(crate) async fn connect(context: &Context<'_>, params: &Value) -> Result<Accepted, Refused> {
-    let mut params = ConnectParams::parse(params)
-        .map_err(|problem| Refused::policy(ErrorShape::invalid_params("connect", problem)))?;
+    let mut params = ConnectParams::parse(params).map_err(|problem| Refused::policy(ErrorShape::invalid_params("connect", problem)))?;
     check_startup(context)?;
     check_protocol(&params)?;
     let role = check_role(&params)?;
@@ -101,16 +96,7 @@ pub(crate) async fn connect(context: &Context<'_>, params: &Value) -> Result<Acc
     }
     let device = check_device(context, &params, role)?;
     if let Some(device) = &device {
-        check_device_token(
-            context,
-            &params,
-            &secrets,
-            device,
-            role,
-            &key,
-            &mut progress,
-        )
-        .await?;
+        check_device_token(context, &params, &secrets, device, role, &key, &mut progress).await?;
     }
     let method = match progress.result {
         Ok(method) => method,
@@ -123,43 +109,23 @@ pub(crate) async fn connect(context: &Context<'_>, params: &Value) -> Result<Acc
     let mut token = None;
     if let Some(device) = &device {
         let open = matches!(auth.config, crate::transport_config::AuthConfig::None);
-        let facts = Facts {
-            peer: context.peer,
-            client: &params.client,
-            role,
-            method: Some(method),
-            shared_ok: progress.shared_ok,
-        };
+        let facts = Facts { peer: context.peer, client: &params.client, role, method: Some(method), shared_ok: progress.shared_ok };
         let skip = policy::ui_skips_pairing(&facts, ui, open);
         let backend = policy::is_trusted_backend(&facts);
-        let outcome =
-            pairing::ensure_paired(context, &params, role, device, &facts, skip, backend).await?;
-        if let PairingOutcome::Paired {
-            platform,
-            device_family,
-        } = outcome
-        {
+        let outcome = pairing::ensure_paired(context, &params, role, device, &facts, skip, backend).await?;
+        if let PairingOutcome::Paired { platform, device_family } = outcome {
             params.client.platform = platform.unwrap_or(params.client.platform);
             params.client.device_family = device_family.or(params.client.device_family);
         }
         token = pairing::issue_token(context, device, role, &params.scopes).await?;
     }
     let client = client_info(context, params, role, device, method);
-    Ok(Accepted {
-        client,
-        token,
-        warnings,
-        auth,
-    })
+    Ok(Accepted { client, token, warnings, auth })
 }
 
 /// `gateway auth changed` (GW-58).
 pub(crate) fn auth_changed() -> Refused {
-    Refused {
-        error: None,
-        code: close::AUTH_CHANGED,
-        reason: "gateway auth changed".to_owned(),
-    }
+    Refused { error: None, code: close::AUTH_CHANGED, reason: "gateway auth changed".to_owned() }
 }
 
 fn check_startup(context: &Context<'_>) -> Result<(), Refused> {
@@ -169,11 +135,7 @@ fn check_startup(context: &Context<'_>) -> Result<(), Refused> {
     let error = ErrorShape::new(ErrorCode::Unavailable, "gateway starting; retry shortly")
         .retry_after(500)
         .with_detail("reason", "startup-sidecars");
-    Err(Refused {
-        error: Some(error),
-        code: close::TRY_LATER,
-        reason: "gateway starting".to_owned(),
-    })
+    Err(Refused { error: Some(error), code: close::TRY_LATER, reason: "gateway starting".to_owned() })
 }
 
 fn check_protocol(params: &ConnectParams) -> Result<(), Refused> {
@@ -183,11 +145,7 @@ fn check_protocol(params: &ConnectParams) -> Result<(), Refused> {
     let error = ErrorShape::new(ErrorCode::InvalidRequest, "protocol mismatch")
         .with_detail("expectedProtocol", PROTOCOL_VERSION)
         .with_detail("minimumProbeProtocol", MIN_PROBE_PROTOCOL_VERSION);
-    Err(Refused {
-        reason: error.message.clone(),
-        error: Some(error),
-        code: close::PROTOCOL,
-    })
+    Err(Refused { reason: error.message.clone(), error: Some(error), code: close::PROTOCOL })
 }
 
 fn check_role(params: &ConnectParams) -> Result<Role, Refused> {
@@ -214,27 +172,13 @@ fn check_page_origin(context: &Context<'_>, params: &ConnectParams) -> Result<()
     })
 }
 
-fn check_shared(
-    context: &Context<'_>,
-    auth: &AuthState,
-    secrets: &ConnectAuth,
-    key: &LimitKey,
-) -> AuthProgress {
+fn check_shared(context: &Context<'_>, auth: &AuthState, secrets: &ConnectAuth, key: &LimitKey) -> AuthProgress {
     let credentials = Credentials::new(secrets.token.as_deref(), secrets.password.as_deref());
     let config = &context.gateway.config;
     let run = |limiter: Option<(&AuthLimiter, &LimitKey)>| {
-        shared::authorize(
-            &auth.config,
-            credentials,
-            context.peer,
-            context.headers,
-            &config.trusted_proxies,
-            limiter,
-        )
+        shared::authorize(&auth.config, credentials, context.peer, context.headers, &config.trusted_proxies, limiter)
     };
-    let limiter = credentials
-        .is_some()
-        .then_some((&context.gateway.limiter, key));
+    let limiter = credentials.is_some().then_some((&context.gateway.limiter, key));
     let result = run(limiter);
     let shared_ok = match &result {
         Ok(method) => method.uses_shared_secret(),
@@ -258,17 +202,12 @@ fn check_without_device(
         method: progress.result.as_ref().ok().copied(),
         shared_ok: progress.shared_ok,
     };
-    let secret_given = [&secrets.token, &secrets.password]
-        .into_iter()
-        .any(|secret| secret.as_deref().is_some_and(|text| !text.is_empty()));
+    let secret_given = [&secrets.token, &secrets.password].into_iter().any(|secret| secret.as_deref().is_some_and(|text| !text.is_empty()));
     match policy::without_device(&facts, &context.gateway.config.control_ui, secret_given) {
         WithoutDevice::Allow { drop_scopes: false } => Ok(Vec::new()),
         WithoutDevice::Allow { drop_scopes: true } => Ok(std::mem::take(&mut params.scopes)),
         WithoutDevice::UiNeedsDevice => Err(Refused::policy(with_detail_code(
-            ErrorShape::new(
-                ErrorCode::InvalidRequest,
-                "control ui requires device identity (use HTTPS or localhost secure context)",
-            ),
+            ErrorShape::new(ErrorCode::InvalidRequest, "control ui requires device identity (use HTTPS or localhost secure context)"),
             ConnectDetail::ControlUiDeviceIdentityRequired,
         ))),
         WithoutDevice::Unauthorized => match &progress.result {
@@ -289,21 +228,15 @@ fn device_required() -> Refused {
     ))
 }
 
-fn check_device(
-    context: &Context<'_>,
-    params: &ConnectParams,
-    role: Role,
-) -> Result<Option<VerifiedDevice>, Refused> {
+fn check_device(context: &Context<'_>, params: &ConnectParams, role: Role) -> Result<Option<VerifiedDevice>, Refused> {
     let Some(proof) = &params.device else {
         return Ok(None);
     };
-    device::verify(params, proof, role.as_str(), context.nonce, now_ms())
-        .map(Some)
-        .map_err(|refusal| {
-            let (slug, message, detail) = refusal.describe();
-            let error = ErrorShape::new(ErrorCode::InvalidRequest, message);
-            Refused::policy(with_detail_code(error, detail).with_detail("reason", slug))
-        })
+    device::verify(params, proof, role.as_str(), context.nonce, now_ms()).map(Some).map_err(|refusal| {
+        let (slug, message, detail) = refusal.describe();
+        let error = ErrorShape::new(ErrorCode::InvalidRequest, message);
+        Refused::policy(with_detail_code(error, detail).with_detail("reason", slug))
+    })
 }
 
 // Setup codes and device tokens, after the shared secret (GW-32).
@@ -319,13 +252,7 @@ async fn check_device_token(
     let Err(failure) = &progress.result else {
         return Ok(());
     };
-    let given = |secret: &Option<String>| {
-        secret
-            .as_deref()
-            .map(str::trim)
-            .filter(|text| !text.is_empty())
-            .map(str::to_owned)
-    };
+    let given = |secret: &Option<String>| secret.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
     let mut fallback = failure.reason.clone();
     if given(&secrets.bootstrap_token).is_some() {
         // This gateway issues no setup codes, so none can be right.
@@ -342,16 +269,9 @@ async fn check_device_token(
         progress.result = Err(AuthFailure::rate_limited(wait));
         return Ok(());
     }
-    let (store, id, scopes) = (
-        context.gateway.devices.clone(),
-        device.id.clone(),
-        params.scopes.clone(),
-    );
-    let check = context
-        .gateway
-        .blocking(move || store.verify_token(&id, &token, role.as_str(), &scopes))
-        .await
-        .map_err(Refused::internal)?;
+    let (store, id, scopes) = (context.gateway.devices.clone(), device.id.clone(), params.scopes.clone());
+    let check =
+        context.gateway.blocking(move || store.verify_token(&id, &token, role.as_str(), &scopes)).await.map_err(Refused::internal)?;
     progress.result = match check {
         TokenCheck::Valid => {
             limiter.reset(LimitScope::DeviceToken, key);
@@ -371,33 +291,15 @@ async fn check_device_token(
     Ok(())
 }
 
-fn limit_proxied_scopes(
-    context: &Context<'_>,
-    params: &mut ConnectParams,
-    role: Role,
-    method: AuthMethod,
-) {
-    let proxied = method == AuthMethod::TrustedProxy
-        && params.client.is_operator_ui()
-        && role == Role::Operator;
-    let header = context
-        .headers
-        .get("x-openclaw-scopes")
-        .and_then(|value| value.to_str().ok());
+fn limit_proxied_scopes(context: &Context<'_>, params: &mut ConnectParams, role: Role, method: AuthMethod) {
+    let proxied = method == AuthMethod::TrustedProxy && params.client.is_operator_ui() && role == Role::Operator;
+    let header = context.headers.get("x-openclaw-scopes").and_then(|value| value.to_str().ok());
     if let (true, Some(header)) = (proxied, header) {
-        params
-            .scopes
-            .retain(|scope| header.split(',').any(|allowed| allowed.trim() == scope));
+        params.scopes.retain(|scope| header.split(',').any(|allowed| allowed.trim() == scope));
     }
 }
 
-fn client_info(
-    context: &Context<'_>,
-    params: ConnectParams,
-    role: Role,
-    device: Option<VerifiedDevice>,
-    method: AuthMethod,
-) -> ClientInfo {
+fn client_info(context: &Context<'_>, params: ConnectParams, role: Role, device: Option<VerifiedDevice>, method: AuthMethod) -> ClientInfo {
     let client = params.client;
     ClientInfo {
         conn_id: context.conn_id.to_owned(),
@@ -423,23 +325,14 @@ fn client_info(
 }
 
 // GW-33, GW-36
-fn unauthorized(
-    params: &ConnectParams,
-    secrets: &ConnectAuth,
-    auth: &AuthState,
-    failure: &AuthFailure,
-) -> Refused {
+fn unauthorized(params: &ConnectParams, secrets: &ConnectAuth, auth: &AuthState, failure: &AuthFailure) -> Refused {
     let reason = &failure.reason;
     let provided = secrets.provided();
     let can_retry = *reason == AuthReason::TokenMismatch
         && params.device.is_some()
         && provided == "token"
         && secrets.device_token.as_deref().is_none_or(str::is_empty);
-    let step = if can_retry {
-        "retry_with_device_token"
-    } else {
-        reason.next_step()
-    };
+    let step = if can_retry { "retry_with_device_token" } else { reason.next_step() };
     let message = auth_message(params, auth.config.mode(), provided, reason);
     tracing::warn!(client = %params.client.id, reason = reason.as_str(), provided, "client is not authorised");
     let mut error = ErrorShape::new(ErrorCode::InvalidRequest, message);
@@ -472,31 +365,18 @@ fn auth_message(params: &ConnectParams, mode: &str, provided: &str, reason: &Aut
         AuthReason::TokenMismatch => format!("gateway token mismatch ({})", hint("token")),
         AuthReason::PasswordMissing => format!("gateway password missing ({})", hint("password")),
         AuthReason::PasswordMismatch => format!("gateway password mismatch ({})", hint("password")),
-        AuthReason::TokenMissingConfig => {
-            "gateway token not configured on gateway (set gateway.auth.token)".to_owned()
-        }
-        AuthReason::PasswordMissingConfig => {
-            "gateway password not configured on gateway (set gateway.auth.password)".to_owned()
-        }
-        AuthReason::BootstrapTokenInvalid => {
-            "bootstrap token invalid or expired (scan a fresh setup code)".to_owned()
-        }
-        AuthReason::RateLimited => {
-            "too many failed authentication attempts (retry later)".to_owned()
-        }
-        AuthReason::DeviceTokenMismatch => {
-            "device token mismatch (rotate or reissue the device token)".to_owned()
-        }
-        AuthReason::ScopeMismatch => {
-            "device token scope mismatch (pair again or approve the scope upgrade)".to_owned()
-        }
+        AuthReason::TokenMissingConfig => "gateway token not configured on gateway (set gateway.auth.token)".to_owned(),
+        AuthReason::PasswordMissingConfig => "gateway password not configured on gateway (set gateway.auth.password)".to_owned(),
+        AuthReason::BootstrapTokenInvalid => "bootstrap token invalid or expired (scan a fresh setup code)".to_owned(),
+        AuthReason::RateLimited => "too many failed authentication attempts (retry later)".to_owned(),
+        AuthReason::DeviceTokenMismatch => "device token mismatch (rotate or reissue the device token)".to_owned(),
+        AuthReason::ScopeMismatch => "device token scope mismatch (pair again or approve the scope upgrade)".to_owned(),
         AuthReason::Other(slug) => format!("refused by mode {mode} with {provided} ({slug})"),
     };
     format!("unauthorized: {text}")
 }
 
 fn with_detail_code(error: ErrorShape, detail: ConnectDetail) -> ErrorShape {
-    let code =
-        serde_json::to_value(detail).unwrap_or_else(|_| Value::from(Reason::Internal.as_str()));
+    let code = serde_json::to_value(detail).unwrap_or_else(|_| Value::from(Reason::Internal.as_str()));
     error.with_detail("code", code)
 }

@@ -20,10 +20,7 @@ pub(crate) struct PreauthLimit;
 
 impl<S> LimitedIo<S> {
     pub(crate) fn new(inner: S, limit: usize) -> Self {
-        LimitedIo {
-            inner,
-            left: Some(limit),
-        }
+        LimitedIo { inner, left: Some(limit) }
     }
 
     pub(crate) fn lift(&mut self) {
@@ -32,11 +29,7 @@ impl<S> LimitedIo<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for LimitedIo<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.left == Some(0) {
             return Poll::Ready(Err(io::Error::other(PreauthLimit)));
         }
@@ -51,11 +44,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for LimitedIo<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for LimitedIo<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.inner).poll_write(cx, buf)
     }
 

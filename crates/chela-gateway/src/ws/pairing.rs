@@ -4,9 +4,7 @@
 use super::handshake::{Context, Refused};
 use crate::auth::device::VerifiedDevice;
 use crate::auth::policy::{Facts, approves_node, approves_silently};
-use crate::devices::{
-    ApproveOutcome, DeviceClaim, DeviceStoreError, DeviceToken, PairedDevice, PendingDevice, now_ms,
-};
+use crate::devices::{ApproveOutcome, DeviceClaim, DeviceStoreError, DeviceToken, PairedDevice, PendingDevice, now_ms};
 use crate::events::{EventOptions, EventTarget};
 use chela_gateway_protocol::connect::normalize_metadata;
 use chela_gateway_protocol::error::{ErrorCode, ErrorShape, PairingReason};
@@ -20,10 +18,7 @@ pub(crate) enum PairingOutcome {
     /// It needs no pairing.
     Skipped,
     /// It is paired; these approved values replace what it claims (GW-48).
-    Paired {
-        platform: Option<String>,
-        device_family: Option<String>,
-    },
+    Paired { platform: Option<String>, device_family: Option<String> },
 }
 
 /// Pairs the device when that needs nobody's consent; refuses with `NOT_PAIRED` when it does.
@@ -37,65 +32,31 @@ pub(crate) async fn ensure_paired(
     skip_backend: bool,
 ) -> Result<PairingOutcome, Refused> {
     let known = find(context, device).await?;
-    let same_key = known
-        .as_ref()
-        .filter(|paired| paired.public_key == device.public_key);
+    let same_key = known.as_ref().filter(|paired| paired.public_key == device.public_key);
     let Some(paired) = same_key else {
         if skip_page || skip_backend {
             return Ok(PairingOutcome::Skipped);
         }
-        let step = Step {
-            context,
-            params,
-            role,
-            device,
-            facts,
-        };
-        step.require(PairingReason::NotPaired, known.as_ref())
-            .await?;
-        return Ok(PairingOutcome::Paired {
-            platform: None,
-            device_family: None,
-        });
+        let step = Step { context, params, role, device, facts };
+        step.require(PairingReason::NotPaired, known.as_ref()).await?;
+        return Ok(PairingOutcome::Paired { platform: None, device_family: None });
     };
-    let step = Step {
-        context,
-        params,
-        role,
-        device,
-        facts,
-    };
+    let step = Step { context, params, role, device, facts };
     let mut current = paired.clone();
     let mut pinned = (current.platform.clone(), current.device_family.clone());
     if metadata_differs(params, &current) {
-        current = step
-            .require(PairingReason::MetadataUpgrade, Some(paired))
-            .await?;
+        current = step.require(PairingReason::MetadataUpgrade, Some(paired)).await?;
         pinned = (None, None);
     }
-    if !current
-        .effective_roles()
-        .iter()
-        .any(|held| held == role.as_str())
-    {
-        current = step
-            .require(PairingReason::RoleUpgrade, Some(paired))
-            .await?;
+    if !current.effective_roles().iter().any(|held| held == role.as_str()) {
+        current = step.require(PairingReason::RoleUpgrade, Some(paired)).await?;
     }
     if !covers(&current, role, &params.scopes) {
-        step.require(PairingReason::ScopeUpgrade, Some(paired))
-            .await?;
+        step.require(PairingReason::ScopeUpgrade, Some(paired)).await?;
     }
     let (store, claim) = (context.gateway.devices.clone(), step.claim(false));
-    context
-        .gateway
-        .blocking(move || store.note_access(&claim))
-        .await
-        .map_err(store_failed)?;
-    Ok(PairingOutcome::Paired {
-        platform: pinned.0,
-        device_family: pinned.1,
-    })
+    context.gateway.blocking(move || store.note_access(&claim)).await.map_err(store_failed)?;
+    Ok(PairingOutcome::Paired { platform: pinned.0, device_family: pinned.1 })
 }
 
 /// The token that the hello carries (GW-28).
@@ -105,28 +66,13 @@ pub(crate) async fn issue_token(
     role: Role,
     scopes: &[String],
 ) -> Result<Option<DeviceToken>, Refused> {
-    let (store, id, scopes) = (
-        context.gateway.devices.clone(),
-        device.id.clone(),
-        scopes.to_vec(),
-    );
-    context
-        .gateway
-        .blocking(move || store.ensure_token(&id, role.as_str(), &scopes))
-        .await
-        .map_err(store_failed)
+    let (store, id, scopes) = (context.gateway.devices.clone(), device.id.clone(), scopes.to_vec());
+    context.gateway.blocking(move || store.ensure_token(&id, role.as_str(), &scopes)).await.map_err(store_failed)
 }
 
-async fn find(
-    context: &Context<'_>,
-    device: &VerifiedDevice,
-) -> Result<Option<PairedDevice>, Refused> {
+async fn find(context: &Context<'_>, device: &VerifiedDevice) -> Result<Option<PairedDevice>, Refused> {
     let (store, id) = (context.gateway.devices.clone(), device.id.clone());
-    context
-        .gateway
-        .blocking(move || store.paired(&id))
-        .await
-        .map_err(store_failed)
+    context.gateway.blocking(move || store.paired(&id)).await.map_err(store_failed)
 }
 
 fn metadata_differs(params: &ConnectParams, paired: &PairedDevice) -> bool {
@@ -135,10 +81,7 @@ fn metadata_differs(params: &ConnectParams, paired: &PairedDevice) -> bool {
         !pinned.is_empty() && normalize_metadata(claimed) != pinned
     };
     differs(Some(&params.client.platform), paired.platform.as_deref())
-        || differs(
-            params.client.device_family.as_deref(),
-            paired.device_family.as_deref(),
-        )
+        || differs(params.client.device_family.as_deref(), paired.device_family.as_deref())
 }
 
 fn covers(paired: &PairedDevice, role: Role, scopes: &[String]) -> bool {
@@ -172,21 +115,11 @@ impl Step<'_> {
     }
 
     // Approves silently where that is allowed; otherwise leaves a request and refuses.
-    async fn require(
-        &self,
-        reason: PairingReason,
-        existing: Option<&PairedDevice>,
-    ) -> Result<PairedDevice, Refused> {
+    async fn require(&self, reason: PairingReason, existing: Option<&PairedDevice>) -> Result<PairedDevice, Refused> {
         let gateway = self.context.gateway;
         let networks = &gateway.config.node_auto_approve_cidrs;
-        let silent = approves_silently(self.facts, reason)
-            || approves_node(
-                self.facts,
-                reason,
-                existing.is_some(),
-                &self.params.scopes,
-                networks,
-            );
+        let silent =
+            approves_silently(self.facts, reason) || approves_node(self.facts, reason, existing.is_some(), &self.params.scopes, networks);
         let (store, claim) = (gateway.devices.clone(), self.claim(silent));
         let (requested, outcome) = gateway
             .blocking(move || {
@@ -206,10 +139,7 @@ impl Step<'_> {
         // Someone else may have approved it meanwhile; then there is no request left to wait for.
         if let Some(paired) = find(self.context, self.device).await? {
             let same = paired.public_key == self.device.public_key;
-            let in_role = paired
-                .effective_roles()
-                .iter()
-                .any(|held| held == self.role.as_str());
+            let in_role = paired.effective_roles().iter().any(|held| held == self.role.as_str());
             let unknown = outcome == Some(ApproveOutcome::Unknown);
             if unknown && same && in_role && covers(&paired, self.role, &self.params.scopes) {
                 return Ok(paired);
@@ -237,23 +167,12 @@ impl Step<'_> {
     }
 
     fn tell<T: serde::Serialize>(&self, event: &str, payload: &T) {
-        let options = EventOptions {
-            drop_if_slow: true,
-            ..EventOptions::default()
-        };
-        self.context
-            .gateway
-            .bus
-            .broadcast_with(event, payload, EventTarget::All, options);
+        let options = EventOptions { drop_if_slow: true, ..EventOptions::default() };
+        self.context.gateway.bus.broadcast_with(event, payload, EventTarget::All, options);
     }
 
     // GW-46
-    fn refuse(
-        &self,
-        reason: PairingReason,
-        request_id: &str,
-        existing: Option<&PairedDevice>,
-    ) -> Refused {
+    fn refuse(&self, reason: PairingReason, request_id: &str, existing: Option<&PairedDevice>) -> Refused {
         let (requirement, hint) = words(reason);
         let message = format!("pairing required: {requirement}");
         let mut details = json!({
@@ -266,48 +185,33 @@ impl Step<'_> {
             "requestedScopes": self.params.scopes,
         });
         // Only the holder of the approved key learns what was approved.
-        if let Some(paired) = existing.filter(|paired| paired.public_key == self.device.public_key)
-        {
+        if let Some(paired) = existing.filter(|paired| paired.public_key == self.device.public_key) {
             details["approvedRoles"] = json!(paired.approved_roles());
             details["approvedScopes"] = json!(paired.approved().unwrap_or_default());
         }
         tracing::warn!(device = %self.device.id, reason = reason.as_str(), request_id, "device waits for approval");
         let mut error = ErrorShape::new(ErrorCode::NotPaired, message.clone());
         error.details = Some(details);
-        Refused {
-            error: Some(error),
-            code: close::POLICY,
-            reason: format!("{message} (requestId: {request_id})"),
-        }
+        Refused { error: Some(error), code: close::POLICY, reason: format!("{message} (requestId: {request_id})") }
     }
 }
 
 fn words(reason: PairingReason) -> (&'static str, &'static str) {
     match reason {
-        PairingReason::NotPaired => (
-            "this device has not been approved",
-            "Approve the device in the list of pending requests",
-        ),
-        PairingReason::RoleUpgrade => (
-            "this device asks for a role that was not approved",
-            "Look at the role it asks for, then approve the pending request",
-        ),
-        PairingReason::ScopeUpgrade => (
-            "this device asks for more scopes than were approved",
-            "Look at the scopes it asks for, then approve the pending request",
-        ),
-        PairingReason::MetadataUpgrade => (
-            "this device has changed and must be approved again",
-            "Look at the device's new details, then approve the pending request",
-        ),
+        PairingReason::NotPaired => ("this device has not been approved", "Approve the device in the list of pending requests"),
+        PairingReason::RoleUpgrade => {
+            ("this device asks for a role that was not approved", "Look at the role it asks for, then approve the pending request")
+        }
+        PairingReason::ScopeUpgrade => {
+            ("this device asks for more scopes than were approved", "Look at the scopes it asks for, then approve the pending request")
+        }
+        PairingReason::MetadataUpgrade => {
+            ("this device has changed and must be approved again", "Look at the device's new details, then approve the pending request")
+        }
     }
 }
 
 fn store_failed(error: DeviceStoreError) -> Refused {
     tracing::error!(%error, "device store failed");
-    Refused {
-        error: Some(ErrorShape::internal(error.to_string())),
-        code: close::INTERNAL,
-        reason: "device store failed".to_owned(),
-    }
+    Refused { error: Some(ErrorShape::internal(error.to_string())), code: close::INTERNAL, reason: "device store failed".to_owned() }
 }

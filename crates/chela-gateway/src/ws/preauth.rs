@@ -21,10 +21,7 @@ pub struct PreauthPlace {
 impl PreauthBudget {
     /// A budget of `max` sockets per address; at least one.
     pub fn new(max: usize) -> Self {
-        PreauthBudget {
-            counts: Arc::default(),
-            max: max.max(1),
-        }
+        PreauthBudget { counts: Arc::default(), max: max.max(1) }
     }
 
     /// Takes a place, if one is free. All clients without a known address share one count.
@@ -35,10 +32,7 @@ impl PreauthBudget {
             return None;
         }
         *count += 1;
-        Some(PreauthPlace {
-            counts: self.counts.clone(),
-            key,
-        })
+        Some(PreauthPlace { counts: self.counts.clone(), key })
     }
 }
 

@@ -62,10 +62,7 @@ impl MethodHandler for FakeMethods {
 
     fn method_spec(&self, name: &str) -> Option<MethodSpecRef> {
         match name {
-            "weather.get" => Some(MethodSpecRef {
-                scope: MethodScope::Scope(Scope::Read),
-                role: MethodRole::Operator,
-            }),
+            "weather.get" => Some(MethodSpecRef { scope: MethodScope::Scope(Scope::Read), role: MethodRole::Operator }),
             _ => core_method_spec(name),
         }
     }
@@ -81,10 +78,7 @@ pub struct FakeHttp;
 impl HttpApi for FakeHttp {
     async fn chat_completions(&self, call: HttpCall) -> HttpReply {
         let admin = call.auth.has_scope(Scope::Admin);
-        HttpReply::json(
-            StatusCode::OK,
-            &json!({"bytes": call.body.len(), "admin": admin}),
-        )
+        HttpReply::json(StatusCode::OK, &json!({"bytes": call.body.len(), "admin": admin}))
     }
 
     async fn session_history(&self, _call: HttpCall, key: String) -> HttpReply {
@@ -105,16 +99,8 @@ impl HttpApi for FakeHttp {
     }
 
     async fn plugin_route(&self, call: HttpCall) -> Option<HttpReply> {
-        let scopes: Vec<_> = call
-            .auth
-            .scopes
-            .iter()
-            .map(|scope| scope.as_str())
-            .collect();
-        Some(HttpReply::json(
-            StatusCode::OK,
-            &json!({ "scopes": scopes }),
-        ))
+        let scopes: Vec<_> = call.auth.scopes.iter().map(|scope| scope.as_str()).collect();
+        Some(HttpReply::json(StatusCode::OK, &json!({ "scopes": scopes })))
     }
 }
 
@@ -146,33 +132,21 @@ impl Rig {
             devices: devices.clone(),
         };
         let server = Server::start(parts).await.unwrap();
-        Rig {
-            server,
-            bus,
-            devices,
-            dir,
-        }
+        Rig { server, bus, devices, dir }
     }
 
     pub async fn open(&self, headers: &[(&'static str, &str)]) -> Client {
         self.try_open("/", headers).await.unwrap()
     }
 
-    pub async fn try_open(
-        &self,
-        path: &str,
-        headers: &[(&'static str, &str)],
-    ) -> Result<Client, Error> {
+    pub async fn try_open(&self, path: &str, headers: &[(&'static str, &str)]) -> Result<Client, Error> {
         let url = format!("ws://{}{path}", self.server.address());
         let mut request = url.into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
         let (socket, _) = tokio_tungstenite::connect_async(request).await?;
-        let mut client = Client {
-            socket,
-            nonce: String::new(),
-        };
+        let mut client = Client { socket, nonce: String::new() };
         let challenge = client.read().await.json();
         assert_eq!(challenge["event"], "connect.challenge");
         client.nonce = challenge["payload"]["nonce"].as_str().unwrap().to_owned();
@@ -190,15 +164,8 @@ impl Rig {
         client
     }
 
-    pub async fn http(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &[u8],
-    ) -> Reply {
-        let mut head =
-            format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
+    pub async fn http(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -215,20 +182,12 @@ impl Rig {
             Ok::<_, std::io::Error>(write)
         });
         let mut raw = Vec::new();
-        tokio::time::timeout(WAIT, read.read_to_end(&mut raw))
-            .await
-            .unwrap()
-            .unwrap();
+        tokio::time::timeout(WAIT, read.read_to_end(&mut raw)).await.unwrap().unwrap();
         let sent = sender.await.unwrap();
         let text = String::from_utf8_lossy(&raw).into_owned();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Reply {
-            status,
-            head: head.to_ascii_lowercase(),
-            body: body.to_owned(),
-            all_sent: sent.is_ok(),
-        }
+        Reply { status, head: head.to_ascii_lowercase(), body: body.to_owned(), all_sent: sent.is_ok() }
     }
 }
 
@@ -281,15 +240,12 @@ impl Client {
     }
 
     pub async fn request(&mut self, id: &str, method: &str, params: Value) {
-        self.send(json!({"type":"req","id":id,"method":method,"params":params}).to_string())
-            .await;
+        self.send(json!({"type":"req","id":id,"method":method,"params":params}).to_string()).await;
     }
 
     pub async fn read(&mut self) -> Seen {
         loop {
-            let frame = tokio::time::timeout(WAIT, self.socket.next())
-                .await
-                .expect("no frame in time");
+            let frame = tokio::time::timeout(WAIT, self.socket.next()).await.expect("no frame in time");
             match frame {
                 Some(Ok(Message::Text(text))) => {
                     return Seen::Json(serde_json::from_str(&text).unwrap());
@@ -363,12 +319,6 @@ pub fn sign(params: &mut Value, seed: u8, nonce: &str) {
     });
     let parsed = ConnectParams::parse(params).unwrap();
     let role = parsed.role.clone().unwrap_or_else(|| "operator".into());
-    let text = signed_text(
-        SignatureVersion::V3,
-        &parsed,
-        parsed.device.as_ref().unwrap(),
-        &role,
-    );
-    params["device"]["signature"] =
-        json!(URL_SAFE_NO_PAD.encode(key.sign(text.as_bytes()).to_bytes()));
+    let text = signed_text(SignatureVersion::V3, &parsed, parsed.device.as_ref().unwrap(), &role);
+    params["device"]["signature"] = json!(URL_SAFE_NO_PAD.encode(key.sign(text.as_bytes()).to_bytes()));
 }

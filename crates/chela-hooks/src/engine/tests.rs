@@ -8,14 +8,7 @@ use crate::testing::{Act, Worker, on, registry, registry_with};
 const TOOL: HookName = HookName::BeforeToolCall;
 
 async fn fire(engine: &HookEngine, hook: HookName, event: Value) -> Dispatched {
-    engine
-        .dispatch(
-            hook,
-            event,
-            json!({"runId": "r"}),
-            DispatchOptions::default(),
-        )
-        .await
+    engine.dispatch(hook, event, json!({"runId": "r"}), DispatchOptions::default()).await
 }
 
 // HOOK-119
@@ -23,9 +16,7 @@ async fn fire(engine: &HookEngine, hook: HookName, event: Value) -> Dispatched {
 async fn no_handler_means_no_payload() {
     let worker = Worker::new(1, &[]);
     let engine = HookEngine::new(registry(&[("p", &worker, vec![])]));
-    let done = engine
-        .dispatch_with(TOOL, DispatchOptions::default(), || panic!("built"))
-        .await;
+    let done = engine.dispatch_with(TOOL, DispatchOptions::default(), || panic!("built")).await;
     assert_eq!((done.called, done.merged), (0, Value::Null));
     engine.spawn_parallel(HookName::AgentEnd, || panic!("built"));
     assert!(!engine.has(TOOL));
@@ -34,41 +25,17 @@ async fn no_handler_means_no_payload() {
 // HOOK-088, HOOK-090, HOOK-109
 #[tokio::test]
 async fn neighbours_in_one_worker_travel_together_and_see_the_same_event() {
-    let a = Worker::new(
-        1,
-        &[
-            (1, Act::Return(json!({"content": "one"}))),
-            (2, Act::Undefined),
-            (3, Act::Return(json!({"content": "last"}))),
-        ],
-    );
+    let a =
+        Worker::new(1, &[(1, Act::Return(json!({"content": "one"}))), (2, Act::Undefined), (3, Act::Return(json!({"content": "last"})))]);
     let b = Worker::new(2, &[(9, Act::Return(json!(null)))]);
     let engine = HookEngine::new(registry(&[
-        (
-            "a",
-            &a,
-            vec![
-                on("message_sending", 1, 10),
-                on("message_sending", 2, 5),
-                on("message_sending", 3, -1),
-            ],
-        ),
+        ("a", &a, vec![on("message_sending", 1, 10), on("message_sending", 2, 5), on("message_sending", 3, -1)]),
         ("b", &b, vec![on("message_sending", 9, 0)]),
     ]));
-    let done = fire(
-        &engine,
-        HookName::MessageSending,
-        json!({"content": "original"}),
-    )
-    .await;
+    let done = fire(&engine, HookName::MessageSending, json!({"content": "original"})).await;
     assert_eq!(a.batches(), [vec![1, 2], vec![3]]);
     assert_eq!(b.batches(), [vec![9]]);
-    assert!(
-        a.seen()
-            .iter()
-            .chain(&b.seen())
-            .all(|event| event["content"] == "original")
-    );
+    assert!(a.seen().iter().chain(&b.seen()).all(|event| event["content"] == "original"));
     assert_eq!(done.merged, json!({"content": "last"}));
     assert_eq!(done.called, 4);
 }
@@ -87,29 +54,14 @@ async fn a_failing_handler_of_an_open_hook_is_passed_over() {
     let engine = HookEngine::new(registry(&[(
         "p",
         &worker,
-        vec![
-            on("before_prompt_build", 1, 3),
-            on("before_prompt_build", 2, 2),
-            on("before_prompt_build", 3, 1),
-        ],
+        vec![on("before_prompt_build", 1, 3), on("before_prompt_build", 2, 2), on("before_prompt_build", 3, 1)],
     )]));
     let done = fire(&engine, HookName::BeforePromptBuild, json!({})).await;
     assert_eq!(done.merged, json!({"prependContext": "a\n\nb"}));
     assert!(!done.refused);
-    assert_eq!(
-        (done.failures[0].kind, done.failures[0].message.as_str()),
-        (FailureKind::Threw, "boom bang")
-    );
+    assert_eq!((done.failures[0].kind, done.failures[0].message.as_str()), (FailureKind::Threw, "boom bang"));
     let counter = &engine.counters()[0];
-    assert_eq!(
-        (
-            counter.calls,
-            counter.failures,
-            counter.timeouts,
-            counter.last_error.as_deref()
-        ),
-        (3, 1, 0, Some("boom bang"))
-    );
+    assert_eq!((counter.calls, counter.failures, counter.timeouts, counter.last_error.as_deref()), (3, 1, 0, Some("boom bang")));
 }
 
 // HOOK-102, HOOK-106, HOOK-148, HOOK-168
@@ -118,18 +70,12 @@ async fn a_failing_handler_of_a_closed_hook_refuses_the_action() {
     for hook in [HookName::BeforeAgentRun, TOOL] {
         let a = Worker::new(1, &[(1, Act::Throw("secret"))]);
         let b = Worker::new(2, &[(1, Act::Undefined)]);
-        let engine = HookEngine::new(registry(&[
-            ("a", &a, vec![on(hook.as_str(), 1, 1)]),
-            ("b", &b, vec![on(hook.as_str(), 1, 0)]),
-        ]));
+        let engine = HookEngine::new(registry(&[("a", &a, vec![on(hook.as_str(), 1, 1)]), ("b", &b, vec![on(hook.as_str(), 1, 0)])]));
         let done = fire(&engine, hook, json!({})).await;
         assert!(done.refused && b.batches().is_empty());
         assert!(!done.merged.to_string().contains("secret"));
         if hook == TOOL {
-            assert_eq!(
-                done.merged,
-                json!({"block": true, "blockReason": TOOL_HOOK_FAILED})
-            );
+            assert_eq!(done.merged, json!({"block": true, "blockReason": TOOL_HOOK_FAILED}));
         } else {
             assert_eq!(done.merged["outcome"], "block");
             assert_eq!(done.decided_by.as_deref(), Some("before_agent_run"));
@@ -142,31 +88,16 @@ async fn a_failing_handler_of_a_closed_hook_refuses_the_action() {
 async fn a_hung_worker_costs_no_more_than_its_budget() {
     let hung = Worker::new(1, &[(1, Act::Hang)]);
     let other = Worker::new(2, &[(1, Act::Return(json!({"content": "x"})))]);
-    let policy = HookPolicy {
-        timeout_ms: Some(40),
-        ..HookPolicy::default()
-    };
-    let plugins = [
-        ("hung", &hung, vec![on("message_sending", 1, 1)]),
-        ("other", &other, vec![on("message_sending", 1, 0)]),
-    ];
+    let policy = HookPolicy { timeout_ms: Some(40), ..HookPolicy::default() };
+    let plugins = [("hung", &hung, vec![on("message_sending", 1, 1)]), ("other", &other, vec![on("message_sending", 1, 0)])];
     let engine = HookEngine::new(registry_with(&plugins, &[("hung", policy)]));
     let done = fire(&engine, HookName::MessageSending, json!({})).await;
     assert_eq!(done.merged, json!({"content": "x"}));
-    assert_eq!(
-        (done.failures[0].kind, done.failures[0].message.as_str()),
-        (FailureKind::TimedOut, "timed out after 40ms")
-    );
+    assert_eq!((done.failures[0].kind, done.failures[0].message.as_str()), (FailureKind::TimedOut, "timed out after 40ms"));
     assert_eq!(engine.counters()[0].timeouts, 1);
     // Without any configuration the default of the hook still bounds it.
     let engine = HookEngine::new(registry(&plugins));
-    assert_eq!(
-        fire(&engine, HookName::MessageSending, json!({}))
-            .await
-            .failures[0]
-            .message,
-        "timed out after 30000ms"
-    );
+    assert_eq!(fire(&engine, HookName::MessageSending, json!({})).await.failures[0].message, "timed out after 30000ms");
 }
 
 // HOOK-099
@@ -174,38 +105,17 @@ async fn a_hung_worker_costs_no_more_than_its_budget() {
 async fn parallel_handlers_have_timers_of_their_own() {
     let slow = Worker::new(1, &[(1, Act::Hang)]);
     let quick = Worker::new(2, &[(1, Act::Undefined), (2, Act::Throw("x"))]);
-    let plugins = [
-        ("slow", &slow, vec![on("agent_end", 1, 0)]),
-        (
-            "quick",
-            &quick,
-            vec![on("agent_end", 1, 9), on("agent_end", 2, -9)],
-        ),
-    ];
+    let plugins = [("slow", &slow, vec![on("agent_end", 1, 0)]), ("quick", &quick, vec![on("agent_end", 1, 9), on("agent_end", 2, -9)])];
     let engine = HookEngine::new(registry(&plugins));
     let done = fire(&engine, HookName::AgentEnd, json!({"messages": []})).await;
     assert_eq!(quick.batches(), [vec![1, 2]]);
-    assert_eq!(
-        (done.called, done.failures.len(), done.merged),
-        (3, 2, Value::Null)
-    );
+    assert_eq!((done.called, done.failures.len(), done.merged), (3, 2, Value::Null));
     // HOOK-060: the run id comes from the context.
     assert_eq!(quick.seen()[0]["runId"], "r");
-    let capped = DispatchOptions {
-        budget_override: Some(Duration::from_millis(100)),
-        ..DispatchOptions::default()
-    };
+    let capped = DispatchOptions { budget_override: Some(Duration::from_millis(100)), ..DispatchOptions::default() };
     let begun = tokio::time::Instant::now();
-    let done = engine
-        .dispatch(HookName::AgentEnd, json!({}), json!({}), capped)
-        .await;
-    assert_eq!(
-        done.failures
-            .iter()
-            .find(|f| f.kind == FailureKind::TimedOut)
-            .map(|f| f.message.as_str()),
-        Some("timed out after 100ms")
-    );
+    let done = engine.dispatch(HookName::AgentEnd, json!({}), json!({}), capped).await;
+    assert_eq!(done.failures.iter().find(|f| f.kind == FailureKind::TimedOut).map(|f| f.message.as_str()), Some("timed out after 100ms"));
     assert!(begun.elapsed() < Duration::from_secs(1));
 }
 
@@ -214,23 +124,11 @@ async fn a_worker_that_is_gone_fails_each_of_its_handlers() {
     let gone = Worker::gone(1, &[]);
     let alive = Worker::new(2, &[(1, Act::Return(json!({"content": "x"})))]);
     let plugins = [
-        (
-            "gone",
-            &gone,
-            vec![on("message_sending", 1, 2), on("message_sending", 2, 1)],
-        ),
+        ("gone", &gone, vec![on("message_sending", 1, 2), on("message_sending", 2, 1)]),
         ("alive", &alive, vec![on("message_sending", 1, 0)]),
     ];
-    let done = fire(
-        &HookEngine::new(registry(&plugins)),
-        HookName::MessageSending,
-        json!({}),
-    )
-    .await;
-    assert_eq!(
-        done.failures.iter().map(|f| f.kind).collect::<Vec<_>>(),
-        [FailureKind::Unreachable; 2]
-    );
+    let done = fire(&HookEngine::new(registry(&plugins)), HookName::MessageSending, json!({})).await;
+    assert_eq!(done.failures.iter().map(|f| f.kind).collect::<Vec<_>>(), [FailureKind::Unreachable; 2]);
     assert_eq!(done.merged, json!({"content": "x"}));
 }
 
@@ -239,18 +137,12 @@ async fn cancelling_ends_the_dispatch_and_refuses_closed_hooks() {
     let hung = Worker::new(1, &[(1, Act::Hang)]);
     let next = Worker::new(2, &[(1, Act::Undefined)]);
     for (hook, refused) in [(TOOL, true), (HookName::MessageSending, false)] {
-        let engine = HookEngine::new(registry(&[
-            ("a", &hung, vec![on(hook.as_str(), 1, 1)]),
-            ("b", &next, vec![on(hook.as_str(), 1, 0)]),
-        ]));
+        let engine = HookEngine::new(registry(&[("a", &hung, vec![on(hook.as_str(), 1, 1)]), ("b", &next, vec![on(hook.as_str(), 1, 0)])]));
         let options = DispatchOptions::default();
         let cancel = options.cancel.clone();
         let dispatch = engine.dispatch(hook, json!({}), json!({}), options);
         let (done, ()) = tokio::join!(dispatch, async move { cancel.cancel() });
-        assert_eq!(
-            (done.refused, done.failures[0].kind),
-            (refused, FailureKind::Cancelled)
-        );
+        assert_eq!((done.refused, done.failures[0].kind), (refused, FailureKind::Cancelled));
     }
     assert!(next.batches().is_empty());
 }
@@ -267,33 +159,17 @@ async fn approvals_freeze_the_parameters_for_others() {
                     json!({"params": {"x": 1}, "requireApproval": {"title": "t", "pluginId": "forged", "onResolution": {"$fn": 77}}}),
                 ),
             ),
-            (
-                2,
-                Act::Return(json!({"params": {"x": 2}, "requireApproval": {"title": "second"}})),
-            ),
+            (2, Act::Return(json!({"params": {"x": 2}, "requireApproval": {"title": "second"}}))),
         ],
     );
-    let b = Worker::new(
-        2,
-        &[(
-            1,
-            Act::Return(json!({"params": {"x": 3}, "requireApproval": {"title": "other"}})),
-        )],
-    );
+    let b = Worker::new(2, &[(1, Act::Return(json!({"params": {"x": 3}, "requireApproval": {"title": "other"}})))]);
     let hook = TOOL.as_str();
-    let engine = HookEngine::new(registry(&[
-        ("a", &a, vec![on(hook, 1, 9), on(hook, 2, 7)]),
-        ("b", &b, vec![on(hook, 1, 8)]),
-    ]));
+    let engine = HookEngine::new(registry(&[("a", &a, vec![on(hook, 1, 9), on(hook, 2, 7)]), ("b", &b, vec![on(hook, 1, 8)])]));
     let done = fire(&engine, TOOL, json!({"params": {"keep": true, "x": 0}})).await;
     assert_eq!(done.merged["params"], json!({"keep": true, "x": 2}));
     assert_eq!(done.merged["requireApproval"]["title"], "t");
     assert_eq!(done.merged["requireApproval"]["pluginId"], "a");
-    assert_eq!(
-        done.on_resolution
-            .map(|c| (c.plugin_id.to_string(), c.handle)),
-        Some(("a".into(), 77))
-    );
+    assert_eq!(done.on_resolution.map(|c| (c.plugin_id.to_string(), c.handle)), Some(("a".into(), 77)));
     assert_eq!(done.decided_by.as_deref(), Some("a"));
 }
 
@@ -301,93 +177,34 @@ async fn approvals_freeze_the_parameters_for_others() {
 #[tokio::test]
 async fn null_blocks_a_run_and_undefined_does_not() {
     let hook = HookName::BeforeAgentRun;
-    let quiet = Worker::new(
-        1,
-        &[
-            (1, Act::Undefined),
-            (2, Act::Return(json!({"outcome": "pass"}))),
-        ],
-    );
+    let quiet = Worker::new(1, &[(1, Act::Undefined), (2, Act::Return(json!({"outcome": "pass"})))]);
     let null = Worker::new(2, &[(1, Act::Return(Value::Null))]);
-    let after = Worker::new(
-        3,
-        &[(
-            1,
-            Act::Return(json!({"outcome": "block", "reason": "later"})),
-        )],
-    );
+    let after = Worker::new(3, &[(1, Act::Return(json!({"outcome": "block", "reason": "later"})))]);
     let engine = HookEngine::new(registry(&[
-        (
-            "quiet",
-            &quiet,
-            vec![on(hook.as_str(), 1, 9), on(hook.as_str(), 2, 8)],
-        ),
+        ("quiet", &quiet, vec![on(hook.as_str(), 1, 9), on(hook.as_str(), 2, 8)]),
         ("null", &null, vec![on(hook.as_str(), 1, 5)]),
         ("after", &after, vec![on(hook.as_str(), 1, 1)]),
     ]));
     let done = fire(&engine, hook, json!({})).await;
-    assert_eq!(
-        (done.merged["outcome"].as_str(), done.decided_by.as_deref()),
-        (Some("block"), Some("null"))
-    );
+    assert_eq!((done.merged["outcome"].as_str(), done.decided_by.as_deref()), (Some("block"), Some("null")));
     assert!(!done.refused && after.batches().is_empty());
 }
 
 // HOOK-027, HOOK-028, HOOK-064, HOOK-207
 #[tokio::test]
 async fn synchronous_hooks_pass_the_message_on() {
-    let a = Worker::new(
-        1,
-        &[
-            (1, Act::Mark("one")),
-            (2, Act::Mark("two")),
-            (4, Act::Mark("four")),
-        ],
-    );
+    let a = Worker::new(1, &[(1, Act::Mark("one")), (2, Act::Mark("two")), (4, Act::Mark("four"))]);
     let b = Worker::new(2, &[(3, Act::Mark("three"))]);
     let hook = "tool_result_persist";
-    let engine = HookEngine::new(registry(&[
-        (
-            "a",
-            &a,
-            vec![on(hook, 1, 9), on(hook, 2, 8), on(hook, 4, 1)],
-        ),
-        ("b", &b, vec![on(hook, 3, 5)]),
-    ]));
-    let done = fire(
-        &engine,
-        HookName::ToolResultPersist,
-        json!({"message": {"role": "toolResult"}}),
-    )
-    .await;
-    assert_eq!(
-        done.merged,
-        json!({"message": {"role": "toolResult", "one": true, "two": true, "three": true, "four": true}})
-    );
-    let write = Worker::new(
-        3,
-        &[
-            (1, Act::Mark("x")),
-            (2, Act::Return(json!({"block": "yes"}))),
-            (3, Act::Mark("never")),
-        ],
-    );
+    let engine =
+        HookEngine::new(registry(&[("a", &a, vec![on(hook, 1, 9), on(hook, 2, 8), on(hook, 4, 1)]), ("b", &b, vec![on(hook, 3, 5)])]));
+    let done = fire(&engine, HookName::ToolResultPersist, json!({"message": {"role": "toolResult"}})).await;
+    assert_eq!(done.merged, json!({"message": {"role": "toolResult", "one": true, "two": true, "three": true, "four": true}}));
+    let write = Worker::new(3, &[(1, Act::Mark("x")), (2, Act::Return(json!({"block": "yes"}))), (3, Act::Mark("never"))]);
     let hook = "before_message_write";
-    let engine = HookEngine::new(registry(&[(
-        "w",
-        &write,
-        vec![on(hook, 1, 3), on(hook, 2, 2), on(hook, 3, 1)],
-    )]));
-    let done = fire(
-        &engine,
-        HookName::BeforeMessageWrite,
-        json!({"message": {}}),
-    )
-    .await;
-    assert_eq!(
-        (done.merged, done.decided_by.as_deref(), done.called),
-        (json!({"block": true}), Some("w"), 2)
-    );
+    let engine = HookEngine::new(registry(&[("w", &write, vec![on(hook, 1, 3), on(hook, 2, 2), on(hook, 3, 1)])]));
+    let done = fire(&engine, HookName::BeforeMessageWrite, json!({"message": {}})).await;
+    assert_eq!((done.merged, done.decided_by.as_deref(), done.called), (json!({"block": true}), Some("w"), 2));
 }
 
 // HOOK-126
@@ -396,76 +213,32 @@ async fn constrained_handlers_lose_their_prompt_fields() {
     let hook = "before_agent_start";
     let a = Worker::new(
         1,
-        &[
-            (
-                1,
-                Act::Return(json!({"systemPrompt": "evil", "modelOverride": "m"})),
-            ),
-            (2, Act::Return(json!({"prependContext": "evil"}))),
-        ],
+        &[(1, Act::Return(json!({"systemPrompt": "evil", "modelOverride": "m"}))), (2, Act::Return(json!({"prependContext": "evil"})))],
     );
     let b = Worker::new(2, &[(1, Act::Return(json!({"prependContext": "fine"})))]);
-    let forbid = HookPolicy {
-        allow_prompt_injection: Some(false),
-        ..HookPolicy::default()
-    };
-    let plugins = [
-        ("a", &a, vec![on(hook, 1, 2), on(hook, 2, 1)]),
-        ("b", &b, vec![on(hook, 1, 0)]),
-    ];
+    let forbid = HookPolicy { allow_prompt_injection: Some(false), ..HookPolicy::default() };
+    let plugins = [("a", &a, vec![on(hook, 1, 2), on(hook, 2, 1)]), ("b", &b, vec![on(hook, 1, 0)])];
     let engine = HookEngine::new(registry_with(&plugins, &[("a", forbid.clone())]));
-    assert_eq!(
-        fire(&engine, HookName::BeforeAgentStart, json!({}))
-            .await
-            .merged,
-        json!({"modelOverride": "m", "prependContext": "fine"})
-    );
-    let only = HookEngine::new(registry_with(
-        &[("a", &a, vec![on(hook, 2, 0)])],
-        &[("a", forbid)],
-    ));
-    assert_eq!(
-        fire(&only, HookName::BeforeAgentStart, json!({}))
-            .await
-            .merged,
-        Value::Null
-    );
+    assert_eq!(fire(&engine, HookName::BeforeAgentStart, json!({})).await.merged, json!({"modelOverride": "m", "prependContext": "fine"}));
+    let only = HookEngine::new(registry_with(&[("a", &a, vec![on(hook, 2, 0)])], &[("a", forbid)]));
+    assert_eq!(fire(&only, HookName::BeforeAgentStart, json!({})).await.merged, Value::Null);
 }
 
 // HOOK-209, HOOK-210
 #[tokio::test]
 async fn a_bound_conversation_asks_one_plugin() {
     let hook = HookName::InboundClaim;
-    let takes = Worker::new(
-        1,
-        &[
-            (1, Act::Undefined),
-            (2, Act::Return(json!({"handled": 1, "reply": "r"}))),
-            (3, Act::Throw("never")),
-        ],
-    );
-    let fails = Worker::new(
-        2,
-        &[
-            (1, Act::Throw("boom")),
-            (2, Act::Return(json!({"handled": false}))),
-        ],
-    );
+    let takes = Worker::new(1, &[(1, Act::Undefined), (2, Act::Return(json!({"handled": 1, "reply": "r"}))), (3, Act::Throw("never"))]);
+    let fails = Worker::new(2, &[(1, Act::Throw("boom")), (2, Act::Return(json!({"handled": false})))]);
     let none = Worker::new(3, &[(1, Act::Return(json!({"handled": false})))]);
     let name = hook.as_str();
     let engine = HookEngine::new(registry(&[
-        (
-            "takes",
-            &takes,
-            vec![on(name, 1, 3), on(name, 2, 2), on(name, 3, 1)],
-        ),
+        ("takes", &takes, vec![on(name, 1, 3), on(name, 2, 2), on(name, 3, 1)]),
         ("fails", &fails, vec![on(name, 1, 3), on(name, 2, 2)]),
         ("declines", &none, vec![on(name, 1, 0)]),
         ("empty", &none, vec![]),
     ]));
-    let claim = |id: &'static str| {
-        engine.claim_by_plugin(id, hook, json!({}), json!({}), DispatchOptions::default())
-    };
+    let claim = |id: &'static str| engine.claim_by_plugin(id, hook, json!({}), json!({}), DispatchOptions::default());
     assert!(matches!(claim("takes").await, Claim::Handled(result) if result["reply"] == "r"));
     assert!(matches!(claim("fails").await, Claim::Failed(failure) if failure.message == "boom"));
     assert!(matches!(claim("declines").await, Claim::Declined));
@@ -487,24 +260,14 @@ async fn a_swap_changes_handlers_and_keeps_counters() {
 #[tokio::test]
 async fn events_that_nobody_waits_for_arrive_in_order() {
     let worker = Worker::new(1, &[(1, Act::Undefined), (2, Act::Undefined)]);
-    let engine = HookEngine::new(registry(&[(
-        "p",
-        &worker,
-        vec![on("session_end", 1, 0), on("session_start", 2, 0)],
-    )]));
+    let engine = HookEngine::new(registry(&[("p", &worker, vec![on("session_end", 1, 0), on("session_start", 2, 0)])]));
     for i in 0..50 {
-        engine.spawn_parallel(HookName::SessionEnd, || {
-            (json!({"n": i, "end": true}), json!({}))
-        });
-        engine.spawn_parallel(HookName::SessionStart, || {
-            (json!({"n": i, "end": false}), json!({}))
-        });
+        engine.spawn_parallel(HookName::SessionEnd, || (json!({"n": i, "end": true}), json!({})));
+        engine.spawn_parallel(HookName::SessionStart, || (json!({"n": i, "end": false}), json!({})));
     }
     while worker.seen().len() < 100 {
         tokio::task::yield_now().await;
     }
-    let expected: Vec<Value> = (0..50)
-        .flat_map(|i| [json!({"n": i, "end": true}), json!({"n": i, "end": false})])
-        .collect();
+    let expected: Vec<Value> = (0..50).flat_map(|i| [json!({"n": i, "end": true}), json!({"n": i, "end": false})]).collect();
     assert_eq!(worker.seen(), expected);
 }

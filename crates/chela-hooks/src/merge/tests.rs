@@ -2,11 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn merge(
-    hook: HookName,
-    event: &Value,
-    results: &[(&str, Value)],
-) -> (Value, Option<String>, usize) {
+fn merge(hook: HookName, event: &Value, results: &[(&str, Value)]) -> (Value, Option<String>, usize) {
     let mut acc = Accumulator::new(hook);
     let mut called = 0;
     for (plugin, result) in results {
@@ -26,20 +22,11 @@ fn the_merge_rules_of_the_table() {
     let cases: Vec<(HookName, Vec<Value>, Value, usize)> = vec![
         (
             BeforeModelResolve,
-            vec![
-                json!({"modelOverride": "a"}),
-                json!({"modelOverride": "b", "providerOverride": "p"}),
-                json!({"providerOverride": "q"}),
-            ],
+            vec![json!({"modelOverride": "a"}), json!({"modelOverride": "b", "providerOverride": "p"}), json!({"providerOverride": "q"})],
             json!({"modelOverride": "a", "providerOverride": "p"}),
             3,
         ),
-        (
-            BeforeModelResolve,
-            vec![json!({"modelOverride": null}), json!(7), json!([])],
-            Value::Null,
-            3,
-        ),
+        (BeforeModelResolve, vec![json!({"modelOverride": null}), json!(7), json!([])], Value::Null, 3),
         (
             AgentTurnPrepare,
             vec![
@@ -67,107 +54,60 @@ fn the_merge_rules_of_the_table() {
         ),
         (
             BeforeAgentStart,
-            vec![
-                json!({"modelOverride": "m", "prependContext": "a"}),
-                json!({"prependContext": "b", "modelOverride": "n"}),
-            ],
+            vec![json!({"modelOverride": "m", "prependContext": "a"}), json!({"prependContext": "b", "modelOverride": "n"})],
             json!({"modelOverride": "m", "prependContext": "a\n\nb"}),
             2,
         ),
         (BeforeAgentStart, vec![json!({})], json!({}), 1),
         (
             BeforeAgentReply,
-            vec![
-                json!({"handled": false, "reply": 1}),
-                json!({"handled": "y", "reply": 2}),
-                json!({"handled": true}),
-            ],
+            vec![json!({"handled": false, "reply": 1}), json!({"handled": "y", "reply": 2}), json!({"handled": true})],
             json!({"handled": "y", "reply": 2}),
             2,
         ),
         (BeforeDispatch, vec![json!({"text": "t"})], Value::Null, 1),
-        (
-            ReplyDispatch,
-            vec![json!({"handled": true, "counts": {}})],
-            json!({"handled": true, "counts": {}}),
-            1,
-        ),
+        (ReplyDispatch, vec![json!({"handled": true, "counts": {}})], json!({"handled": true, "counts": {}}), 1),
         (
             BeforeToolCall,
-            vec![
-                json!({"params": {"b": 2}, "block": false}),
-                json!({"params": {"c": 3}, "blockReason": "r"}),
-            ],
+            vec![json!({"params": {"b": 2}, "block": false}), json!({"params": {"c": 3}, "blockReason": "r"})],
             json!({"params": {"a": 1, "c": 3}, "blockReason": "r"}),
             2,
         ),
+        (BeforeToolCall, vec![json!({"block": "yes"}), json!({"params": "bad"})], Value::Null, 2),
         (
             BeforeToolCall,
-            vec![json!({"block": "yes"}), json!({"params": "bad"})],
-            Value::Null,
-            2,
-        ),
-        (
-            BeforeToolCall,
-            vec![
-                json!({"block": true, "blockReason": "no"}),
-                json!({"block": false}),
-            ],
+            vec![json!({"block": true, "blockReason": "no"}), json!({"block": false})],
             json!({"block": true, "blockReason": "no"}),
             1,
         ),
         (
             MessageSending,
-            vec![
-                json!({"content": "a", "metadata": {"x": 1}}),
-                json!({"content": "b", "cancelReason": "r"}),
-            ],
+            vec![json!({"content": "a", "metadata": {"x": 1}}), json!({"content": "b", "cancelReason": "r"})],
             json!({"content": "b", "metadata": {"x": 1}, "cancelReason": "r"}),
             2,
         ),
-        (
-            MessageSending,
-            vec![json!({"cancel": true}), json!({"content": "b"})],
-            json!({"cancel": true}),
-            1,
-        ),
+        (MessageSending, vec![json!({"cancel": true}), json!({"content": "b"})], json!({"cancel": true}), 1),
         (
             BeforeInstall,
-            vec![
-                json!({"findings": [1], "blockReason": "a"}),
-                json!({"findings": []}),
-                json!({"findings": [2], "block": true}),
-                json!({}),
-            ],
+            vec![json!({"findings": [1], "blockReason": "a"}), json!({"findings": []}), json!({"findings": [2], "block": true}), json!({})],
             json!({"findings": [1, 2], "blockReason": "a", "block": true}),
             3,
         ),
         (
             SubagentSpawning,
-            vec![
-                json!({"status": "ok", "deliveryOrigin": 1}),
-                json!({"status": "ok", "threadBindingReady": true, "deliveryOrigin": 2}),
-            ],
+            vec![json!({"status": "ok", "deliveryOrigin": 1}), json!({"status": "ok", "threadBindingReady": true, "deliveryOrigin": 2})],
             json!({"status": "ok", "threadBindingReady": true, "deliveryOrigin": 1}),
             2,
         ),
         (
             SubagentSpawning,
-            vec![
-                json!({"status": "error", "error": "e"}),
-                json!({"status": "error", "error": "f"}),
-                json!({"status": "ok"}),
-            ],
+            vec![json!({"status": "error", "error": "e"}), json!({"status": "error", "error": "f"}), json!({"status": "ok"})],
             json!({"status": "error", "error": "e"}),
             3,
         ),
         (
             SubagentDeliveryTarget,
-            vec![
-                json!({}),
-                json!({"origin": {"to": 1}}),
-                json!({"origin": {"to": 2}}),
-            ],
+            vec![json!({}), json!({"origin": {"to": 1}}), json!({"origin": {"to": 2}})],
             json!({"origin": {"to": 1}}),
             3,
         ),
@@ -208,27 +148,14 @@ fn the_merge_rules_of_the_table() {
         ),
         (
             BeforeAgentRun,
-            vec![
-                json!({"outcome": "pass"}),
-                json!({"outcome": "block", "reason": "r"}),
-                json!("x"),
-            ],
+            vec![json!({"outcome": "pass"}), json!({"outcome": "block", "reason": "r"}), json!("x")],
             json!({"outcome": "block", "reason": "r"}),
             2,
         ),
-        (
-            BeforeAgentRun,
-            vec![json!({"outcome": "pass"}), json!({"outcome": "pass"})],
-            json!({"outcome": "pass"}),
-            2,
-        ),
+        (BeforeAgentRun, vec![json!({"outcome": "pass"}), json!({"outcome": "pass"})], json!({"outcome": "pass"}), 2),
         (
             ToolResultPersist,
-            vec![
-                json!({"message": {"a": 1}}),
-                json!({"message": null}),
-                json!({"block": true}),
-            ],
+            vec![json!({"message": {"a": 1}}), json!({"message": null}), json!({"block": true})],
             json!({"message": {"a": 1}}),
             3,
         ),
@@ -245,18 +172,9 @@ fn the_merge_rules_of_the_table() {
 // HOOK-145
 #[test]
 fn an_invalid_decision_is_a_block_of_that_plugin() {
-    let (merged, by, _) = merge(
-        HookName::BeforeAgentRun,
-        &Value::Null,
-        &[
-            ("a", json!({"outcome": "pass"})),
-            ("b", json!({"outcome": "pass", "x": 1})),
-        ],
-    );
-    assert_eq!(
-        (merged["outcome"].as_str(), by.as_deref()),
-        (Some("block"), Some("b"))
-    );
+    let (merged, by, _) =
+        merge(HookName::BeforeAgentRun, &Value::Null, &[("a", json!({"outcome": "pass"})), ("b", json!({"outcome": "pass", "x": 1}))]);
+    assert_eq!((merged["outcome"].as_str(), by.as_deref()), (Some("block"), Some("b")));
 }
 
 fn maybe(values: impl Strategy<Value = Value>) -> impl Strategy<Value = Option<Value>> {
@@ -264,12 +182,7 @@ fn maybe(values: impl Strategy<Value = Value>) -> impl Strategy<Value = Option<V
 }
 
 fn object(parts: &[(&str, &Option<Value>)]) -> Value {
-    Value::Object(
-        parts
-            .iter()
-            .filter_map(|(k, v)| Some(((*k).to_string(), (*v).clone()?)))
-            .collect(),
-    )
+    Value::Object(parts.iter().filter_map(|(k, v)| Some(((*k).to_string(), (*v).clone()?))).collect())
 }
 
 fn text() -> impl Strategy<Value = Value> {
@@ -339,12 +252,7 @@ proptest! {
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i32>().prop_map(Value::from),
-        text()
-    ];
+    let leaf = prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), any::<i32>().prop_map(Value::from), text()];
     leaf.prop_recursive(3, 24, 4, |inner| {
         let key = prop::sample::select(vec![
             "action",
@@ -366,12 +274,8 @@ fn any_json() -> impl Strategy<Value = Value> {
             "prependContext",
             "threadBindingReady",
         ]);
-        let map = prop::collection::vec((key, inner.clone()), 0..4).prop_map(|pairs| {
-            Value::Object(pairs.into_iter().map(|(k, v)| (k.to_string(), v)).collect())
-        });
-        prop_oneof![
-            prop::collection::vec(inner, 0..3).prop_map(Value::from),
-            map
-        ]
+        let map = prop::collection::vec((key, inner.clone()), 0..4)
+            .prop_map(|pairs| Value::Object(pairs.into_iter().map(|(k, v)| (k.to_string(), v)).collect()));
+        prop_oneof![prop::collection::vec(inner, 0..3).prop_map(Value::from), map]
     })
 }

@@ -50,7 +50,10 @@ async fn run(request: &Request<'_>) -> Reply {
     let (key, agent) = key_of(request)?;
     let message = request.text("message")?.to_string();
     if request.optional("provider").is_some() || request.optional("model").is_some() {
-        return Err(CallError::refused("DENIED", format!("plugin `{}` may not choose the model of a run: `subagent.allowModelOverride` is not built yet", request.plugin)));
+        return Err(CallError::refused(
+            "DENIED",
+            format!("plugin `{}` may not choose the model of a run: `subagent.allowModelOverride` is not built yet", request.plugin),
+        ));
     }
     let runtime = &request.host.runtime;
     let opened = runtime.store.open_session(&key, &agent, OpenReason::System).await.map_err(failed)?;

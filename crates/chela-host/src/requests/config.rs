@@ -13,7 +13,9 @@ pub(super) async fn serve(request: &Request<'_>) -> Reply {
         "host.config.current" => Ok(public_config(&config)),
         "host.config.read" => {
             let base = if request.optional("base") == Some("runtime") { &config.effective } else { &config.source };
-            Ok(json!({"config": base, "hash": config.hash, "snapshot": {"path": config.path, "exists": config.exists, "hash": config.hash}}))
+            Ok(
+                json!({"config": base, "hash": config.hash, "snapshot": {"path": config.path, "exists": config.exists, "hash": config.hash}}),
+            )
         }
         "host.config.mutate" | "host.config.replace" => write(request).await,
         other => Err(CallError::NotBuilt(other.into())),
@@ -42,5 +44,7 @@ async fn write(request: &Request<'_>) -> Reply {
     let restart = after.get("mode").and_then(Value::as_str) == Some("restart");
     let mut follow = after.clone();
     follow["requiresRestart"] = restart.into();
-    Ok(json!({"path": path, "previousHash": previous, "nextConfig": public_config(&config), "afterWrite": after, "followUp": follow, "snapshot": {"hash": config.hash, "path": config.path, "exists": true}}))
+    Ok(
+        json!({"path": path, "previousHash": previous, "nextConfig": public_config(&config), "afterWrite": after, "followUp": follow, "snapshot": {"hash": config.hash, "path": config.path, "exists": true}}),
+    )
 }

@@ -66,7 +66,9 @@ fn allowed_model(text: &str, policy: &chela_catalog::policy::LlmPolicy) -> Resul
     }
     let model = ModelRef::parse(text).map_err(refuse)?;
     match &policy.allowed_models {
-        Some(list) if !list.iter().any(|m| m == "*" || *m == model.key()) => Err(refuse(format!("`{}` is not in `llm.allowedModels`", model.key()))),
+        Some(list) if !list.iter().any(|m| m == "*" || *m == model.key()) => {
+            Err(refuse(format!("`{}` is not in `llm.allowedModels`", model.key())))
+        }
         _ => Ok(model),
     }
 }

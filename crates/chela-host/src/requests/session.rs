@@ -20,14 +20,17 @@ pub(super) async fn serve(request: &Request<'_>) -> Reply {
             let value = if params.get("unset") == Some(&Value::Bool(true)) { None } else { params.get("value").cloned() };
             yes_no(contexts.set(plugin, request.text("runId")?, request.text("namespace")?, value))
         }
-        "host.runContext.get" => Ok(contexts.get(plugin, request.text("runId")?, request.text("namespace")?).unwrap_or_else(|| json!({"$undefined": true}))),
+        "host.runContext.get" => {
+            Ok(contexts.get(plugin, request.text("runId")?, request.text("namespace")?).unwrap_or_else(|| json!({"$undefined": true})))
+        }
         "host.runContext.clear" => {
             contexts.clear(plugin, request.text("runId")?, request.optional("namespace"));
             Ok(Value::Null)
         }
         "host.agentEvent.emit" => emit(request),
         "host.session.resolveStorePath" => {
-            let agent = request.optional("agentId").map_or_else(|| request.host.runtime.settings().agents.default_id.clone(), str::to_string);
+            let agent =
+                request.optional("agentId").map_or_else(|| request.host.runtime.settings().agents.default_id.clone(), str::to_string);
             Ok(json!(request.host.paths.sessions_dir(&agent).join("sessions.json")))
         }
         "host.session.resolveSessionFilePath" => {
@@ -37,7 +40,9 @@ pub(super) async fn serve(request: &Request<'_>) -> Reply {
             }
             let agent = request.host.runtime.settings().agents.default_id.clone();
             let known = params.pointer("/entry/sessionFile").and_then(Value::as_str).map(str::to_string);
-            Ok(json!(known.unwrap_or_else(|| request.host.paths.sessions_dir(&agent).join(format!("{id}.jsonl")).to_string_lossy().into_owned())))
+            Ok(json!(
+                known.unwrap_or_else(|| request.host.paths.sessions_dir(&agent).join(format!("{id}.jsonl")).to_string_lossy().into_owned())
+            ))
         }
         "host.session.loadStore" => {
             let page = request.host.runtime.store.list_sessions(chela_store::SessionQuery::default()).await.map_err(failed)?;

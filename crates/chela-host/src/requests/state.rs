@@ -14,7 +14,9 @@ pub(super) async fn serve(request: &Request<'_>) -> Reply {
     let number = |key: &str| request.params.get(key).and_then(Value::as_f64);
     let store = &request.host.runtime.store;
     if request.method == "host.state.openKeyedStore" {
-        let Some(max) = number("maxEntries") else { return Err(CallError::refused("PLUGIN_STATE_INVALID_INPUT", "`maxEntries` must be a number")) };
+        let Some(max) = number("maxEntries") else {
+            return Err(CallError::refused("PLUGIN_STATE_INVALID_INPUT", "`maxEntries` must be a number"));
+        };
         let opened = store.keyed_store(request.plugin, namespace, max, number("defaultTtlMs")).map_err(refused)?;
         request.host.keyed.put(request.plugin, namespace, opened);
         return Ok(Value::Null);

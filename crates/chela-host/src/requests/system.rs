@@ -59,7 +59,9 @@ async fn run_command(request: &Request<'_>) -> Reply {
             json!({"pid": pid, "stdout": out, "stderr": err, "code": code, "signal": null, "killed": false, "termination": "exit"})
         }
         // Dropping the work kills the child (`kill_on_drop`).
-        Err(_) => json!({"pid": pid, "stdout": "", "stderr": "", "code": null, "signal": "SIGKILL", "killed": true, "termination": "timeout"}),
+        Err(_) => {
+            json!({"pid": pid, "stdout": "", "stderr": "", "code": null, "signal": "SIGKILL", "killed": true, "termination": "timeout"})
+        }
     })
 }
 

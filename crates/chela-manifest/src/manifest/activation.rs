@@ -85,10 +85,7 @@ impl Activation {
             on_channels: strings(at("onChannels")),
             on_routes: strings(at("onRoutes")),
             on_config_paths: strings(at("onConfigPaths")),
-            on_capabilities: strings(at("onCapabilities"))
-                .iter()
-                .filter_map(|text| ActivationCapability::parse(text))
-                .collect(),
+            on_capabilities: strings(at("onCapabilities")).iter().filter_map(|text| ActivationCapability::parse(text)).collect(),
         }
     }
 

@@ -100,24 +100,12 @@ pub struct AuthChoice {
 impl AuthChoice {
     /// `choiceLabel`, falling back to the choice id (MAN-154).
     pub fn label(&self) -> &str {
-        self.texts
-            .get("choiceLabel")
-            .and_then(Value::as_str)
-            .unwrap_or(&self.choice_id)
+        self.texts.get("choiceLabel").and_then(Value::as_str).unwrap_or(&self.choice_id)
     }
 }
 
-const CHOICE_TEXTS: [&str; 9] = [
-    "choiceLabel",
-    "choiceHint",
-    "groupId",
-    "groupLabel",
-    "groupHint",
-    "optionKey",
-    "cliFlag",
-    "cliOption",
-    "cliDescription",
-];
+const CHOICE_TEXTS: [&str; 9] =
+    ["choiceLabel", "choiceHint", "groupId", "groupLabel", "groupHint", "optionKey", "cliFlag", "cliOption", "cliDescription"];
 
 pub(crate) fn read_choices(value: Option<&Value>) -> Vec<AuthChoice> {
     records(value).filter_map(read_choice).collect()
@@ -125,9 +113,7 @@ pub(crate) fn read_choices(value: Option<&Value>) -> Vec<AuthChoice> {
 
 fn read_choice(item: &Map<String, Value>) -> Option<AuthChoice> {
     let at = |key: &str| item.get(key);
-    let texts = CHOICE_TEXTS
-        .iter()
-        .filter_map(|key| Some(((*key).to_owned(), Value::from(string(at(key))?))));
+    let texts = CHOICE_TEXTS.iter().filter_map(|key| Some(((*key).to_owned(), Value::from(string(at(key))?))));
     Some(AuthChoice {
         provider: string(at("provider"))?,
         method: string(at("method"))?,
@@ -139,10 +125,7 @@ fn read_choice(item: &Map<String, Value>) -> Option<AuthChoice> {
             .map(str::to_owned),
         assistant_priority: number(at("assistantPriority"), f64::is_finite),
         deprecated_choice_ids: strings(at("deprecatedChoiceIds")),
-        onboarding_scopes: strings_in(
-            at("onboardingScopes"),
-            &["text-inference", "image-generation"],
-        ),
+        onboarding_scopes: strings_in(at("onboardingScopes"), &["text-inference", "image-generation"]),
         onboarding_featured: at("onboardingFeatured") == Some(&Value::Bool(true)),
     })
 }
@@ -150,9 +133,7 @@ fn read_choice(item: &Map<String, Value>) -> Option<AuthChoice> {
 pub(crate) fn read_setup(value: Option<&Value>) -> Option<Setup> {
     let block = record(value)?;
     non_empty(Setup {
-        providers: records(block.get("providers"))
-            .filter_map(read_provider)
-            .collect(),
+        providers: records(block.get("providers")).filter_map(read_provider).collect(),
         cli_backends: strings(block.get("cliBackends")),
         config_migrations: strings(block.get("configMigrations")),
         requires_runtime: boolean(block.get("requiresRuntime")),
@@ -164,9 +145,7 @@ fn read_provider(item: &Map<String, Value>) -> Option<SetupProvider> {
         id: string(item.get("id"))?,
         auth_methods: strings(item.get("authMethods")),
         env_vars: strings(item.get("envVars")),
-        auth_evidence: records(item.get("authEvidence"))
-            .filter_map(read_evidence)
-            .collect(),
+        auth_evidence: records(item.get("authEvidence")).filter_map(read_evidence).collect(),
     })
 }
 

@@ -123,39 +123,27 @@ pub struct ModeSignal {
 impl Manifest {
     /// `mediaUnderstandingProviderMetadata`, normalised (MAN-106..MAN-109).
     pub fn media_understanding_metadata(&self) -> BTreeMap<String, MediaUnderstandingMetadata> {
-        keyed(
-            self.raw.get("mediaUnderstandingProviderMetadata"),
-            |entry| {
-                let entry = entry.as_object()?;
-                non_empty(MediaUnderstandingMetadata {
-                    capabilities: strings_in(entry.get("capabilities"), &MEDIA),
-                    default_models: media_map(entry.get("defaultModels"), |value| {
-                        string(Some(value))
-                    }),
-                    auto_priority: media_map(entry.get("autoPriority"), |value| {
-                        number(Some(value), f64::is_finite)
-                    }),
-                    native_document_inputs: strings_in(entry.get("nativeDocumentInputs"), &["pdf"]),
-                })
-            },
-        )
+        keyed(self.raw.get("mediaUnderstandingProviderMetadata"), |entry| {
+            let entry = entry.as_object()?;
+            non_empty(MediaUnderstandingMetadata {
+                capabilities: strings_in(entry.get("capabilities"), &MEDIA),
+                default_models: media_map(entry.get("defaultModels"), |value| string(Some(value))),
+                auto_priority: media_map(entry.get("autoPriority"), |value| number(Some(value), f64::is_finite)),
+                native_document_inputs: strings_in(entry.get("nativeDocumentInputs"), &["pdf"]),
+            })
+        })
     }
 
     /// `imageGenerationProviderMetadata` and its video and music siblings, by key (MAN-110).
     pub fn generation_metadata(&self, key: &str) -> BTreeMap<String, CapabilityMetadata> {
-        keyed(self.raw.get(key), |entry| {
-            non_empty(read_signals(entry.as_object()?))
-        })
+        keyed(self.raw.get(key), |entry| non_empty(read_signals(entry.as_object()?)))
     }
 }
 
 fn media_map<T>(value: Option<&Value>, read: impl Fn(&Value) -> Option<T>) -> BTreeMap<String, T> {
     let mut map = BTreeMap::new();
     for medium in MEDIA {
-        if let Some(entry) = record(value)
-            .and_then(|map| map.get(medium))
-            .and_then(&read)
-        {
+        if let Some(entry) = record(value).and_then(|map| map.get(medium)).and_then(&read) {
             map.insert(medium.to_owned(), entry);
         }
     }
@@ -165,10 +153,7 @@ fn media_map<T>(value: Option<&Value>, read: impl Fn(&Value) -> Option<T>) -> BT
 pub(crate) fn read_tools(value: Option<&Value>) -> BTreeMap<String, ToolMetadata> {
     keyed(value, |entry| {
         let entry = entry.as_object()?;
-        non_empty(ToolMetadata {
-            signals: read_signals(entry),
-            optional: entry.get("optional") == Some(&Value::Bool(true)),
-        })
+        non_empty(ToolMetadata { signals: read_signals(entry), optional: entry.get("optional") == Some(&Value::Bool(true)) })
     })
 }
 
@@ -178,15 +163,10 @@ fn read_signals(entry: &Map<String, Value>) -> CapabilityMetadata {
         auth_providers: strings(entry.get("authProviders")),
         auth_signals: records(entry.get("authSignals"))
             .filter_map(|item| {
-                Some(AuthSignal {
-                    provider: string(item.get("provider"))?,
-                    provider_base_url: read_guard(item.get("providerBaseUrl")),
-                })
+                Some(AuthSignal { provider: string(item.get("provider"))?, provider_base_url: read_guard(item.get("providerBaseUrl")) })
             })
             .collect(),
-        config_signals: records(entry.get("configSignals"))
-            .filter_map(read_config_signal)
-            .collect(),
+        config_signals: records(entry.get("configSignals")).filter_map(read_config_signal).collect(),
     }
 }
 

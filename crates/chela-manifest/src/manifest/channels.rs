@@ -46,14 +46,8 @@ pub(crate) fn read(value: Option<&Value>) -> BTreeMap<String, ChannelConfig> {
     keyed(value, |entry| {
         let entry = entry.as_object()?;
         Some(ChannelConfig {
-            schema: entry
-                .get("schema")
-                .filter(|schema| schema.is_object())?
-                .clone(),
-            ui_hints: entry
-                .get("uiHints")
-                .filter(|hints| hints.is_object())
-                .cloned(),
+            schema: entry.get("schema").filter(|schema| schema.is_object())?.clone(),
+            ui_hints: entry.get("uiHints").filter(|hints| hints.is_object()).cloned(),
             label: string(entry.get("label")),
             description: string(entry.get("description")),
             prefer_over: strings(entry.get("preferOver")),

@@ -58,9 +58,7 @@ pub(crate) fn read(value: Option<&Value>) -> Option<ConfigContracts> {
     non_empty(ConfigContracts {
         compatibility_migration_paths: strings(block.get("compatibilityMigrationPaths")),
         compatibility_runtime_paths: strings(block.get("compatibilityRuntimePaths")),
-        dangerous_flags: records(block.get("dangerousFlags"))
-            .filter_map(read_flag)
-            .collect(),
+        dangerous_flags: records(block.get("dangerousFlags")).filter_map(read_flag).collect(),
         secret_inputs: read_secrets(block.get("secretInputs")),
     })
 }
@@ -69,10 +67,7 @@ fn read_flag(item: &Map<String, Value>) -> Option<DangerousFlag> {
     // An absent `equals` is not a literal, so the flag is dropped.
     let equals = item.get("equals")?;
     let scalar = !equals.is_array() && !equals.is_object();
-    scalar.then_some(DangerousFlag {
-        path: string(item.get("path"))?,
-        equals: equals.clone(),
-    })
+    scalar.then_some(DangerousFlag { path: string(item.get("path"))?, equals: equals.clone() })
 }
 
 fn read_secrets(value: Option<&Value>) -> Option<SecretInputs> {
@@ -81,15 +76,9 @@ fn read_secrets(value: Option<&Value>) -> Option<SecretInputs> {
         .filter_map(|item| {
             Some(SecretPath {
                 path: string(item.get("path"))?,
-                expected: item
-                    .get("expected")
-                    .filter(|value| value.as_str() == Some("string"))
-                    .map(|_| "string".to_owned()),
+                expected: item.get("expected").filter(|value| value.as_str() == Some("string")).map(|_| "string".to_owned()),
             })
         })
         .collect();
-    (!paths.is_empty()).then(|| SecretInputs {
-        bundled_default_enabled: boolean(block.get("bundledDefaultEnabled")),
-        paths,
-    })
+    (!paths.is_empty()).then(|| SecretInputs { bundled_default_enabled: boolean(block.get("bundledDefaultEnabled")), paths })
 }

@@ -35,18 +35,13 @@ impl Contracts {
         let Some(block) = record(value) else {
             return Self::default();
         };
-        let lists = CONTRACT_NAMES
-            .iter()
-            .map(|name| (*name, strings(block.get(*name))));
+        let lists = CONTRACT_NAMES.iter().map(|name| (*name, strings(block.get(*name))));
         Self(lists.filter(|(_, list)| !list.is_empty()).collect())
     }
 
     /// The ids of one contract; empty for an unknown name.
     pub fn get(&self, name: &str) -> &[String] {
-        self.0
-            .iter()
-            .find(|(entry, _)| *entry == name)
-            .map_or(&[], |(_, list)| list.as_slice())
+        self.0.iter().find(|(entry, _)| *entry == name).map_or(&[], |(_, list)| list.as_slice())
     }
 
     /// The tools that the plugin may register (MAN-100).

@@ -6,10 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
 use super::Manifest;
-use crate::normalise::{
-    boolean, non_empty, number, provider_key, record, records, string, string_map, strings,
-    strings_in,
-};
+use crate::normalise::{boolean, non_empty, number, provider_key, record, records, string, string_map, strings, strings_in};
 
 /// Model APIs that are known; others are dropped (MAN-124).
 const APIS: [&str; 9] = [
@@ -184,10 +181,7 @@ pub struct Suppression {
 impl Manifest {
     /// Provider ids that the plugin owns, lower-cased, as model blocks compare them (MAN-121).
     pub(crate) fn owned_providers(&self) -> BTreeSet<String> {
-        self.providers
-            .iter()
-            .filter_map(|id| provider_key(id))
-            .collect()
+        self.providers.iter().filter_map(|id| provider_key(id)).collect()
     }
 
     /// `modelCatalog`, normalised; absent when nothing valid is left (MAN-121..MAN-138).
@@ -197,12 +191,9 @@ impl Manifest {
         non_empty(ModelCatalog {
             providers: owned_map(block.get("providers"), &owned, read_provider),
             aliases: read_aliases(block.get("aliases"), &owned),
-            suppressions: records(block.get("suppressions"))
-                .filter_map(read_suppression)
-                .collect(),
+            suppressions: records(block.get("suppressions")).filter_map(read_suppression).collect(),
             discovery: owned_map(block.get("discovery"), &owned, |mode| {
-                string(Some(mode))
-                    .filter(|mode| matches!(mode.as_str(), "static" | "refreshable" | "runtime"))
+                string(Some(mode)).filter(|mode| matches!(mode.as_str(), "static" | "refreshable" | "runtime"))
             }),
         })
     }
@@ -210,27 +201,16 @@ impl Manifest {
 
 /// The key under which rows of several plugins are merged (MAN-139).
 pub fn merge_key(provider: &str, model: &str) -> String {
-    format!(
-        "{}::{}",
-        provider.trim().to_lowercase(),
-        model.trim().to_lowercase()
-    )
+    format!("{}::{}", provider.trim().to_lowercase(), model.trim().to_lowercase())
 }
 
 pub(crate) fn read_support(value: Option<&Value>) -> Option<ModelSupport> {
     let block = record(value)?;
-    non_empty(ModelSupport {
-        model_prefixes: strings(block.get("modelPrefixes")),
-        model_patterns: strings(block.get("modelPatterns")),
-    })
+    non_empty(ModelSupport { model_prefixes: strings(block.get("modelPrefixes")), model_patterns: strings(block.get("modelPatterns")) })
 }
 
 /// Entries whose lower-cased key is an owned provider (MAN-121).
-pub(crate) fn owned_map<T>(
-    value: Option<&Value>,
-    owned: &BTreeSet<String>,
-    read: impl Fn(&Value) -> Option<T>,
-) -> BTreeMap<String, T> {
+pub(crate) fn owned_map<T>(value: Option<&Value>, owned: &BTreeSet<String>, read: impl Fn(&Value) -> Option<T>) -> BTreeMap<String, T> {
     let mut map = BTreeMap::new();
     for (key, entry) in record(value).into_iter().flatten() {
         let Some(key) = provider_key(key).filter(|key| owned.contains(key)) else {
@@ -249,9 +229,7 @@ fn api(value: Option<&Value>) -> Option<String> {
 
 fn read_provider(value: &Value) -> Option<CatalogProvider> {
     let block = value.as_object()?;
-    let models: Vec<_> = records(block.get("models"))
-        .filter_map(read_model)
-        .collect();
+    let models: Vec<_> = records(block.get("models")).filter_map(read_model).collect();
     (!models.is_empty()).then(|| CatalogProvider {
         base_url: string(block.get("baseUrl")),
         api: api(block.get("api")),
@@ -271,18 +249,11 @@ fn read_model(row: &Map<String, Value>) -> Option<CatalogModel> {
         input: strings_in(at("input"), &INPUTS),
         reasoning: boolean(at("reasoning")),
         context_window: number(at("contextWindow"), |value| value > 0.0),
-        context_tokens: number(at("contextTokens"), |value| {
-            value > 0.0 && value.fract() == 0.0
-        }),
+        context_tokens: number(at("contextTokens"), |value| value > 0.0 && value.fract() == 0.0),
         max_tokens: number(at("maxTokens"), |value| value > 0.0),
         cost: read_cost(at("cost")),
         compat: read_compat(at("compat")),
-        status: string(at("status")).filter(|status| {
-            matches!(
-                status.as_str(),
-                "available" | "preview" | "deprecated" | "disabled"
-            )
-        }),
+        status: string(at("status")).filter(|status| matches!(status.as_str(), "available" | "preview" | "deprecated" | "disabled")),
         status_reason: string(at("statusReason")),
         replaces: strings(at("replaces")),
         replaced_by: string(at("replacedBy")),
@@ -307,9 +278,7 @@ fn read_cost(value: Option<&Value>) -> Map<String, Value> {
         return Map::new();
     };
     let mut cost = read_prices(block);
-    let tiers: Vec<Value> = records(block.get("tieredPricing"))
-        .filter_map(read_tier)
-        .collect();
+    let tiers: Vec<Value> = records(block.get("tieredPricing")).filter_map(read_tier).collect();
     if !tiers.is_empty() {
         cost.insert("tieredPricing".into(), Value::Array(tiers));
     }
@@ -320,9 +289,7 @@ fn read_cost(value: Option<&Value>) -> Map<String, Value> {
 fn read_tier(item: &Map<String, Value>) -> Option<Value> {
     let mut tier = read_prices(item);
     let range = item.get("range")?.as_array()?;
-    let valid = range
-        .iter()
-        .all(|bound| number(Some(bound), |value| value >= 0.0).is_some());
+    let valid = range.iter().all(|bound| number(Some(bound), |value| value >= 0.0).is_some());
     if tier.len() != PRICES.len() || !(1..=2).contains(&range.len()) || !valid {
         return None;
     }
@@ -346,41 +313,16 @@ fn read_compat(value: Option<&Value>) -> Map<String, Value> {
     for key in ["toolSchemaProfile", "toolCallArgumentsEncoding"] {
         put(key, string(block.get(key)).map(Value::String));
     }
-    for key in [
-        "visibleReasoningDetailTypes",
-        "supportedReasoningEfforts",
-        "unsupportedToolSchemaKeywords",
-    ] {
+    for key in ["visibleReasoningDetailTypes", "supportedReasoningEfforts", "unsupportedToolSchemaKeywords"] {
         put(key, non_empty(strings(block.get(key))).map(Value::from));
     }
     put(
         "reasoningEffortMap",
-        non_empty(string_map(block.get("reasoningEffortMap")))
-            .map(|map| map.into_iter().map(|(k, v)| (k, Value::from(v))).collect()),
+        non_empty(string_map(block.get("reasoningEffortMap"))).map(|map| map.into_iter().map(|(k, v)| (k, Value::from(v))).collect()),
     );
-    let one_of = |key: &str, allowed: &[&str]| {
-        string(block.get(key))
-            .filter(|text| allowed.contains(&text.as_str()))
-            .map(Value::String)
-    };
-    put(
-        "maxTokensField",
-        one_of("maxTokensField", &["max_completion_tokens", "max_tokens"]),
-    );
-    put(
-        "thinkingFormat",
-        one_of(
-            "thinkingFormat",
-            &[
-                "openai",
-                "openrouter",
-                "deepseek",
-                "qwen",
-                "qwen-chat-template",
-                "zai",
-            ],
-        ),
-    );
+    let one_of = |key: &str, allowed: &[&str]| string(block.get(key)).filter(|text| allowed.contains(&text.as_str())).map(Value::String);
+    put("maxTokensField", one_of("maxTokensField", &["max_completion_tokens", "max_tokens"]));
+    put("thinkingFormat", one_of("thinkingFormat", &["openai", "openrouter", "deepseek", "qwen", "qwen-chat-template", "zai"]));
     compat
 }
 
@@ -392,11 +334,7 @@ fn read_aliases(value: Option<&Value>, owned: &BTreeSet<String>) -> BTreeMap<Str
         };
         let provider = string(target.get("provider")).and_then(|id| provider_key(&id));
         if let Some(provider) = provider.filter(|id| owned.contains(id)) {
-            let alias_target = CatalogAlias {
-                provider,
-                api: api(target.get("api")),
-                base_url: string(target.get("baseUrl")),
-            };
+            let alias_target = CatalogAlias { provider, api: api(target.get("api")), base_url: string(target.get("baseUrl")) };
             aliases.insert(alias, alias_target);
         }
     }

@@ -7,9 +7,7 @@ use serde_json::{Map, Value};
 
 use super::Manifest;
 use super::models::owned_map;
-use crate::normalise::{
-    boolean, non_empty, provider_key, record, records, string, strings, strings_in,
-};
+use crate::normalise::{boolean, non_empty, provider_key, record, records, string, strings, strings_in};
 
 /// Where prices of a provider come from (MAN-140).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -143,20 +141,16 @@ impl Manifest {
                 aliases: read_aliases(block.get("aliases")),
                 strip_prefixes: strings(block.get("stripPrefixes")),
                 prefix_when_bare: string(block.get("prefixWhenBare")),
-                prefix_when_bare_after_alias_starts_with: records(
-                    block.get("prefixWhenBareAfterAliasStartsWith"),
-                )
-                .filter_map(read_rule)
-                .collect(),
+                prefix_when_bare_after_alias_starts_with: records(block.get("prefixWhenBareAfterAliasStartsWith"))
+                    .filter_map(read_rule)
+                    .collect(),
             })
         })
     }
 
     /// `providerEndpoints` (MAN-143, MAN-144).
     pub fn provider_endpoints(&self) -> Vec<ProviderEndpoint> {
-        records(self.raw.get("providerEndpoints"))
-            .filter_map(read_endpoint)
-            .collect()
+        records(self.raw.get("providerEndpoints")).filter_map(read_endpoint).collect()
     }
 
     /// `providerRequest.providers` (MAN-145).
@@ -166,11 +160,8 @@ impl Manifest {
             let completions = record(block.get("openAICompletions"));
             non_empty(ProviderRequest {
                 family: string(block.get("family")),
-                compatibility_family: string(block.get("compatibilityFamily"))
-                    .filter(|family| family == "moonshot"),
-                supports_streaming_usage: boolean(
-                    completions.and_then(|block| block.get("supportsStreamingUsage")),
-                ),
+                compatibility_family: string(block.get("compatibilityFamily")).filter(|family| family == "moonshot"),
+                supports_streaming_usage: boolean(completions.and_then(|block| block.get("supportsStreamingUsage"))),
             })
         })
     }
@@ -183,8 +174,7 @@ fn read_source(value: Option<&Value>) -> Option<PricingSource> {
     let block = record(value)?;
     non_empty(PricingLookup {
         provider: string(block.get("provider")).and_then(|id| provider_key(&id)),
-        passthrough_provider_model: block.get("passthroughProviderModel")
-            == Some(&Value::Bool(true)),
+        passthrough_provider_model: block.get("passthroughProviderModel") == Some(&Value::Bool(true)),
         model_id_transforms: strings_in(block.get("modelIdTransforms"), &["version-dots"]),
     })
     .map(PricingSource::Lookup)
@@ -192,18 +182,11 @@ fn read_source(value: Option<&Value>) -> Option<PricingSource> {
 
 /// Alias keys are lower-cased; `constructor` and `prototype` survive here (MAN-014).
 fn read_aliases(value: Option<&Value>) -> BTreeMap<String, String> {
-    record(value)
-        .into_iter()
-        .flatten()
-        .filter_map(|(alias, id)| Some((provider_key(alias)?, string(Some(id))?)))
-        .collect()
+    record(value).into_iter().flatten().filter_map(|(alias, id)| Some((provider_key(alias)?, string(Some(id))?))).collect()
 }
 
 fn read_rule(item: &Map<String, Value>) -> Option<PrefixRule> {
-    Some(PrefixRule {
-        model_prefix: string(item.get("modelPrefix"))?,
-        prefix: string(item.get("prefix"))?,
-    })
+    Some(PrefixRule { model_prefix: string(item.get("modelPrefix"))?, prefix: string(item.get("prefix"))? })
 }
 
 fn read_endpoint(item: &Map<String, Value>) -> Option<ProviderEndpoint> {
@@ -217,11 +200,8 @@ fn read_endpoint(item: &Map<String, Value>) -> Option<ProviderEndpoint> {
         host_suffixes: lower("hostSuffixes"),
         base_urls: strings(item.get("baseUrls")),
         google_vertex_region: string(item.get("googleVertexRegion")),
-        google_vertex_region_host_suffix: string(item.get("googleVertexRegionHostSuffix"))
-            .map(|text| text.to_lowercase()),
+        google_vertex_region_host_suffix: string(item.get("googleVertexRegionHostSuffix")).map(|text| text.to_lowercase()),
     };
-    let located = !endpoint.hosts.is_empty()
-        || !endpoint.host_suffixes.is_empty()
-        || !endpoint.base_urls.is_empty();
+    let located = !endpoint.hosts.is_empty() || !endpoint.host_suffixes.is_empty() || !endpoint.base_urls.is_empty();
     located.then_some(endpoint)
 }

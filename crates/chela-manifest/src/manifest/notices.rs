@@ -42,9 +42,7 @@ impl Manifest {
     pub fn unmirrored_env_providers(&self) -> Vec<&str> {
         let mirrored = |id: &str, name: &String| {
             let mut providers = self.setup.iter().flat_map(|setup| &setup.providers);
-            providers
-                .rfind(|provider| provider.id == id)
-                .is_some_and(|provider| provider.env_vars.contains(name))
+            providers.rfind(|provider| provider.id == id).is_some_and(|provider| provider.env_vars.contains(name))
         };
         self.provider_auth_env_vars
             .iter()
@@ -55,11 +53,7 @@ impl Manifest {
 
     /// Declared channels without a `channelConfigs` entry (MAN-078).
     pub fn channels_without_config(&self) -> Vec<&str> {
-        self.channels
-            .iter()
-            .map(String::as_str)
-            .filter(|id| !self.channel_configs.contains_key(*id))
-            .collect()
+        self.channels.iter().map(String::as_str).filter(|id| !self.channel_configs.contains_key(*id)).collect()
     }
 
     /// Remarks that do not depend on where the plugin was found or whether it is enabled.
@@ -71,9 +65,7 @@ impl Manifest {
                 notices.push(Notice {
                     level: NoticeLevel::Info,
                     code: "manifest-kind-unknown",
-                    message: format!(
-                        "kind `{kind}` has no effect; known kinds are `memory` and `context-engine`"
-                    ),
+                    message: format!("kind `{kind}` has no effect; known kinds are `memory` and `context-engine`"),
                 });
             }
         }
@@ -82,9 +74,7 @@ impl Manifest {
                 notices.push(Notice {
                     level: NoticeLevel::Info,
                     code: "manifest-contract-top-level",
-                    message: format!(
-                        "top-level `{key}` has no effect; move it to `contracts.{key}`"
-                    ),
+                    message: format!("top-level `{key}` has no effect; move it to `contracts.{key}`"),
                 });
             }
         }

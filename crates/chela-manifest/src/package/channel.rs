@@ -60,9 +60,7 @@ pub(crate) fn read(value: Option<&Value>) -> Option<PackageChannel> {
     let block = record(value)?;
     let at = |key: &str| block.get(key);
     let exposure = record(at("exposure"));
-    let shown = |key: &str, legacy: &str| {
-        boolean(exposure.and_then(|exposure| exposure.get(key))).or_else(|| boolean(at(legacy)))
-    };
+    let shown = |key: &str, legacy: &str| boolean(exposure.and_then(|exposure| exposure.get(key))).or_else(|| boolean(at(legacy)));
     Some(PackageChannel {
         id: string(at("id")),
         label: string(at("label")),
@@ -86,8 +84,5 @@ pub(crate) fn read(value: Option<&Value>) -> Option<PackageChannel> {
 
 fn checker(value: Option<&Value>) -> Option<CheckerModule> {
     let block = record(value)?;
-    Some(CheckerModule {
-        specifier: string(block.get("specifier"))?,
-        export_name: string(block.get("exportName"))?,
-    })
+    Some(CheckerModule { specifier: string(block.get("specifier"))?, export_name: string(block.get("exportName"))? })
 }

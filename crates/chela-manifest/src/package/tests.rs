@@ -14,10 +14,7 @@ fn extensions_are_missing_empty_or_listed() {
         (json!({"extensions": "./a.js"}), EntryList::Missing),
         (json!({"extensions": []}), EntryList::Empty),
         (json!({"extensions": [" ", 3]}), EntryList::Empty),
-        (
-            json!({"extensions": [" ./a.js ", "", "./b.ts"]}),
-            EntryList::Entries(vec!["./a.js".into(), "./b.ts".into()]),
-        ),
+        (json!({"extensions": [" ./a.js ", "", "./b.ts"]}), EntryList::Entries(vec!["./a.js".into(), "./b.ts".into()])),
     ];
     for (host, expected) in cases {
         assert_eq!(parse(json!({"openclaw": host})).extensions, expected);
@@ -27,15 +24,10 @@ fn extensions_are_missing_empty_or_listed() {
 // MAN-198, MAN-199
 #[test]
 fn runtime_extensions_must_match() {
-    let host = |runtime: Value| {
-        parse(json!({"openclaw": {"extensions": ["a", "b"], "runtimeExtensions": runtime}}))
-    };
+    let host = |runtime: Value| parse(json!({"openclaw": {"extensions": ["a", "b"], "runtimeExtensions": runtime}}));
     assert_eq!(host(json!([])).runtime_entries(), Ok([].as_slice()));
     assert_eq!(host(json!("x")).runtime_entries(), Ok([].as_slice()));
-    assert_eq!(
-        host(json!(["c", "d"])).runtime_entries().unwrap(),
-        ["c", "d"]
-    );
+    assert_eq!(host(json!(["c", "d"])).runtime_entries().unwrap(), ["c", "d"]);
     assert_eq!(
         host(json!(["c"])).runtime_entries().unwrap_err(),
         "package.json openclaw.runtimeExtensions length (1) must match openclaw.extensions length (2)"
@@ -84,17 +76,11 @@ fn metadata_fields() {
     assert_eq!(meta.runtime_setup_entry.as_deref(), Some("./r.js"));
     assert_eq!(meta.install.default_choice, None);
     assert!(meta.install.allow_invalid_config_recovery);
-    assert_eq!(
-        meta.check_floor("2026.6.11", false),
-        Err(FloorError::Invalid)
-    );
+    assert_eq!(meta.check_floor("2026.6.11", false), Err(FloorError::Invalid));
     let channel = meta.channel.as_ref().unwrap();
     assert_eq!(channel.exposure.configured, Some(false));
     assert_eq!(channel.exposure.setup, Some(true));
-    assert_eq!(
-        channel.configured_state.as_ref().unwrap().export_name,
-        "has"
-    );
+    assert_eq!(channel.configured_state.as_ref().unwrap().export_name, "has");
     assert_eq!(channel.persisted_auth_state, None);
     assert!(!meta.defer_channel_load_until_after_listen);
     assert_eq!(meta.compat_plugin_api.as_deref(), Some(">=1"));

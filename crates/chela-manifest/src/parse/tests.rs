@@ -6,12 +6,8 @@ fn parse(value: Value) -> Manifest {
     let mut value = value;
     let object = value.as_object_mut().unwrap();
     object.entry("id").or_insert(json!("demo"));
-    object
-        .entry("configSchema")
-        .or_insert(json!({"type": "object", "additionalProperties": false}));
-    parse_manifest(value.to_string().as_bytes())
-        .unwrap()
-        .manifest
+    object.entry("configSchema").or_insert(json!({"type": "object", "additionalProperties": false}));
+    parse_manifest(value.to_string().as_bytes()).unwrap().manifest
 }
 
 // MAN-003, MAN-006, MAN-007, MAN-022, MAN-043
@@ -22,29 +18,14 @@ fn errors_have_the_documented_texts() {
         (b"null", "plugin manifest must be an object"),
         (b"\"x\"", "plugin manifest must be an object"),
         (b"{}", "plugin manifest requires id"),
-        (
-            br#"{"id":"  ","configSchema":{}}"#,
-            "plugin manifest requires id",
-        ),
-        (
-            br#"{"id":7,"configSchema":{}}"#,
-            "plugin manifest requires id",
-        ),
+        (br#"{"id":"  ","configSchema":{}}"#, "plugin manifest requires id"),
+        (br#"{"id":7,"configSchema":{}}"#, "plugin manifest requires id"),
         (br#"{"id":"a"}"#, "plugin manifest requires configSchema"),
-        (
-            br#"{"id":"a","configSchema":[]}"#,
-            "plugin manifest requires configSchema",
-        ),
-        (
-            br#"{"id":"a","configSchema":null}"#,
-            "plugin manifest requires configSchema",
-        ),
+        (br#"{"id":"a","configSchema":[]}"#, "plugin manifest requires configSchema"),
+        (br#"{"id":"a","configSchema":null}"#, "plugin manifest requires configSchema"),
         (b"{ id: 'a', ", "failed to parse plugin manifest: "),
         (b"", "failed to parse plugin manifest: "),
-        (
-            b"{\"id\":\"\xff\"}",
-            "failed to parse plugin manifest: not valid UTF-8 at byte 7",
-        ),
+        (b"{\"id\":\"\xff\"}", "failed to parse plugin manifest: not valid UTF-8 at byte 7"),
     ];
     for (bytes, expected) in cases {
         let message = parse_manifest(bytes).unwrap_err().to_string();
@@ -81,12 +62,7 @@ fn the_size_limit_is_exact() {
     assert_eq!(fits.len(), MAX_MANIFEST_BYTES);
     assert!(parse_manifest(fits.as_bytes()).is_ok());
     let over = format!("{fits} ");
-    assert_eq!(
-        parse_manifest(over.as_bytes()).unwrap_err(),
-        ManifestError::TooLarge {
-            bytes: MAX_MANIFEST_BYTES + 1
-        }
-    );
+    assert_eq!(parse_manifest(over.as_bytes()).unwrap_err(), ManifestError::TooLarge { bytes: MAX_MANIFEST_BYTES + 1 });
 }
 
 // A hostile manifest must not exhaust the stack of the gateway.
@@ -103,11 +79,7 @@ fn deep_nesting_is_refused_without_recursion() {
         let error = parse_manifest(text.as_bytes()).unwrap_err().to_string();
         assert!(error.contains("nested deeper than 128"), "{error}");
     }
-    let shallow = format!(
-        "{{id:'a',configSchema:{{}},x:{}1{}}}",
-        "[".repeat(90),
-        "]".repeat(90)
-    );
+    let shallow = format!("{{id:'a',configSchema:{{}},x:{}1{}}}", "[".repeat(90), "]".repeat(90));
     assert!(parse_manifest(shallow.as_bytes()).unwrap().json5);
 }
 
@@ -140,10 +112,7 @@ fn kind_and_default_enablement() {
     let kinds = [
         (json!("memory"), json!("memory")),
         (json!(["memory"]), json!("memory")),
-        (
-            json!(["memory", "context-engine"]),
-            json!(["memory", "context-engine"]),
-        ),
+        (json!(["memory", "context-engine"]), json!(["memory", "context-engine"])),
         (json!("chanel"), json!("chanel")),
         (json!([]), Value::Null),
         (json!(["memory", 1]), Value::Null),
@@ -191,10 +160,7 @@ fn aliases_entries_and_runners() {
         json!(manifest.command_aliases),
         json!([{"name": "go"}, {"name": "run", "kind": "runtime-slash", "cliCommand": "r"}, {"name": "x"}])
     );
-    assert_eq!(
-        json!(manifest.qa_runners),
-        json!([{"commandName": "qa", "description": "d"}])
-    );
+    assert_eq!(json!(manifest.qa_runners), json!([{"commandName": "qa", "description": "d"}]));
     let both = parse(json!({"providerDiscoveryEntry": "old", "providerCatalogEntry": "new"}));
     assert_eq!(both.provider_catalog_entry.as_deref(), Some("new"));
 }
@@ -206,17 +172,9 @@ fn contracts_keep_known_non_empty_lists() {
         "contracts": {"tools": ["a"], "speechProviders": [], "unknown": ["x"], "webSearchProviders": ["s"]},
         "speechProviders": ["ignored"],
     }));
-    assert_eq!(
-        json!(manifest.contracts),
-        json!({"webSearchProviders": ["s"], "tools": ["a"]})
-    );
+    assert_eq!(json!(manifest.contracts), json!({"webSearchProviders": ["s"], "tools": ["a"]}));
     assert_eq!(manifest.contracts.get("speechProviders"), [""; 0]);
-    assert!(
-        manifest
-            .notices()
-            .iter()
-            .any(|notice| notice.message.contains("contracts.speechProviders"))
-    );
+    assert!(manifest.notices().iter().any(|notice| notice.message.contains("contracts.speechProviders")));
 }
 
 // MAN-106, MAN-107, MAN-108, MAN-109, MAN-110, MAN-111, MAN-114, MAN-115, MAN-116
@@ -288,11 +246,7 @@ fn model_catalog() {
             "discovery": {"acme": "static"},
         })
     );
-    assert!(
-        parse(json!({"modelCatalog": {"providers": {"x": {"models": []}}}}))
-            .model_catalog()
-            .is_none()
-    );
+    assert!(parse(json!({"modelCatalog": {"providers": {"x": {"models": []}}}})).model_catalog().is_none());
     assert_eq!(crate::manifest::models::merge_key(" ACME", "M"), "acme::m");
 }
 
@@ -320,14 +274,8 @@ fn model_side_blocks() {
         json!({"acme": {"aliases": {"constructor": "C"},
             "prefixWhenBareAfterAliasStartsWith": [{"modelPrefix": "a", "prefix": "b"}]}})
     );
-    assert_eq!(
-        json!(manifest.provider_endpoints()),
-        json!([{"endpointClass": "c", "hosts": ["a.b"]}])
-    );
-    assert_eq!(
-        json!(manifest.provider_request()),
-        json!({"acme": {"family": "f", "supportsStreamingUsage": false}})
-    );
+    assert_eq!(json!(manifest.provider_endpoints()), json!([{"endpointClass": "c", "hosts": ["a.b"]}]));
+    assert_eq!(json!(manifest.provider_request()), json!({"acme": {"family": "f", "supportsStreamingUsage": false}}));
 }
 
 // MAN-147, MAN-148, MAN-149, MAN-151, MAN-153, MAN-154, MAN-155, MAN-157, MAN-158, MAN-160, MAN-161,
@@ -349,10 +297,7 @@ fn auth_and_setup() {
             {"id": "a", "envVars": ["A"]}, {"envVars": ["Z"]}]},
     }));
     assert_eq!(manifest.unmirrored_env_providers(), ["a", "b"]);
-    assert_eq!(
-        manifest.compat_codes(),
-        ["channel-env-vars", "provider-auth-env-vars"]
-    );
+    assert_eq!(manifest.compat_codes(), ["channel-env-vars", "provider-auth-env-vars"]);
     assert_eq!(
         json!(manifest.provider_auth_choices),
         json!([{"provider": "p", "method": "m", "choiceId": "c", "groupId": "g",
@@ -416,11 +361,7 @@ fn channel_configs_and_config_contracts() {
         json!({"compatibilityRuntimePaths": ["r"], "dangerousFlags": [{"path": "a", "equals": null}],
             "secretInputs": {"bundledDefaultEnabled": false, "paths": [{"path": "k", "expected": "string"}, {"path": "l"}]}})
     );
-    assert!(
-        manifest.notices()[0]
-            .message
-            .contains("kind `channel` has no effect")
-    );
+    assert!(manifest.notices()[0].message.contains("kind `channel` has no effect"));
     let dropped = parse(json!({"configContracts": {"secretInputs": {"paths": []}}}));
     assert_eq!(dropped.config_contracts, None);
 }

@@ -24,26 +24,15 @@ impl Serialize for Messages<'_> {
         if !matches!(self.steps.first(), Some(Step::User(_))) {
             seq.serialize_element(&json!({"role": "user", "content": "."}))?;
         }
-        let last_user = self
-            .steps
-            .iter()
-            .rposition(|s| !matches!(s, Step::Assistant { .. }));
+        let last_user = self.steps.iter().rposition(|s| !matches!(s, Step::Assistant { .. }));
         for (at, step) in self.steps.iter().enumerate() {
             let blocks = self.blocks(step, at + 1 == self.steps.len());
-            let role = if matches!(step, Step::Assistant { .. }) {
-                "assistant"
-            } else {
-                "user"
-            };
+            let role = if matches!(step, Step::Assistant { .. }) { "assistant" } else { "user" };
             if blocks.is_empty() && role == "assistant" {
                 continue;
             }
             let cache = self.cache.filter(|_| Some(at) == last_user);
-            seq.serialize_element(&Message {
-                role,
-                blocks,
-                cache,
-            })?;
+            seq.serialize_element(&Message { role, blocks, cache })?;
         }
         seq.end()
     }
@@ -54,37 +43,17 @@ impl<'a> Messages<'a> {
         match step {
             Step::User(content) => {
                 let blocks = self.content(content);
-                if blocks.is_empty() {
-                    vec![Block::Text(".")]
-                } else {
-                    blocks
-                }
+                if blocks.is_empty() { vec![Block::Text(".")] } else { blocks }
             }
-            Step::Results(results) => results
-                .iter()
-                .map(|r| Block::Result(r, self.images))
-                .collect(),
-            Step::Assistant {
-                text,
-                calls,
-                thinking,
-            } => {
-                let mut blocks: Vec<Block<'a>> =
-                    thinking.iter().filter_map(|t| self.thinking(t)).collect();
+            Step::Results(results) => results.iter().map(|r| Block::Result(r, self.images)).collect(),
+            Step::Assistant { text, calls, thinking } => {
+                let mut blocks: Vec<Block<'a>> = thinking.iter().filter_map(|t| self.thinking(t)).collect();
                 // The service refuses an unfinished answer that ends in white space.
-                let text = if last && calls.is_empty() {
-                    text.trim_end()
-                } else {
-                    text
-                };
+                let text = if last && calls.is_empty() { text.trim_end() } else { text };
                 if !text.trim().is_empty() {
                     blocks.push(Block::Text(text));
                 }
-                blocks.extend(calls.iter().map(|(id, call)| Block::Call {
-                    id,
-                    name: &call.name,
-                    input: &call.arguments,
-                }));
+                blocks.extend(calls.iter().map(|(id, call)| Block::Call { id, name: &call.name, input: &call.arguments }));
                 blocks
             }
         }
@@ -95,27 +64,18 @@ impl<'a> Messages<'a> {
             ContentPart::Text { text } if text.trim().is_empty() => None,
             ContentPart::Text { text } => Some(Block::Text(text)),
             ContentPart::Image { .. } if !self.images => Some(Block::Text(IMAGE_LEFT_OUT)),
-            ContentPart::Image { data_base64, mime } => Some(Block::Image {
-                data: data_base64,
-                mime,
-            }),
+            ContentPart::Image { data_base64, mime } => Some(Block::Image { data: data_base64, mime }),
         };
         content.iter().filter_map(block).collect()
     }
 
     /// Another model's reasoning becomes plain text, its encrypted reasoning is dropped (PRV-264).
     fn thinking(&self, block: &'a ThinkingBlock) -> Option<Block<'a>> {
-        let own = block
-            .model
-            .as_deref()
-            .is_some_and(|m| m.eq_ignore_ascii_case(self.model));
+        let own = block.model.as_deref().is_some_and(|m| m.eq_ignore_ascii_case(self.model));
         match (&block.redacted, &block.signature) {
             (Some(data), _) if own => Some(Block::Redacted(data)),
             (Some(_), _) => None,
-            (None, Some(signature)) if own => Some(Block::Thinking {
-                text: &block.text,
-                signature,
-            }),
+            (None, Some(signature)) if own => Some(Block::Thinking { text: &block.text, signature }),
             _ if block.text.trim().is_empty() => None,
             _ => Some(Block::Text(&block.text)),
         }
@@ -148,30 +108,17 @@ struct Content<'a> {
 impl Serialize for Content<'_> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         let last = self.blocks.len().saturating_sub(1);
-        let item = |(at, block)| Cached {
-            block,
-            cache: self.cache.filter(|_| at == last),
-        };
+        let item = |(at, block)| Cached { block, cache: self.cache.filter(|_| at == last) };
         s.collect_seq(self.blocks.iter().enumerate().map(item))
     }
 }
 
 enum Block<'a> {
     Text(&'a str),
-    Image {
-        data: &'a str,
-        mime: &'a str,
-    },
-    Thinking {
-        text: &'a str,
-        signature: &'a str,
-    },
+    Image { data: &'a str, mime: &'a str },
+    Thinking { text: &'a str, signature: &'a str },
     Redacted(&'a str),
-    Call {
-        id: &'a str,
-        name: &'a str,
-        input: &'a Value,
-    },
+    Call { id: &'a str, name: &'a str, input: &'a Value },
     Result(&'a ResultStep<'a>, bool),
 }
 
@@ -233,11 +180,7 @@ impl Serialize for Source<'_> {
     }
 }
 
-fn result_entries<M: SerializeMap>(
-    map: &mut M,
-    result: &ResultStep<'_>,
-    images: bool,
-) -> Result<(), M::Error> {
+fn result_entries<M: SerializeMap>(map: &mut M, result: &ResultStep<'_>, images: bool) -> Result<(), M::Error> {
     map.serialize_entry("type", "tool_result")?;
     map.serialize_entry("tool_use_id", &result.id)?;
     let text = result_text(result);
@@ -246,10 +189,7 @@ fn result_entries<M: SerializeMap>(
         .unwrap_or_default()
         .iter()
         .filter_map(|p| match p {
-            ContentPart::Image { data_base64, mime } if images => Some(Block::Image {
-                data: data_base64,
-                mime,
-            }),
+            ContentPart::Image { data_base64, mime } if images => Some(Block::Image { data: data_base64, mime }),
             _ => None,
         })
         .collect();
@@ -258,13 +198,7 @@ fn result_entries<M: SerializeMap>(
     } else {
         let mut blocks = vec![Block::Text(&text)];
         blocks.extend(pictures);
-        map.serialize_entry(
-            "content",
-            &Content {
-                blocks: &blocks,
-                cache: None,
-            },
-        )?;
+        map.serialize_entry("content", &Content { blocks: &blocks, cache: None })?;
     }
     if result.is_error {
         map.serialize_entry("is_error", &true)?;

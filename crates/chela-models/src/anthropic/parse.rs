@@ -12,13 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 enum Block {
     Text,
     Thinking(ThinkingBlock),
-    Call {
-        at: usize,
-        id: String,
-        name: String,
-        json: String,
-        whole: Value,
-    },
+    Call { at: usize, id: String, name: String, json: String, whole: Value },
     Other,
 }
 
@@ -36,16 +30,7 @@ pub(crate) struct Parser {
 
 impl Parser {
     pub(crate) fn new(model: ModelRef, html_arguments: bool) -> Self {
-        Self {
-            model,
-            html_arguments,
-            blocks: BTreeMap::new(),
-            calls: 0,
-            usage: Usage::default(),
-            stop: None,
-            stopped: false,
-            ended: false,
-        }
+        Self { model, html_arguments, blocks: BTreeMap::new(), calls: 0, usage: Usage::default(), stop: None, stopped: false, ended: false }
     }
 
     fn fail(&self, kind: ErrorKind, message: impl Into<String>) -> ModelError {
@@ -71,13 +56,7 @@ impl Parser {
     }
 
     fn start_block(&mut self, index: u64, block: &Value, out: &mut VecDeque<ModelEvent>) {
-        let text = |name: &str| {
-            block
-                .get(name)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
+        let text = |name: &str| block.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let state = match block.get("type").and_then(Value::as_str) {
             Some("text") => {
                 push_text(out, text("text"));
@@ -89,16 +68,9 @@ impl Parser {
                     out.push_back(ModelEvent::ThinkingDelta(thought.clone()));
                 }
                 let signature = Some(text("signature")).filter(|s| !s.is_empty());
-                Block::Thinking(ThinkingBlock {
-                    text: thought,
-                    signature,
-                    ..self.new_thinking()
-                })
+                Block::Thinking(ThinkingBlock { text: thought, signature, ..self.new_thinking() })
             }
-            Some("redacted_thinking") => Block::Thinking(ThinkingBlock {
-                redacted: Some(text("data")),
-                ..self.new_thinking()
-            }),
+            Some("redacted_thinking") => Block::Thinking(ThinkingBlock { redacted: Some(text("data")), ..self.new_thinking() }),
             Some("tool_use") => {
                 let (at, id, name) = (self.calls, text("id"), text("name"));
                 self.calls += 1;
@@ -108,13 +80,7 @@ impl Parser {
                     name: Some(name.clone()),
                     args_fragment: String::new(),
                 });
-                Block::Call {
-                    at,
-                    id,
-                    name,
-                    json: String::new(),
-                    whole: block.get("input").cloned().unwrap_or_default(),
-                }
+                Block::Call { at, id, name, json: String::new(), whole: block.get("input").cloned().unwrap_or_default() }
             }
             _ => Block::Other,
         };
@@ -122,50 +88,29 @@ impl Parser {
     }
 
     fn new_thinking(&self) -> ThinkingBlock {
-        ThinkingBlock {
-            model: Some(self.model.to_string()),
-            ..ThinkingBlock::default()
-        }
+        ThinkingBlock { model: Some(self.model.to_string()), ..ThinkingBlock::default() }
     }
 
-    fn delta(
-        &mut self,
-        index: u64,
-        delta: &Value,
-        out: &mut VecDeque<ModelEvent>,
-    ) -> Result<(), ModelError> {
+    fn delta(&mut self, index: u64, delta: &Value, out: &mut VecDeque<ModelEvent>) -> Result<(), ModelError> {
         let text = |name: &str| delta.get(name).and_then(Value::as_str).unwrap_or_default();
-        match (
-            delta.get("type").and_then(Value::as_str),
-            self.blocks.get_mut(&index),
-        ) {
+        match (delta.get("type").and_then(Value::as_str), self.blocks.get_mut(&index)) {
             (Some("text_delta"), _) => push_text(out, text("text").to_owned()),
             (Some("thinking_delta"), Some(Block::Thinking(block))) => {
                 block.text.push_str(text("thinking"));
                 out.push_back(ModelEvent::ThinkingDelta(text("thinking").to_owned()));
             }
             (Some("signature_delta"), Some(Block::Thinking(block))) => {
-                block
-                    .signature
-                    .get_or_insert_default()
-                    .push_str(text("signature"));
+                block.signature.get_or_insert_default().push_str(text("signature"));
             }
             (Some("input_json_delta"), Some(Block::Call { at, name, json, .. })) => {
                 let fragment = text("partial_json");
                 if json.len() + fragment.len() > MAX_ARGUMENT_BYTES {
-                    let text = format!(
-                        "the arguments of the call to `{name}` are larger than {MAX_ARGUMENT_BYTES} bytes"
-                    );
+                    let text = format!("the arguments of the call to `{name}` are larger than {MAX_ARGUMENT_BYTES} bytes");
                     return Err(self.fail(ErrorKind::Invalid, text));
                 }
                 json.push_str(fragment);
                 if !fragment.is_empty() {
-                    out.push_back(ModelEvent::ToolCallDelta {
-                        index: *at,
-                        id: None,
-                        name: None,
-                        args_fragment: fragment.to_owned(),
-                    });
+                    out.push_back(ModelEvent::ToolCallDelta { index: *at, id: None, name: None, args_fragment: fragment.to_owned() });
                 }
             }
             _ => {}
@@ -191,13 +136,7 @@ impl Parser {
         let mut any = false;
         for block in std::mem::take(&mut self.blocks).into_values() {
             match block {
-                Block::Call {
-                    id,
-                    name,
-                    json,
-                    whole,
-                    ..
-                } => {
+                Block::Call { id, name, json, whole, .. } => {
                     any = true;
                     let mut arguments = match whole {
                         Value::Object(map) if json.is_empty() => Value::Object(map),
@@ -206,16 +145,8 @@ impl Parser {
                     if self.html_arguments {
                         decode_entities(&mut arguments);
                     }
-                    let id = if id.is_empty() {
-                        format!("toolu_{}", uuid::Uuid::new_v4().simple())
-                    } else {
-                        id
-                    };
-                    out.push_back(ModelEvent::ToolCall(ToolCall {
-                        id,
-                        name,
-                        arguments,
-                    }));
+                    let id = if id.is_empty() { format!("toolu_{}", uuid::Uuid::new_v4().simple()) } else { id };
+                    out.push_back(ModelEvent::ToolCall(ToolCall { id, name, arguments }));
                 }
                 Block::Thinking(block) => out.push_back(ModelEvent::Thinking(block)),
                 Block::Text | Block::Other => {}
@@ -239,11 +170,7 @@ fn push_text(out: &mut VecDeque<ModelEvent>, text: String) {
 }
 
 impl WireParser for Parser {
-    fn event(
-        &mut self,
-        event: &SseEvent,
-        out: &mut VecDeque<ModelEvent>,
-    ) -> Result<Progress, ModelError> {
+    fn event(&mut self, event: &SseEvent, out: &mut VecDeque<ModelEvent>) -> Result<Progress, ModelError> {
         let data = event.data.trim();
         if data.is_empty() {
             return Ok(Progress::More);
@@ -253,18 +180,11 @@ impl WireParser for Parser {
         }
         let value: Value = serde_json::from_str(data).map_err(|e| {
             let start: String = data.chars().take(120).collect();
-            self.fail(
-                ErrorKind::Invalid,
-                format!("a piece of the answer makes no sense ({e}): `{start}`"),
-            )
+            self.fail(ErrorKind::Invalid, format!("a piece of the answer makes no sense ({e}): `{start}`"))
         })?;
         let index = value.get("index").and_then(Value::as_u64).unwrap_or(0);
         // Some proxies leave the type out of the data and give it as the event name only.
-        match value
-            .get("type")
-            .and_then(Value::as_str)
-            .unwrap_or(&event.event)
-        {
+        match value.get("type").and_then(Value::as_str).unwrap_or(&event.event) {
             "message_start" => self.take_usage(value.pointer("/message/usage"), out),
             "content_block_start" => {
                 let block = value.get("content_block").cloned().unwrap_or_default();
@@ -283,18 +203,10 @@ impl WireParser for Parser {
             "error" => return Err(classify::from_stream(&self.model, &value)),
             _ => {}
         }
-        Ok(if self.stop.is_some() {
-            Progress::Closing
-        } else {
-            Progress::More
-        })
+        Ok(if self.stop.is_some() { Progress::Closing } else { Progress::More })
     }
 
-    fn document(
-        &mut self,
-        value: &Value,
-        out: &mut VecDeque<ModelEvent>,
-    ) -> Result<(), ModelError> {
+    fn document(&mut self, value: &Value, out: &mut VecDeque<ModelEvent>) -> Result<(), ModelError> {
         if value.get("error").is_some_and(|e| !e.is_null()) {
             return Err(classify::from_stream(&self.model, value));
         }
@@ -306,10 +218,7 @@ impl WireParser for Parser {
             self.start_block(index, block, out);
             self.finish_block(index, out);
         }
-        self.stop = value
-            .get("stop_reason")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
+        self.stop = value.get("stop_reason").and_then(Value::as_str).map(str::to_owned);
         self.stopped = true;
         self.take_usage(value.get("usage"), out);
         Ok(())
@@ -322,19 +231,13 @@ impl WireParser for Parser {
         let stop = match self.stop.as_deref() {
             None if self.stopped => StopReason::Stop,
             None => {
-                return Err(self.fail(
-                    ErrorKind::Connection,
-                    "the answer was cut off before the model had finished",
-                ));
+                return Err(self.fail(ErrorKind::Connection, "the answer was cut off before the model had finished"));
             }
             Some("end_turn" | "pause_turn" | "stop_sequence") => StopReason::Stop,
             Some("max_tokens" | "model_context_window_exceeded") => StopReason::Length,
             Some("tool_use") => StopReason::ToolUse,
             Some(reason @ ("refusal" | "sensitive")) => {
-                return Err(self.fail(
-                    ErrorKind::Refusal,
-                    format!("the model refused to answer (`{reason}`)"),
-                ));
+                return Err(self.fail(ErrorKind::Refusal, format!("the model refused to answer (`{reason}`)")));
             }
             Some(other) => {
                 let text = format!("the model stopped for an unknown reason: `{other}`");
@@ -342,15 +245,8 @@ impl WireParser for Parser {
             }
         };
         let called = self.finish_calls(out);
-        let stop_reason = if stop == StopReason::ToolUse && !called {
-            StopReason::Stop
-        } else {
-            stop
-        };
-        out.push_back(ModelEvent::Done {
-            stop_reason,
-            usage: self.usage,
-        });
+        let stop_reason = if stop == StopReason::ToolUse && !called { StopReason::Stop } else { stop };
+        out.push_back(ModelEvent::Done { stop_reason, usage: self.usage });
         Ok(())
     }
 }

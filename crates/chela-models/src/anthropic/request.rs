@@ -16,27 +16,12 @@ const DEFAULT_MAX_TOKENS: u32 = 8192;
 const MAX_FROM_ROW: u32 = 32_000;
 
 /// Serialises a request once, straight from its parts.
-pub(crate) fn body(
-    request: &ModelRequest,
-    target: &Target,
-    stream: bool,
-) -> Result<Vec<u8>, serde_json::Error> {
+pub(crate) fn body(request: &ModelRequest, target: &Target, stream: bool) -> Result<Vec<u8>, serde_json::Error> {
     let steps = plan(&request.messages, Unpaired::Synthesise, IdMode::Plain);
     let cache = cache_control(target);
     let model = request.model.to_string();
-    let messages = Messages {
-        steps: &steps,
-        model: &model,
-        images: target.takes_images(),
-        cache: cache.as_ref(),
-    };
-    serde_json::to_vec(&Body {
-        request,
-        target,
-        stream,
-        messages,
-        cache: cache.as_ref(),
-    })
+    let messages = Messages { steps: &steps, model: &model, images: target.takes_images(), cache: cache.as_ref() };
+    serde_json::to_vec(&Body { request, target, stream, messages, cache: cache.as_ref() })
 }
 
 /// Cache marks go to Anthropic itself, and elsewhere only when the configuration asks for them.
@@ -67,44 +52,27 @@ impl Serialize for Body<'_> {
         out.serialize_entry("max_tokens", &max_tokens)?;
         out.serialize_entry("stream", &self.stream)?;
         if let Some(system) = request.system.as_deref().filter(|t| !t.trim().is_empty()) {
-            out.serialize_entry(
-                "system",
-                &[System {
-                    text: system,
-                    cache: self.cache,
-                }],
-            )?;
+            out.serialize_entry("system", &[System { text: system, cache: self.cache }])?;
         }
         let tools_offered = self.target.flags.tools && !request.tools.is_empty();
         if tools_offered {
-            let tools = Tools {
-                tools: &request.tools,
-                drop: &self.target.compat.unsupported_tool_schema_keywords,
-            };
+            let tools = Tools { tools: &request.tools, drop: &self.target.compat.unsupported_tool_schema_keywords };
             out.serialize_entry("tools", &tools)?;
         }
         if let Some(choice) = tool_choice(&request.tool_choice).filter(|_| tools_offered) {
             out.serialize_entry("tool_choice", &choice)?;
         }
         out.serialize_entry("messages", &self.messages)?;
-        let thinks = matches!(
-            thinking,
-            AnthropicThinking::Adaptive(_) | AnthropicThinking::Budget(_)
-        );
+        let thinks = matches!(thinking, AnthropicThinking::Adaptive(_) | AnthropicThinking::Budget(_));
         match thinking {
             AnthropicThinking::Default => {}
-            AnthropicThinking::Disabled => {
-                out.serialize_entry("thinking", &json!({"type": "disabled"}))?
-            }
+            AnthropicThinking::Disabled => out.serialize_entry("thinking", &json!({"type": "disabled"}))?,
             AnthropicThinking::Adaptive(effort) => {
                 out.serialize_entry("thinking", &json!({"type": "adaptive"}))?;
                 out.serialize_entry("output_config", &json!({"effort": effort}))?;
             }
             AnthropicThinking::Budget(tokens) => {
-                out.serialize_entry(
-                    "thinking",
-                    &json!({"type": "enabled", "budget_tokens": tokens}),
-                )?;
+                out.serialize_entry("thinking", &json!({"type": "enabled", "budget_tokens": tokens}))?;
             }
         }
         // The service refuses a temperature together with thinking.
@@ -119,27 +87,15 @@ impl Body<'_> {
     fn limits(&self) -> (u32, AnthropicThinking) {
         let cap = self.target.max_tokens();
         let from_row = cap.map_or(DEFAULT_MAX_TOKENS, |m| m.min(MAX_FROM_ROW));
-        let base = self
-            .request
-            .max_tokens
-            .filter(|m| *m > 0)
-            .unwrap_or(from_row)
-            .max(1);
+        let base = self.request.max_tokens.filter(|m| *m > 0).unwrap_or(from_row).max(1);
         let reasons = self.target.row.as_ref().is_none_or(|row| row.reasoning);
         let level = self.request.thinking.filter(|_| reasons);
         match anthropic_thinking(&self.request.model.model, level) {
             AnthropicThinking::Budget(budget) => {
                 // The budget comes on top of the answer, within what the model can write (PRV-280).
-                let total = base
-                    .saturating_add(budget)
-                    .min(cap.unwrap_or(u32::MAX))
-                    .max(base);
+                let total = base.saturating_add(budget).min(cap.unwrap_or(u32::MAX)).max(base);
                 let budget = budget.min(total.saturating_sub(1024));
-                let thinking = if budget < 1024 {
-                    AnthropicThinking::Disabled
-                } else {
-                    AnthropicThinking::Budget(budget)
-                };
+                let thinking = if budget < 1024 { AnthropicThinking::Disabled } else { AnthropicThinking::Budget(budget) };
                 (total, thinking)
             }
             thinking => (base, thinking),
@@ -180,10 +136,7 @@ struct Tools<'a> {
 
 impl Serialize for Tools<'_> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_seq(self.tools.iter().map(|tool| Tool {
-            tool,
-            drop: self.drop,
-        }))
+        s.collect_seq(self.tools.iter().map(|tool| Tool { tool, drop: self.drop }))
     }
 }
 

@@ -26,48 +26,22 @@ fn asked(messages: Vec<ChatMessage>) -> ModelRequest {
 }
 
 fn call(id: &str) -> ToolCall {
-    ToolCall {
-        id: id.into(),
-        name: "t".into(),
-        arguments: json!({"x": 1}),
-    }
+    ToolCall { id: id.into(), name: "t".into(), arguments: json!({"x": 1}) }
 }
 
 #[test]
 fn the_whole_body() {
     // PRV-244 (tool results of one step in one user message, image-only results get a text)
-    let image = ContentPart::Image {
-        data_base64: "AAAA".into(),
-        mime: "image/png".into(),
-    };
+    let image = ContentPart::Image { data_base64: "AAAA".into(), mime: "image/png".into() };
     let mut request = asked(vec![
         ChatMessage::user("hi"),
-        ChatMessage::Assistant {
-            text: "ok".into(),
-            tool_calls: vec![call("a"), call("b")],
-            thinking: vec![],
-        },
-        ChatMessage::ToolResult {
-            call_id: "a".into(),
-            name: "t".into(),
-            content: vec![image],
-            is_error: false,
-        },
-        ChatMessage::ToolResult {
-            call_id: "b".into(),
-            name: "t".into(),
-            content: vec![],
-            is_error: true,
-        },
+        ChatMessage::Assistant { text: "ok".into(), tool_calls: vec![call("a"), call("b")], thinking: vec![] },
+        ChatMessage::ToolResult { call_id: "a".into(), name: "t".into(), content: vec![image], is_error: false },
+        ChatMessage::ToolResult { call_id: "b".into(), name: "t".into(), content: vec![], is_error: true },
     ]);
     request.system = Some("be kind".into());
     request.temperature = Some(0.5);
-    request.tools = vec![ToolSpec {
-        name: "t".into(),
-        description: "d".into(),
-        parameters: Value::Null,
-    }]
-    .into();
+    request.tools = vec![ToolSpec { name: "t".into(), description: "d".into(), parameters: Value::Null }].into();
     request.tool_choice = ToolChoice::Required;
     let want = json!({
         "model": "m", "max_tokens": 8192, "stream": true,
@@ -95,33 +69,15 @@ fn the_whole_body() {
 fn odd_conversations() {
     // PRV-244 (empty list, empty text), PRV-265 (made-up results)
     let far = target("https://h.example", None);
-    assert_eq!(
-        json_of(&asked(vec![]), &far)["messages"],
-        json!([{"role": "user", "content": "."}])
-    );
-    let open = ChatMessage::Assistant {
-        text: String::new(),
-        tool_calls: vec![call("a")],
-        thinking: vec![],
-    };
+    assert_eq!(json_of(&asked(vec![]), &far)["messages"], json!([{"role": "user", "content": "."}]));
+    let open = ChatMessage::Assistant { text: String::new(), tool_calls: vec![call("a")], thinking: vec![] };
     let messages = json_of(&asked(vec![ChatMessage::user("hi"), open]), &far)["messages"].clone();
     assert_eq!(messages[2]["content"][0]["content"], "No result provided");
     let parts = vec![ContentPart::text(" "), ContentPart::text("x")];
-    let messages =
-        json_of(&asked(vec![ChatMessage::User { content: parts }]), &far)["messages"].clone();
+    let messages = json_of(&asked(vec![ChatMessage::User { content: parts }]), &far)["messages"].clone();
     assert_eq!(messages, json!([{"role": "user", "content": "x"}]));
-    let first = json_of(
-        &asked(vec![
-            ChatMessage::assistant("I "),
-            ChatMessage::assistant("am "),
-        ]),
-        &far,
-    )["messages"]
-        .clone();
-    assert_eq!(
-        (&first[0]["role"], &first[2]["content"]),
-        (&json!("user"), &json!("am"))
-    );
+    let first = json_of(&asked(vec![ChatMessage::assistant("I "), ChatMessage::assistant("am ")]), &far)["messages"].clone();
+    assert_eq!((&first[0]["role"], &first[2]["content"]), (&json!("user"), &json!("am")));
 }
 
 #[test]
@@ -139,16 +95,8 @@ fn reasoning_goes_back_to_its_model_only() {
         block("q/n", Some("s"), None),
         block("q/n", None, Some("enc")),
     ];
-    let message = ChatMessage::Assistant {
-        text: "so".into(),
-        tool_calls: vec![],
-        thinking,
-    };
-    let messages = json_of(
-        &asked(vec![ChatMessage::user("hi"), message]),
-        &target("https://h.example", None),
-    )["messages"]
-        .clone();
+    let message = ChatMessage::Assistant { text: "so".into(), tool_calls: vec![], thinking };
+    let messages = json_of(&asked(vec![ChatMessage::user("hi"), message]), &target("https://h.example", None))["messages"].clone();
     let want = json!([
         {"type": "thinking", "thinking": "hm", "signature": "s"},
         {"type": "redacted_thinking", "data": "enc"},
@@ -178,35 +126,19 @@ fn limits_and_thinking() {
     assert_eq!(get(64_000, None, None)["max_tokens"], 32_000);
     assert_eq!(get(4_000, None, None)["max_tokens"], 4_000);
     let some = get(64_000, Some(1000), Some(ThinkingLevel::Low));
-    assert_eq!(
-        (&some["max_tokens"], &some["thinking"]["budget_tokens"]),
-        (&json!(3048), &json!(2024))
-    );
+    assert_eq!((&some["max_tokens"], &some["thinking"]["budget_tokens"]), (&json!(3048), &json!(2024)));
     assert!(some.get("temperature").is_none());
     let capped = get(10_000, Some(8000), Some(ThinkingLevel::High));
-    assert_eq!(
-        (&capped["max_tokens"], &capped["thinking"]["budget_tokens"]),
-        (&json!(10_000), &json!(8976))
-    );
-    assert_eq!(
-        get(64_000, None, Some(ThinkingLevel::Off))["thinking"]["type"],
-        "disabled"
-    );
+    assert_eq!((&capped["max_tokens"], &capped["thinking"]["budget_tokens"]), (&json!(10_000), &json!(8976)));
+    assert_eq!(get(64_000, None, Some(ThinkingLevel::Off))["thinking"]["type"], "disabled");
 }
 
 #[test]
 fn cache_marks_go_to_anthropic_only() {
     let mut request = asked(vec![ChatMessage::user("hi")]);
     request.system = Some("s".into());
-    assert!(
-        !json_of(&request, &target("https://h.example", None))
-            .to_string()
-            .contains("cache_control")
-    );
+    assert!(!json_of(&request, &target("https://h.example", None)).to_string().contains("cache_control"));
     let native = json_of(&request, &target("https://api.anthropic.com", None));
     assert_eq!(native["system"][0]["cache_control"]["type"], "ephemeral");
-    assert_eq!(
-        native["messages"][0]["content"][0]["cache_control"]["type"],
-        "ephemeral"
-    );
+    assert_eq!(native["messages"][0]["content"][0]["cache_control"]["type"], "ephemeral");
 }

@@ -23,29 +23,13 @@ impl Serialize for Messages<'_> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         let mut seq = s.serialize_seq(None)?;
         if let Some(system) = self.system.filter(|t| !t.is_empty()) {
-            seq.serialize_element(&Plain {
-                role: if self.developer {
-                    "developer"
-                } else {
-                    "system"
-                },
-                text: system,
-            })?;
+            seq.serialize_element(&Plain { role: if self.developer { "developer" } else { "system" }, text: system })?;
         }
         for (at, step) in self.steps.iter().enumerate() {
             match step {
                 Step::User(content) => seq.serialize_element(&self.user(content))?,
-                Step::Assistant {
-                    text,
-                    calls,
-                    thinking,
-                } => {
-                    seq.serialize_element(&Assistant {
-                        text,
-                        calls,
-                        thinking,
-                        flags: self.flags,
-                    })?;
+                Step::Assistant { text, calls, thinking } => {
+                    seq.serialize_element(&Assistant { text, calls, thinking, flags: self.flags })?;
                 }
                 Step::Results(results) => {
                     let user_next = matches!(self.steps.get(at + 1), Some(Step::User(_)));
@@ -59,41 +43,19 @@ impl Serialize for Messages<'_> {
 
 impl Messages<'_> {
     fn user<'b>(&self, content: &'b [ContentPart]) -> User<'b> {
-        User {
-            content,
-            lead: None,
-            images: self.images,
-            flat: self.flags.string_content || self.flags.strict_keys,
-        }
+        User { content, lead: None, images: self.images, flat: self.flags.string_content || self.flags.strict_keys }
     }
 
-    fn results<Q: SerializeSeq>(
-        &self,
-        seq: &mut Q,
-        results: &[ResultStep<'_>],
-        user_next: bool,
-    ) -> Result<(), Q::Error> {
+    fn results<Q: SerializeSeq>(&self, seq: &mut Q, results: &[ResultStep<'_>], user_next: bool) -> Result<(), Q::Error> {
         for result in results {
-            seq.serialize_element(&ToolMessage {
-                result,
-                flags: self.flags,
-            })?;
+            seq.serialize_element(&ToolMessage { result, flags: self.flags })?;
         }
         // The role `tool` takes text only, so images follow as a user message.
         let is_image = |p: &&ContentPart| matches!(p, ContentPart::Image { .. });
-        let images: Vec<ContentPart> = results
-            .iter()
-            .filter_map(|r| r.content)
-            .flatten()
-            .filter(is_image)
-            .cloned()
-            .collect();
+        let images: Vec<ContentPart> = results.iter().filter_map(|r| r.content).flatten().filter(is_image).cloned().collect();
         let images_next = !images.is_empty() && self.images;
         if self.flags.assistant_after_tool_result && (user_next || images_next) {
-            seq.serialize_element(&Plain {
-                role: "assistant",
-                text: AFTER_TOOLS,
-            })?;
+            seq.serialize_element(&Plain { role: "assistant", text: AFTER_TOOLS })?;
         }
         if images_next {
             let mut message = self.user(&images);
@@ -130,9 +92,7 @@ impl Serialize for User<'_> {
         let mut map = s.serialize_map(Some(2))?;
         map.serialize_entry("role", "user")?;
         match self.content {
-            [ContentPart::Text { text }] if self.lead.is_none() => {
-                map.serialize_entry("content", text)?
-            }
+            [ContentPart::Text { text }] if self.lead.is_none() => map.serialize_entry("content", text)?,
             _ if self.flat => map.serialize_entry("content", &self.flattened())?,
             _ => map.serialize_entry("content", &Parts(self))?,
         }
@@ -143,11 +103,7 @@ impl Serialize for User<'_> {
 impl User<'_> {
     fn flattened(&self) -> String {
         let mut text = joined_text(self.content);
-        if self
-            .content
-            .iter()
-            .any(|p| matches!(p, ContentPart::Image { .. }))
-        {
+        if self.content.iter().any(|p| matches!(p, ContentPart::Image { .. })) {
             text.push_str(if text.is_empty() { "" } else { "\n" });
             text.push_str(IMAGE_LEFT_OUT);
         }
@@ -167,13 +123,9 @@ impl Serialize for Parts<'_> {
             match part {
                 ContentPart::Text { text } if text.is_empty() => {}
                 ContentPart::Text { text } => seq.serialize_element(&TextPart(text))?,
-                ContentPart::Image { .. } if !self.0.images => {
-                    seq.serialize_element(&TextPart(IMAGE_LEFT_OUT))?
-                }
+                ContentPart::Image { .. } if !self.0.images => seq.serialize_element(&TextPart(IMAGE_LEFT_OUT))?,
                 ContentPart::Image { data_base64, mime } => {
-                    seq.serialize_element(&ImagePart {
-                        url: format!("data:{mime};base64,{data_base64}"),
-                    })?;
+                    seq.serialize_element(&ImagePart { url: format!("data:{mime};base64,{data_base64}") })?;
                 }
             }
         }
@@ -200,10 +152,7 @@ impl Serialize for ImagePart {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         let mut map = s.serialize_map(Some(2))?;
         map.serialize_entry("type", "image_url")?;
-        map.serialize_entry(
-            "image_url",
-            &std::collections::BTreeMap::from([("url", &self.url)]),
-        )?;
+        map.serialize_entry("image_url", &std::collections::BTreeMap::from([("url", &self.url)]))?;
         map.end()
     }
 }
@@ -220,11 +169,7 @@ impl Serialize for Assistant<'_> {
         let mut map = s.serialize_map(None)?;
         map.serialize_entry("role", "assistant")?;
         let text = self.visible_text();
-        let calls = if self.flags.strict_keys {
-            &[]
-        } else {
-            self.calls
-        };
+        let calls = if self.flags.strict_keys { &[] } else { self.calls };
         if text.is_empty() && !calls.is_empty() && !self.flags.string_content {
             map.serialize_entry("content", &())?;
         } else {
@@ -240,16 +185,8 @@ impl Serialize for Assistant<'_> {
 impl Assistant<'_> {
     /// Reasoning is left out of the history unless the endpoint wants it as text (PRV-269).
     fn visible_text(&self) -> Cow<'_, str> {
-        let thought = self
-            .thinking
-            .iter()
-            .map(|b| b.text.as_str())
-            .filter(|t| !t.is_empty());
-        let thought: Vec<&str> = if self.flags.thinking_as_text {
-            thought.collect()
-        } else {
-            Vec::new()
-        };
+        let thought = self.thinking.iter().map(|b| b.text.as_str()).filter(|t| !t.is_empty());
+        let thought: Vec<&str> = if self.flags.thinking_as_text { thought.collect() } else { Vec::new() };
         match (thought.is_empty(), self.text.is_empty()) {
             (true, _) => Cow::Borrowed(self.text),
             (false, true) => Cow::Owned(thought.join("\n\n")),
@@ -277,10 +214,7 @@ impl Serialize for CallItem<'_> {
         map.serialize_entry("id", self.id)?;
         map.serialize_entry("type", "function")?;
         let arguments = self.call.arguments.to_string();
-        let function = std::collections::BTreeMap::from([
-            ("arguments", arguments.as_str()),
-            ("name", &self.call.name),
-        ]);
+        let function = std::collections::BTreeMap::from([("arguments", arguments.as_str()), ("name", &self.call.name)]);
         map.serialize_entry("function", &function)?;
         map.end()
     }

@@ -111,24 +111,15 @@ impl Parser {
 
     fn chunk(&mut self, chunk: Chunk, out: &mut VecDeque<ModelEvent>) -> Result<(), ModelError> {
         if let Some(error) = chunk.error.filter(|e| !e.is_null()) {
-            return Err(classify::from_stream(
-                &self.model,
-                &serde_json::json!({"error": error}),
-            ));
+            return Err(classify::from_stream(&self.model, &serde_json::json!({"error": error})));
         }
-        let mut usage = chunk
-            .usage
-            .filter(Value::is_object)
-            .or(chunk.timings.filter(Value::is_object));
+        let mut usage = chunk.usage.filter(Value::is_object).or(chunk.timings.filter(Value::is_object));
         // Only the first choice is asked for.
         if let Some(choice) = chunk.choices.and_then(|c| c.into_iter().next()) {
             if let Some(delta) = choice.delta {
                 self.delta(delta, out)?;
             }
-            self.finish = choice
-                .finish_reason
-                .filter(|r| !r.is_empty())
-                .or(self.finish.take());
+            self.finish = choice.finish_reason.filter(|r| !r.is_empty()).or(self.finish.take());
             usage = usage.or(choice.usage.filter(Value::is_object));
         }
         if let Some(usage) = usage {
@@ -155,21 +146,9 @@ impl Parser {
     /// The first source that holds reasoning counts, since servers repeat it under several names (PRV-260).
     fn reasoning(&mut self, delta: &Delta, out: &mut VecDeque<ModelEvent>) {
         let mut found = false;
-        for detail in delta
-            .reasoning_details
-            .as_ref()
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
-            let text = detail
-                .get("text")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
-            let kind = detail
-                .get("type")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
+        for detail in delta.reasoning_details.as_ref().and_then(Value::as_array).into_iter().flatten() {
+            let text = detail.get("text").and_then(Value::as_str).unwrap_or_default();
+            let kind = detail.get("type").and_then(Value::as_str).unwrap_or_default();
             if kind == "reasoning.text" && !text.is_empty() {
                 found = true;
                 self.think(text, out);
@@ -177,15 +156,8 @@ impl Parser {
                 out.push_back(ModelEvent::TextDelta(text.to_owned()));
             }
         }
-        let names = [
-            &delta.reasoning_content,
-            &delta.reasoning,
-            &delta.reasoning_text,
-        ];
-        let text = names
-            .into_iter()
-            .filter_map(|v| v.as_ref()?.as_str())
-            .find(|t| !t.is_empty());
+        let names = [&delta.reasoning_content, &delta.reasoning, &delta.reasoning_text];
+        let text = names.into_iter().filter_map(|v| v.as_ref()?.as_str()).find(|t| !t.is_empty());
         if let Some(text) = text.filter(|_| !found) {
             self.think(text, out);
         }
@@ -198,29 +170,15 @@ impl Parser {
 
     fn content(&mut self, content: &Value, out: &mut VecDeque<ModelEvent>) {
         match content {
-            Value::String(text) if !text.is_empty() => {
-                out.push_back(ModelEvent::TextDelta(text.clone()))
-            }
+            Value::String(text) if !text.is_empty() => out.push_back(ModelEvent::TextDelta(text.clone())),
             Value::Array(parts) => parts.iter().for_each(|p| self.content(p, out)),
             Value::Object(part) => {
-                let kind = part
-                    .get("type")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default()
-                    .to_ascii_lowercase();
+                let kind = part.get("type").and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
                 let thinks = kind.contains("thinking") || kind.contains("reasoning");
-                match ["text", "content", "thinking", "reasoning"]
-                    .iter()
-                    .find_map(|n| part.get(*n))
-                {
-                    Some(Value::String(text)) if thinks && !text.is_empty() => {
-                        self.think(text, out)
-                    }
+                match ["text", "content", "thinking", "reasoning"].iter().find_map(|n| part.get(*n)) {
+                    Some(Value::String(text)) if thinks && !text.is_empty() => self.think(text, out),
                     Some(Value::Array(inner)) if thinks => {
-                        let text: String = inner
-                            .iter()
-                            .filter_map(|v| v.get("text").and_then(Value::as_str))
-                            .collect();
+                        let text: String = inner.iter().filter_map(|v| v.get("text").and_then(Value::as_str)).collect();
                         self.think(&text, out);
                     }
                     Some(inner) if !thinks => self.content(inner, out),
@@ -232,23 +190,15 @@ impl Parser {
     }
 
     /// A new id begins a new call, whatever the index says: some servers number every call 0 (PRV-259).
-    fn call_delta(
-        &mut self,
-        delta: CallDelta,
-        out: &mut VecDeque<ModelEvent>,
-    ) -> Result<(), ModelError> {
+    fn call_delta(&mut self, delta: CallDelta, out: &mut VecDeque<ModelEvent>) -> Result<(), ModelError> {
         let id = delta.id.filter(|id| !id.is_empty());
-        let (name, arguments) = delta
-            .function
-            .map_or((None, None), |f| (f.name, f.arguments));
+        let (name, arguments) = delta.function.map_or((None, None), |f| (f.name, f.arguments));
         let name = name.filter(|n| !n.is_empty());
         let known = match (&id, delta.index) {
             (Some(id), _) => {
                 let same_id = self.calls.iter().position(|c| c.id.as_ref() == Some(id));
                 same_id.or_else(|| {
-                    let unnamed = |c: &Call| {
-                        c.id.is_none() && delta.index.is_some() && c.index == delta.index
-                    };
+                    let unnamed = |c: &Call| c.id.is_none() && delta.index.is_some() && c.index == delta.index;
                     self.calls.iter().position(unnamed)
                 })
             }
@@ -265,12 +215,7 @@ impl Parser {
         let (at, fresh) = match known {
             Some(at) => (at, false),
             None => {
-                self.calls.push(Call {
-                    index: delta.index,
-                    id: None,
-                    name: String::new(),
-                    arguments: String::new(),
-                });
+                self.calls.push(Call { index: delta.index, id: None, name: String::new(), arguments: String::new() });
                 (self.calls.len() - 1, true)
             }
         };
@@ -280,21 +225,13 @@ impl Parser {
             call.name = name.clone().unwrap_or_default();
         }
         if call.arguments.len() + fragment.len() > MAX_ARGUMENT_BYTES {
-            let text = format!(
-                "the arguments of the call to `{}` are larger than {MAX_ARGUMENT_BYTES} bytes",
-                call.name
-            );
+            let text = format!("the arguments of the call to `{}` are larger than {MAX_ARGUMENT_BYTES} bytes", call.name);
             return Err(self.fail(ErrorKind::Invalid, text));
         }
         call.arguments.push_str(&fragment);
         if fresh || !fragment.is_empty() {
             let (id, name) = if fresh { (id, name) } else { (None, None) };
-            out.push_back(ModelEvent::ToolCallDelta {
-                index: at,
-                id,
-                name,
-                args_fragment: fragment,
-            });
+            out.push_back(ModelEvent::ToolCallDelta { index: at, id, name, args_fragment: fragment });
         }
         Ok(())
     }
@@ -311,25 +248,15 @@ impl Parser {
             if self.html_arguments {
                 decode_entities(&mut arguments);
             }
-            let id = call
-                .id
-                .unwrap_or_else(|| format!("call_{}_{at}", uuid::Uuid::new_v4().simple()));
-            out.push_back(ModelEvent::ToolCall(ToolCall {
-                id,
-                name: call.name,
-                arguments,
-            }));
+            let id = call.id.unwrap_or_else(|| format!("call_{}_{at}", uuid::Uuid::new_v4().simple()));
+            out.push_back(ModelEvent::ToolCall(ToolCall { id, name: call.name, arguments }));
         }
         any
     }
 }
 
 impl WireParser for Parser {
-    fn event(
-        &mut self,
-        event: &SseEvent,
-        out: &mut VecDeque<ModelEvent>,
-    ) -> Result<Progress, ModelError> {
+    fn event(&mut self, event: &SseEvent, out: &mut VecDeque<ModelEvent>) -> Result<Progress, ModelError> {
         let data = event.data.trim();
         if data == "[DONE]" {
             self.done = true;
@@ -341,10 +268,7 @@ impl WireParser for Parser {
         match serde_json::from_str::<Chunk>(data) {
             Ok(chunk) => self.chunk(chunk, out)?,
             Err(e) if event.event == "error" => {
-                let text = format!(
-                    "the provider reported an error: {}",
-                    data.chars().take(300).collect::<String>()
-                );
+                let text = format!("the provider reported an error: {}", data.chars().take(300).collect::<String>());
                 tracing::debug!(error = %e, "error event without JSON");
                 return Err(self.fail(ErrorKind::Server(500), text));
             }
@@ -354,24 +278,12 @@ impl WireParser for Parser {
                 return Err(self.fail(ErrorKind::Invalid, text));
             }
         }
-        Ok(if self.finish.is_some() {
-            Progress::Closing
-        } else {
-            Progress::More
-        })
+        Ok(if self.finish.is_some() { Progress::Closing } else { Progress::More })
     }
 
-    fn document(
-        &mut self,
-        value: &Value,
-        out: &mut VecDeque<ModelEvent>,
-    ) -> Result<(), ModelError> {
-        let chunk = Chunk::deserialize(value).map_err(|e| {
-            self.fail(
-                ErrorKind::Invalid,
-                format!("the answer is no chat completion: {e}"),
-            )
-        })?;
+    fn document(&mut self, value: &Value, out: &mut VecDeque<ModelEvent>) -> Result<(), ModelError> {
+        let chunk =
+            Chunk::deserialize(value).map_err(|e| self.fail(ErrorKind::Invalid, format!("the answer is no chat completion: {e}")))?;
         if chunk.error.is_none() && chunk.choices.as_ref().is_none_or(Vec::is_empty) {
             return Err(classify_document(&self.model, value));
         }
@@ -385,30 +297,19 @@ impl WireParser for Parser {
             return Ok(());
         }
         if !self.done && self.finish.is_none() {
-            return Err(self.fail(
-                ErrorKind::Connection,
-                "the answer was cut off before the model had finished",
-            ));
+            return Err(self.fail(ErrorKind::Connection, "the answer was cut off before the model had finished"));
         }
         if !self.thinking.is_empty() {
             let text = std::mem::take(&mut self.thinking);
             let model = Some(self.model.to_string());
-            out.push_back(ModelEvent::Thinking(ThinkingBlock {
-                text,
-                signature: None,
-                redacted: None,
-                model,
-            }));
+            out.push_back(ModelEvent::Thinking(ThinkingBlock { text, signature: None, redacted: None, model }));
         }
         let stop = match self.finish.as_deref() {
             None | Some("stop" | "end" | "eos" | "stop_sequence") => StopReason::Stop,
             Some("length" | "max_tokens") => StopReason::Length,
             Some("tool_calls" | "tool_call" | "function_call") => StopReason::ToolUse,
             Some("content_filter") => {
-                return Err(self.fail(
-                    ErrorKind::Refusal,
-                    "the provider's content filter stopped the answer",
-                ));
+                return Err(self.fail(ErrorKind::Refusal, "the provider's content filter stopped the answer"));
             }
             Some(other) => {
                 let text = format!("the model stopped for an unknown reason: `{other}`");
@@ -416,10 +317,7 @@ impl WireParser for Parser {
             }
         };
         if !self.refusal.is_empty() {
-            return Err(self.fail(
-                ErrorKind::Refusal,
-                format!("the model refused: {}", self.refusal),
-            ));
+            return Err(self.fail(ErrorKind::Refusal, format!("the model refused: {}", self.refusal)));
         }
         let called = self.finish_calls(out);
         let stop_reason = match (stop, called) {
@@ -428,10 +326,7 @@ impl WireParser for Parser {
             (StopReason::ToolUse, false) => StopReason::Stop,
             (stop, _) => stop,
         };
-        out.push_back(ModelEvent::Done {
-            stop_reason,
-            usage: self.usage,
-        });
+        out.push_back(ModelEvent::Done { stop_reason, usage: self.usage });
         Ok(())
     }
 }
@@ -440,9 +335,7 @@ fn classify_document(model: &ModelRef, value: &Value) -> ModelError {
     let mut error = classify::from_stream(model, value);
     if error.message == "the provider reported an error" {
         error.kind = ErrorKind::Invalid;
-        error.message =
-            "the answer holds no choice; is `baseUrl` the address of a chat-completions server?"
-                .to_owned();
+        error.message = "the answer holds no choice; is `baseUrl` the address of a chat-completions server?".to_owned();
     }
     error
 }
@@ -459,21 +352,9 @@ fn usage_of(usage: &Value) -> Usage {
     ]);
     let prompt = first(&["/prompt_tokens", "/input_tokens", "/prompt_n"]);
     let output = first(&["/completion_tokens", "/output_tokens", "/predicted_n"]);
-    let cache_write = first(&[
-        "/prompt_tokens_details/cache_write_tokens",
-        "/cache_creation_input_tokens",
-    ]);
-    let input = prompt
-        .saturating_sub(cache_read)
-        .saturating_sub(cache_write);
-    Usage {
-        input,
-        output,
-        cache_read,
-        cache_write,
-        total: 0,
-    }
-    .with_total()
+    let cache_write = first(&["/prompt_tokens_details/cache_write_tokens", "/cache_creation_input_tokens"]);
+    let input = prompt.saturating_sub(cache_read).saturating_sub(cache_write);
+    Usage { input, output, cache_read, cache_write, total: 0 }.with_total()
 }
 
 #[cfg(test)]

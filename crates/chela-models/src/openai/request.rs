@@ -11,16 +11,8 @@ use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
 /// Serialises a request once, straight from its parts.
-pub(crate) fn body(
-    request: &ModelRequest,
-    target: &Target,
-    stream: bool,
-) -> Result<Vec<u8>, serde_json::Error> {
-    let ids = if target.flags.mistral_tool_ids {
-        IdMode::Strict9
-    } else {
-        IdMode::Plain
-    };
+pub(crate) fn body(request: &ModelRequest, target: &Target, stream: bool) -> Result<Vec<u8>, serde_json::Error> {
+    let ids = if target.flags.mistral_tool_ids { IdMode::Strict9 } else { IdMode::Plain };
     let steps = plan(&request.messages, Unpaired::Drop, ids);
     let messages = Messages {
         system: request.system.as_deref(),
@@ -29,13 +21,7 @@ pub(crate) fn body(
         developer: target.flags.developer_role && reasons(request, target),
         images: target.takes_images(),
     };
-    serde_json::to_vec(&Body {
-        request,
-        target,
-        stream,
-        messages,
-        extra: extra(request, target),
-    })
+    serde_json::to_vec(&Body { request, target, stream, messages, extra: extra(request, target) })
 }
 
 struct Body<'a> {
@@ -50,10 +36,7 @@ struct Body<'a> {
 impl Serialize for Body<'_> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         let (request, flags) = (self.request, &self.target.flags);
-        let mut out = Fields {
-            map: s.serialize_map(None)?,
-            extra: &self.extra,
-        };
+        let mut out = Fields { map: s.serialize_map(None)?, extra: &self.extra };
         out.put("model", &request.model.model)?;
         out.put("messages", &self.messages)?;
         out.put("stream", &self.stream)?;
@@ -63,11 +46,7 @@ impl Serialize for Body<'_> {
         if flags.store {
             out.put("store", &false)?;
         }
-        if let Some(session) = request
-            .session_id
-            .as_ref()
-            .filter(|_| flags.prompt_cache_key)
-        {
+        if let Some(session) = request.session_id.as_ref().filter(|_| flags.prompt_cache_key) {
             out.put("prompt_cache_key", session)?;
         }
         if let Some(limit) = request.max_tokens.or(self.target.max_tokens()) {
@@ -81,22 +60,13 @@ impl Serialize for Body<'_> {
             out.put("temperature", &temperature)?;
         }
         if flags.tools && !request.tools.is_empty() {
-            out.put(
-                "tools",
-                &Tools {
-                    tools: &request.tools,
-                    drop: &self.target.compat.unsupported_tool_schema_keywords,
-                },
-            )?;
+            out.put("tools", &Tools { tools: &request.tools, drop: &self.target.compat.unsupported_tool_schema_keywords })?;
             match &request.tool_choice {
                 ToolChoice::Auto => {}
                 ToolChoice::None => out.put("tool_choice", "none")?,
                 ToolChoice::Required => out.put("tool_choice", "required")?,
                 ToolChoice::Tool(name) => {
-                    out.put(
-                        "tool_choice",
-                        &json!({"type": "function", "function": {"name": name}}),
-                    )?;
+                    out.put("tool_choice", &json!({"type": "function", "function": {"name": name}}))?;
                 }
             }
         }
@@ -113,25 +83,14 @@ struct Fields<'a, M> {
 }
 
 impl<M: SerializeMap> Fields<'_, M> {
-    fn put<T: Serialize + ?Sized>(
-        &mut self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<(), M::Error> {
-        if self.extra.contains_key(name) {
-            Ok(())
-        } else {
-            self.map.serialize_entry(name, value)
-        }
+    fn put<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), M::Error> {
+        if self.extra.contains_key(name) { Ok(()) } else { self.map.serialize_entry(name, value) }
     }
 }
 
 /// Whether the model reasons, by its row or by its name.
 fn reasons(request: &ModelRequest, target: &Target) -> bool {
-    target.row.as_ref().map_or_else(
-        || looks_like_reasoning(&request.model.model),
-        |row| row.reasoning,
-    )
+    target.row.as_ref().map_or_else(|| looks_like_reasoning(&request.model.model), |row| row.reasoning)
 }
 
 /// Reasoning fields and the parameters of the configuration (PRV-250).
@@ -142,11 +101,7 @@ fn extra(request: &ModelRequest, target: &Target) -> Map<String, Value> {
     {
         reasoning(&mut extra, request, target, level);
     }
-    if let Some(parallel) = target
-        .params
-        .get("parallel_tool_calls")
-        .filter(|v| v.is_boolean())
-    {
+    if let Some(parallel) = target.params.get("parallel_tool_calls").filter(|v| v.is_boolean()) {
         // Endpoints refuse the field when no tool is offered.
         if target.flags.tools && !request.tools.is_empty() {
             extra.insert("parallel_tool_calls".to_owned(), parallel.clone());
@@ -172,12 +127,7 @@ fn merge_into(extra: &mut Map<String, Value>, name: &str, more: Map<String, Valu
     }
 }
 
-fn reasoning(
-    extra: &mut Map<String, Value>,
-    request: &ModelRequest,
-    target: &Target,
-    level: ThinkingLevel,
-) {
+fn reasoning(extra: &mut Map<String, Value>, request: &ModelRequest, target: &Target, level: ThinkingLevel) {
     let on = level != ThinkingLevel::Off;
     let effort = || openai_effort(&request.model.model, level, &target.compat);
     let flags: &Effective = &target.flags;
@@ -187,11 +137,7 @@ fn reasoning(
             extra.insert("enable_thinking".to_owned(), json!(on));
         }
         ThinkingFormat::QwenChatTemplate => {
-            merge_into(
-                extra,
-                "chat_template_kwargs",
-                Map::from_iter([("enable_thinking".to_owned(), json!(on))]),
-            );
+            merge_into(extra, "chat_template_kwargs", Map::from_iter([("enable_thinking".to_owned(), json!(on))]));
         }
         ThinkingFormat::Zai => {
             extra.insert("thinking".to_owned(), switch());
@@ -205,11 +151,7 @@ fn reasoning(
             if format == ThinkingFormat::DeepSeek {
                 extra.insert("thinking".to_owned(), switch());
             }
-            let effort = if flags.reasoning_effort && (on || format == ThinkingFormat::OpenAi) {
-                effort()
-            } else {
-                None
-            };
+            let effort = if flags.reasoning_effort && (on || format == ThinkingFormat::OpenAi) { effort() } else { None };
             if let Some(effort) = effort {
                 extra.insert("reasoning_effort".to_owned(), Value::String(effort));
             }
@@ -224,10 +166,7 @@ struct Tools<'a> {
 
 impl Serialize for Tools<'_> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_seq(self.tools.iter().map(|tool| Tool {
-            tool,
-            drop: self.drop,
-        }))
+        s.collect_seq(self.tools.iter().map(|tool| Tool { tool, drop: self.drop }))
     }
 }
 
@@ -259,8 +198,7 @@ impl Serialize for Function<'_> {
 
 /// A schema that endpoints accept: an object schema with `properties`, without the named keywords.
 pub(crate) fn schema<'a>(parameters: &'a Value, drop: &[String]) -> Cow<'a, Value> {
-    let fine = parameters.get("type").and_then(Value::as_str) == Some("object")
-        && parameters.get("properties").is_some();
+    let fine = parameters.get("type").and_then(Value::as_str) == Some("object") && parameters.get("properties").is_some();
     if fine && drop.is_empty() {
         return Cow::Borrowed(parameters);
     }
@@ -280,11 +218,7 @@ fn strip(value: &mut Value, drop: &[String], names: bool) {
                 map.retain(|key, _| !drop.contains(key));
             }
             for (key, inner) in map.iter_mut() {
-                strip(
-                    inner,
-                    drop,
-                    !names && matches!(key.as_str(), "properties" | "$defs" | "definitions"),
-                );
+                strip(inner, drop, !names && matches!(key.as_str(), "properties" | "$defs" | "definitions"));
             }
         }
         Value::Array(items) => items.iter_mut().for_each(|v| strip(v, drop, false)),

@@ -14,11 +14,7 @@ fn target(base: &str, row: impl FnOnce(&mut ModelEntry), params: Value) -> Targe
 }
 
 fn custom(compat: Value) -> Target {
-    target(
-        "https://h.example/v1",
-        |m| m.compat = Compat::from_json(&compat),
-        Value::Null,
-    )
+    target("https://h.example/v1", |m| m.compat = Compat::from_json(&compat), Value::Null)
 }
 
 fn request() -> ModelRequest {
@@ -28,36 +24,18 @@ fn request() -> ModelRequest {
         ChatMessage::user("hi"),
         ChatMessage::Assistant {
             text: String::new(),
-            tool_calls: vec![ToolCall {
-                id: "a".into(),
-                name: "t".into(),
-                arguments: json!({"x": 1}),
-            }],
-            thinking: vec![ThinkingBlock {
-                text: "hm".into(),
-                ..ThinkingBlock::default()
-            }],
+            tool_calls: vec![ToolCall { id: "a".into(), name: "t".into(), arguments: json!({"x": 1}) }],
+            thinking: vec![ThinkingBlock { text: "hm".into(), ..ThinkingBlock::default() }],
         },
         ChatMessage::ToolResult {
             call_id: "a".into(),
             name: "t".into(),
-            content: vec![
-                ContentPart::text("seen"),
-                ContentPart::Image {
-                    data_base64: "AAAA".into(),
-                    mime: "image/png".into(),
-                },
-            ],
+            content: vec![ContentPart::text("seen"), ContentPart::Image { data_base64: "AAAA".into(), mime: "image/png".into() }],
             is_error: false,
         },
         ChatMessage::user("and?"),
     ];
-    request.tools = vec![ToolSpec {
-        name: "t".into(),
-        description: "d".into(),
-        parameters: Value::Null,
-    }]
-    .into();
+    request.tools = vec![ToolSpec { name: "t".into(), description: "d".into(), parameters: Value::Null }].into();
     request
 }
 
@@ -67,11 +45,7 @@ fn json_of(request: &ModelRequest, target: &Target) -> Value {
 
 #[test]
 fn the_whole_body() {
-    let target = target(
-        "https://h.example/v1",
-        |m| m.input.push("image".into()),
-        Value::Null,
-    );
+    let target = target("https://h.example/v1", |m| m.input.push("image".into()), Value::Null);
     let want = json!({
         "model": "m",
         "messages": [
@@ -98,57 +72,22 @@ fn the_whole_body() {
 fn flags_change_the_body() {
     let get = |compat: Value| json_of(&request(), &custom(compat));
     assert!(get(json!({"supportsTools": false})).get("tools").is_none());
-    assert!(
-        get(json!({"supportsUsageInStreaming": false}))
-            .get("stream_options")
-            .is_none()
-    );
-    assert_eq!(
-        get(json!({"maxTokensField": "max_tokens"}))["max_tokens"],
-        8192
-    );
+    assert!(get(json!({"supportsUsageInStreaming": false})).get("stream_options").is_none());
+    assert_eq!(get(json!({"maxTokensField": "max_tokens"}))["max_tokens"], 8192);
     assert_eq!(get(json!({"supportsStore": true}))["store"], false);
-    assert_eq!(
-        get(json!({"requiresToolResultName": true}))["messages"][3]["name"],
-        "t"
-    );
-    assert_eq!(
-        get(json!({"requiresAssistantAfterToolResult": true}))["messages"][4]["role"],
-        "assistant"
-    );
-    assert_eq!(
-        get(json!({"requiresStringContent": true}))["messages"][2]["content"],
-        ""
-    );
-    assert_eq!(
-        get(json!({"requiresThinkingAsText": true}))["messages"][2]["content"],
-        "hm"
-    );
-    assert_eq!(
-        get(json!({"requiresMistralToolIds": true}))["messages"][3]["tool_call_id"]
-            .as_str()
-            .unwrap()
-            .len(),
-        9
-    );
+    assert_eq!(get(json!({"requiresToolResultName": true}))["messages"][3]["name"], "t");
+    assert_eq!(get(json!({"requiresAssistantAfterToolResult": true}))["messages"][4]["role"], "assistant");
+    assert_eq!(get(json!({"requiresStringContent": true}))["messages"][2]["content"], "");
+    assert_eq!(get(json!({"requiresThinkingAsText": true}))["messages"][2]["content"], "hm");
+    assert_eq!(get(json!({"requiresMistralToolIds": true}))["messages"][3]["tool_call_id"].as_str().unwrap().len(), 9);
     let strict = get(json!({"strictMessageKeys": true}));
     for message in strict["messages"].as_array().unwrap() {
-        assert_eq!(
-            message.as_object().unwrap().keys().collect::<Vec<_>>(),
-            ["role", "content"]
-        );
+        assert_eq!(message.as_object().unwrap().keys().collect::<Vec<_>>(), ["role", "content"]);
     }
     let mut cached = request();
     cached.session_id = Some("s1".into());
-    assert_eq!(
-        json_of(&cached, &custom(json!({"supportsPromptCacheKey": true})))["prompt_cache_key"],
-        "s1"
-    );
-    assert!(
-        json_of(&cached, &custom(json!({})))
-            .get("prompt_cache_key")
-            .is_none()
-    );
+    assert_eq!(json_of(&cached, &custom(json!({"supportsPromptCacheKey": true})))["prompt_cache_key"], "s1");
+    assert!(json_of(&cached, &custom(json!({}))).get("prompt_cache_key").is_none());
 }
 
 #[test]
@@ -167,31 +106,13 @@ fn reasoning_forms() {
         json_of(&request, &target)
     };
     use ThinkingLevel as L;
-    assert_eq!(
-        get(json!({"supportsReasoningEffort": true}), L::High)["reasoning_effort"],
-        "high"
-    );
+    assert_eq!(get(json!({"supportsReasoningEffort": true}), L::High)["reasoning_effort"], "high");
     assert!(get(json!({}), L::High).get("reasoning_effort").is_none());
-    assert_eq!(
-        get(json!({"thinkingFormat": "openrouter"}), L::Low)["reasoning"]["effort"],
-        "low"
-    );
-    assert_eq!(
-        get(json!({"thinkingFormat": "qwen"}), L::Off)["enable_thinking"],
-        false
-    );
-    assert_eq!(
-        get(json!({"thinkingFormat": "qwen-chat-template"}), L::Low)["chat_template_kwargs"]["enable_thinking"],
-        true
-    );
-    assert_eq!(
-        get(json!({"thinkingFormat": "zai"}), L::Off)["thinking"]["type"],
-        "disabled"
-    );
-    assert_eq!(
-        get(json!({"thinkingFormat": "deepseek"}), L::Low)["thinking"]["type"],
-        "enabled"
-    );
+    assert_eq!(get(json!({"thinkingFormat": "openrouter"}), L::Low)["reasoning"]["effort"], "low");
+    assert_eq!(get(json!({"thinkingFormat": "qwen"}), L::Off)["enable_thinking"], false);
+    assert_eq!(get(json!({"thinkingFormat": "qwen-chat-template"}), L::Low)["chat_template_kwargs"]["enable_thinking"], true);
+    assert_eq!(get(json!({"thinkingFormat": "zai"}), L::Off)["thinking"]["type"], "disabled");
+    assert_eq!(get(json!({"thinkingFormat": "deepseek"}), L::Low)["thinking"]["type"], "enabled");
     let mapped = json!({"supportsReasoningEffort": true, "reasoningEffortMap": {"high": "deep"}});
     assert_eq!(get(mapped, L::High)["reasoning_effort"], "deep");
 }
@@ -201,41 +122,12 @@ fn parameters_of_the_configuration() {
     // PRV-250
     let params = json!({"extra_body": {"top_k": 5, "model": "other"}, "chat_template_kwargs": {"a": 1}, "parallel_tool_calls": false});
     let value = json_of(&request(), &target("https://h.example/v1", |_| {}, params));
-    assert_eq!(
-        (&value["top_k"], &value["model"]),
-        (&json!(5), &json!("other"))
-    );
-    assert_eq!(
-        (
-            &value["chat_template_kwargs"]["a"],
-            &value["parallel_tool_calls"]
-        ),
-        (&json!(1), &json!(false))
-    );
-    let odd = json_of(
-        &request(),
-        &target(
-            "https://h.example/v1",
-            |_| {},
-            json!({"parallel_tool_calls": null}),
-        ),
-    );
+    assert_eq!((&value["top_k"], &value["model"]), (&json!(5), &json!("other")));
+    assert_eq!((&value["chat_template_kwargs"]["a"], &value["parallel_tool_calls"]), (&json!(1), &json!(false)));
+    let odd = json_of(&request(), &target("https://h.example/v1", |_| {}, json!({"parallel_tool_calls": null})));
     assert!(odd.get("parallel_tool_calls").is_none());
-    let raw = body(
-        &request(),
-        &target(
-            "https://h.example/v1",
-            |_| {},
-            json!({"extra_body": {"model": "o"}}),
-        ),
-        true,
-    )
-    .unwrap();
-    assert_eq!(
-        String::from_utf8(raw).unwrap().matches("\"model\"").count(),
-        1,
-        "no field twice"
-    );
+    let raw = body(&request(), &target("https://h.example/v1", |_| {}, json!({"extra_body": {"model": "o"}})), true).unwrap();
+    assert_eq!(String::from_utf8(raw).unwrap().matches("\"model\"").count(), 1, "no field twice");
 }
 
 #[test]
@@ -243,12 +135,7 @@ fn tool_choice_and_schemas() {
     let target = custom(json!({"unsupportedToolSchemaKeywords": ["pattern", "format"]}));
     let mut request = request();
     let parameters = json!({"type": "object", "properties": {"pattern": {"type": "string", "pattern": "x", "format": "y"}}});
-    request.tools = vec![ToolSpec {
-        name: "t".into(),
-        description: "d".into(),
-        parameters,
-    }]
-    .into();
+    request.tools = vec![ToolSpec { name: "t".into(), description: "d".into(), parameters }].into();
     let value = json_of(&request, &target);
     let want = json!({"type": "object", "properties": {"pattern": {"type": "string"}}});
     assert_eq!(value["tools"][0]["function"]["parameters"], want);
@@ -256,10 +143,7 @@ fn tool_choice_and_schemas() {
         (ToolChoice::Auto, Value::Null),
         (ToolChoice::None, json!("none")),
         (ToolChoice::Required, json!("required")),
-        (
-            ToolChoice::Tool("t".into()),
-            json!({"type": "function", "function": {"name": "t"}}),
-        ),
+        (ToolChoice::Tool("t".into()), json!({"type": "function", "function": {"name": "t"}})),
     ];
     for (choice, want) in cases {
         request.tool_choice = choice;
@@ -271,13 +155,7 @@ fn tool_choice_and_schemas() {
 fn images_only_where_they_are_taken() {
     let mut request = request();
     request.messages = vec![ChatMessage::User {
-        content: vec![
-            ContentPart::text("look"),
-            ContentPart::Image {
-                data_base64: "AA".into(),
-                mime: "image/png".into(),
-            },
-        ],
+        content: vec![ContentPart::text("look"), ContentPart::Image { data_base64: "AA".into(), mime: "image/png".into() }],
     }];
     let text = json_of(&request, &custom(json!({}))).to_string();
     assert!(!text.contains("base64") && text.contains("left out"));

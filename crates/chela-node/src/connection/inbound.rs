@@ -23,25 +23,14 @@ pub(crate) trait Requests: Send + Sync {
     fn label(&self) -> &str;
 
     /// A request on behalf of `plugin` (as the worker says).
-    async fn request(
-        &self,
-        plugin: Option<&str>,
-        method: &str,
-        params: Value,
-    ) -> Result<Value, CallError>;
+    async fn request(&self, plugin: Option<&str>, method: &str, params: Value) -> Result<Value, CallError>;
 
     /// A notification.
     fn note(&self, plugin: Option<&str>, method: &str, params: Value);
 }
 
 /// Answers one request in a task of its own.
-pub(crate) fn serve(
-    connection: Arc<Connection>,
-    id: u64,
-    method: String,
-    params: Value,
-    plugin: Option<String>,
-) {
+pub(crate) fn serve(connection: Arc<Connection>, id: u64, method: String, params: Value, plugin: Option<String>) {
     let token = CancellationToken::new();
     let mut signals = Vec::new();
     collect_signals(&params, &mut signals, 0);
@@ -50,21 +39,13 @@ pub(crate) fn serve(
         let full = tables.inbound.len() >= MAX_INBOUND;
         if !full {
             tables.inbound.insert(id, token.clone());
-            signals
-                .iter()
-                .for_each(|sig| drop(tables.signals.insert(*sig, token.clone())));
+            signals.iter().for_each(|sig| drop(tables.signals.insert(*sig, token.clone())));
         }
         full
     };
     if full {
-        let error = CallError::refused(
-            "TOO_MANY_REQUESTS",
-            format!("the plugin has {MAX_INBOUND} requests open; wait for some of them"),
-        );
-        connection.send(&Frame::Res {
-            id,
-            result: Err(convert::to_wire(&error)),
-        });
+        let error = CallError::refused("TOO_MANY_REQUESTS", format!("the plugin has {MAX_INBOUND} requests open; wait for some of them"));
+        connection.send(&Frame::Res { id, result: Err(convert::to_wire(&error)) });
         return;
     }
     tokio::spawn(async move {
@@ -76,9 +57,7 @@ pub(crate) fn serve(
         {
             let mut tables = connection.tables();
             tables.inbound.remove(&id);
-            signals
-                .iter()
-                .for_each(|sig| drop(tables.signals.remove(sig)));
+            signals.iter().for_each(|sig| drop(tables.signals.remove(sig)));
         }
         if !connection.closed.is_cancelled() {
             connection.send(&response(id, result));
@@ -99,21 +78,13 @@ pub(crate) fn response(id: u64, result: Result<Value, CallError>) -> Frame {
 }
 
 /// Answers a request of either lane: `call` runs a host function, everything else goes to the host's services.
-pub(crate) async fn answer(
-    connection: &Arc<Connection>,
-    plugin: Option<&str>,
-    method: &str,
-    params: Value,
-) -> Result<Value, CallError> {
+pub(crate) async fn answer(connection: &Arc<Connection>, plugin: Option<&str>, method: &str, params: Value) -> Result<Value, CallError> {
     if method != "call" {
         return connection.requests.request(plugin, method, params).await;
     }
     let function = params.get("fn").and_then(Value::as_u64);
     let Some(function) = function.and_then(|id| connection.host_fn(id)) else {
-        return Err(CallError::refused(
-            "NOT_FOUND",
-            "the host function of a finished call was called; use it while the call runs",
-        ));
+        return Err(CallError::refused("NOT_FOUND", "the host function of a finished call was called; use it while the call runs"));
     };
     let args = match params {
         Value::Object(mut map) => map.remove("args"),
@@ -133,12 +104,8 @@ fn collect_signals(value: &Value, into: &mut Vec<u64>, depth: usize) {
     }
     match (Tagged::read(value), value) {
         (Some(Tagged::Signal { id, aborted: false }), _) => into.push(id),
-        (_, Value::Object(map)) => map
-            .values()
-            .for_each(|v| collect_signals(v, into, depth + 1)),
-        (_, Value::Array(items)) => items
-            .iter()
-            .for_each(|v| collect_signals(v, into, depth + 1)),
+        (_, Value::Object(map)) => map.values().for_each(|v| collect_signals(v, into, depth + 1)),
+        (_, Value::Array(items)) => items.iter().for_each(|v| collect_signals(v, into, depth + 1)),
         _ => {}
     }
 }

@@ -18,17 +18,8 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    pub(crate) fn new(
-        connection: Arc<Connection>,
-        id: u64,
-        waiting: oneshot::Receiver<Answer>,
-    ) -> Self {
-        Self {
-            connection,
-            id,
-            waiting,
-            done: false,
-        }
+    pub(crate) fn new(connection: Arc<Connection>, id: u64, waiting: oneshot::Receiver<Answer>) -> Self {
+        Self { connection, id, waiting, done: false }
     }
 
     /// Waits for the answer; can be called again after it was dropped half-way.
@@ -49,10 +40,7 @@ impl Pending {
         }
         self.connection.tables().pending.remove(&self.id);
         if !self.connection.closed.is_cancelled() {
-            self.connection.send(&Frame::Cancel {
-                id: self.id,
-                reason: reason.map(Into::into),
-            });
+            self.connection.send(&Frame::Cancel { id: self.id, reason: reason.map(Into::into) });
         }
     }
 }

@@ -50,19 +50,10 @@ impl Connection {
             return Err(self.gone());
         }
         if tables.streams.contains_key(&number) {
-            return Err(CallError::refused(
-                "INVALID_PARAMS",
-                "the stream is being read already",
-            ));
+            return Err(CallError::refused("INVALID_PARAMS", "the stream is being read already"));
         }
         tables.streams.insert(number, StreamSink(sink));
-        Ok(WorkerStream {
-            connection: Arc::downgrade(self),
-            number,
-            items,
-            asked: 0,
-            ended: false,
-        })
+        Ok(WorkerStream { connection: Arc::downgrade(self), number, items, asked: 0, ended: false })
     }
 
     pub(super) fn stream_item(&self, number: u64, mut value: Value) {
@@ -76,10 +67,7 @@ impl Connection {
             return;
         }
         if let Some(sink) = tables.streams.remove(&number) {
-            sink.fail(CallError::refused(
-                "PROTOCOL",
-                "the plugin sent more of a stream than the host had asked for",
-            ));
+            sink.fail(CallError::refused("PROTOCOL", "the plugin sent more of a stream than the host had asked for"));
         }
     }
 }
@@ -96,10 +84,7 @@ impl Stream for WorkerStream {
         {
             let more = WINDOW - self.asked;
             self.asked = WINDOW;
-            connection.send(&Frame::Pull {
-                s: self.number,
-                n: more as u64,
-            });
+            connection.send(&Frame::Pull { s: self.number, n: more as u64 });
         }
         let item = std::task::ready!(self.items.poll_recv(context));
         self.asked = self.asked.saturating_sub(1);

@@ -17,10 +17,7 @@ use crate::convert;
 const WORKER_SLACK: Duration = Duration::from_millis(250);
 
 impl NodePlugin {
-    pub(super) async fn run_hooks(
-        &self,
-        batch: &HookBatch,
-    ) -> Result<Vec<HandlerOutcome>, CallError> {
+    pub(super) async fn run_hooks(&self, batch: &HookBatch) -> Result<Vec<HandlerOutcome>, CallError> {
         let begun = Instant::now();
         let deadline = budget(batch).map(|budget| (budget, begun + budget));
         let connection = match self.connection(deadline, &batch.cancel).await {
@@ -30,13 +27,7 @@ impl NodePlugin {
             other => other?,
         };
         let (head, tail) = self.params(batch, &connection)?;
-        let parts = [
-            head.as_str(),
-            batch.event.text(),
-            ",\"ctx\":",
-            batch.ctx.text(),
-            tail.as_str(),
-        ];
+        let parts = [head.as_str(), batch.event.text(), ",\"ctx\":", batch.ctx.text(), tail.as_str()];
         let mut pending = connection.request(|id| encode_raw_request(id, "hooks", &parts))?;
         let result = {
             let answer = pending.answer();
@@ -67,20 +58,12 @@ impl NodePlugin {
     }
 
     /// Everything of the params but event and context, whose text all workers share.
-    fn params(
-        &self,
-        batch: &HookBatch,
-        connection: &Connection,
-    ) -> Result<(String, String), CallError> {
+    fn params(&self, batch: &HookBatch, connection: &Connection) -> Result<(String, String), CallError> {
         let mut fns = Vec::with_capacity(batch.handlers.len());
         for handler in &batch.handlers {
-            fns.push(HookHandler {
-                handle: self.resolve(handler.handle, connection)?,
-                timeout_ms: handler.timeout.map(millis),
-            });
+            fns.push(HookHandler { handle: self.resolve(handler.handle, connection)?, timeout_ms: handler.timeout.map(millis) });
         }
-        let fns = serde_json::to_string(&fns)
-            .map_err(|e| CallError::refused("INVALID_PARAMS", e.to_string()))?;
+        let fns = serde_json::to_string(&fns).map_err(|e| CallError::refused("INVALID_PARAMS", e.to_string()))?;
         let head = format!("{{\"hook\":\"{}\",\"fns\":{fns},\"event\":", batch.hook);
         let mut tail = format!(",\"mode\":\"{}\"", mode_name(batch.mode));
         if let Some(stop) = batch.stop {
@@ -96,12 +79,7 @@ impl NodePlugin {
 
     /// In a sequence the budget of the whole is long: a handler that blocks the event loop is found at the end of its own budget.
     /// Never resolves.
-    async fn check_on(
-        &self,
-        connection: &std::sync::Arc<Connection>,
-        batch: &HookBatch,
-        begun: Instant,
-    ) {
+    async fn check_on(&self, connection: &std::sync::Arc<Connection>, batch: &HookBatch, begun: Instant) {
         if batch.mode != DispatchMode::Parallel && batch.handlers.len() > 1 {
             let mut due = begun;
             for timeout in batch.handlers.iter().map_while(|h| h.timeout) {
@@ -142,9 +120,7 @@ fn budget(batch: &HookBatch) -> Option<Duration> {
     match (batch.mode, timeouts.as_slice()) {
         (_, []) => None,
         (_, [only]) => Some(*only),
-        (DispatchMode::Parallel, several) => {
-            several.iter().max().map(|longest| *longest + WORKER_SLACK)
-        }
+        (DispatchMode::Parallel, several) => several.iter().max().map(|longest| *longest + WORKER_SLACK),
         (_, several) => Some(several.iter().sum::<Duration>() + WORKER_SLACK),
     }
 }
@@ -152,47 +128,25 @@ fn budget(batch: &HookBatch) -> Option<Duration> {
 /// The outcome of a batch whose worker did not answer: every handler ran out of its budget.
 fn all_timed_out(batch: &HookBatch, begun: Instant) -> Vec<HandlerOutcome> {
     let duration = begun.elapsed();
-    let outcome = |timeout: Option<Duration>| HandlerOutcome {
-        result: Err(timed_out(timeout.unwrap_or(duration))),
-        undefined: false,
-        duration,
-    };
+    let outcome =
+        |timeout: Option<Duration>| HandlerOutcome { result: Err(timed_out(timeout.unwrap_or(duration))), undefined: false, duration };
     batch.handlers.iter().map(|h| outcome(h.timeout)).collect()
 }
 
-fn read_outcomes(
-    batch: &HookBatch,
-    answer: Option<Value>,
-) -> Result<Vec<HandlerOutcome>, CallError> {
-    let rows: Vec<HookOutcome> =
-        serde_json::from_value(answer.unwrap_or_default()).map_err(|e| {
-            CallError::refused(
-                "PROTOCOL",
-                format!("the worker's answer to `hooks` is not valid: {e}"),
-            )
-        })?;
+fn read_outcomes(batch: &HookBatch, answer: Option<Value>) -> Result<Vec<HandlerOutcome>, CallError> {
+    let rows: Vec<HookOutcome> = serde_json::from_value(answer.unwrap_or_default())
+        .map_err(|e| CallError::refused("PROTOCOL", format!("the worker's answer to `hooks` is not valid: {e}")))?;
     if rows.len() > batch.handlers.len() {
-        let message = format!(
-            "the worker answered for {} handlers of {}",
-            rows.len(),
-            batch.handlers.len()
-        );
+        let message = format!("the worker answered for {} handlers of {}", rows.len(), batch.handlers.len());
         return Err(CallError::refused("PROTOCOL", message));
     }
-    Ok(rows
-        .into_iter()
-        .zip(&batch.handlers)
-        .map(|(row, handler)| read_outcome(row, handler.timeout))
-        .collect())
+    Ok(rows.into_iter().zip(&batch.handlers).map(|(row, handler)| read_outcome(row, handler.timeout)).collect())
 }
 
 fn read_outcome(row: HookOutcome, timeout: Option<Duration>) -> HandlerOutcome {
     let duration = Duration::try_from_secs_f64(row.ms / 1000.0).unwrap_or_default();
     let (result, undefined) = match (row.err, row.ok) {
-        (Some(error), _)
-            if error.code.as_deref() == Some("TIMEOUT")
-                && timeout.is_some_and(|t| duration + WORKER_SLACK >= t) =>
-        {
+        (Some(error), _) if error.code.as_deref() == Some("TIMEOUT") && timeout.is_some_and(|t| duration + WORKER_SLACK >= t) => {
             (Err(timed_out(timeout.unwrap_or(duration))), false)
         }
         (Some(error), _) => (Err(convert::from_wire(error)), false),
@@ -200,11 +154,7 @@ fn read_outcome(row: HookOutcome, timeout: Option<Duration>) -> HandlerOutcome {
         (None, Some(value)) => (Ok(value), false),
         (None, None) => (Ok(Value::Null), true),
     };
-    HandlerOutcome {
-        result,
-        undefined,
-        duration,
-    }
+    HandlerOutcome { result, undefined, duration }
 }
 
 #[cfg(test)]
@@ -218,13 +168,7 @@ mod tests {
     fn batch(mode: DispatchMode, timeouts: &[Option<u64>]) -> HookBatch {
         HookBatch {
             hook: HookName::BeforeToolCall,
-            handlers: timeouts
-                .iter()
-                .map(|t| HandlerRef {
-                    handle: 1,
-                    timeout: t.map(Duration::from_millis),
-                })
-                .collect(),
+            handlers: timeouts.iter().map(|t| HandlerRef { handle: 1, timeout: t.map(Duration::from_millis) }).collect(),
             event: SharedJson::new(json!({})),
             ctx: SharedJson::new(json!({})),
             mode,
@@ -244,11 +188,7 @@ mod tests {
             (Parallel, vec![], None),
         ];
         for (mode, timeouts, expected) in cases {
-            assert_eq!(
-                budget(&batch(mode, &timeouts)),
-                expected.map(Duration::from_millis),
-                "{mode:?} {timeouts:?}"
-            );
+            assert_eq!(budget(&batch(mode, &timeouts)), expected.map(Duration::from_millis), "{mode:?} {timeouts:?}");
         }
     }
 
@@ -257,20 +197,8 @@ mod tests {
     fn outcomes_tell_null_from_undefined_and_time_outs_from_errors() {
         let answer = json!([{"ms": 1}, {"ok": null, "ms": 1}, {"ok": {"a": 1}, "ms": 2}, {"err": {"name": "E", "message": "m"}, "ms": 1},
             {"err": {"name": "E", "message": "m", "code": "TIMEOUT"}, "ms": 50}]);
-        let outcomes = read_outcomes(
-            &batch(DispatchMode::Sequential, &[Some(50); 5]),
-            Some(answer),
-        )
-        .unwrap();
-        let told: Vec<_> = outcomes
-            .iter()
-            .map(|o| {
-                (
-                    o.result.as_ref().map_err(ToString::to_string).cloned(),
-                    o.undefined,
-                )
-            })
-            .collect();
+        let outcomes = read_outcomes(&batch(DispatchMode::Sequential, &[Some(50); 5]), Some(answer)).unwrap();
+        let told: Vec<_> = outcomes.iter().map(|o| (o.result.as_ref().map_err(ToString::to_string).cloned(), o.undefined)).collect();
         assert_eq!(
             told,
             [

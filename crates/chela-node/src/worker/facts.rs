@@ -26,9 +26,7 @@ impl Facts {
         self.state = WorkerState::Starting;
         self.process = Some(process);
         self.withheld_env = withheld;
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.started_at_ms = i64::try_from(since_epoch.as_millis()).ok();
     }
 

@@ -43,10 +43,7 @@ pub(crate) struct LaunchError {
 }
 
 fn permanent(message: impl ToString) -> LaunchError {
-    LaunchError {
-        message: message.to_string(),
-        permanent: true,
-    }
+    LaunchError { message: message.to_string(), permanent: true }
 }
 
 /// Starts the process and answers its hello.
@@ -54,48 +51,25 @@ pub(crate) async fn launch(worker: &Arc<Worker>, number: u64) -> Result<Run, Lau
     let node = worker.lane.node().await.map_err(permanent)?;
     let sdk_dir = worker.lane.sdk_dir().await.map_err(permanent)?;
     let (command, env) = command(worker, &node.path, &sdk_dir);
-    let process = spawn_worker(command).map_err(|e| LaunchError {
-        message: e.to_string(),
-        permanent: false,
-    })?;
-    let WorkerProcess {
-        main,
-        blocking,
-        stdout,
-        stderr,
-        mut control,
-    } = process;
+    let process = spawn_worker(command).map_err(|e| LaunchError { message: e.to_string(), permanent: false })?;
+    let WorkerProcess { main, blocking, stdout, stderr, mut control } = process;
     worker.facts().started(control.stopper(), env.withheld);
     let tail = Tail::default();
     let sink = sink(worker);
     let mode = worker.lane.options.output;
-    tokio::spawn(capture(
-        stdout,
-        "stdout",
-        mode,
-        sink.clone(),
-        Tail::default(),
-    ));
+    tokio::spawn(capture(stdout, "stdout", mode, sink.clone(), Tail::default()));
     tokio::spawn(capture(stderr, "stderr", mode, sink, tail.clone()));
     match handshake(worker, number, main).await {
         Ok(connection) => {
             tokio::spawn(serve_blocking(worker.clone(), connection.clone(), blocking));
-            Ok(Run {
-                connection,
-                control,
-                tail,
-                sdk_dir,
-            })
+            Ok(Run { connection, control, tail, sdk_dir })
         }
         Err(mut error) => {
             let exit = control.kill_tree(KILL_GRACE).await;
             if !error.permanent
                 && let Ok(exit) = exit
             {
-                let told = tail
-                    .text()
-                    .map(|t| format!("; its last output:\n{t}"))
-                    .unwrap_or_default();
+                let told = tail.text().map(|t| format!("; its last output:\n{t}")).unwrap_or_default();
                 error.message = format!("{} (it {exit}){told}", error.message);
             }
             Err(error)
@@ -103,24 +77,12 @@ pub(crate) async fn launch(worker: &Arc<Worker>, number: u64) -> Result<Run, Lau
     }
 }
 
-async fn handshake(
-    worker: &Arc<Worker>,
-    number: u64,
-    socket: UnixStream,
-) -> Result<Arc<Connection>, LaunchError> {
+async fn handshake(worker: &Arc<Worker>, number: u64, socket: UnixStream) -> Result<Arc<Connection>, LaunchError> {
     let limit = worker.lane.options.timing.hello;
-    let transient = |message| LaunchError {
-        message,
-        permanent: false,
-    };
+    let transient = |message| LaunchError { message, permanent: false };
     let greeting = tokio::time::timeout(limit, greet(socket))
         .await
-        .unwrap_or_else(|_| {
-            Err(format!(
-                "the worker sent no `hello` within {} s",
-                limit.as_secs_f32()
-            ))
-        })
+        .unwrap_or_else(|_| Err(format!("the worker sent no `hello` within {} s", limit.as_secs_f32())))
         .map_err(transient)?;
     let features = match negotiate(&greeting.hello, VERSION, FEATURES) {
         Ok((_, features)) => features,
@@ -133,64 +95,25 @@ async fn handshake(
     {
         let mut facts = worker.facts();
         facts.pid = greeting.hello.pid;
-        facts.runtime = greeting
-            .hello
-            .runtime
-            .as_ref()
-            .map(|r| format!("{} v{}", r.name, r.version.trim_start_matches('v')));
+        facts.runtime = greeting.hello.runtime.as_ref().map(|r| format!("{} v{}", r.name, r.version.trim_start_matches('v')));
     }
-    let hello = Frame::Hello(Hello {
-        protocol: PROTOCOL_NAME.into(),
-        version: VERSION.to_string(),
-        features,
-        pid: None,
-        runtime: None,
-    });
-    let requests = Arc::new(WorkerRequests {
-        worker: Arc::downgrade(worker),
-        label: worker.label.clone(),
-    });
+    let hello = Frame::Hello(Hello { protocol: PROTOCOL_NAME.into(), version: VERSION.to_string(), features, pid: None, runtime: None });
+    let requests = Arc::new(WorkerRequests { worker: Arc::downgrade(worker), label: worker.label.clone() });
     Ok(greeting.accept(number, &hello, requests))
 }
 
-fn command(
-    worker: &Arc<Worker>,
-    node: &std::path::Path,
-    sdk_dir: &std::path::Path,
-) -> (WorkerCommand, WorkerEnv) {
+fn command(worker: &Arc<Worker>, node: &std::path::Path, sdk_dir: &std::path::Path) -> (WorkerCommand, WorkerEnv) {
     let options = &worker.lane.options;
     let slots = worker.slots().clone();
-    let (first, cap) = (
-        slots.first(),
-        slots
-            .iter()
-            .map(|s| s.spec.memory_mib)
-            .max()
-            .unwrap_or_default(),
-    );
-    let (grants, own) = first
-        .map(|s| (s.spec.env_grants.clone(), s.spec.env.clone()))
-        .unwrap_or_default();
+    let (first, cap) = (slots.first(), slots.iter().map(|s| s.spec.memory_mib).max().unwrap_or_default());
+    let (grants, own) = first.map(|s| (s.spec.env_grants.clone(), s.spec.env.clone())).unwrap_or_default();
     let env = worker_env(&options.env, &grants, &own);
     let mut vars: BTreeMap<String, String> = env.vars.clone();
     vars.insert("CHELA_WORKER".into(), "1".into());
-    vars.insert(
-        "CHELA_PLUGIN_ID".into(),
-        first.map(|s| s.spec.id.clone()).unwrap_or_default(),
-    );
-    vars.insert(
-        "CHELA_COMPILE_CACHE".into(),
-        worker
-            .lane
-            .chela_dir()
-            .join("compile-cache")
-            .display()
-            .to_string(),
-    );
+    vars.insert("CHELA_PLUGIN_ID".into(), first.map(|s| s.spec.id.clone()).unwrap_or_default());
+    vars.insert("CHELA_COMPILE_CACHE".into(), worker.lane.chela_dir().join("compile-cache").display().to_string());
     let mut command = WorkerCommand::new(node);
-    let heap = (cap.saturating_sub(OUTSIDE_HEAP_MIB))
-        .max(cap * 3 / 5)
-        .max(16);
+    let heap = (cap.saturating_sub(OUTSIDE_HEAP_MIB)).max(cap * 3 / 5).max(16);
     command.args = vec![
         format!("--max-old-space-size={heap}").into(),
         "--disable-warning=ExperimentalWarning".into(),
@@ -221,9 +144,7 @@ async fn serve_blocking(worker: Arc<Worker>, connection: Arc<Connection>, mut so
         let frame = match decoder.next_frame() {
             Ok(frame) => frame,
             Err(error) => {
-                return connection.close(&format!(
-                    "it sent what is no frame on the blocking lane: {error}"
-                ));
+                return connection.close(&format!("it sent what is no frame on the blocking lane: {error}"));
             }
         };
         let Some(frame) = frame else {
@@ -236,13 +157,7 @@ async fn serve_blocking(worker: Arc<Worker>, connection: Arc<Connection>, mut so
                 _ => return,
             }
         };
-        let Frame::Req {
-            id,
-            m,
-            mut p,
-            plugin,
-        } = frame
-        else {
+        let Frame::Req { id, m, mut p, plugin } = frame else {
             continue;
         };
         connection.blocking.fetch_add(1, Ordering::Relaxed);

@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chela_plugin::{
-    CallError, Definition, HostCaller, HostServices, LinkReport, PluginSpec, Registration,
-    RegistrationMode, StartError, StartPhase,
+    CallError, Definition, HostCaller, HostServices, LinkReport, PluginSpec, Registration, RegistrationMode, StartError, StartPhase,
 };
 use chela_plugin_protocol::{LoadParams, LoadResult, encode_raw_request};
 use serde_json::{Value, json};
@@ -44,24 +43,13 @@ pub(crate) struct Loaded {
 }
 
 /// A failed start.
-pub(crate) fn start_error(
-    phase: StartPhase,
-    message: impl Into<String>,
-    transient: bool,
-) -> StartError {
-    StartError {
-        phase,
-        message: message.into(),
-        transient,
-    }
+pub(crate) fn start_error(phase: StartPhase, message: impl Into<String>, transient: bool) -> StartError {
+    StartError { phase, message: message.into(), transient }
 }
 
 impl Slot {
     pub(crate) fn new(spec: PluginSpec, host: Arc<dyn HostServices>) -> Arc<Self> {
-        let caller = HostCaller {
-            plugin_id: spec.id.clone(),
-            bundled: spec.bundled,
-        };
+        let caller = HostCaller { plugin_id: spec.id.clone(), bundled: spec.bundled };
         Arc::new(Self {
             spec,
             host,
@@ -95,17 +83,11 @@ impl Slot {
         let mut accepted = self.accepted();
         let first = accepted.registrations.is_empty() && accepted.carried.is_empty();
         if !first && let Some(pairs) = handles::pair(&accepted.registrations, &registrations) {
-            accepted.carried = pairs
-                .into_iter()
-                .map(|(old, new)| (old, handles::number_of(new)))
-                .collect();
+            accepted.carried = pairs.into_iter().map(|(old, new)| (old, handles::number_of(new))).collect();
             return false;
         }
         let changed = !first;
-        *accepted = Accepted {
-            registrations: Arc::new(registrations),
-            carried: HashMap::new(),
-        };
+        *accepted = Accepted { registrations: Arc::new(registrations), carried: HashMap::new() };
         changed
     }
 
@@ -117,43 +99,21 @@ impl Slot {
         limit: Duration,
         lane: &crate::lane::LaneContext,
     ) -> Result<(Loaded, bool), StartError> {
-        let params = self
-            .load_params(sdk_dir, lane)
-            .map_err(|m| start_error(StartPhase::Validation, m, false))?;
+        let params = self.load_params(sdk_dir, lane).map_err(|m| start_error(StartPhase::Validation, m, false))?;
         let crashed = |message: String| start_error(StartPhase::Load, message, true);
-        let mut request = connection
-            .request(|id| encode_raw_request(id, "load", &[&params]))
-            .map_err(|e| crashed(e.to_string()))?;
+        let mut request = connection.request(|id| encode_raw_request(id, "load", &[&params])).map_err(|e| crashed(e.to_string()))?;
         let answer = tokio::select! {
             answer = request.answer() => answer,
             () = tokio::time::sleep(limit) => return Err(crashed(format!("plugin `{}` did not finish loading within {} s", self.spec.id, limit.as_secs_f32()))),
         };
-        let value = answer
-            .map_err(|error| self.load_failure(error))?
-            .unwrap_or_default();
-        let result: LoadResult = serde_json::from_value(value).map_err(|e| {
-            start_error(
-                StartPhase::Load,
-                format!("the worker's answer to `load` is not valid: {e}"),
-                false,
-            )
-        })?;
+        let value = answer.map_err(|error| self.load_failure(error))?.unwrap_or_default();
+        let result: LoadResult = serde_json::from_value(value)
+            .map_err(|e| start_error(StartPhase::Load, format!("the worker's answer to `load` is not valid: {e}"), false))?;
         let read = |what: &str, e: serde_json::Error| {
-            start_error(
-                StartPhase::Register,
-                format!(
-                    "the worker's {what} of plugin `{}` is not valid: {e}",
-                    self.spec.id
-                ),
-                false,
-            )
+            start_error(StartPhase::Register, format!("the worker's {what} of plugin `{}` is not valid: {e}", self.spec.id), false)
         };
-        let registrations: Vec<Registration> = result
-            .registrations
-            .into_iter()
-            .map(serde_json::from_value)
-            .collect::<Result<_, _>>()
-            .map_err(|e| read("registration", e))?;
+        let registrations: Vec<Registration> =
+            result.registrations.into_iter().map(serde_json::from_value).collect::<Result<_, _>>().map_err(|e| read("registration", e))?;
         let definition = if result.definition.is_null() {
             Definition::default()
         } else {
@@ -165,52 +125,27 @@ impl Slot {
             serde_json::from_value(result.link_report).map_err(|e| read("link report", e))?
         };
         let changed = self.accept(registrations);
-        Ok((
-            Loaded {
-                definition,
-                registrations: self.registrations(),
-                link_report,
-            },
-            changed,
-        ))
+        Ok((Loaded { definition, registrations: self.registrations(), link_report }, changed))
     }
 
     fn load_failure(&self, error: CallError) -> StartError {
         match error {
             CallError::Thrown { message, data, .. } => {
-                let phase = match data
-                    .as_ref()
-                    .and_then(|d| d.get("phase"))
-                    .and_then(Value::as_str)
-                {
+                let phase = match data.as_ref().and_then(|d| d.get("phase")).and_then(Value::as_str) {
                     Some("register") => StartPhase::Register,
                     Some("validation") => StartPhase::Validation,
                     _ => StartPhase::Load,
                 };
                 start_error(phase, message, false)
             }
-            other => start_error(
-                StartPhase::Load,
-                format!("plugin `{}` was not loaded: {other}", self.spec.id),
-                true,
-            ),
+            other => start_error(StartPhase::Load, format!("plugin `{}` was not loaded: {other}", self.spec.id), true),
         }
     }
 
-    fn load_params(
-        &self,
-        sdk_dir: &str,
-        lane: &crate::lane::LaneContext,
-    ) -> Result<String, String> {
+    fn load_params(&self, sdk_dir: &str, lane: &crate::lane::LaneContext) -> Result<String, String> {
         let spec = &self.spec;
         let path = |p: &std::path::Path| {
-            p.to_str().map(str::to_string).ok_or_else(|| {
-                format!(
-                    "the path `{}` of plugin `{}` is not valid UTF-8",
-                    p.display(),
-                    spec.id
-                )
-            })
+            p.to_str().map(str::to_string).ok_or_else(|| format!("the path `{}` of plugin `{}` is not valid UTF-8", p.display(), spec.id))
         };
         // In a group the process was started for another plugin; this one's own variables come with its load.
         let env = worker_env(&lane.options.env, &spec.env_grants, &spec.env).granted;
@@ -246,23 +181,12 @@ impl Slot {
     /// Counts a failure.
     pub(crate) fn failed(&self, message: &str) {
         self.errors.fetch_add(1, Ordering::Relaxed);
-        *self
-            .last_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(message.chars().take(2000).collect());
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.chars().take(2000).collect());
     }
 
     /// Calls, errors and the last error.
     pub(crate) fn counters(&self) -> (u64, u64, Option<String>) {
-        let last = self
-            .last_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        (
-            self.calls.load(Ordering::Relaxed),
-            self.errors.load(Ordering::Relaxed),
-            last,
-        )
+        let last = self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        (self.calls.load(Ordering::Relaxed), self.errors.load(Ordering::Relaxed), last)
     }
 }

@@ -22,10 +22,7 @@ type LoadReply = oneshot::Sender<Result<Loaded, StartError>>;
 /// How a run ended.
 enum End {
     /// No plugin is left; whoever asked for that is waiting.
-    Empty {
-        reason: String,
-        waiting: Option<oneshot::Sender<()>>,
-    },
+    Empty { reason: String, waiting: Option<oneshot::Sender<()>> },
     /// It failed.
     Failed { reason: String, permanent: bool },
 }
@@ -39,12 +36,7 @@ struct Supervisor {
 
 /// Runs until the last plugin is dropped.
 pub(crate) async fn run(worker: Arc<Worker>, commands: mpsc::UnboundedReceiver<Command>) {
-    let mut supervisor = Supervisor {
-        worker,
-        commands,
-        runs: 0,
-        failures: VecDeque::new(),
-    };
+    let mut supervisor = Supervisor { worker, commands, runs: 0, failures: VecDeque::new() };
     let mut first = None;
     // A worker is made for a load; anything else before it has nothing to act on.
     while let Some(command) = supervisor.commands.recv().await {
@@ -85,9 +77,7 @@ impl Supervisor {
 
     fn stopped(&self, reason: &str) {
         self.worker.facts().ended(WorkerState::Stopped, reason);
-        self.phase(Phase::Stopped {
-            reason: reason.into(),
-        });
+        self.phase(Phase::Stopped { reason: reason.into() });
     }
 
     /// One process from start to end. `None` only when there is nothing to run.
@@ -109,25 +99,12 @@ impl Supervisor {
         Some(self.serve(run, first).await)
     }
 
-    fn launch_failed(
-        &self,
-        first: Option<(Arc<Slot>, LoadReply)>,
-        message: String,
-        permanent: bool,
-    ) -> End {
+    fn launch_failed(&self, first: Option<(Arc<Slot>, LoadReply)>, message: String, permanent: bool) -> End {
         let Some((slot, reply)) = first else {
-            return End::Failed {
-                reason: message,
-                permanent,
-            };
+            return End::Failed { reason: message, permanent };
         };
         if permanent {
-            slot.host.worker_event(
-                &slot.spec.id,
-                WorkerEvent::Quarantined {
-                    reason: message.clone(),
-                },
-            );
+            slot.host.worker_event(&slot.spec.id, WorkerEvent::Quarantined { reason: message.clone() });
         }
         self.forget(&slot);
         let _ = reply.send(Err(start_error(
@@ -135,10 +112,7 @@ impl Supervisor {
             format!("plugin `{}` could not be started: {message}", slot.spec.id),
             !permanent,
         )));
-        End::Empty {
-            reason: message,
-            waiting: None,
-        }
+        End::Empty { reason: message, waiting: None }
     }
 
     /// Drops a plugin; false when it was dropped before.
@@ -151,22 +125,13 @@ impl Supervisor {
 
     /// Loads what has to be loaded, then serves commands until the run ends.
     async fn serve(&mut self, mut run: Run, first: Option<(Arc<Slot>, LoadReply)>) -> End {
-        let again: Vec<_> = if first.is_some() {
-            Vec::new()
-        } else {
-            self.worker.slots().clone()
-        };
+        let again: Vec<_> = if first.is_some() { Vec::new() } else { self.worker.slots().clone() };
         for slot in again {
             match self.load(&mut run, &slot).await {
                 Ok((_, false)) => {}
-                Ok((_, true)) => slot
-                    .host
-                    .worker_event(&slot.spec.id, WorkerEvent::Reregistered),
+                Ok((_, true)) => slot.host.worker_event(&slot.spec.id, WorkerEvent::Reregistered),
                 Err(error) => {
-                    let reason = format!(
-                        "plugin `{}` could not be loaded again: {error}",
-                        slot.spec.id
-                    );
+                    let reason = format!("plugin `{}` could not be loaded again: {error}", slot.spec.id);
                     return self.fail(run, &reason).await;
                 }
             }
@@ -186,12 +151,7 @@ impl Supervisor {
     }
 
     /// The load that a new worker was made for: when it fails, nothing is left.
-    async fn first_load(
-        &mut self,
-        run: &mut Run,
-        slot: Arc<Slot>,
-        reply: LoadReply,
-    ) -> Result<(), End> {
+    async fn first_load(&mut self, run: &mut Run, slot: Arc<Slot>, reply: LoadReply) -> Result<(), End> {
         match self.load(run, &slot).await {
             Ok((loaded, _)) => {
                 if reply.send(Ok(loaded)).is_ok() {
@@ -200,30 +160,20 @@ impl Supervisor {
                 let reason = "the start was given up".to_string();
                 self.end_process(run, &reason, KILL_GRACE).await;
                 self.forget(&slot);
-                Err(End::Empty {
-                    reason,
-                    waiting: None,
-                })
+                Err(End::Empty { reason, waiting: None })
             }
             Err(error) => {
                 let reason = error.to_string();
                 self.end_process(run, &reason, Duration::ZERO).await;
                 self.forget(&slot);
                 let _ = reply.send(Err(error));
-                Err(End::Empty {
-                    reason,
-                    waiting: None,
-                })
+                Err(End::Empty { reason, waiting: None })
             }
         }
     }
 
     /// Loads one plugin; a process that dies meanwhile is told with its last words.
-    async fn load(
-        &mut self,
-        run: &mut Run,
-        slot: &Arc<Slot>,
-    ) -> Result<(Loaded, bool), StartError> {
+    async fn load(&mut self, run: &mut Run, slot: &Arc<Slot>) -> Result<(Loaded, bool), StartError> {
         let lane = self.worker.lane.clone();
         let sdk_dir = run.sdk_dir.to_string_lossy().into_owned();
         let connection = run.connection.clone();
@@ -251,27 +201,14 @@ impl Supervisor {
                     let reason = self.exit_reason(&mut run).await;
                     return self.fail(run, &reason).await;
                 }
-                Some(Command::Recycle {
-                    run: number,
-                    reason,
-                }) if number == run.connection.run => return self.fail(run, &reason).await,
+                Some(Command::Recycle { run: number, reason }) if number == run.connection.run => return self.fail(run, &reason).await,
                 Some(Command::Recycle { .. }) => {}
-                Some(Command::Load { slot, reply }) => {
-                    self.load_another(&mut run, slot, reply).await
-                }
-                Some(Command::Unload {
-                    slot,
-                    reason,
-                    grace,
-                    reply,
-                }) => {
+                Some(Command::Load { slot, reply }) => self.load_another(&mut run, slot, reply).await,
+                Some(Command::Unload { slot, reason, grace, reply }) => {
                     let was_here = self.forget(&slot);
                     if self.worker.slots().is_empty() {
                         self.end_process(&mut run, &reason, grace).await;
-                        return End::Empty {
-                            reason,
-                            waiting: Some(reply),
-                        };
+                        return End::Empty { reason, waiting: Some(reply) };
                     }
                     if was_here {
                         unload(&run, &slot.spec.id, &reason, grace).await;
@@ -289,13 +226,7 @@ impl Supervisor {
         if reply.send(result).is_err() || failed {
             self.forget(&slot);
             // Whatever it began before it failed must not go on inside the worker of the others.
-            unload(
-                run,
-                &slot.spec.id,
-                "its start failed or was given up",
-                KILL_GRACE,
-            )
-            .await;
+            unload(run, &slot.spec.id, "its start failed or was given up", KILL_GRACE).await;
         } else {
             slot.host.worker_event(&slot.spec.id, WorkerEvent::Ready);
         }
@@ -322,24 +253,16 @@ impl Supervisor {
         run.connection.fail_all(reason);
         // A worker that spins or leaks gets no time to tidy up.
         let _ = run.control.kill_tree(KILL_GRACE).await;
-        End::Failed {
-            reason: reason.into(),
-            permanent: false,
-        }
+        End::Failed { reason: reason.into(), permanent: false }
     }
 
     /// Ends a run on purpose: asks, waits, kills.
     async fn end_process(&mut self, run: &mut Run, reason: &str, grace: Duration) {
-        self.phase(Phase::Stopped {
-            reason: reason.into(),
-        });
+        self.phase(Phase::Stopped { reason: reason.into() });
         if !grace.is_zero() {
-            let params = json!({ "graceMs": u64::try_from(grace.as_millis()).unwrap_or(u64::MAX) })
-                .to_string();
+            let params = json!({ "graceMs": u64::try_from(grace.as_millis()).unwrap_or(u64::MAX) }).to_string();
             // Kept until the process has ended: dropping it would cancel the request.
-            let asked = run
-                .connection
-                .request(|id| encode_raw_request(id, "shutdown", &[&params]));
+            let asked = run.connection.request(|id| encode_raw_request(id, "shutdown", &[&params]));
             let _ = tokio::time::timeout(grace, run.control.wait()).await;
             drop(asked);
         }
@@ -348,70 +271,39 @@ impl Supervisor {
     }
 
     /// Counts a failure and waits for the next start. `Some` when the worker was emptied meanwhile.
-    async fn after_failure(
-        &mut self,
-        reason: &str,
-        permanent: bool,
-    ) -> Option<Option<oneshot::Sender<()>>> {
+    async fn after_failure(&mut self, reason: &str, permanent: bool) -> Option<Option<oneshot::Sender<()>>> {
         let timing = self.worker.lane.options.timing.clone();
         let now = Instant::now();
         self.failures.push_back(now);
-        self.failures
-            .retain(|at| now.duration_since(*at) < timing.quarantine_window);
+        self.failures.retain(|at| now.duration_since(*at) < timing.quarantine_window);
         let quarantined = permanent || self.failures.len() >= timing.quarantine_after;
         {
             let mut facts = self.worker.facts();
             facts.restarts += 1;
-            facts.ended(
-                if quarantined {
-                    WorkerState::Quarantined
-                } else {
-                    WorkerState::Backoff
-                },
-                reason,
-            );
+            facts.ended(if quarantined { WorkerState::Quarantined } else { WorkerState::Backoff }, reason);
         }
         if quarantined {
             return self.quarantine(reason).await;
         }
-        let doublings = u32::try_from(self.failures.len() - 1)
-            .unwrap_or(u32::MAX)
-            .min(16);
+        let doublings = u32::try_from(self.failures.len() - 1).unwrap_or(u32::MAX).min(16);
         let delay = (timing.backoff.0 * 2_u32.pow(doublings)).min(timing.backoff.1);
         let until = now + delay;
-        self.phase(Phase::Backoff {
-            reason: reason.into(),
-            until,
-        });
+        self.phase(Phase::Backoff { reason: reason.into(), until });
         let restarting_in_ms = u64::try_from(delay.as_millis()).ok();
-        self.worker.announce(&WorkerEvent::Exited {
-            reason: reason.into(),
-            restarting_in_ms,
-        });
+        self.worker.announce(&WorkerEvent::Exited { reason: reason.into(), restarting_in_ms });
         self.idle(Some(until), reason).await
     }
 
     async fn quarantine(&mut self, reason: &str) -> Option<Option<oneshot::Sender<()>>> {
         let reason = format!("it is in quarantine after repeated failures; the last: {reason}");
-        self.phase(Phase::Quarantined {
-            reason: reason.clone(),
-        });
-        self.worker.announce(&WorkerEvent::Exited {
-            reason: reason.clone(),
-            restarting_in_ms: None,
-        });
-        self.worker.announce(&WorkerEvent::Quarantined {
-            reason: reason.clone(),
-        });
+        self.phase(Phase::Quarantined { reason: reason.clone() });
+        self.worker.announce(&WorkerEvent::Exited { reason: reason.clone(), restarting_in_ms: None });
+        self.worker.announce(&WorkerEvent::Quarantined { reason: reason.clone() });
         self.idle(None, &reason).await
     }
 
     /// Without a process: answers commands until `until`. `Some` when the last plugin was dropped.
-    async fn idle(
-        &mut self,
-        until: Option<Instant>,
-        reason: &str,
-    ) -> Option<Option<oneshot::Sender<()>>> {
+    async fn idle(&mut self, until: Option<Instant>, reason: &str) -> Option<Option<oneshot::Sender<()>>> {
         loop {
             let command = tokio::select! {
                 command = self.commands.recv() => command,
@@ -421,12 +313,8 @@ impl Supervisor {
                 None => return Some(None),
                 Some(Command::Recycle { .. }) => {}
                 Some(Command::Load { slot, reply }) => {
-                    let message = format!(
-                        "plugin `{}` cannot join the worker `{}`: {reason}",
-                        slot.spec.id, self.worker.label
-                    );
-                    let _ =
-                        reply.send(Err(start_error(StartPhase::Load, message, until.is_some())));
+                    let message = format!("plugin `{}` cannot join the worker `{}`: {reason}", slot.spec.id, self.worker.label);
+                    let _ = reply.send(Err(start_error(StartPhase::Load, message, until.is_some())));
                 }
                 Some(Command::Unload { slot, reply, .. }) => {
                     self.forget(&slot);
@@ -443,10 +331,7 @@ impl Supervisor {
 /// Tells a worker that goes on that a plugin is dropped.
 async fn unload(run: &Run, plugin: &str, reason: &str, grace: Duration) {
     let params = json!({ "pluginId": plugin, "reason": reason }).to_string();
-    if let Ok(mut request) = run
-        .connection
-        .request(|id| encode_raw_request(id, "unload", &[&params]))
-    {
+    if let Ok(mut request) = run.connection.request(|id| encode_raw_request(id, "unload", &[&params])) {
         // A worker that does not answer is found by the liveness check; the plugin is dropped either way.
         let _ = tokio::time::timeout(grace.max(KILL_GRACE), request.answer()).await;
     }
@@ -458,13 +343,7 @@ async fn liveness(worker: Arc<Worker>, connection: Arc<crate::connection::Connec
     loop {
         tokio::time::sleep(timing.liveness_interval).await;
         if connection.is_busy() && !connection.answers_ping(timing.liveness_timeout).await {
-            worker.recycle(
-                connection.run,
-                format!(
-                    "its worker did not answer for {} s",
-                    timing.liveness_timeout.as_secs_f32()
-                ),
-            );
+            worker.recycle(connection.run, format!("its worker did not answer for {} s", timing.liveness_timeout.as_secs_f32()));
             return;
         }
     }

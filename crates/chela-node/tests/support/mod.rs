@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use chela_node::{NodeLane, NodeLaneOptions, NodePlugin, Timing};
 use chela_plugin::{
-    Call, CallError, CallTarget, HostCaller, HostServices, PluginControl, PluginSpec,
-    RegistrationMode, StartError, StartedPlugin, WorkerEvent,
+    Call, CallError, CallTarget, HostCaller, HostServices, PluginControl, PluginSpec, RegistrationMode, StartError, StartedPlugin,
+    WorkerEvent,
 };
 use serde_json::{Value, json};
 
@@ -24,17 +24,8 @@ pub struct Recorder {
 
 #[async_trait]
 impl HostServices for Recorder {
-    async fn request(
-        &self,
-        caller: &HostCaller,
-        method: &str,
-        params: Value,
-    ) -> Result<Value, CallError> {
-        self.requests.lock().unwrap().push((
-            caller.plugin_id.clone(),
-            method.into(),
-            params.clone(),
-        ));
+    async fn request(&self, caller: &HostCaller, method: &str, params: Value) -> Result<Value, CallError> {
+        self.requests.lock().unwrap().push((caller.plugin_id.clone(), method.into(), params.clone()));
         match method {
             "host.echo" => Ok(json!({ "plugin": caller.plugin_id, "params": params })),
             "host.slow" => {
@@ -48,10 +39,7 @@ impl HostServices for Recorder {
     }
 
     fn note(&self, caller: &HostCaller, method: &str, params: Value) {
-        self.notes
-            .lock()
-            .unwrap()
-            .push((caller.plugin_id.clone(), method.into(), params));
+        self.notes.lock().unwrap().push((caller.plugin_id.clone(), method.into(), params));
     }
 
     fn worker_event(&self, plugin_id: &str, event: WorkerEvent) {
@@ -61,20 +49,12 @@ impl HostServices for Recorder {
 
 impl Recorder {
     pub fn has_event(&self, f: impl Fn(&WorkerEvent) -> bool) -> bool {
-        self.events
-            .lock()
-            .unwrap()
-            .iter()
-            .any(|(_, event)| f(event))
+        self.events.lock().unwrap().iter().any(|(_, event)| f(event))
     }
 
     pub fn log_lines(&self) -> Vec<String> {
         let notes = self.notes.lock().unwrap();
-        notes
-            .iter()
-            .filter(|(_, m, _)| m == "log")
-            .map(|(_, _, p)| p["message"].as_str().unwrap_or_default().to_string())
-            .collect()
+        notes.iter().filter(|(_, m, _)| m == "log").map(|(_, _, p)| p["message"].as_str().unwrap_or_default().to_string()).collect()
     }
 }
 
@@ -106,12 +86,7 @@ pub async fn environment() -> BTreeMap<String, String> {
     let mut env: BTreeMap<String, String> = std::env::vars().collect();
     let find = || async {
         let options = NodeLaneOptions::new(env!("CARGO_TARGET_TMPDIR"), env.clone(), "2026.5.12");
-        chela_node::find_node(&options)
-            .await
-            .unwrap()
-            .path
-            .display()
-            .to_string()
+        chela_node::find_node(&options).await.unwrap().path.display().to_string()
     };
     let node = NODE.get_or_init(find).await.clone();
     env.insert("CHELA_NODE".into(), node);
@@ -130,11 +105,7 @@ impl Bench {
         options.sdk_dir = Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/worker"));
         options.timing = quick();
         change(&mut options);
-        Self {
-            lane: NodeLane::new(options),
-            host: Arc::default(),
-            dir,
-        }
+        Self { lane: NodeLane::new(options), host: Arc::default(), dir }
     }
 
     pub fn mark(&self) -> PathBuf {
@@ -143,10 +114,7 @@ impl Bench {
 
     pub fn spec(&self, id: &str, behaviour: &str) -> PluginSpec {
         let mark = self.mark();
-        let env = [
-            ("TEST_BEHAVIOUR", behaviour),
-            ("TEST_MARK", mark.to_str().unwrap()),
-        ];
+        let env = [("TEST_BEHAVIOUR", behaviour), ("TEST_MARK", mark.to_str().unwrap())];
         PluginSpec {
             id: id.into(),
             name: None,
@@ -191,32 +159,20 @@ impl Running {
     }
 
     pub async fn call(&self, name: &str, args: Value) -> Result<Value, CallError> {
-        self.plugin
-            .call(self.handle(name), Call::new(list(args)))
-            .await
+        self.plugin.call(self.handle(name), Call::new(list(args))).await
     }
 
     pub async fn call_within(&self, name: &str, args: Value, ms: u64) -> Result<Value, CallError> {
-        self.plugin
-            .call(
-                self.handle(name),
-                Call::new(list(args)).budget(Some(Duration::from_millis(ms))),
-            )
-            .await
+        self.plugin.call(self.handle(name), Call::new(list(args)).budget(Some(Duration::from_millis(ms)))).await
     }
 
     pub async fn stop(&self) {
-        self.plugin
-            .stop("the test is over", Duration::from_secs(2))
-            .await;
+        self.plugin.stop("the test is over", Duration::from_secs(2)).await;
     }
 }
 
 pub fn handle(registrations: &[chela_plugin::Registration], name: &str) -> u64 {
-    let found = registrations
-        .iter()
-        .find(|r| r.args[0]["name"] == name)
-        .unwrap_or_else(|| panic!("no `{name}`"));
+    let found = registrations.iter().find(|r| r.args[0]["name"] == name).unwrap_or_else(|| panic!("no `{name}`"));
     found.args[0]["execute"]["$fn"].as_u64().unwrap()
 }
 
@@ -231,10 +187,7 @@ fn list(args: Value) -> Vec<Value> {
 pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !condition() {
-        assert!(
-            begun.elapsed() < Duration::from_secs(20),
-            "waited in vain: {what}"
-        );
+        assert!(begun.elapsed() < Duration::from_secs(20), "waited in vain: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -243,12 +196,6 @@ pub async fn until(what: &str, mut condition: impl FnMut() -> bool) {
 pub fn alive(mark: &str) -> usize {
     let own = std::process::id();
     let processes = chela_process::ProcessTable::read().unwrap().below(0).pids;
-    let has = |pid: &u32| {
-        std::fs::read(format!("/proc/{pid}/cmdline"))
-            .is_ok_and(|line| String::from_utf8_lossy(&line).contains(mark))
-    };
-    processes
-        .iter()
-        .filter(|pid| **pid != own && has(pid))
-        .count()
+    let has = |pid: &u32| std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| String::from_utf8_lossy(&line).contains(mark));
+    processes.iter().filter(|pid| **pid != own && has(pid)).count()
 }

@@ -18,30 +18,16 @@ impl Registrar<'_> {
         if !self.bundled_only("trusted tool policies") {
             return;
         }
-        let (id, description) = (
-            Self::trimmed_id(policy),
-            member(policy, "description").to_string(),
-        );
+        let (id, description) = (Self::trimmed_id(policy), member(policy, "description").to_string());
         let evaluate = self.callback(policy.get("evaluate"));
-        let (Some(evaluate), false, false) = (evaluate, id.is_empty(), description.is_empty())
-        else {
-            return self.error(
-                "trusted tool policy registration requires id, description, and evaluate()",
-            );
+        let (Some(evaluate), false, false) = (evaluate, id.is_empty(), description.is_empty()) else {
+            return self.error("trusted tool policy registration requires id, description, and evaluate()");
         };
         if let Some(known) = self.registry.trusted_policies.iter().find(|p| p.id == id) {
-            let message = format!(
-                "trusted tool policy already registered: {id} ({})",
-                known.owner.id
-            );
+            let message = format!("trusted tool policy already registered: {id} ({})", known.owner.id);
             return self.error(message);
         }
-        self.registry.trusted_policies.push(TrustedPolicy {
-            owner: self.owner.clone(),
-            id,
-            description,
-            evaluate,
-        });
+        self.registry.trusted_policies.push(TrustedPolicy { owner: self.owner.clone(), id, description, evaluate });
     }
 
     pub(super) fn middleware(&mut self, handler: &Value, options: &Value) {
@@ -52,43 +38,23 @@ impl Registrar<'_> {
             return self.error("agent tool result middleware must be a function");
         };
         let requested = options.get("runtimes").or_else(|| options.get("harnesses"));
-        let runtimes = if has_items(requested) {
-            runtimes(requested)
-        } else {
-            vec!["pi".into(), "codex".into()]
-        };
+        let runtimes = if has_items(requested) { runtimes(requested) } else { vec!["pi".into(), "codex".into()] };
         if runtimes.is_empty() {
-            return self
-                .error("agent tool result middleware must target at least one supported runtime");
+            return self.error("agent tool result middleware must target at least one supported runtime");
         }
         let declared = runtimes_of(&self.facts.contract("agentToolResultMiddleware"));
-        let missing: Vec<&str> = runtimes
-            .iter()
-            .filter(|r| !declared.contains(r))
-            .map(String::as_str)
-            .collect();
+        let missing: Vec<&str> = runtimes.iter().filter(|r| !declared.contains(r)).map(String::as_str).collect();
         if !missing.is_empty() {
-            return self.error(format!(
-                "plugin must declare contracts.agentToolResultMiddleware for: {}",
-                missing.join(", ")
-            ));
+            return self.error(format!("plugin must declare contracts.agentToolResultMiddleware for: {}", missing.join(", ")));
         }
         let owner = self.owner.clone();
-        let same =
-            |m: &&mut ToolResultMiddleware| m.owner == owner && m.handler.handle == handler.handle;
+        let same = |m: &&mut ToolResultMiddleware| m.owner == owner && m.handler.handle == handler.handle;
         match self.registry.middleware.iter_mut().find(same) {
             Some(known) => {
-                let new: Vec<String> = runtimes
-                    .into_iter()
-                    .filter(|r| !known.runtimes.contains(r))
-                    .collect();
+                let new: Vec<String> = runtimes.into_iter().filter(|r| !known.runtimes.contains(r)).collect();
                 known.runtimes.extend(new);
             }
-            None => self.registry.middleware.push(ToolResultMiddleware {
-                owner,
-                runtimes,
-                handler,
-            }),
+            None => self.registry.middleware.push(ToolResultMiddleware { owner, runtimes, handler }),
         }
     }
 
@@ -96,12 +62,7 @@ impl Registrar<'_> {
         if !self.bundled_only("Codex app-server extension factories") {
             return;
         }
-        if !self
-            .facts
-            .contract("embeddedExtensionFactories")
-            .iter()
-            .any(|f| f == "codex-app-server")
-        {
+        if !self.facts.contract("embeddedExtensionFactories").iter().any(|f| f == "codex-app-server") {
             return self.error(
                 "plugin must declare contracts.embeddedExtensionFactories: [\"codex-app-server\"] to register Codex app-server extension factories",
             );
@@ -111,9 +72,7 @@ impl Registrar<'_> {
         };
         let method = "registerCodexAppServerExtensionFactory";
         let known = |r: &crate::register::entries::Recorded| {
-            r.method == method
-                && self.owns(&r.owner)
-                && r.callbacks.iter().any(|c| c.handle == callback.handle)
+            r.method == method && self.owns(&r.owner) && r.callbacks.iter().any(|c| c.handle == callback.handle)
         };
         if !self.registry.recorded.iter().any(known) {
             self.keep(method, "", std::slice::from_ref(factory));
@@ -124,20 +83,12 @@ impl Registrar<'_> {
         let Some(collector) = self.callback(Some(collector)) else {
             return self.error("security audit collector must be a function");
         };
-        self.registry.audit_collectors.push(AuditCollector {
-            owner: self.owner.clone(),
-            collector,
-        });
+        self.registry.audit_collectors.push(AuditCollector { owner: self.owner.clone(), collector });
     }
 }
 
 fn runtimes(listed: Option<&Value>) -> Vec<String> {
-    let names: Vec<String> = listed
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .map(|v| trimmed(Some(v)).to_string())
-        .collect();
+    let names: Vec<String> = listed.and_then(Value::as_array).into_iter().flatten().map(|v| trimmed(Some(v)).to_string()).collect();
     runtimes_of(&names)
 }
 

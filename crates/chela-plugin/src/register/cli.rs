@@ -43,20 +43,12 @@ pub struct CliEntry {
 impl CliEntry {
     /// The full paths of its commands, such as `nodes canvas`.
     pub fn paths(&self) -> Vec<String> {
-        self.commands
-            .iter()
-            .map(|command| path(&self.parent_path, command))
-            .collect()
+        self.commands.iter().map(|command| path(&self.parent_path, command)).collect()
     }
 }
 
 fn path(parent: &[String], command: &str) -> String {
-    parent
-        .iter()
-        .map(String::as_str)
-        .chain([command])
-        .collect::<Vec<_>>()
-        .join(" ")
+    parent.iter().map(String::as_str).chain([command]).collect::<Vec<_>>().join(" ")
 }
 
 impl Registrar<'_> {
@@ -78,18 +70,9 @@ impl Registrar<'_> {
             return self.error("cli registration missing explicit commands metadata");
         }
         let Some(registrar) = self.callback(Some(registrar)) else {
-            return self.error(format!(
-                "cli registrar must be a function: {}",
-                commands.join(", ")
-            ));
+            return self.error(format!("cli registrar must be a function: {}", commands.join(", ")));
         };
-        let entry = CliEntry {
-            owner: self.owner.clone(),
-            parent_path,
-            commands,
-            descriptors,
-            registrar,
-        };
+        let entry = CliEntry { owner: self.owner.clone(), parent_path, commands, descriptors, registrar };
         if let Some(message) = self.cli_overlap(&entry) {
             return self.error(message);
         }
@@ -102,10 +85,7 @@ impl Registrar<'_> {
         self.registry.cli.iter().find_map(|known| {
             let taken = known.paths();
             let overlap = paths.iter().find(|p| taken.contains(p))?;
-            Some(format!(
-                "cli command already registered: {overlap} ({})",
-                known.owner.id
-            ))
+            Some(format!("cli command already registered: {overlap} ({})", known.owner.id))
         })
     }
 
@@ -115,9 +95,7 @@ impl Registrar<'_> {
             return;
         }
         for command in &entry.commands {
-            if RESERVED_CLI_ROOTS.contains(&command.as_str())
-                || self.inputs.builtin_cli_names.contains(command)
-            {
+            if RESERVED_CLI_ROOTS.contains(&command.as_str()) || self.inputs.builtin_cli_names.contains(command) {
                 self.warn(format!("cli command is never reached because a built-in command has its name: {command}"));
             }
         }
@@ -125,9 +103,7 @@ impl Registrar<'_> {
 
     /// The valid names of a list; each bad one is reported.
     fn cli_names(&mut self, raw: &[Value], kind: &str) -> Vec<String> {
-        raw.iter()
-            .filter_map(|value| self.cli_name(value, kind))
-            .collect()
+        raw.iter().filter_map(|value| self.cli_name(value, kind)).collect()
     }
 
     fn cli_name(&mut self, raw: &Value, kind: &str) -> Option<String> {
@@ -146,11 +122,7 @@ impl Registrar<'_> {
             let description = without_terminal_control(trimmed(descriptor.get("description")));
             if let Some(name) = name.filter(|_| !description.is_empty()) {
                 let has_subcommands = descriptor.get("hasSubcommands") == Some(&Value::Bool(true));
-                descriptors.push(CliDescriptor {
-                    name,
-                    description,
-                    has_subcommands,
-                });
+                descriptors.push(CliDescriptor { name, description, has_subcommands });
             }
         }
         descriptors
@@ -158,18 +130,11 @@ impl Registrar<'_> {
 }
 
 fn list(options: &Value, key: &str) -> Vec<Value> {
-    options
-        .get(key)
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default()
+    options.get(key).and_then(Value::as_array).cloned().unwrap_or_default()
 }
 
 fn is_safe(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+    name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
 /// Removes escape sequences (CSI, OSC and two-character ones) and control characters.
@@ -184,12 +149,7 @@ fn without_terminal_control(text: &str) -> String {
             continue;
         }
         match chars.next() {
-            Some('[') => {
-                while chars
-                    .next()
-                    .is_some_and(|c| !('\u{40}'..='\u{7e}').contains(&c))
-                {}
-            }
+            Some('[') => while chars.next().is_some_and(|c| !('\u{40}'..='\u{7e}').contains(&c)) {},
             Some(']') => skip_osc(&mut chars),
             _ => {}
         }

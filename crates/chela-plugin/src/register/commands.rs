@@ -104,19 +104,12 @@ impl Commands {
         let (word, args) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
         let key = word.to_lowercase();
         let spellings = [key.clone(), key.replace('_', "-"), key.replace('-', "_")];
-        let command = spellings
-            .iter()
-            .filter_map(|k| self.by_key.get(k))
-            .map(|i| &self.entries[*i])
-            .find(|c| c.serves(channel))?;
+        let command = spellings.iter().filter_map(|k| self.by_key.get(k)).map(|i| &self.entries[*i]).find(|c| c.serves(channel))?;
         let args = args.trim();
         if !args.is_empty() && !command.accepts_args {
             return None;
         }
-        Some(CommandMatch {
-            command,
-            args: sanitised(args),
-        })
+        Some(CommandMatch { command, args: sanitised(args) })
     }
 
     /// All commands in registration order.
@@ -139,24 +132,15 @@ impl Commands {
         self.entries.retain(|c| c.owner.id.as_ref() != plugin_id);
         self.by_key.clear();
         for (index, entry) in self.entries.iter().enumerate() {
-            self.by_key
-                .extend(entry.keys.iter().map(|k| (k.clone(), index)));
+            self.by_key.extend(entry.keys.iter().map(|k| (k.clone(), index)));
         }
     }
 
     fn insert(&mut self, entry: CommandEntry) -> Result<(), String> {
-        if let Some((key, index)) = entry
-            .keys
-            .iter()
-            .find_map(|k| Some((k, self.by_key.get(k)?)))
-        {
-            return Err(format!(
-                "Command \"{key}\" already registered by plugin \"{}\"",
-                self.entries[*index].owner.id
-            ));
+        if let Some((key, index)) = entry.keys.iter().find_map(|k| Some((k, self.by_key.get(k)?))) {
+            return Err(format!("Command \"{key}\" already registered by plugin \"{}\"", self.entries[*index].owner.id));
         }
-        self.by_key
-            .extend(entry.keys.iter().map(|k| (k.clone(), self.entries.len())));
+        self.by_key.extend(entry.keys.iter().map(|k| (k.clone(), self.entries.len())));
         self.entries.push(entry);
         Ok(())
     }
@@ -165,9 +149,7 @@ impl Commands {
 impl CommandEntry {
     fn serves(&self, channel: Option<&str>) -> bool {
         match channel.map(str::trim).filter(|c| !c.is_empty()) {
-            Some(channel) if !self.channels.is_empty() => {
-                self.channels.contains(&channel.to_lowercase())
-            }
+            Some(channel) if !self.channels.is_empty() => self.channels.contains(&channel.to_lowercase()),
             _ => true,
         }
     }
@@ -175,11 +157,7 @@ impl CommandEntry {
 
 /// API-139.
 fn sanitised(args: &str) -> Option<String> {
-    let kept: String = args
-        .chars()
-        .take(MAX_ARGS)
-        .filter(|c| !c.is_ascii_control() || matches!(c, '\t' | '\n'))
-        .collect();
+    let kept: String = args.chars().take(MAX_ARGS).filter(|c| !c.is_ascii_control() || matches!(c, '\t' | '\n')).collect();
     (!kept.is_empty()).then_some(kept)
 }
 
@@ -208,15 +186,11 @@ impl Registrar<'_> {
     /// API-069, API-133.
     fn reserved_ownership(&self, name: &str) -> Result<(), String> {
         if !self.owner.bundled && !self.facts.official {
-            return Err(format!(
-                "only bundled plugins can claim reserved command ownership: {name}"
-            ));
+            return Err(format!("only bundled plugins can claim reserved command ownership: {name}"));
         }
         let lower = name.to_lowercase();
         if !RESERVED_COMMANDS.contains(&lower.as_str()) {
-            return Err(format!(
-                "reserved command ownership requires a reserved command name: {name}"
-            ));
+            return Err(format!("reserved command ownership requires a reserved command name: {name}"));
         }
         if *self.owner.id != *lower {
             return Err(format!(
@@ -227,15 +201,8 @@ impl Registrar<'_> {
         Ok(())
     }
 
-    fn command_entry(
-        &self,
-        command: &Value,
-        name: &str,
-        reserved: bool,
-    ) -> Result<CommandEntry, String> {
-        let handler = self
-            .callback(command.get("handler"))
-            .ok_or("Command handler must be a function")?;
+    fn command_entry(&self, command: &Value, name: &str, reserved: bool) -> Result<CommandEntry, String> {
+        let handler = self.callback(command.get("handler")).ok_or("Command handler must be a function")?;
         let description = match command.get("description") {
             Some(Value::String(text)) if text.trim().is_empty() => {
                 return Err("Command description cannot be empty".into());
@@ -243,38 +210,23 @@ impl Registrar<'_> {
             Some(Value::String(text)) => text.trim().to_string(),
             _ => return Err("Command description must be a string".into()),
         };
-        let guidance = texts(
-            command,
-            "agentPromptGuidance",
-            "Agent prompt guidance",
-            "an array of strings",
-        )?;
+        let guidance = texts(command, "agentPromptGuidance", "Agent prompt guidance", "an array of strings")?;
         let required_scopes = scopes(command)?;
-        let channels = texts(
-            command,
-            "channels",
-            "Command channel",
-            "an array of channel ids",
-        )?;
+        let channels = texts(command, "channels", "Command channel", "an array of channel ids")?;
         valid_name(name, reserved)?;
         let mut keys = vec![name.to_lowercase()];
         for (label, alias) in members(command, "nativeNames") {
             let Some(alias) = alias.as_str() else {
                 continue;
             };
-            valid_name(alias, false)
-                .map_err(|e| format!("Native command alias \"{label}\" invalid: {e}"))?;
+            valid_name(alias, false).map_err(|e| format!("Native command alias \"{label}\" invalid: {e}"))?;
             let key = alias.trim().to_lowercase();
             if !keys.contains(&key) {
                 keys.push(key);
             }
         }
         labelled_texts(command, "nativeProgressMessages", "Native progress message")?;
-        labelled_texts(
-            command,
-            "descriptionLocalizations",
-            "Description localization",
-        )?;
+        labelled_texts(command, "descriptionLocalizations", "Description localization")?;
         Ok(CommandEntry {
             owner: self.owner.clone(),
             name: name.into(),
@@ -303,9 +255,7 @@ fn valid_name(name: &str, allow_reserved: bool) -> Result<(), String> {
         return Err("Command name must start with a letter and contain only letters, numbers, hyphens, and underscores".into());
     }
     if !allow_reserved && RESERVED_COMMANDS.contains(&name.as_str()) {
-        return Err(format!(
-            "Command name \"{name}\" is reserved by a built-in command"
-        ));
+        return Err(format!("Command name \"{name}\" is reserved by a built-in command"));
     }
     Ok(())
 }
@@ -315,24 +265,13 @@ fn texts(command: &Value, key: &str, label: &str, wanted: &str) -> Result<Vec<St
     let Some(value) = command.get(key) else {
         return Ok(Vec::new());
     };
-    let plural = if key == "channels" {
-        "Command channels"
-    } else {
-        label
-    };
-    let items = value
-        .as_array()
-        .ok_or_else(|| format!("{plural} must be {wanted}"))?;
-    items
-        .iter()
-        .enumerate()
-        .map(|(i, item)| non_blank(item, &format!("{label} {}", i + 1)))
-        .collect()
+    let plural = if key == "channels" { "Command channels" } else { label };
+    let items = value.as_array().ok_or_else(|| format!("{plural} must be {wanted}"))?;
+    items.iter().enumerate().map(|(i, item)| non_blank(item, &format!("{label} {}", i + 1))).collect()
 }
 
 fn labelled_texts(command: &Value, key: &str, label: &str) -> Result<(), String> {
-    members(command, key)
-        .try_for_each(|(name, text)| non_blank(text, &format!("{label} \"{name}\"")).map(drop))
+    members(command, key).try_for_each(|(name, text)| non_blank(text, &format!("{label} \"{name}\"")).map(drop))
 }
 
 fn non_blank(value: &Value, label: &str) -> Result<String, String> {
@@ -348,9 +287,7 @@ fn scopes(command: &Value) -> Result<Vec<String>, String> {
     let Some(value) = command.get("requiredScopes") else {
         return Ok(Vec::new());
     };
-    let items = value
-        .as_array()
-        .ok_or("Command requiredScopes must be an array of operator scopes")?;
+    let items = value.as_array().ok_or("Command requiredScopes must be an array of operator scopes")?;
     let unknown = "Command requiredScopes contains unknown operator scope";
     items
         .iter()
@@ -363,11 +300,7 @@ fn scopes(command: &Value) -> Result<Vec<String>, String> {
 }
 
 fn members<'a>(command: &'a Value, key: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
-    command
-        .get(key)
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
+    command.get(key).and_then(Value::as_object).into_iter().flatten()
 }
 
 #[cfg(test)]
@@ -378,25 +311,15 @@ mod tests {
     #[test]
     fn arguments_are_cut_and_cleaned() {
         assert_eq!(sanitised(""), None);
-        assert_eq!(
-            sanitised("a\u{0}b\tc\nd\u{7f}e").as_deref(),
-            Some("ab\tc\nde")
-        );
+        assert_eq!(sanitised("a\u{0}b\tc\nd\u{7f}e").as_deref(), Some("ab\tc\nde"));
         assert_eq!(sanitised(&"x".repeat(5000)).map(|s| s.len()), Some(4096));
     }
 
     // API-131, API-132
     #[test]
     fn command_names() {
-        for (name, valid) in [
-            ("ok", true),
-            ("Ok_2-x", true),
-            ("2x", false),
-            ("a b", false),
-            ("", false),
-            ("Status", false),
-            ("ä", false),
-        ] {
+        for (name, valid) in [("ok", true), ("Ok_2-x", true), ("2x", false), ("a b", false), ("", false), ("Status", false), ("ä", false)]
+        {
             assert_eq!(valid_name(name, false).is_ok(), valid, "{name}");
         }
         assert!(valid_name("status", true).is_ok());

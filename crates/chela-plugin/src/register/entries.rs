@@ -140,20 +140,13 @@ impl ProviderEntry {
     /// The function at a JSON pointer of the provider object, such as `/catalog/run`.
     pub fn function(&self, pointer: &str) -> Option<Callback> {
         let handle = crate::value::function_handle(self.provider.pointer(pointer)?)?;
-        Some(Callback {
-            plugin_id: self.owner.id.clone(),
-            target: self.target.clone(),
-            handle,
-        })
+        Some(Callback { plugin_id: self.owner.id.clone(), target: self.target.clone(), handle })
     }
 }
 
 impl fmt::Debug for ProviderEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProviderEntry")
-            .field("id", &self.id)
-            .field("native", &self.transport.is_some())
-            .finish_non_exhaustive()
+        f.debug_struct("ProviderEntry").field("id", &self.id).field("native", &self.transport.is_some()).finish_non_exhaustive()
     }
 }
 
@@ -189,39 +182,18 @@ pub fn text_rows(provider_id: &str, result: &Value, source: &str) -> Vec<Value> 
     let row = |provider: &str, model: &Value| {
         let id = model.get("id")?.as_str()?;
         let mut row = serde_json::json!({ "kind": "text", "provider": provider, "model": id });
-        if let Some(label) = model
-            .get("name")
-            .and_then(Value::as_str)
-            .filter(|n| !n.is_empty())
-        {
+        if let Some(label) = model.get("name").and_then(Value::as_str).filter(|n| !n.is_empty()) {
             row["label"] = label.into();
         }
         row["source"] = source.into();
         Some(row)
     };
-    let models = |config: &Value| {
-        config
-            .get("models")
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default()
-    };
+    let models = |config: &Value| config.get("models").and_then(Value::as_array).cloned().unwrap_or_default();
     if let Some(one) = result.get("provider") {
-        return models(one)
-            .iter()
-            .filter_map(|m| row(provider_id, m))
-            .collect();
+        return models(one).iter().filter_map(|m| row(provider_id, m)).collect();
     }
     let many = result.get("providers").and_then(Value::as_object);
-    many.into_iter()
-        .flatten()
-        .flat_map(|(id, config)| {
-            models(config)
-                .iter()
-                .filter_map(|m| row(id, m))
-                .collect::<Vec<_>>()
-        })
-        .collect()
+    many.into_iter().flatten().flat_map(|(id, config)| models(config).iter().filter_map(|m| row(id, m)).collect::<Vec<_>>()).collect()
 }
 
 /// `registerSessionExtension` (API-076, HOOK-256..261).

@@ -100,14 +100,7 @@ impl PluginFacts {
     /// The names in `contracts.<member>`, trimmed, without duplicates (MAN-096..102).
     pub fn contract(&self, member: &str) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
-        for name in self
-            .manifest
-            .contracts
-            .get(member)
-            .iter()
-            .map(|n| n.trim())
-            .filter(|n| !n.is_empty())
-        {
+        for name in self.manifest.contracts.get(member).iter().map(|n| n.trim()).filter(|n| !n.is_empty()) {
             if !names.iter().any(|n| n == name) {
                 names.push(name.into());
             }
@@ -117,12 +110,7 @@ impl PluginFacts {
 
     /// Tools that `toolMetadata.<tool>.optional` marks as optional (API-115).
     pub(crate) fn optional_tools(&self) -> BTreeSet<String> {
-        self.manifest
-            .tool_metadata
-            .iter()
-            .filter(|(_, meta)| meta.optional)
-            .map(|(tool, _)| tool.clone())
-            .collect()
+        self.manifest.tool_metadata.iter().filter(|(_, meta)| meta.optional).map(|(tool, _)| tool.clone()).collect()
     }
 
     pub(crate) fn owner(&self) -> Arc<Owner> {
@@ -143,12 +131,7 @@ pub fn kinds_of(kind: Option<&Value>) -> Vec<String> {
         Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
         _ => Vec::new(),
     };
-    names
-        .into_iter()
-        .map(str::trim)
-        .filter(|k| !k.is_empty())
-        .map(Into::into)
-        .collect()
+    names.into_iter().map(str::trim).filter(|k| !k.is_empty()).map(Into::into).collect()
 }
 
 #[cfg(test)]
@@ -167,9 +150,7 @@ mod tests {
         assert_eq!(ms(&policy, hook, Some(7)), 40);
         policy.timeouts.insert("before_prompt_build".into(), 30);
         assert_eq!(ms(&policy, hook, Some(7)), 30);
-        policy
-            .timeouts
-            .insert("before_prompt_build".into(), 600_001);
+        policy.timeouts.insert("before_prompt_build".into(), 600_001);
         assert_eq!(ms(&policy, hook, Some(7)), 40);
         assert_eq!(ms(&policy, HookName::ToolResultPersist, Some(7)), 2_000);
     }

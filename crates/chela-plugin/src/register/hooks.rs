@@ -23,22 +23,10 @@ impl Registrar<'_> {
         if !self.conversation_gate(hook) {
             return;
         }
-        let budget = self
-            .policy
-            .budget(hook, option_timeout(options.get("timeoutMs")));
-        let priority = options
-            .get("priority")
-            .and_then(Value::as_f64)
-            .unwrap_or(0.0);
+        let budget = self.policy.budget(hook, option_timeout(options.get("timeoutMs")));
+        let priority = options.get("priority").and_then(Value::as_f64).unwrap_or(0.0);
         let owner = self.owner.clone();
-        self.registry.typed_hooks.push(TypedHook {
-            owner,
-            hook,
-            callback,
-            priority,
-            budget,
-            strip_prompt_fields,
-        });
+        self.registry.typed_hooks.push(TypedHook { owner, hook, callback, priority, budget, strip_prompt_fields });
     }
 
     /// HOOK-124..126: `None` drops the handler, `Some(true)` keeps it without prompt fields.
@@ -46,14 +34,9 @@ impl Registrar<'_> {
         if hook.gate() != Gate::Prompt || self.policy.allow_prompt_injection != Some(false) {
             return Some(false);
         }
-        let setting = format!(
-            "plugins.entries.{}.hooks.allowPromptInjection=false",
-            self.owner.id
-        );
+        let setting = format!("plugins.entries.{}.hooks.allowPromptInjection=false", self.owner.id);
         if hook == HookName::BeforeAgentStart {
-            self.warn(format!(
-                "typed hook \"{hook}\" prompt fields constrained by {setting}"
-            ));
+            self.warn(format!("typed hook \"{hook}\" prompt fields constrained by {setting}"));
             return Some(true);
         }
         self.warn(format!("typed hook \"{hook}\" blocked by {setting}"));
@@ -65,10 +48,7 @@ impl Registrar<'_> {
         if hook.gate() != Gate::Conversation {
             return true;
         }
-        let setting = format!(
-            "plugins.entries.{}.hooks.allowConversationAccess",
-            self.owner.id
-        );
+        let setting = format!("plugins.entries.{}.hooks.allowConversationAccess", self.owner.id);
         match (self.owner.bundled, self.policy.allow_conversation_access) {
             (false, Some(true)) | (true, None | Some(true)) => true,
             (false, _) => {
@@ -82,12 +62,7 @@ impl Registrar<'_> {
         }
     }
 
-    pub(super) fn internal_hook(
-        &mut self,
-        events: &Value,
-        handler: &Value,
-        options: &Value,
-    ) -> Result<(), Thrown> {
+    pub(super) fn internal_hook(&mut self, events: &Value, handler: &Value, options: &Value) -> Result<(), Thrown> {
         let entry_hook = options.pointer("/entry/hook").unwrap_or(&Value::Null);
         let name = match member(entry_hook, "name") {
             "" => member(options, "name"),
@@ -107,12 +82,7 @@ impl Registrar<'_> {
         };
         let one = std::slice::from_ref(events);
         let listed = events.as_array().map_or(one, Vec::as_slice);
-        let events = listed
-            .iter()
-            .map(|e| trimmed(Some(e)))
-            .filter(|e| !e.is_empty())
-            .map(Into::into)
-            .collect();
+        let events = listed.iter().map(|e| trimmed(Some(e))).filter(|e| !e.is_empty()).map(Into::into).collect();
         let description = match member(entry_hook, "description") {
             "" => member(options, "description"),
             text => text,
@@ -124,9 +94,7 @@ impl Registrar<'_> {
             description: description.into(),
             events,
             callback,
-            active: wanted
-                && self.inputs.internal_hooks_enabled
-                && self.facts.mode == RegistrationMode::Full,
+            active: wanted && self.inputs.internal_hooks_enabled && self.facts.mode == RegistrationMode::Full,
             plugin_config: self.facts.plugin_config.clone(),
         });
         Ok(())

@@ -40,11 +40,7 @@ pub enum RouteMatch {
 
 impl fmt::Display for RouteAuth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if *self == Self::Gateway {
-            "gateway"
-        } else {
-            "plugin"
-        })
+        f.write_str(if *self == Self::Gateway { "gateway" } else { "plugin" })
     }
 }
 
@@ -96,8 +92,7 @@ impl HttpRoute {
             (RouteMatch::CatchAll, _) | (_, RouteMatch::CatchAll) => false,
             (RouteMatch::Exact, RouteMatch::Exact) => self.canonical == other.canonical,
             (RouteMatch::Prefix, RouteMatch::Prefix) => {
-                is_below(&self.canonical, &other.canonical)
-                    || is_below(&other.canonical, &self.canonical)
+                is_below(&self.canonical, &other.canonical) || is_below(&other.canonical, &self.canonical)
             }
             (RouteMatch::Exact, RouteMatch::Prefix) => is_below(&self.canonical, &other.canonical),
             (RouteMatch::Prefix, RouteMatch::Exact) => is_below(&other.canonical, &self.canonical),
@@ -110,8 +105,7 @@ impl HttpRoute {
 }
 
 fn is_below(path: &str, prefix: &str) -> bool {
-    path.strip_prefix(prefix)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '%']) || prefix == "/")
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '%']) || prefix == "/")
 }
 
 /// A request path in all the forms that could mean the same file or route.
@@ -129,11 +123,7 @@ impl RoutePath {
     /// Reads the path of a request; query and fragment are cut off.
     pub fn new(path: &str) -> Self {
         let path = path.split(['?', '#']).next().unwrap_or_default();
-        let mut result = Self {
-            candidates: vec![normalised(path)],
-            malformed: false,
-            too_deep: false,
-        };
+        let mut result = Self { candidates: vec![normalised(path)], malformed: false, too_deep: false };
         let mut current = path.to_string();
         for pass in 0..=MAX_DECODE_PASSES {
             let Some(decoded) = percent_decoded(&current) else {
@@ -163,12 +153,7 @@ impl RoutePath {
 
     /// True when the gateway must authenticate the request whatever its route says (API-160).
     pub fn needs_gateway_auth(&self) -> bool {
-        self.malformed
-            || self.too_deep
-            || self
-                .candidates
-                .iter()
-                .any(|c| is_below(c, PROTECTED_PREFIX))
+        self.malformed || self.too_deep || self.candidates.iter().any(|c| is_below(c, PROTECTED_PREFIX))
     }
 }
 
@@ -196,12 +181,7 @@ fn percent_decoded(text: &str) -> Option<String> {
 }
 
 fn normalised(path: &str) -> String {
-    let path = path
-        .split(['?', '#'])
-        .next()
-        .unwrap_or_default()
-        .replace('\\', "/")
-        .to_lowercase();
+    let path = path.split(['?', '#']).next().unwrap_or_default().replace('\\', "/").to_lowercase();
     let mut segments: Vec<&str> = Vec::new();
     for segment in path.split('/').filter(|s| !s.is_empty()) {
         match segment.replace("%2e", ".").as_str() {
@@ -260,9 +240,7 @@ impl Registrar<'_> {
             Some("gateway") => RouteAuth::Gateway,
             Some("plugin") => RouteAuth::Plugin,
             _ => {
-                return self.error(format!(
-                    "http route registration missing or invalid auth: {path}"
-                ));
+                return self.error(format!("http route registration missing or invalid auth: {path}"));
             }
         };
         let Some(handler) = self.callback(params.get("handler")) else {
@@ -280,14 +258,10 @@ impl Registrar<'_> {
             auth,
             handler,
             upgrade: self.callback(params.get("handleUpgrade")),
-            scope_surface: Some(member(params, "gatewayRuntimeScopeSurface").to_string())
-                .filter(|s| !s.is_empty()),
+            scope_surface: Some(member(params, "gatewayRuntimeScopeSurface").to_string()).filter(|s| !s.is_empty()),
             node_capability: params.get("nodeCapability").cloned(),
         };
-        self.place_route(
-            route,
-            params.get("replaceExisting") == Some(&Value::Bool(true)),
-        );
+        self.place_route(route, params.get("replaceExisting") == Some(&Value::Bool(true)));
     }
 
     /// API-152, API-153: the same plugin may replace its route, no other may.
@@ -304,10 +278,7 @@ impl Registrar<'_> {
             );
             return self.error(message);
         }
-        let Some(index) = routes
-            .iter()
-            .position(|r| r.path == *path && r.matching == matching)
-        else {
+        let Some(index) = routes.iter().position(|r| r.path == *path && r.matching == matching) else {
             return self.registry.routes.routes.push(route);
         };
         let known = &routes[index];
@@ -316,15 +287,9 @@ impl Registrar<'_> {
             return;
         }
         let message = if replace {
-            format!(
-                "http route replacement rejected: {path} ({matching}) owned by {}",
-                known.owner_text()
-            )
+            format!("http route replacement rejected: {path} ({matching}) owned by {}", known.owner_text())
         } else {
-            format!(
-                "http route already registered: {path} ({matching}) by {}",
-                known.owner_text()
-            )
+            format!("http route already registered: {path} ({matching}) by {}", known.owner_text())
         };
         self.error(message);
     }
@@ -334,17 +299,12 @@ impl Registrar<'_> {
         if self.inputs.strict {
             return Err("api.registerHttpHandler is not a function".into());
         }
-        let found = self
-            .callback(Some(handler))
-            .or_else(|| self.callback(handler.get("handler")));
+        let found = self.callback(Some(handler)).or_else(|| self.callback(handler.get("handler")));
         let Some(handler) = found else {
             self.error("http handler must be a function");
             return Ok(());
         };
-        self.notice(
-            "http-handler",
-            "uses registerHttpHandler, which is gone; use registerHttpRoute with a path and auth",
-        );
+        self.notice("http-handler", "uses registerHttpHandler, which is gone; use registerHttpRoute with a path and auth");
         self.registry.routes.routes.push(HttpRoute {
             owner: self.owner.clone(),
             path: "/".into(),
@@ -385,13 +345,7 @@ mod tests {
         assert!(RoutePath::new("/a%zz").malformed);
         assert!(RoutePath::new("/a%").malformed);
         assert!(RoutePath::new("/%ff").malformed);
-        let deep = (0..40).fold("/a b".to_string(), |p, i| {
-            if i == 0 {
-                p.replace(' ', "%20")
-            } else {
-                p.replace('%', "%25")
-            }
-        });
+        let deep = (0..40).fold("/a b".to_string(), |p, i| if i == 0 { p.replace(' ', "%20") } else { p.replace('%', "%25") });
         assert!(RoutePath::new(&deep).too_deep);
     }
 
@@ -407,11 +361,7 @@ mod tests {
             ("/plugin/x", false),
             ("/plugin/%", true),
         ] {
-            assert_eq!(
-                RoutePath::new(path).needs_gateway_auth(),
-                expected,
-                "{path}"
-            );
+            assert_eq!(RoutePath::new(path).needs_gateway_auth(), expected, "{path}");
         }
     }
 }

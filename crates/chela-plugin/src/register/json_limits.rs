@@ -24,13 +24,7 @@ fn within(value: &Value, depth: usize, nodes: &mut usize) -> bool {
         Value::Null | Value::Bool(_) | Value::Number(_) => true,
         Value::String(text) => fits(text),
         Value::Array(items) => items.iter().all(|v| within(v, depth + 1, nodes)),
-        Value::Object(map) => {
-            map.len() <= MAX_KEYS
-                && !is_tagged(map)
-                && map
-                    .iter()
-                    .all(|(k, v)| fits(k) && within(v, depth + 1, nodes))
-        }
+        Value::Object(map) => map.len() <= MAX_KEYS && !is_tagged(map) && map.iter().all(|(k, v)| fits(k) && within(v, depth + 1, nodes)),
     }
 }
 
@@ -40,24 +34,9 @@ fn fits(text: &str) -> bool {
 }
 
 fn is_tagged(map: &serde_json::Map<String, Value>) -> bool {
-    const TAGS: &[&str] = &[
-        "$fn",
-        "$ref",
-        "$signal",
-        "$stream",
-        "$bytes",
-        "$error",
-        "$date",
-        "$map",
-        "$set",
-        "$bigint",
-        "$regexp",
-        "$undefined",
-        "$num",
-    ];
-    map.keys()
-        .next()
-        .is_some_and(|k| TAGS.contains(&k.as_str()))
+    const TAGS: &[&str] =
+        &["$fn", "$ref", "$signal", "$stream", "$bytes", "$error", "$date", "$map", "$set", "$bigint", "$regexp", "$undefined", "$num"];
+    map.keys().next().is_some_and(|k| TAGS.contains(&k.as_str()))
 }
 
 /// Checks a value against a JSON Schema that compiled at registration.
@@ -94,12 +73,7 @@ mod tests {
             (json!({"d": {"$date": "2026-01-01T00:00:00.000Z"}}), false),
         ];
         for (value, expected) in cases {
-            assert_eq!(
-                is_plugin_json(&value),
-                expected,
-                "{:.60}",
-                value.to_string()
-            );
+            assert_eq!(is_plugin_json(&value), expected, "{:.60}", value.to_string());
         }
     }
 }

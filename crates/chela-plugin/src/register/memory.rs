@@ -15,9 +15,7 @@ impl Registrar<'_> {
         let selected = self.inputs.memory_slot.as_deref() == Some(self.owner.id.as_ref());
         let skipped = self.kinds.len() > 1 && !selected;
         if skipped {
-            self.warn(format!(
-                "dual-kind plugin not selected for memory slot; skipping memory {what} registration"
-            ));
+            self.warn(format!("dual-kind plugin not selected for memory slot; skipping memory {what} registration"));
         }
         skipped
     }
@@ -35,11 +33,7 @@ impl Registrar<'_> {
         if self.skipped(what) {
             return Ok(());
         }
-        let own = self
-            .registry
-            .memory_capabilities
-            .iter()
-            .position(|c| self.owns(&c.owner));
+        let own = self.registry.memory_capabilities.iter().position(|c| self.owns(&c.owner));
         let empty = || MemoryCapability {
             owner: self.owner.clone(),
             prompt_builder: None,
@@ -47,8 +41,7 @@ impl Registrar<'_> {
             runtime: None,
             public_artifacts: None,
         };
-        let mut capability =
-            own.map_or_else(empty, |i| self.registry.memory_capabilities[i].clone());
+        let mut capability = own.map_or_else(empty, |i| self.registry.memory_capabilities[i].clone());
         match what {
             "prompt section" => capability.prompt_builder = self.callback(Some(value)),
             "flush plan" => capability.flush_plan_resolver = self.callback(Some(value)),
@@ -71,15 +64,9 @@ impl Registrar<'_> {
         let Some(builder) = self.callback(Some(builder)) else {
             return self.error("memory prompt supplement registration missing builder");
         };
-        let supplement = MemoryPromptSupplement {
-            owner: self.owner.clone(),
-            builder,
-        };
+        let supplement = MemoryPromptSupplement { owner: self.owner.clone(), builder };
         let supplements = &mut self.registry.memory_prompt_supplements;
-        match supplements
-            .iter_mut()
-            .find(|s| s.owner.id == supplement.owner.id)
-        {
+        match supplements.iter_mut().find(|s| s.owner.id == supplement.owner.id) {
             Some(known) => *known = supplement,
             None => supplements.push(supplement),
         }
@@ -89,9 +76,7 @@ impl Registrar<'_> {
     pub(super) fn memory_corpus_supplement(&mut self, args: &[Value]) {
         let method = "registerMemoryCorpusSupplement";
         let id = self.owner.id.clone();
-        self.registry
-            .recorded
-            .retain(|r| r.method != method || r.owner.id != id);
+        self.registry.recorded.retain(|r| r.method != method || r.owner.id != id);
         self.keep(method, "", args);
     }
 
@@ -105,18 +90,11 @@ impl Registrar<'_> {
             if self.skipped("embedding provider") {
                 return;
             }
-        } else if !self
-            .facts
-            .contract("memoryEmbeddingProviders")
-            .contains(&id)
-        {
+        } else if !self.facts.contract("memoryEmbeddingProviders").contains(&id) {
             return self.error(format!("plugin must own memory slot or declare contracts.memoryEmbeddingProviders for adapter: {id}"));
         }
         if let Some(known) = self.find_recorded(method, &id) {
-            let message = format!(
-                "memory embedding provider already registered: {id} (owner: {})",
-                known.owner.id
-            );
+            let message = format!("memory embedding provider already registered: {id} (owner: {})", known.owner.id);
             return self.error(message);
         }
         self.keep(method, &id, args);

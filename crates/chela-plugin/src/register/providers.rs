@@ -28,39 +28,22 @@ impl Registrar<'_> {
             provider: normalised,
             id,
         };
-        let static_rows = entry
-            .function("/staticCatalog/run")
-            .map(CatalogSource::Provider);
+        let static_rows = entry.function("/staticCatalog/run").map(CatalogSource::Provider);
         let live_rows = entry.function("/catalog/run").map(CatalogSource::Provider);
         let provider = entry.id.clone();
         self.registry.providers.push(entry);
         if static_rows.is_some() || live_rows.is_some() {
-            self.place_catalog(ModelCatalog {
-                owner: self.owner.clone(),
-                provider,
-                kinds: vec!["text".into()],
-                static_rows,
-                live_rows,
-            });
+            self.place_catalog(ModelCatalog { owner: self.owner.clone(), provider, kinds: vec!["text".into()], static_rows, live_rows });
         }
     }
 
     /// API-195..197.
     fn normalised_provider(&mut self, id: &str, provider: &Value) -> Value {
         let mut result = provider.clone();
-        let label = Some(member(provider, "label"))
-            .filter(|l| !l.is_empty())
-            .unwrap_or(id);
+        let label = Some(member(provider, "label")).filter(|l| !l.is_empty()).unwrap_or(id);
         set(&mut result, "id", Some(json!(id)));
         set(&mut result, "label", Some(json!(label)));
-        set(
-            &mut result,
-            "docsPath",
-            optional_text(provider, "docsPath")
-                .ok()
-                .flatten()
-                .map(Value::from),
-        );
+        set(&mut result, "docsPath", optional_text(provider, "docsPath").ok().flatten().map(Value::from));
         for list in ["aliases", "envVars", "deprecatedProfileIds"] {
             let texts = unique_texts(provider.get(list));
             set(&mut result, list, (!texts.is_empty()).then(|| texts.into()));
@@ -83,15 +66,11 @@ impl Registrar<'_> {
                 continue;
             }
             if kept.iter().any(|m| member(m, "id") == method_id) {
-                self.error(format!(
-                    "provider \"{id}\" auth method duplicated id \"{method_id}\""
-                ));
+                self.error(format!("provider \"{id}\" auth method duplicated id \"{method_id}\""));
                 continue;
             }
             let mut normalised = method.clone();
-            let label = Some(member(method, "label"))
-                .filter(|l| !l.is_empty())
-                .unwrap_or(method_id);
+            let label = Some(member(method, "label")).filter(|l| !l.is_empty()).unwrap_or(method_id);
             set(&mut normalised, "id", Some(json!(method_id)));
             set(&mut normalised, "label", Some(json!(label)));
             if let Some(setup) = method.get("wizard").filter(|w| w.is_object()) {
@@ -111,9 +90,7 @@ impl Registrar<'_> {
                 continue;
             };
             if methods.is_empty() {
-                self.warn(format!(
-                    "provider \"{id}\" {kind} metadata ignored because it has no auth methods"
-                ));
+                self.warn(format!("provider \"{id}\" {kind} metadata ignored because it has no auth methods"));
                 continue;
             }
             result.insert(key.into(), self.with_known_method(id, kind, part, methods));
@@ -121,13 +98,7 @@ impl Registrar<'_> {
         (!result.is_empty()).then_some(Value::Object(result))
     }
 
-    fn with_known_method(
-        &mut self,
-        id: &str,
-        kind: &str,
-        part: &Value,
-        methods: &[String],
-    ) -> Value {
+    fn with_known_method(&mut self, id: &str, kind: &str, part: &Value, methods: &[String]) -> Value {
         let mut part = part.clone();
         let wanted = member(&part, "methodId").to_string();
         if !methods.contains(&wanted) {
@@ -144,14 +115,10 @@ impl Registrar<'_> {
         let given = |key: &str| provider.get(key).is_some_and(|v| !v.is_null());
         match (given("catalog"), given("discovery")) {
             (true, true) => {
-                self.warn(format!(
-                    "provider \"{id}\" registered both catalog and discovery; using catalog"
-                ));
+                self.warn(format!("provider \"{id}\" registered both catalog and discovery; using catalog"));
                 set(result, "discovery", None);
             }
-            (false, true) => self.warn(format!(
-                "provider \"{id}\" uses deprecated discovery; use catalog"
-            )),
+            (false, true) => self.warn(format!("provider \"{id}\" uses deprecated discovery; use catalog")),
             _ => {}
         }
     }
@@ -163,39 +130,26 @@ impl Registrar<'_> {
         }
         let kinds = unique_texts(catalog.get("kinds"));
         if !has_items(catalog.get("kinds")) || kinds.is_empty() {
-            return self.error(format!(
-                "model catalog provider \"{provider}\" registration missing kinds"
-            ));
+            return self.error(format!("model catalog provider \"{provider}\" registration missing kinds"));
         }
         let rows = |callback: Option<Callback>| callback.map(CatalogSource::Rows);
         let static_rows = rows(self.callback(catalog.get("staticCatalog")));
         let live_rows = rows(self.callback(catalog.get("liveCatalog")));
-        self.place_catalog(ModelCatalog {
-            owner: self.owner.clone(),
-            provider,
-            kinds,
-            static_rows,
-            live_rows,
-        });
+        self.place_catalog(ModelCatalog { owner: self.owner.clone(), provider, kinds, static_rows, live_rows });
     }
 
     /// Another plugin's provider is refused, the same plugin's overlapping kinds are merged (API-042).
     pub(super) fn place_catalog(&mut self, catalog: ModelCatalog) {
         let catalogs = &self.registry.model_catalogs;
-        if let Some(other) = catalogs
-            .iter()
-            .find(|c| c.provider == catalog.provider && c.owner.id != catalog.owner.id)
-        {
-            let message = format!(
-                "model catalog provider already registered: {} ({})",
-                catalog.provider, other.owner.id
-            );
+        if let Some(other) = catalogs.iter().find(|c| c.provider == catalog.provider && c.owner.id != catalog.owner.id) {
+            let message = format!("model catalog provider already registered: {} ({})", catalog.provider, other.owner.id);
             return self.error(message);
         }
-        let overlapping = self.registry.model_catalogs.iter_mut().find(|c| {
-            c.provider == catalog.provider
-                && c.kinds.iter().any(|kind| catalog.kinds.contains(kind))
-        });
+        let overlapping = self
+            .registry
+            .model_catalogs
+            .iter_mut()
+            .find(|c| c.provider == catalog.provider && c.kinds.iter().any(|kind| catalog.kinds.contains(kind)));
         let Some(known) = overlapping else {
             return self.registry.model_catalogs.push(catalog);
         };

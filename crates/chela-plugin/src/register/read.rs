@@ -28,23 +28,13 @@ pub(super) fn optional_texts(object: &Value, key: &str) -> Result<Option<Vec<Str
     };
     let items = value.as_array().ok_or(())?;
     let texts: Vec<String> = items.iter().map(|v| trimmed(Some(v)).to_string()).collect();
-    if texts.iter().any(String::is_empty) {
-        Err(())
-    } else {
-        Ok(Some(texts))
-    }
+    if texts.iter().any(String::is_empty) { Err(()) } else { Ok(Some(texts)) }
 }
 
 /// The non-blank texts of a list member, trimmed, first occurrence of each (API-195).
 pub(super) fn unique_texts(value: Option<&Value>) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
-    for text in value
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .map(|v| trimmed(Some(v)))
-        .filter(|t| !t.is_empty())
-    {
+    for text in value.and_then(Value::as_array).into_iter().flatten().map(|v| trimmed(Some(v))).filter(|t| !t.is_empty()) {
         if !texts.iter().any(|t| t == text) {
             texts.push(text.into());
         }
@@ -54,9 +44,7 @@ pub(super) fn unique_texts(value: Option<&Value>) -> Vec<String> {
 
 /// True for a list with at least one item.
 pub(super) fn has_items(value: Option<&Value>) -> bool {
-    value
-        .and_then(Value::as_array)
-        .is_some_and(|items| !items.is_empty())
+    value.and_then(Value::as_array).is_some_and(|items| !items.is_empty())
 }
 
 /// True when the function is declared `async` (`PROTOCOL.md`, "Values").

@@ -33,17 +33,8 @@ pub(super) struct Registrar<'a> {
 }
 
 impl<'a> Registrar<'a> {
-    pub(super) fn new(
-        registry: &'a mut Registry,
-        inputs: &'a RegistryInputs,
-        entry: &'a PluginEntry,
-        target: Arc<dyn CallTarget>,
-    ) -> Self {
-        let policy = inputs
-            .policies
-            .get(entry.owner.id.as_ref())
-            .cloned()
-            .unwrap_or_default();
+    pub(super) fn new(registry: &'a mut Registry, inputs: &'a RegistryInputs, entry: &'a PluginEntry, target: Arc<dyn CallTarget>) -> Self {
+        let policy = inputs.policies.get(entry.owner.id.as_ref()).cloned().unwrap_or_default();
         Self {
             registry,
             inputs,
@@ -57,9 +48,7 @@ impl<'a> Registrar<'a> {
     }
 
     pub(super) fn apply_all(&mut self, registrations: &[Registration]) -> Result<(), Thrown> {
-        registrations
-            .iter()
-            .try_for_each(|registration| self.apply(&registration.method, &registration.args))
+        registrations.iter().try_for_each(|registration| self.apply(&registration.method, &registration.args))
     }
 
     fn apply(&mut self, method: &str, args: &[Value]) -> Result<(), Thrown> {
@@ -93,10 +82,7 @@ impl<'a> Registrar<'a> {
             "registerAgentToolResultMiddleware" => self.middleware(a, b),
             "registerCodexAppServerExtensionFactory" => self.codex_factory(a),
             "registerSecurityAuditCollector" => self.audit_collector(a),
-            "registerMemoryCapability"
-            | "registerMemoryPromptSection"
-            | "registerMemoryFlushPlan"
-            | "registerMemoryRuntime" => {
+            "registerMemoryCapability" | "registerMemoryPromptSection" | "registerMemoryFlushPlan" | "registerMemoryRuntime" => {
                 self.memory(method, a)?;
             }
             "registerMemoryPromptSupplement" => self.memory_prompt_supplement(a),
@@ -118,12 +104,7 @@ impl<'a> Registrar<'a> {
     }
 
     fn diagnose(&mut self, level: Level, message: impl Into<String>) {
-        self.registry.diagnostics.push(Diagnostic::plugin(
-            level,
-            &self.owner.id,
-            Some(&self.owner.source),
-            message,
-        ));
+        self.registry.diagnostics.push(Diagnostic::plugin(level, &self.owner.id, Some(&self.owner.source), message));
     }
 
     /// A compatibility notice; the same one is kept once.
@@ -147,19 +128,11 @@ impl<'a> Registrar<'a> {
     }
 
     fn handle(&self, handle: u64) -> Callback {
-        Callback {
-            plugin_id: self.owner.id.clone(),
-            target: self.target.clone(),
-            handle,
-        }
+        Callback { plugin_id: self.owner.id.clone(), target: self.target.clone(), handle }
     }
 
     /// An optional function member: absent is `Ok(None)`, anything but a function is `Err`.
-    pub(super) fn optional_callback(
-        &self,
-        object: &Value,
-        key: &str,
-    ) -> Result<Option<Callback>, ()> {
+    pub(super) fn optional_callback(&self, object: &Value, key: &str) -> Result<Option<Callback>, ()> {
         match object.get(key) {
             None => Ok(None),
             Some(function) => self.callback(Some(function)).map(Some).ok_or(()),
@@ -180,8 +153,7 @@ impl<'a> Registrar<'a> {
 
     pub(super) fn record(&self, method: &str, id: &str, args: &[Value]) -> Recorded {
         let mut handles = Vec::new();
-        args.iter()
-            .for_each(|arg| collect_handles(arg, &mut handles));
+        args.iter().for_each(|arg| collect_handles(arg, &mut handles));
         Recorded {
             owner: self.owner.clone(),
             method: method.into(),
@@ -194,23 +166,14 @@ impl<'a> Registrar<'a> {
 
     /// The recorded registration of `method` with this id, by any plugin.
     pub(super) fn find_recorded(&self, method: &str, id: &str) -> Option<&Recorded> {
-        self.registry
-            .recorded
-            .iter()
-            .find(|r| r.method == method && r.id == id)
+        self.registry.recorded.iter().find(|r| r.method == method && r.id == id)
     }
 
     /// Reports unknown members of `requiredScopes` with the given subject; true when all are known.
     pub(super) fn known_scopes(&mut self, subject: &str, scopes: Option<&Vec<String>>) -> bool {
-        let unknown = scopes
-            .into_iter()
-            .flatten()
-            .find(|s| !crate::register::is_operator_scope(s))
-            .cloned();
+        let unknown = scopes.into_iter().flatten().find(|s| !crate::register::is_operator_scope(s)).cloned();
         if let Some(scope) = &unknown {
-            self.error(format!(
-                "{subject} requiredScopes contains unknown operator scope: {scope}"
-            ));
+            self.error(format!("{subject} requiredScopes contains unknown operator scope: {scope}"));
         }
         unknown.is_none()
     }
@@ -223,17 +186,11 @@ impl<'a> Registrar<'a> {
 /// API-024..026, API-255: in setup and metadata loads most methods do nothing.
 fn works_in(mode: RegistrationMode, method: &str) -> bool {
     match mode {
-        RegistrationMode::Full | RegistrationMode::Discovery | RegistrationMode::ToolDiscovery => {
-            true
-        }
+        RegistrationMode::Full | RegistrationMode::Discovery | RegistrationMode::ToolDiscovery => true,
         RegistrationMode::SetupOnly | RegistrationMode::SetupRuntime => {
             matches!(
                 method,
-                "registerCli"
-                    | "registerNodeCliFeature"
-                    | "registerChannel"
-                    | "registerConfigMigration"
-                    | "registerAutoEnableProbe"
+                "registerCli" | "registerNodeCliFeature" | "registerChannel" | "registerConfigMigration" | "registerAutoEnableProbe"
             )
         }
         RegistrationMode::CliMetadata => matches!(method, "registerCli" | "registerNodeCliFeature"),

@@ -21,11 +21,6 @@ impl Registrar<'_> {
         }
         let start = self.callback(service.get("start"));
         let stop = self.callback(service.get("stop"));
-        self.registry.services.push(ServiceEntry {
-            owner: self.owner.clone(),
-            id,
-            start,
-            stop,
-        });
+        self.registry.services.push(ServiceEntry { owner: self.owner.clone(), id, start, stop });
     }
 }

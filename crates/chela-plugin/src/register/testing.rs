@@ -8,9 +8,7 @@ use serde_json::{Value, json};
 
 use super::{PluginFacts, RegistryBuilder, RegistryInputs};
 use crate::call::{Call, CallError, CallTarget, HandlerOutcome, HookBatch};
-use crate::lane::{
-    Definition, LinkReport, PluginControl, Registration, StartedPlugin, WorkerStatus,
-};
+use crate::lane::{Definition, LinkReport, PluginControl, Registration, StartedPlugin, WorkerStatus};
 use crate::registry::Registry;
 
 /// A target and control that answers nothing.
@@ -53,10 +51,7 @@ pub(crate) fn f(handle: u64) -> Value {
 pub(crate) fn started(calls: &[(&str, Value)]) -> StartedPlugin {
     let registrations = calls
         .iter()
-        .map(|(method, args)| Registration {
-            method: (*method).into(),
-            args: args.as_array().cloned().unwrap_or_default(),
-        })
+        .map(|(method, args)| Registration { method: (*method).into(), args: args.as_array().cloned().unwrap_or_default() })
         .collect();
     StartedPlugin {
         definition: Definition::default(),
@@ -84,13 +79,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self {
-            inputs: RegistryInputs {
-                strict: true,
-                ..RegistryInputs::default()
-            },
-            plugins: Vec::new(),
-        }
+        Self { inputs: RegistryInputs { strict: true, ..RegistryInputs::default() }, plugins: Vec::new() }
     }
 
     pub(crate) fn plugin(self, id: &str, calls: &[(&str, Value)]) -> Self {
@@ -98,10 +87,7 @@ impl World {
     }
 
     pub(crate) fn bundled(self, id: &str, calls: &[(&str, Value)]) -> Self {
-        let mut facts = facts(
-            id,
-            json!({ "contracts": { "agentToolResultMiddleware": ["pi", "codex"] } }),
-        );
+        let mut facts = facts(id, json!({ "contracts": { "agentToolResultMiddleware": ["pi", "codex"] } }));
         facts.bundled = true;
         self.with(facts, calls)
     }
@@ -123,9 +109,5 @@ impl World {
 /// `level message` of every diagnostic.
 pub(crate) fn said(registry: &Registry) -> Vec<String> {
     let level = |l| format!("{l:?}").to_lowercase();
-    registry
-        .diagnostics
-        .iter()
-        .map(|d| format!("{} {}", level(d.level), d.message))
-        .collect()
+    registry.diagnostics.iter().map(|d| format!("{} {}", level(d.level), d.message)).collect()
 }

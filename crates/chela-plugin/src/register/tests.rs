@@ -30,7 +30,6 @@ fn object(value: Value) -> Value {
 }
 
 fn channel(id: &str) -> Value {
-    let meta =
-        json!({"id": id, "label": "L", "selectionLabel": "S", "docsPath": "/d", "blurb": ""});
+    let meta = json!({"id": id, "label": "L", "selectionLabel": "S", "docsPath": "/d", "blurb": ""});
     json!([{"plugin": {"id": id, "meta": meta, "config": {"listAccountIds": f(1), "resolveAccount": f(2)}}}])
 }

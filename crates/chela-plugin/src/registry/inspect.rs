@@ -11,10 +11,7 @@ const CAPABILITIES: &[(&str, &str)] = &[
     ("cli-backend", "registerCliBackend"),
     ("text-inference", "registerProvider"),
     ("speech", "registerSpeechProvider"),
-    (
-        "realtime-transcription",
-        "registerRealtimeTranscriptionProvider",
-    ),
+    ("realtime-transcription", "registerRealtimeTranscriptionProvider"),
     ("realtime-voice", "registerRealtimeVoiceProvider"),
     ("media-understanding", "registerMediaUnderstandingProvider"),
     ("image-generation", "registerImageGenerationProvider"),
@@ -30,40 +27,19 @@ const ID_LISTS: &[(&str, &str)] = &[
     ("cliBackendIds", "registerCliBackend"),
     ("providerIds", "registerProvider"),
     ("speechProviderIds", "registerSpeechProvider"),
-    (
-        "realtimeTranscriptionProviderIds",
-        "registerRealtimeTranscriptionProvider",
-    ),
+    ("realtimeTranscriptionProviderIds", "registerRealtimeTranscriptionProvider"),
     ("realtimeVoiceProviderIds", "registerRealtimeVoiceProvider"),
-    (
-        "mediaUnderstandingProviderIds",
-        "registerMediaUnderstandingProvider",
-    ),
-    (
-        "imageGenerationProviderIds",
-        "registerImageGenerationProvider",
-    ),
-    (
-        "videoGenerationProviderIds",
-        "registerVideoGenerationProvider",
-    ),
-    (
-        "musicGenerationProviderIds",
-        "registerMusicGenerationProvider",
-    ),
+    ("mediaUnderstandingProviderIds", "registerMediaUnderstandingProvider"),
+    ("imageGenerationProviderIds", "registerImageGenerationProvider"),
+    ("videoGenerationProviderIds", "registerVideoGenerationProvider"),
+    ("musicGenerationProviderIds", "registerMusicGenerationProvider"),
     ("webFetchProviderIds", "registerWebFetchProvider"),
     ("webSearchProviderIds", "registerWebSearchProvider"),
     ("migrationProviderIds", "registerMigrationProvider"),
-    (
-        "memoryEmbeddingProviderIds",
-        "registerMemoryEmbeddingProvider",
-    ),
+    ("memoryEmbeddingProviderIds", "registerMemoryEmbeddingProvider"),
     ("agentHarnessIds", "registerAgentHarness"),
     ("contextEngineIds", "registerContextEngine"),
-    (
-        "gatewayDiscoveryServiceIds",
-        "registerGatewayDiscoveryService",
-    ),
+    ("gatewayDiscoveryServiceIds", "registerGatewayDiscoveryService"),
 ];
 
 impl Registry {
@@ -76,20 +52,9 @@ impl Registry {
         let owner = &entry.owner;
         let capabilities = self.capabilities(entry);
         let shape = self.shape(owner, capabilities.len());
-        let legacy = self
-            .typed_hooks
-            .iter()
-            .any(|h| h.owner == *owner && h.hook == crate::HookName::BeforeAgentStart);
-        let diagnostics: Vec<_> = self
-            .diagnostics
-            .iter()
-            .filter(|d| d.plugin_id.as_deref() == Some(plugin_id))
-            .collect();
-        let recorded_only: Vec<_> = self
-            .not_consumed()
-            .into_iter()
-            .filter(|n| n.plugin_id == plugin_id)
-            .collect();
+        let legacy = self.typed_hooks.iter().any(|h| h.owner == *owner && h.hook == crate::HookName::BeforeAgentStart);
+        let diagnostics: Vec<_> = self.diagnostics.iter().filter(|d| d.plugin_id.as_deref() == Some(plugin_id)).collect();
+        let recorded_only: Vec<_> = self.not_consumed().into_iter().filter(|n| n.plugin_id == plugin_id).collect();
         json!({
             "plugin": self.row(entry),
             "shape": shape,
@@ -119,19 +84,10 @@ impl Registry {
     pub fn inspect_policy(policy: &HookPolicy) -> Value {
         let mut map = Map::new();
         let mut put = |key: &str, value: Option<Value>| value.map(|v| map.insert(key.into(), v));
-        put(
-            "allowPromptInjection",
-            policy.allow_prompt_injection.map(Value::from),
-        );
-        put(
-            "allowConversationAccess",
-            policy.allow_conversation_access.map(Value::from),
-        );
+        put("allowPromptInjection", policy.allow_prompt_injection.map(Value::from));
+        put("allowConversationAccess", policy.allow_conversation_access.map(Value::from));
         put("hookTimeoutMs", policy.timeout_ms.map(Value::from));
-        put(
-            "hookTimeouts",
-            (!policy.timeouts.is_empty()).then(|| json!(policy.timeouts)),
-        );
+        put("hookTimeouts", (!policy.timeouts.is_empty()).then(|| json!(policy.timeouts)));
         Value::Object(map)
     }
 
@@ -188,28 +144,17 @@ impl Registry {
     /// INS-323.
     fn shape(&self, owner: &Owner, capabilities: usize) -> &'static str {
         if capabilities > 0 {
-            return if capabilities == 1 {
-                "plain-capability"
-            } else {
-                "hybrid-capability"
-            };
+            return if capabilities == 1 { "plain-capability" } else { "hybrid-capability" };
         }
-        let hooks = self.typed_hooks.iter().any(|h| *h.owner == *owner)
-            || self.internal_hooks.iter().any(|h| *h.owner == *owner);
+        let hooks = self.typed_hooks.iter().any(|h| *h.owner == *owner) || self.internal_hooks.iter().any(|h| *h.owner == *owner);
         let others = self.tools.iter().any(|t| *t.owner == *owner)
             || !self.command_names(owner).is_empty()
             || !self.cli_paths(owner).is_empty()
             || !self.service_ids(owner).is_empty()
             || !self.method_names(owner).is_empty()
-            || !self
-                .recorded_ids(owner, "registerGatewayDiscoveryService")
-                .is_empty()
+            || !self.recorded_ids(owner, "registerGatewayDiscoveryService").is_empty()
             || self.routes.all().iter().any(|r| *r.owner == *owner);
-        if hooks && !others {
-            "hook-only"
-        } else {
-            "non-capability"
-        }
+        if hooks && !others { "hook-only" } else { "non-capability" }
     }
 
     fn compatibility(&self, owner: &Owner, shape: &str, legacy: bool) -> Vec<Notice> {
@@ -228,111 +173,59 @@ impl Registry {
         }
         if shape == "hook-only" {
             let message = "registers hooks and nothing else; that works and stays supported";
-            notices.push(notice(
-                "hook-only",
-                "hook-only-plugin-shape",
-                "info",
-                message,
-            ));
+            notices.push(notice("hook-only", "hook-only-plugin-shape", "info", message));
         }
-        notices.extend(
-            self.notices
-                .iter()
-                .filter(|n| n.plugin_id == *owner.id)
-                .cloned(),
-        );
+        notices.extend(self.notices.iter().filter(|n| n.plugin_id == *owner.id).cloned());
         notices
     }
 
     fn typed_hook_rows(&self, owner: &Owner) -> Vec<Value> {
-        let mut own: Vec<_> = self
-            .typed_hooks
-            .iter()
-            .filter(|h| *h.owner == *owner)
-            .collect();
+        let mut own: Vec<_> = self.typed_hooks.iter().filter(|h| *h.owner == *owner).collect();
         own.sort_by_key(|h| h.hook.as_str());
-        own.iter()
-            .map(|h| json!({ "name": h.hook.as_str(), "priority": number(h.priority) }))
-            .collect()
+        own.iter().map(|h| json!({ "name": h.hook.as_str(), "priority": number(h.priority) })).collect()
     }
 
     fn custom_hook_rows(&self, owner: &Owner) -> Vec<Value> {
-        let mut own: Vec<_> = self
-            .internal_hooks
-            .iter()
-            .filter(|h| *h.owner == *owner)
-            .collect();
+        let mut own: Vec<_> = self.internal_hooks.iter().filter(|h| *h.owner == *owner).collect();
         own.sort_by_key(|h| &h.name);
         let sorted = |events: &[String]| {
             let mut events = events.to_vec();
             events.sort();
             events
         };
-        own.iter()
-            .map(|h| json!({ "name": h.name, "events": sorted(&h.events) }))
-            .collect()
+        own.iter().map(|h| json!({ "name": h.name, "events": sorted(&h.events) })).collect()
     }
 
     fn ids(&self, owner: &Owner, method: &str) -> Vec<&str> {
         if method == "registerProvider" {
-            return self
-                .providers
-                .iter()
-                .filter(|p| *p.owner == *owner)
-                .map(|p| p.id.as_str())
-                .collect();
+            return self.providers.iter().filter(|p| *p.owner == *owner).map(|p| p.id.as_str()).collect();
         }
         self.recorded_ids(owner, method)
     }
 
     fn recorded_ids(&self, owner: &Owner, method: &str) -> Vec<&str> {
         let own = |r: &&Recorded| r.method == method && *r.owner == *owner;
-        self.recorded
-            .iter()
-            .filter(own)
-            .map(|r| r.id.as_str())
-            .collect()
+        self.recorded.iter().filter(own).map(|r| r.id.as_str()).collect()
     }
 
     fn command_names(&self, owner: &Owner) -> Vec<&str> {
-        self.commands
-            .all()
-            .iter()
-            .filter(|c| *c.owner == *owner)
-            .map(|c| c.name.as_str())
-            .collect()
+        self.commands.all().iter().filter(|c| *c.owner == *owner).map(|c| c.name.as_str()).collect()
     }
 
     fn cli_paths(&self, owner: &Owner) -> Vec<String> {
-        self.cli
-            .iter()
-            .filter(|c| *c.owner == *owner)
-            .flat_map(crate::register::CliEntry::paths)
-            .collect()
+        self.cli.iter().filter(|c| *c.owner == *owner).flat_map(crate::register::CliEntry::paths).collect()
     }
 
     fn service_ids(&self, owner: &Owner) -> Vec<&str> {
-        self.services
-            .iter()
-            .filter(|s| *s.owner == *owner)
-            .map(|s| s.id.as_str())
-            .collect()
+        self.services.iter().filter(|s| *s.owner == *owner).map(|s| s.id.as_str()).collect()
     }
 
     fn method_names(&self, owner: &Owner) -> Vec<&str> {
-        self.gateway_methods
-            .iter()
-            .filter(|m| *m.owner == *owner)
-            .map(|m| m.name.as_str())
-            .collect()
+        self.gateway_methods.iter().filter(|m| *m.owner == *owner).map(|m| m.name.as_str()).collect()
     }
 }
 
 /// Whole numbers without a fraction, as plugins wrote them.
 fn number(value: f64) -> Value {
-    if value.fract() == 0.0 && value.abs() < 9e15 {
-        json!(value as i64)
-    } else {
-        json!(value)
-    }
+    if value.fract() == 0.0 && value.abs() < 9e15 { json!(value as i64) } else { json!(value) }
 }

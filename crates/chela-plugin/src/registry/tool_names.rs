@@ -28,11 +28,7 @@ impl ToolNames {
     /// A check that knows the host's own tools.
     pub fn new<'a>(core: impl Iterator<Item = &'a str>, strict: bool) -> Self {
         let core: HashSet<String> = core.map(normalised_tool_name).collect();
-        Self {
-            taken: core.clone(),
-            core,
-            strict,
-        }
+        Self { taken: core.clone(), core, strict }
     }
 
     /// Before an entry's factory runs: a plugin whose id is the name of a host tool contributes nothing (API-114). Its own tools
@@ -42,13 +38,7 @@ impl ToolNames {
     /// The diagnostic to report.
     pub fn admit_plugin(&self, entry: &ToolEntry) -> Result<(), Diagnostic> {
         if self.core.contains(&normalised_tool_name(&entry.owner.id)) {
-            return Err(problem(
-                &entry.owner,
-                format!(
-                    "plugin id conflicts with core tool name ({})",
-                    entry.owner.id
-                ),
-            ));
+            return Err(problem(&entry.owner, format!("plugin id conflicts with core tool name ({})", entry.owner.id)));
         }
         Ok(())
     }
@@ -60,27 +50,15 @@ impl ToolNames {
     pub fn admit(&mut self, entry: &ToolEntry, tool: &Value) -> Result<(), Diagnostic> {
         let owner = &entry.owner;
         if let Some(reason) = malformed(tool) {
-            return Err(problem(
-                owner,
-                format!("plugin tool is malformed ({}): {reason}", owner.id),
-            ));
+            return Err(problem(owner, format!("plugin tool is malformed ({}): {reason}", owner.id)));
         }
-        let name = tool
-            .get("name")
-            .and_then(Value::as_str)
-            .map_or("", str::trim);
+        let name = tool.get("name").and_then(Value::as_str).map_or("", str::trim);
         let undeclared = !entry.names.iter().chain(&entry.declared).any(|n| n == name);
         if undeclared && self.strict {
-            return Err(problem(
-                owner,
-                format!("plugin tool is undeclared ({}): {name}", owner.id),
-            ));
+            return Err(problem(owner, format!("plugin tool is undeclared ({}): {name}", owner.id)));
         }
         if !self.taken.insert(normalised_tool_name(name)) {
-            return Err(problem(
-                owner,
-                format!("plugin tool name conflict ({}): {name}", owner.id),
-            ));
+            return Err(problem(owner, format!("plugin tool name conflict ({}): {name}", owner.id)));
         }
         Ok(())
     }
@@ -98,10 +76,7 @@ fn malformed(tool: &Value) -> Option<String> {
     if let Some(reason) = tool.get("malformed").and_then(Value::as_str) {
         return Some(reason.into());
     }
-    let name = tool
-        .get("name")
-        .and_then(Value::as_str)
-        .map_or("", str::trim);
+    let name = tool.get("name").and_then(Value::as_str).map_or("", str::trim);
     if name.is_empty() {
         return Some("missing non-empty name".into());
     }
@@ -126,39 +101,22 @@ impl ToolFilter {
 
     /// Lists as configured.
     pub fn new(allow: &[String], deny: &[String]) -> Self {
-        let clean = |list: &[String]| {
-            list.iter()
-                .map(|n| normalised_tool_name(n))
-                .filter(|n| !n.is_empty())
-                .collect()
-        };
-        Self {
-            allow: clean(allow),
-            deny: clean(deny),
-        }
+        let clean = |list: &[String]| list.iter().map(|n| normalised_tool_name(n)).filter(|n| !n.is_empty()).collect();
+        Self { allow: clean(allow), deny: clean(deny) }
     }
 
     /// True when the tool may appear: not denied, and allowed in the way its optionality asks for.
     pub fn allows(&self, plugin_id: &str, tool: &str, optional: bool) -> bool {
         let (plugin, tool) = (normalised_tool_name(plugin_id), normalised_tool_name(tool));
-        let denied = |entry: &String| {
-            glob(entry, &tool) || glob(entry, &plugin) || entry == Self::ALL_PLUGINS
-        };
+        let denied = |entry: &String| glob(entry, &tool) || glob(entry, &plugin) || entry == Self::ALL_PLUGINS;
         if self.deny.iter().any(denied) {
             return false;
         }
-        let named = |entry: &String| {
-            *entry == "*" || *entry == tool || *entry == plugin || entry == Self::ALL_PLUGINS
-        };
+        let named = |entry: &String| *entry == "*" || *entry == tool || *entry == plugin || entry == Self::ALL_PLUGINS;
         if self.allow.iter().any(named) {
             return true;
         }
-        !optional
-            && (self.allow.is_empty()
-                || self
-                    .allow
-                    .iter()
-                    .any(|entry| entry == Self::DEFAULT_PLUGIN_TOOLS))
+        !optional && (self.allow.is_empty() || self.allow.iter().any(|entry| entry == Self::DEFAULT_PLUGIN_TOOLS))
     }
 }
 
@@ -207,23 +165,15 @@ mod tests {
         for (allow, deny, optional, expected) in cases {
             let texts = |list: &[&str]| list.iter().map(|s| (*s).to_string()).collect::<Vec<_>>();
             let filter = ToolFilter::new(&texts(allow), &texts(deny));
-            assert_eq!(
-                filter.allows("plug", "search", *optional),
-                *expected,
-                "{allow:?} {deny:?} {optional}"
-            );
+            assert_eq!(filter.allows("plug", "search", *optional), *expected, "{allow:?} {deny:?} {optional}");
         }
     }
 
     #[test]
     fn globs() {
-        for (pattern, text, expected) in [
-            ("a*b*c", "axxbyyc", true),
-            ("a*b*c", "ac", false),
-            ("*", "", true),
-            ("ab", "abc", false),
-            ("a*a", "a", false),
-        ] {
+        for (pattern, text, expected) in
+            [("a*b*c", "axxbyyc", true), ("a*b*c", "ac", false), ("*", "", true), ("ab", "abc", false), ("a*a", "a", false)]
+        {
             assert_eq!(glob(pattern, text), expected, "{pattern} {text}");
         }
     }

@@ -27,9 +27,7 @@ impl FromStr for DmScope {
             "per-peer" => Ok(Self::PerPeer),
             "per-channel-peer" => Ok(Self::PerChannelPeer),
             "per-account-channel-peer" => Ok(Self::PerAccountChannelPeer),
-            other => Err(format!(
-                "`{other}` is no dmScope: use `main`, `per-peer`, `per-channel-peer` or `per-account-channel-peer`"
-            )),
+            other => Err(format!("`{other}` is no dmScope: use `main`, `per-peer`, `per-channel-peer` or `per-account-channel-peer`")),
         }
     }
 }
@@ -94,10 +92,7 @@ pub fn peer_key(route: &PeerRoute<'_>) -> String {
         DmScope::PerPeer => format!("agent:{agent}:direct:{peer}"),
         DmScope::PerChannelPeer => format!("agent:{agent}:{channel}:direct:{peer}"),
         DmScope::PerAccountChannelPeer => {
-            format!(
-                "agent:{agent}:{channel}:{}:direct:{peer}",
-                normalize_account_id(route.account_id)
-            )
+            format!("agent:{agent}:{channel}:{}:direct:{peer}", normalize_account_id(route.account_id))
         }
     }
 }
@@ -105,20 +100,12 @@ pub fn peer_key(route: &PeerRoute<'_>) -> String {
 /// Base key with a thread suffix; the id is lower-cased, a blank id leaves the base as it is (CH-140).
 pub fn with_thread(base: &str, thread_id: &str) -> String {
     let id = thread_id.trim();
-    if id.is_empty() {
-        base.to_owned()
-    } else {
-        format!("{base}:thread:{}", id.to_lowercase())
-    }
+    if id.is_empty() { base.to_owned() } else { format!("{base}:thread:{}", id.to_lowercase()) }
 }
 
 /// Thread key for a plugin that normalises the id itself, or wants no suffix at all (CH-140).
 pub fn thread_key(base: &str, normalized_thread_id: &str, use_suffix: bool) -> String {
-    if use_suffix && !normalized_thread_id.is_empty() {
-        format!("{base}:thread:{normalized_thread_id}")
-    } else {
-        base.to_owned()
-    }
+    if use_suffix && !normalized_thread_id.is_empty() { format!("{base}:thread:{normalized_thread_id}") } else { base.to_owned() }
 }
 
 fn linked_peer<'a>(route: &PeerRoute<'a>, peer: &str) -> Option<&'a str> {
@@ -129,19 +116,12 @@ fn linked_peer<'a>(route: &PeerRoute<'a>, peer: &str) -> Option<&'a str> {
     let channel = route.channel.trim().to_lowercase();
     let scoped = (!channel.is_empty()).then(|| format!("{channel}:{bare}"));
     route.identity_links.iter().find_map(|(name, ids)| {
-        let hit = ids
-            .iter()
-            .map(|id| id.trim().to_lowercase())
-            .any(|id| id == bare || Some(&id) == scoped.as_ref());
+        let hit = ids.iter().map(|id| id.trim().to_lowercase()).any(|id| id == bare || Some(&id) == scoped.as_ref());
         (hit && !name.trim().is_empty()).then_some(name.trim())
     })
 }
 
 fn lowered_or_unknown(raw: &str) -> String {
     let lowered = raw.trim().to_lowercase();
-    if lowered.is_empty() {
-        "unknown".to_owned()
-    } else {
-        lowered
-    }
+    if lowered.is_empty() { "unknown".to_owned() } else { lowered }
 }

@@ -115,12 +115,7 @@ pub fn parse(raw: &str) -> ParsedKey {
         None => (rest, false),
     };
     let (base, thread) = split_thread(&rest);
-    ParsedKey {
-        agent_id,
-        kind: kind_of(base),
-        thread_id: thread.map(str::to_owned),
-        heartbeat,
-    }
+    ParsedKey { agent_id, kind: kind_of(base), thread_id: thread.map(str::to_owned), heartbeat }
 }
 
 fn kind_of(rest: &str) -> KeyKind {
@@ -129,51 +124,23 @@ fn kind_of(rest: &str) -> KeyKind {
     match parts.as_slice() {
         [MAIN_KEY] => KeyKind::Main,
         [GLOBAL_KEY] => KeyKind::Global,
-        ["cron", job] => KeyKind::Cron {
-            job: (*job).to_owned(),
-            run: None,
-        },
-        ["cron", job, "run", run, ..] => KeyKind::Cron {
-            job: (*job).to_owned(),
-            run: Some((*run).to_owned()),
-        },
+        ["cron", job] => KeyKind::Cron { job: (*job).to_owned(), run: None },
+        ["cron", job, "run", run, ..] => KeyKind::Cron { job: (*job).to_owned(), run: Some((*run).to_owned()) },
         ["hook", _, ..] => KeyKind::Hook(tail(1)),
         ["subagent", _, ..] => KeyKind::Subagent(tail(1)),
         ["acp", _, ..] => KeyKind::Acp(tail(1)),
         ["explicit", _, ..] => KeyKind::Explicit(tail(1)),
-        ["openai", _, ..] => KeyKind::OpenAi {
-            prefix: "openai",
-            id: tail(1),
-        },
-        ["openai-user", _, ..] => KeyKind::OpenAi {
-            prefix: "openai-user",
-            id: tail(1),
-        },
-        ["openresponses", _, ..] => KeyKind::OpenAi {
-            prefix: "openresponses",
-            id: tail(1),
-        },
-        ["openresponses-user", _, ..] => KeyKind::OpenAi {
-            prefix: "openresponses-user",
-            id: tail(1),
-        },
-        ["direct", _, ..] => KeyKind::Direct {
-            channel: None,
-            account: None,
-            peer: tail(1),
-        },
+        ["openai", _, ..] => KeyKind::OpenAi { prefix: "openai", id: tail(1) },
+        ["openai-user", _, ..] => KeyKind::OpenAi { prefix: "openai-user", id: tail(1) },
+        ["openresponses", _, ..] => KeyKind::OpenAi { prefix: "openresponses", id: tail(1) },
+        ["openresponses-user", _, ..] => KeyKind::OpenAi { prefix: "openresponses-user", id: tail(1) },
+        ["direct", _, ..] => KeyKind::Direct { channel: None, account: None, peer: tail(1) },
         [channel, "group", _, ..] => conversation(channel, "group", &tail(2)),
         [channel, "channel", _, ..] => conversation(channel, "channel", &tail(2)),
-        [channel, "direct", _, ..] => KeyKind::Direct {
-            channel: Some((*channel).to_owned()),
-            account: None,
-            peer: tail(2),
-        },
-        [channel, account, "direct", _, ..] => KeyKind::Direct {
-            channel: Some((*channel).to_owned()),
-            account: Some((*account).to_owned()),
-            peer: tail(3),
-        },
+        [channel, "direct", _, ..] => KeyKind::Direct { channel: Some((*channel).to_owned()), account: None, peer: tail(2) },
+        [channel, account, "direct", _, ..] => {
+            KeyKind::Direct { channel: Some((*channel).to_owned()), account: Some((*account).to_owned()), peer: tail(3) }
+        }
         _ => KeyKind::Other(rest.to_owned()),
     }
 }
@@ -183,12 +150,7 @@ fn conversation(channel: &str, kind: &'static str, raw_id: &str) -> KeyKind {
         Some((id, topic)) if !id.is_empty() && !topic.is_empty() => (id, Some(topic.to_owned())),
         _ => (raw_id, None),
     };
-    KeyKind::Conversation {
-        channel: channel.to_owned(),
-        kind,
-        id: id.to_owned(),
-        topic,
-    }
+    KeyKind::Conversation { channel: channel.to_owned(), kind, id: id.to_owned(), topic }
 }
 
 /// A group or channel named by a key, for a channel's own conversation resolver.
@@ -207,11 +169,7 @@ pub struct ConversationRef {
 /// The conversation a key names: only `group` and `channel` with at least three segments after the agent (CH-142).
 pub fn conversation_ref(key: &str) -> Option<ConversationRef> {
     let parts: Vec<&str> = key.trim().split(':').filter(|p| !p.is_empty()).collect();
-    let body = if parts.len() >= 3 && parts[0].eq_ignore_ascii_case("agent") {
-        2
-    } else {
-        0
-    };
+    let body = if parts.len() >= 3 && parts[0].eq_ignore_ascii_case("agent") { 2 } else { 0 };
     let [channel, kind, rest @ ..] = &parts[body..] else {
         return None;
     };
@@ -223,10 +181,5 @@ pub fn conversation_ref(key: &str) -> Option<ConversationRef> {
         "channel" => "channel",
         _ => return None,
     };
-    Some(ConversationRef {
-        channel: channel.to_lowercase(),
-        kind,
-        raw_id: rest.join(":"),
-        prefix: parts[..body + 2].join(":"),
-    })
+    Some(ConversationRef { channel: channel.to_lowercase(), kind, raw_id: rest.join(":"), prefix: parts[..body + 2].join(":") })
 }

@@ -31,10 +31,7 @@ fn keys_are_canonical() {
     let cases = [
         ("", "agent:ops:main"),
         ("MAIN", "agent:ops:main"),
-        (
-            "agent:Main:Telegram:Group:-100",
-            "agent:main:telegram:group:-100",
-        ),
+        ("agent:Main:Telegram:Group:-100", "agent:main:telegram:group:-100"),
         ("agent::x::y", "agent:x:y"),
         ("Explicit:Foo", "agent:ops:explicit:foo"),
         ("global", "global"),
@@ -64,94 +61,22 @@ fn grammar() {
     };
     let cases = [
         ("agent:a:main", KeyKind::Main, None, false),
-        (
-            "agent:a:main:thread:77:9",
-            KeyKind::Main,
-            Some("77:9"),
-            false,
-        ),
+        ("agent:a:main:thread:77:9", KeyKind::Main, Some("77:9"), false),
         ("agent:a:main:heartbeat", KeyKind::Main, None, true),
         ("agent:a:direct:bob", direct(None, None, "bob"), None, false),
-        (
-            "agent:a:signal:direct:+1",
-            direct(Some("signal"), None, "+1"),
-            None,
-            false,
-        ),
-        (
-            "agent:a:signal:work:direct:+1",
-            direct(Some("signal"), Some("work"), "+1"),
-            None,
-            false,
-        ),
-        (
-            "agent:a:telegram:group:-1:topic:5",
-            conv("group", "-1", Some("5")),
-            None,
-            false,
-        ),
-        (
-            "agent:a:telegram:channel:c:thread:T",
-            conv("channel", "c", None),
-            Some("t"),
-            false,
-        ),
-        (
-            "agent:a:cron:j",
-            KeyKind::Cron {
-                job: "j".into(),
-                run: None,
-            },
-            None,
-            false,
-        ),
-        (
-            "agent:a:cron:j:run:r",
-            KeyKind::Cron {
-                job: "j".into(),
-                run: Some("r".into()),
-            },
-            None,
-            false,
-        ),
+        ("agent:a:signal:direct:+1", direct(Some("signal"), None, "+1"), None, false),
+        ("agent:a:signal:work:direct:+1", direct(Some("signal"), Some("work"), "+1"), None, false),
+        ("agent:a:telegram:group:-1:topic:5", conv("group", "-1", Some("5")), None, false),
+        ("agent:a:telegram:channel:c:thread:T", conv("channel", "c", None), Some("t"), false),
+        ("agent:a:cron:j", KeyKind::Cron { job: "j".into(), run: None }, None, false),
+        ("agent:a:cron:j:run:r", KeyKind::Cron { job: "j".into(), run: Some("r".into()) }, None, false),
         ("agent:a:hook:h", KeyKind::Hook("h".into()), None, false),
-        (
-            "agent:a:subagent:u",
-            KeyKind::Subagent("u".into()),
-            None,
-            false,
-        ),
+        ("agent:a:subagent:u", KeyKind::Subagent("u".into()), None, false),
         ("agent:a:acp:x:y", KeyKind::Acp("x:y".into()), None, false),
-        (
-            "agent:a:explicit:e",
-            KeyKind::Explicit("e".into()),
-            None,
-            false,
-        ),
-        (
-            "agent:a:openai-user:u",
-            KeyKind::OpenAi {
-                prefix: "openai-user",
-                id: "u".into(),
-            },
-            None,
-            false,
-        ),
-        (
-            "agent:a:openresponses:u",
-            KeyKind::OpenAi {
-                prefix: "openresponses",
-                id: "u".into(),
-            },
-            None,
-            false,
-        ),
-        (
-            "agent:a:whatever:z",
-            KeyKind::Other("whatever:z".into()),
-            None,
-            false,
-        ),
+        ("agent:a:explicit:e", KeyKind::Explicit("e".into()), None, false),
+        ("agent:a:openai-user:u", KeyKind::OpenAi { prefix: "openai-user", id: "u".into() }, None, false),
+        ("agent:a:openresponses:u", KeyKind::OpenAi { prefix: "openresponses", id: "u".into() }, None, false),
+        ("agent:a:whatever:z", KeyKind::Other("whatever:z".into()), None, false),
         ("global", KeyKind::Global, None, false),
     ];
     for (key, kind, thread, heartbeat) in cases {
@@ -165,10 +90,7 @@ fn grammar() {
 #[test]
 fn direct_messages_follow_the_scope() {
     // CH-136, CH-137
-    let links = vec![(
-        "Alice".to_owned(),
-        vec!["signal:+1".to_owned(), "U9".to_owned()],
-    )];
+    let links = vec![("Alice".to_owned(), vec!["signal:+1".to_owned(), "U9".to_owned()])];
     let route = |scope: &str, peer: Option<&'static str>| {
         peer_key(&PeerRoute {
             agent_id: "Ops",
@@ -189,16 +111,8 @@ fn direct_messages_follow_the_scope() {
         ("per-peer", Some("+1"), "agent:ops:direct:alice"),
         ("per-peer", Some("u9"), "agent:ops:direct:alice"),
         ("main", Some("+1"), "agent:ops:main"),
-        (
-            "per-channel-peer",
-            Some("Bob"),
-            "agent:ops:signal:direct:bob",
-        ),
-        (
-            "per-account-channel-peer",
-            Some("Bob"),
-            "agent:ops:signal:work:direct:bob",
-        ),
+        ("per-channel-peer", Some("Bob"), "agent:ops:signal:direct:bob"),
+        ("per-account-channel-peer", Some("Bob"), "agent:ops:signal:work:direct:bob"),
     ];
     for (scope, peer, want) in cases {
         assert_eq!(route(scope, peer), want, "{scope} {peer:?}");
@@ -228,20 +142,11 @@ fn groups_ignore_scope_and_account() {
 #[test]
 fn thread_suffix() {
     // CH-140
-    assert_eq!(
-        with_thread("agent:a:main", "T-9"),
-        "agent:a:main:thread:t-9"
-    );
+    assert_eq!(with_thread("agent:a:main", "T-9"), "agent:a:main:thread:t-9");
     assert_eq!(with_thread("agent:a:main", " "), "agent:a:main");
-    assert_eq!(
-        thread_key("agent:a:main", "T9", true),
-        "agent:a:main:thread:T9"
-    );
+    assert_eq!(thread_key("agent:a:main", "T9", true), "agent:a:main:thread:T9");
     assert_eq!(thread_key("agent:a:main", "T9", false), "agent:a:main");
-    assert_eq!(
-        split_thread("agent:a:x:thread:1:thread:2"),
-        ("agent:a:x:thread:1", Some("2"))
-    );
+    assert_eq!(split_thread("agent:a:x:thread:1:thread:2"), ("agent:a:x:thread:1", Some("2")));
     assert_eq!(split_thread("agent:a:x"), ("agent:a:x", None));
 }
 
@@ -249,22 +154,10 @@ fn thread_suffix() {
 fn conversation_references() {
     // CH-142
     let found = conversation_ref("agent:a:Telegram:group:-1:topic:5").unwrap();
-    assert_eq!(
-        (found.channel.as_str(), found.kind, found.raw_id.as_str()),
-        ("telegram", "group", "-1:topic:5")
-    );
+    assert_eq!((found.channel.as_str(), found.kind, found.raw_id.as_str()), ("telegram", "group", "-1:topic:5"));
     assert_eq!(found.prefix, "agent:a:Telegram:group");
-    for none in [
-        "agent:a:telegram:group",
-        "agent:a:telegram:direct:1",
-        "agent:a:main",
-        "",
-        "slack:channel",
-    ] {
+    for none in ["agent:a:telegram:group", "agent:a:telegram:direct:1", "agent:a:main", "", "slack:channel"] {
         assert_eq!(conversation_ref(none), None, "{none}");
     }
-    assert_eq!(
-        conversation_ref("slack:channel:c1").unwrap().prefix,
-        "slack:channel"
-    );
+    assert_eq!(conversation_ref("slack:channel:c1").unwrap().prefix, "slack:channel");
 }

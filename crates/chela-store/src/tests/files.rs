@@ -12,20 +12,12 @@ use crate::*;
 async fn prepared(home: &Home, n: usize) -> SessionRow {
     let store = home.open();
     let row = open_main(&store).await;
-    store
-        .append(&row.session_id, (0..n).map(text).collect())
-        .await
-        .unwrap();
+    store.append(&row.session_id, (0..n).map(text).collect()).await.unwrap();
     row
 }
 
 fn add_to(path: &Path, text: &str) {
-    std::fs::OpenOptions::new()
-        .append(true)
-        .open(path)
-        .unwrap()
-        .write_all(text.as_bytes())
-        .unwrap();
+    std::fs::OpenOptions::new().append(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
 }
 
 fn foreign(id: &str, parent: &str, content: &str) -> String {
@@ -36,31 +28,21 @@ fn foreign(id: &str, parent: &str, content: &str) -> String {
 }
 
 fn torn_files(dir: &Path) -> Vec<std::path::PathBuf> {
-    std::fs::read_dir(dir)
-        .unwrap()
-        .map(|e| e.unwrap().path())
-        .filter(|p| p.to_string_lossy().contains(".torn-"))
-        .collect()
+    std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().path()).filter(|p| p.to_string_lossy().contains(".torn-")).collect()
 }
 
 /// Every parent is the entry before, and the file says what the store says.
 async fn whole(store: &Store, row: &SessionRow, want: &[&str]) {
     assert_eq!(texts(store, &row.session_id).await, want);
     let file = lines(&row.session_file);
-    let contents: Vec<_> = file[1..]
-        .iter()
-        .map(|l| l["message"]["content"].as_str().unwrap())
-        .collect();
+    let contents: Vec<_> = file[1..].iter().map(|l| l["message"]["content"].as_str().unwrap()).collect();
     assert_eq!(contents, want);
     let mut parent = Value::Null;
     for line in &file[1..] {
         assert_eq!(line["parentId"], parent);
         parent = line["id"].clone();
     }
-    assert_eq!(
-        store.message_count(&row.session_id).await.unwrap(),
-        want.len() as u64
-    );
+    assert_eq!(store.message_count(&row.session_id).await.unwrap(), want.len() as u64);
 }
 
 #[tokio::test]
@@ -73,29 +55,15 @@ async fn a_missing_or_short_file_is_written_again() {
         match cut {
             None => std::fs::remove_file(&row.session_file).unwrap(),
             Some(keep) => {
-                let kept: Vec<_> = before
-                    .split_inclusive(|b| *b == b'\n')
-                    .take(keep)
-                    .flatten()
-                    .copied()
-                    .collect();
+                let kept: Vec<_> = before.split_inclusive(|b| *b == b'\n').take(keep).flatten().copied().collect();
                 std::fs::write(&row.session_file, kept).unwrap();
             }
         }
         let store = home.open();
         whole(&store, &row, &["message 0", "message 1", "message 2"]).await;
-        assert_eq!(
-            std::fs::read(&row.session_file).unwrap(),
-            before,
-            "byte for byte"
-        );
+        assert_eq!(std::fs::read(&row.session_file).unwrap(), before, "byte for byte");
         store.append(&row.session_id, vec![text(3)]).await.unwrap();
-        whole(
-            &store,
-            &row,
-            &["message 0", "message 1", "message 2", "message 3"],
-        )
-        .await;
+        whole(&store, &row, &["message 0", "message 1", "message 2", "message 3"]).await;
     }
 }
 
@@ -118,41 +86,16 @@ async fn a_torn_last_line_is_kept_aside() {
 async fn entries_of_another_program_are_taken_over() {
     let home = Home::new();
     let row = prepared(&home, 1).await;
-    let leaf = lines(&row.session_file)[1]["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    add_to(
-        &row.session_file,
-        &foreign("aaaaaaaa", &leaf, "from outside"),
-    );
+    let leaf = lines(&row.session_file)[1]["id"].as_str().unwrap().to_owned();
+    add_to(&row.session_file, &foreign("aaaaaaaa", &leaf, "from outside"));
     let store = home.open();
     whole(&store, &row, &["message 0", "from outside"]).await;
     // While the store runs: noticed at the next append, nothing overwritten.
-    add_to(
-        &row.session_file,
-        &foreign("bbbbbbbb", "aaaaaaaa", "meanwhile"),
-    );
+    add_to(&row.session_file, &foreign("bbbbbbbb", "aaaaaaaa", "meanwhile"));
     store.append(&row.session_id, vec![text(1)]).await.unwrap();
-    whole(
-        &store,
-        &row,
-        &["message 0", "from outside", "message 1", "meanwhile"],
-    )
-    .await;
+    whole(&store, &row, &["message 0", "from outside", "message 1", "meanwhile"]).await;
     store.append(&row.session_id, vec![text(2)]).await.unwrap();
-    whole(
-        &store,
-        &row,
-        &[
-            "message 0",
-            "from outside",
-            "message 1",
-            "meanwhile",
-            "message 2",
-        ],
-    )
-    .await;
+    whole(&store, &row, &["message 0", "from outside", "message 1", "meanwhile", "message 2"]).await;
 }
 
 #[tokio::test]
@@ -161,11 +104,7 @@ async fn both_sides_went_on() {
     let row = prepared(&home, 2).await;
     let file = lines(&row.session_file);
     let kept: String = file[..2].iter().map(|l| format!("{l}\n")).collect();
-    std::fs::write(
-        &row.session_file,
-        kept + &foreign("cccccccc", file[1]["id"].as_str().unwrap(), "other branch"),
-    )
-    .unwrap();
+    std::fs::write(&row.session_file, kept + &foreign("cccccccc", file[1]["id"].as_str().unwrap(), "other branch")).unwrap();
     let store = home.open();
     whole(&store, &row, &["message 0", "message 1", "other branch"]).await;
 }
@@ -174,21 +113,12 @@ async fn both_sides_went_on() {
 async fn abandoned_branches_do_not_count() {
     let home = Home::new();
     let row = prepared(&home, 2).await;
-    let first = lines(&row.session_file)[1]["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let first = lines(&row.session_file)[1]["id"].as_str().unwrap().to_owned();
     add_to(&row.session_file, &foreign("dddddddd", &first, "rewritten"));
     let store = home.open();
-    assert_eq!(
-        texts(&store, &row.session_id).await,
-        ["message 0", "rewritten"]
-    );
+    assert_eq!(texts(&store, &row.session_id).await, ["message 0", "rewritten"]);
     assert_eq!(store.message_count(&row.session_id).await.unwrap(), 2);
-    let all = EntryQuery {
-        all_branches: true,
-        ..EntryQuery::default()
-    };
+    let all = EntryQuery { all_branches: true, ..EntryQuery::default() };
     assert_eq!(store.entries(&row.session_id, all).await.unwrap().len(), 3);
 }
 
@@ -212,40 +142,17 @@ async fn an_existing_installation_is_taken_over() {
     std::os::unix::fs::symlink("/etc", home.root().join("agents/linked")).unwrap();
     let store = home.open();
     let row = store.session("agent:main:main").await.unwrap().unwrap();
-    assert_eq!(
-        (
-            row.label.as_deref(),
-            row.updated_at_ms,
-            &row.extra["origin"]
-        ),
-        (Some("old"), 50, &json!({"p": 1}))
-    );
-    assert_eq!(
-        store
-            .list_sessions(SessionQuery::default())
-            .await
-            .unwrap()
-            .total,
-        2
-    );
+    assert_eq!((row.label.as_deref(), row.updated_at_ms, &row.extra["origin"]), (Some("old"), 50, &json!({"p": 1})));
+    assert_eq!(store.list_sessions(SessionQuery::default()).await.unwrap().total, 2);
     whole(&store, &row, &["a", "b"]).await;
     assert_eq!(lines(&row.session_file)[0]["cwd"], "/old");
     store.append(&row.session_id, vec![text(0)]).await.unwrap();
     whole(&store, &row, &["a", "b", "message 0"]).await;
     store.flush_projections().await.unwrap();
-    let written: Value = serde_json::from_slice(
-        &std::fs::read(home.sessions("main").join("sessions.json")).unwrap(),
-    )
-    .unwrap();
-    assert_eq!(
-        written["agent:main:broken"], map["agent:main:broken"],
-        "what is not understood is kept"
-    );
+    let written: Value = serde_json::from_slice(&std::fs::read(home.sessions("main").join("sessions.json")).unwrap()).unwrap();
+    assert_eq!(written["agent:main:broken"], map["agent:main:broken"], "what is not understood is kept");
     assert_eq!(written["agent:main:main"]["origin"], json!({"p": 1}));
-    assert_eq!(
-        written["agent:main:main"]["sessionFile"],
-        json!(row.session_file)
-    );
+    assert_eq!(written["agent:main:main"]["sessionFile"], json!(row.session_file));
     assert!(!home.root().join("agents/linked/sessions").exists());
 }
 
@@ -263,74 +170,33 @@ async fn edits_of_sessions_json_are_merged() {
     {
         let store = home.open();
         for key in ["explicit:edited", "explicit:removed", "explicit:both"] {
-            store
-                .open_session(key, "main", OpenReason::System)
-                .await
-                .unwrap();
+            store.open_session(key, "main", OpenReason::System).await.unwrap();
         }
         store.flush_projections().await.unwrap();
         // Changed here after the file was written, and never written: killed before the projection.
-        store
-            .update_session("agent:main:explicit:both", |r| {
-                r.label = Some("ours".into())
-            })
-            .await
-            .unwrap();
+        store.update_session("agent:main:explicit:both", |r| r.label = Some("ours".into())).await.unwrap();
     }
     edit(&path, |map| {
         map["agent:main:explicit:edited"]["label"] = json!("theirs");
         map["agent:main:explicit:both"]["label"] = json!("theirs, older");
         map.shift_remove("agent:main:explicit:removed");
-        map.insert(
-            "agent:main:explicit:added".into(),
-            json!({"sessionId": "added", "updatedAt": 7}),
-        );
+        map.insert("agent:main:explicit:added".into(), json!({"sessionId": "added", "updatedAt": 7}));
     });
     let store = home.open();
     let label = |key: &'static str| {
         let s = store.clone();
         async move { s.session(key).await.unwrap().and_then(|r| r.label) }
     };
-    assert_eq!(
-        label("agent:main:explicit:edited").await.as_deref(),
-        Some("theirs")
-    );
-    assert_eq!(
-        label("agent:main:explicit:both").await.as_deref(),
-        Some("ours")
-    );
-    assert!(
-        store
-            .session("agent:main:explicit:removed")
-            .await
-            .unwrap()
-            .is_none()
-    );
-    assert_eq!(
-        store
-            .session("agent:main:explicit:added")
-            .await
-            .unwrap()
-            .unwrap()
-            .session_id,
-        "added"
-    );
+    assert_eq!(label("agent:main:explicit:edited").await.as_deref(), Some("theirs"));
+    assert_eq!(label("agent:main:explicit:both").await.as_deref(), Some("ours"));
+    assert!(store.session("agent:main:explicit:removed").await.unwrap().is_none());
+    assert_eq!(store.session("agent:main:explicit:added").await.unwrap().unwrap().session_id, "added");
     // Changed while the store runs: taken over before the file is written again.
     store.flush_projections().await.unwrap();
-    edit(&path, |map| {
-        map["agent:main:explicit:added"]["label"] = json!("live")
-    });
-    store
-        .update_session("agent:main:explicit:both", |r| {
-            r.label = Some("later".into())
-        })
-        .await
-        .unwrap();
+    edit(&path, |map| map["agent:main:explicit:added"]["label"] = json!("live"));
+    store.update_session("agent:main:explicit:both", |r| r.label = Some("later".into())).await.unwrap();
     store.flush_projections().await.unwrap();
-    assert_eq!(
-        label("agent:main:explicit:added").await.as_deref(),
-        Some("live")
-    );
+    assert_eq!(label("agent:main:explicit:added").await.as_deref(), Some("live"));
     let written: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     assert_eq!(written["agent:main:explicit:both"]["label"], "later");
     assert_eq!(written["agent:main:explicit:added"]["label"], "live");
@@ -344,22 +210,9 @@ async fn a_broken_sessions_json_is_kept_aside() {
     let store = home.open();
     open_main(&store).await;
     store.flush_projections().await.unwrap();
-    let names: Vec<_> = std::fs::read_dir(home.sessions("main"))
-        .unwrap()
-        .map(|e| e.unwrap().file_name().into_string().unwrap())
-        .collect();
-    assert!(
-        names
-            .iter()
-            .any(|n| n.starts_with("sessions.json.corrupt-")),
-        "{names:?}"
-    );
-    assert!(
-        serde_json::from_slice::<Value>(
-            &std::fs::read(home.sessions("main").join("sessions.json")).unwrap()
-        )
-        .is_ok()
-    );
+    let names: Vec<_> = std::fs::read_dir(home.sessions("main")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(names.iter().any(|n| n.starts_with("sessions.json.corrupt-")), "{names:?}");
+    assert!(serde_json::from_slice::<Value>(&std::fs::read(home.sessions("main").join("sessions.json")).unwrap()).is_ok());
 }
 
 #[tokio::test]
@@ -385,20 +238,12 @@ async fn an_interrupted_rename_is_finished() {
     let row = prepared(&home, 1).await;
     let target = archive_path(&row.session_file, ArchiveReason::Reset, 1);
     let conn = rusqlite::Connection::open(home.root().join("chela/chela.sqlite")).unwrap();
-    conn.execute(
-        "INSERT INTO file_ops (source, target) VALUES (?1, ?2)",
-        [row.session_file.to_str(), target.to_str()],
-    )
-    .unwrap();
+    conn.execute("INSERT INTO file_ops (source, target) VALUES (?1, ?2)", [row.session_file.to_str(), target.to_str()]).unwrap();
     drop(conn);
     drop(home.open());
     assert!(target.is_file() && !row.session_file.exists());
     let conn = rusqlite::Connection::open(home.root().join("chela/chela.sqlite")).unwrap();
-    assert_eq!(
-        conn.query_row("SELECT COUNT(*) FROM file_ops", [], |r| r.get::<_, i64>(0))
-            .unwrap(),
-        0
-    );
+    assert_eq!(conn.query_row("SELECT COUNT(*) FROM file_ops", [], |r| r.get::<_, i64>(0)).unwrap(), 0);
 }
 
 #[tokio::test]

@@ -18,10 +18,7 @@ fn start(row: &SessionRow, at_ms: i64) -> LifecycleStart {
 }
 
 fn because(reason: &str) -> LifecycleEnd {
-    LifecycleEnd {
-        reason: reason.into(),
-        ..LifecycleEnd::default()
-    }
+    LifecycleEnd { reason: reason.into(), ..LifecycleEnd::default() }
 }
 
 #[tokio::test]
@@ -32,28 +29,11 @@ async fn a_session_ends_once_with_true_values() {
     let row = open_main(&store).await;
     let begun = row.session_started_at_ms - 5_000;
     assert!(store.journal_started(start(&row, begun)).await.unwrap());
-    assert!(
-        !store.journal_started(start(&row, begun + 1)).await.unwrap(),
-        "started and not ended"
-    );
-    store
-        .append(&row.session_id, vec![text(0), text(1), text(2)])
-        .await
-        .unwrap();
-    let end = LifecycleEnd {
-        at_ms: Some(begun + 4_000),
-        listeners: vec!["late".into()],
-        ..because("reset")
-    };
-    let event = store
-        .journal_end(&row.session_id, end.clone())
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(
-        (event.end.message_count, event.end.duration_ms),
-        (Some(3), Some(4_000))
-    );
+    assert!(!store.journal_started(start(&row, begun + 1)).await.unwrap(), "started and not ended");
+    store.append(&row.session_id, vec![text(0), text(1), text(2)]).await.unwrap();
+    let end = LifecycleEnd { at_ms: Some(begun + 4_000), listeners: vec!["late".into()], ..because("reset") };
+    let event = store.journal_end(&row.session_id, end.clone()).await.unwrap().unwrap();
+    assert_eq!((event.end.message_count, event.end.duration_ms), (Some(3), Some(4_000)));
     assert_eq!(event.event_id, end_event_id(&event.start.event_id));
     assert_eq!(event.end.session_file.as_deref(), row.session_file.to_str());
     assert_eq!(event.end.listeners, ["audit", "late", "memory"]);
@@ -61,18 +41,8 @@ async fn a_session_ends_once_with_true_values() {
     assert!(store.unended_sessions().await.unwrap().is_empty());
     // The same session may go on after a restart: a new start, a new end.
     assert!(store.journal_started(start(&row, begun + 9)).await.unwrap());
-    assert!(
-        store
-            .journal_ended(&row.session_id, because("shutdown"))
-            .await
-            .unwrap()
-    );
-    assert!(
-        !store
-            .journal_ended("nobody", because("shutdown"))
-            .await
-            .unwrap()
-    );
+    assert!(store.journal_ended(&row.session_id, because("shutdown")).await.unwrap());
+    assert!(!store.journal_ended("nobody", because("shutdown")).await.unwrap());
 }
 
 #[tokio::test]
@@ -82,38 +52,13 @@ async fn a_crash_leaves_what_is_owed() {
     let (row, other) = {
         let store = home.open();
         let row = open_main(&store).await;
-        let other = store
-            .open_session("explicit:o", "main", OpenReason::System)
-            .await
-            .unwrap()
-            .row;
-        store
-            .journal_started(start(&row, row.session_started_at_ms))
-            .await
-            .unwrap();
-        store
-            .journal_started(start(&other, other.session_started_at_ms))
-            .await
-            .unwrap();
-        store
-            .append(
-                &row.session_id,
-                vec![NewEntry {
-                    at_ms: Some(row.session_started_at_ms + 2),
-                    ..text(0)
-                }],
-            )
-            .await
-            .unwrap();
+        let other = store.open_session("explicit:o", "main", OpenReason::System).await.unwrap().row;
+        store.journal_started(start(&row, row.session_started_at_ms)).await.unwrap();
+        store.journal_started(start(&other, other.session_started_at_ms)).await.unwrap();
+        store.append(&row.session_id, vec![NewEntry { at_ms: Some(row.session_started_at_ms + 2), ..text(0) }]).await.unwrap();
         // Ended, one listener told, then killed.
-        store
-            .journal_ended(&other.session_id, because("reset"))
-            .await
-            .unwrap();
-        let event = end_event_id(&start_event_id(
-            &other.session_id,
-            other.session_started_at_ms,
-        ));
+        store.journal_ended(&other.session_id, because("reset")).await.unwrap();
+        let event = end_event_id(&start_event_id(&other.session_id, other.session_started_at_ms));
         assert!(store.mark_delivered(&event, "audit").await.unwrap());
         assert!(!store.mark_delivered(&event, "audit").await.unwrap());
         (row, other)
@@ -121,10 +66,7 @@ async fn a_crash_leaves_what_is_owed() {
     let store = home.open();
     let unended = store.unended_sessions().await.unwrap();
     assert_eq!(unended, [start(&row, row.session_started_at_ms)]);
-    let lost = LifecycleEnd {
-        recovered: true,
-        ..because("unknown")
-    };
+    let lost = LifecycleEnd { recovered: true, ..because("unknown") };
     assert!(store.journal_ended(&row.session_id, lost).await.unwrap());
     let mut owed = store.owed_listeners().await.unwrap();
     owed.sort();
@@ -132,20 +74,11 @@ async fn a_crash_leaves_what_is_owed() {
     let audit = store.pending_deliveries("audit").await.unwrap();
     assert_eq!(audit.len(), 1);
     let end = &audit[0].end;
-    assert_eq!(
-        (end.reason.as_str(), end.recovered, end.message_count),
-        ("unknown", true, Some(1))
-    );
-    assert!(
-        end.duration_ms.unwrap() <= 2,
-        "up to its last entry, not to the restart"
-    );
+    assert_eq!((end.reason.as_str(), end.recovered, end.message_count), ("unknown", true, Some(1)));
+    assert!(end.duration_ms.unwrap() <= 2, "up to its last entry, not to the restart");
     let memory = store.pending_deliveries("memory").await.unwrap();
     assert_eq!(
-        memory
-            .iter()
-            .map(|d| d.start.session_id.as_str())
-            .collect::<std::collections::BTreeSet<_>>(),
+        memory.iter().map(|d| d.start.session_id.as_str()).collect::<std::collections::BTreeSet<_>>(),
         [row.session_id.as_str(), other.session_id.as_str()].into()
     );
     for d in &memory {
@@ -154,10 +87,7 @@ async fn a_crash_leaves_what_is_owed() {
     assert!(store.pending_deliveries("memory").await.unwrap().is_empty());
     assert_eq!(store.forget_listener("audit").await.unwrap(), 1);
     assert!(store.owed_listeners().await.unwrap().is_empty());
-    let left = store
-        .read(|c, _| c.query_row("SELECT COUNT(*) FROM lifecycle", [], |r| r.get::<_, i64>(0)))
-        .await
-        .unwrap();
+    let left = store.read(|c, _| c.query_row("SELECT COUNT(*) FROM lifecycle", [], |r| r.get::<_, i64>(0))).await.unwrap();
     assert_eq!(left, 0, "what everybody was told is forgotten");
 }
 
@@ -173,12 +103,7 @@ async fn two_thousand_sessions_drain_at_once() {
     // HOOK-240
     let home = Home::new();
     let store = home.open();
-    let begin = |n: i64| LifecycleStart {
-        event_id: format!("e{n}"),
-        session_id: format!("s{n}"),
-        at_ms: n,
-        ..LifecycleStart::default()
-    };
+    let begin = |n: i64| LifecycleStart { event_id: format!("e{n}"), session_id: format!("s{n}"), at_ms: n, ..LifecycleStart::default() };
     let join = |work: Vec<tokio::task::JoinHandle<bool>>| async {
         let mut sum = 0;
         for w in work {
@@ -196,18 +121,10 @@ async fn two_thousand_sessions_drain_at_once() {
     let ended: Vec<_> = (0..4000)
         .map(|n| {
             let s = store.clone();
-            tokio::spawn(async move {
-                s.journal_ended(&format!("s{}", n % 2000), because("shutdown"))
-                    .await
-                    .unwrap()
-            })
+            tokio::spawn(async move { s.journal_ended(&format!("s{}", n % 2000), because("shutdown")).await.unwrap() })
         })
         .collect();
-    assert_eq!(
-        join(ended).await,
-        2000,
-        "each exactly once, whoever comes twice"
-    );
+    assert_eq!(join(ended).await, 2000, "each exactly once, whoever comes twice");
 }
 
 #[tokio::test]
@@ -238,61 +155,26 @@ async fn runs_are_claimed_once_and_remembered() {
         assert_eq!(new, 1);
         let same_text = store.claim_run(record("k2", Some("h"))).await.unwrap();
         assert!(matches!(same_text, RunClaim::Existing(r) if r.key == "k"));
-        assert_eq!(
-            store.claim_run(record("k3", None)).await.unwrap(),
-            RunClaim::New
-        );
-        store
-            .put_run_record(RunRecord {
-                status: RunStatus::Ok,
-                payload: json!({"done": true}),
-                ..record("k", Some("h"))
-            })
-            .await
-            .unwrap();
-        assert_eq!(
-            store.claim_run(record("k2", Some("h"))).await.unwrap(),
-            RunClaim::New,
-            "only running ones count by text"
-        );
+        assert_eq!(store.claim_run(record("k3", None)).await.unwrap(), RunClaim::New);
+        store.put_run_record(RunRecord { status: RunStatus::Ok, payload: json!({"done": true}), ..record("k", Some("h")) }).await.unwrap();
+        assert_eq!(store.claim_run(record("k2", Some("h"))).await.unwrap(), RunClaim::New, "only running ones count by text");
     }
     let store = home.open();
     let done = store.run_record("k").await.unwrap().unwrap();
-    assert_eq!(
-        (done.status, done.payload),
-        (RunStatus::Ok, json!({"done": true}))
-    );
-    assert_eq!(
-        store.run_record("k3").await.unwrap().unwrap().status,
-        RunStatus::Interrupted
-    );
+    assert_eq!((done.status, done.payload), (RunStatus::Ok, json!({"done": true})));
+    assert_eq!(store.run_record("k3").await.unwrap().unwrap().status, RunStatus::Interrupted);
     store.put_run_record(record("running", None)).await.unwrap();
     let puts = (0..1100).map(|n| {
-        let (s, r) = (
-            store.clone(),
-            RunRecord {
-                status: RunStatus::Error,
-                ..record(&format!("n{n}"), None)
-            },
-        );
+        let (s, r) = (store.clone(), RunRecord { status: RunStatus::Error, ..record(&format!("n{n}"), None) });
         tokio::spawn(async move { s.put_run_record(r).await.unwrap() })
     });
     for put in puts.collect::<Vec<_>>() {
         put.await.unwrap();
     }
-    let count = store
-        .read(|c, _| c.query_row("SELECT COUNT(*) FROM runs", [], |r| r.get::<_, i64>(0)))
-        .await
-        .unwrap();
+    let count = store.read(|c, _| c.query_row("SELECT COUNT(*) FROM runs", [], |r| r.get::<_, i64>(0))).await.unwrap();
     assert_eq!(count, 1001);
-    assert!(
-        store.run_record("running").await.unwrap().is_some(),
-        "a running one is never evicted"
-    );
-    store
-        .write(|tx| tx.exec("UPDATE runs SET expires_at = 1", []))
-        .await
-        .unwrap();
+    assert!(store.run_record("running").await.unwrap().is_some(), "a running one is never evicted");
+    store.write(|tx| tx.exec("UPDATE runs SET expires_at = 1", [])).await.unwrap();
     assert_eq!(store.run_record("n1099").await.unwrap(), None);
     assert!(store.run_record("running").await.unwrap().is_some());
 }

@@ -4,10 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Instant;
 
 use chela_plugin::builtin::{BuiltinLane, BuiltinPlugin, PluginApi};
-use chela_plugin::{
-    HostCaller, HostServices, Lane, PluginSpec, RegistrationMode, RegistryBuilder, RegistryInputs,
-    WorkerEvent,
-};
+use chela_plugin::{HostCaller, HostServices, Lane, PluginSpec, RegistrationMode, RegistryBuilder, RegistryInputs, WorkerEvent};
 
 use super::*;
 use crate::testing::facts;
@@ -47,13 +44,8 @@ impl BuiltinPlugin for ManyHooks {
     }
 }
 
-const FIVE: [HookName; 5] = [
-    HookName::BeforePromptBuild,
-    TOOL,
-    HookName::MessageSending,
-    HookName::ToolResultPersist,
-    HookName::SessionStart,
-];
+const FIVE: [HookName; 5] =
+    [HookName::BeforePromptBuild, TOOL, HookName::MessageSending, HookName::ToolResultPersist, HookName::SessionStart];
 
 #[tokio::test]
 async fn a_hundred_builtin_handlers_on_five_hooks_are_cheap() {
@@ -81,8 +73,7 @@ async fn a_hundred_builtin_handlers_on_five_hooks_are_cheap() {
     let mut builder = RegistryBuilder::new(RegistryInputs::default());
     builder.add(facts, started);
     let engine = HookEngine::new(builder.build());
-    let event =
-        json!({"params": {"a": 1}, "message": {"role": "user", "content": "x".repeat(2000)}});
+    let event = json!({"params": {"a": 1}, "message": {"role": "user", "content": "x".repeat(2000)}});
     let mut best = Duration::MAX;
     for _ in 0..5 {
         let begun = Instant::now();

@@ -7,12 +7,7 @@ use crate::register::testing::{World, f, said};
 
 /// Registers one call as plugin `a` and then the same call as plugin `b`.
 fn twice(method: &str, args: &Value) -> Vec<String> {
-    said(
-        &World::new()
-            .plugin("a", &[(method, args.clone())])
-            .plugin("b", &[(method, args.clone())])
-            .build(),
-    )
+    said(&World::new().plugin("a", &[(method, args.clone())]).plugin("b", &[(method, args.clone())]).build())
 }
 
 // API-040..API-071, API-082, API-102: the same call by two plugins.
@@ -20,129 +15,46 @@ fn twice(method: &str, args: &Value) -> Vec<String> {
 fn ids_that_belong_to_another_plugin_are_refused() {
     let id = |extra: Value| {
         let mut value = json!({"id": "x"});
-        value
-            .as_object_mut()
-            .unwrap()
-            .extend(extra.as_object().unwrap().clone());
+        value.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         json!([value])
     };
     let plain = || id(json!({}));
     let cases = [
-        (
-            "registerHook",
-            json!(["command", f(1), {"name": "x"}]),
-            "error hook already registered: x (a)",
-        ),
-        (
-            "registerChannel",
-            channel("x"),
-            "error channel already registered: x (a)",
-        ),
-        (
-            "registerProvider",
-            plain(),
-            "error provider already registered: x (a)",
-        ),
+        ("registerHook", json!(["command", f(1), {"name": "x"}]), "error hook already registered: x (a)"),
+        ("registerChannel", channel("x"), "error channel already registered: x (a)"),
+        ("registerProvider", plain(), "error provider already registered: x (a)"),
         (
             "registerModelCatalogProvider",
             object(json!({"provider": "x", "kinds": ["text"]})),
             "error model catalog provider already registered: x (a)",
         ),
-        (
-            "registerAgentHarness",
-            id(json!({"supports": f(1), "runAttempt": f(2)})),
-            "error agent harness already registered: x (owner: a)",
-        ),
-        (
-            "registerCliBackend",
-            plain(),
-            "error cli backend already registered: x (a)",
-        ),
-        (
-            "registerSpeechProvider",
-            plain(),
-            "error speech provider already registered: x (a)",
-        ),
-        (
-            "registerRealtimeTranscriptionProvider",
-            plain(),
-            "error realtime transcription provider already registered: x (a)",
-        ),
-        (
-            "registerRealtimeVoiceProvider",
-            plain(),
-            "error realtime voice provider already registered: x (a)",
-        ),
-        (
-            "registerMediaUnderstandingProvider",
-            plain(),
-            "error media provider already registered: x (a)",
-        ),
-        (
-            "registerImageGenerationProvider",
-            plain(),
-            "error image-generation provider already registered: x (a)",
-        ),
-        (
-            "registerVideoGenerationProvider",
-            plain(),
-            "error video-generation provider already registered: x (a)",
-        ),
-        (
-            "registerMusicGenerationProvider",
-            plain(),
-            "error music-generation provider already registered: x (a)",
-        ),
-        (
-            "registerWebFetchProvider",
-            plain(),
-            "error web fetch provider already registered: x (a)",
-        ),
-        (
-            "registerWebSearchProvider",
-            plain(),
-            "error web search provider already registered: x (a)",
-        ),
-        (
-            "registerMigrationProvider",
-            plain(),
-            "error migration provider already registered: x (a)",
-        ),
-        (
-            "registerGatewayMethod",
-            json!(["x", f(1)]),
-            "error gateway method already registered: x",
-        ),
-        (
-            "registerCli",
-            json!([f(1), {"commands": ["x"]}]),
-            "error cli command already registered: x (a)",
-        ),
+        ("registerAgentHarness", id(json!({"supports": f(1), "runAttempt": f(2)})), "error agent harness already registered: x (owner: a)"),
+        ("registerCliBackend", plain(), "error cli backend already registered: x (a)"),
+        ("registerSpeechProvider", plain(), "error speech provider already registered: x (a)"),
+        ("registerRealtimeTranscriptionProvider", plain(), "error realtime transcription provider already registered: x (a)"),
+        ("registerRealtimeVoiceProvider", plain(), "error realtime voice provider already registered: x (a)"),
+        ("registerMediaUnderstandingProvider", plain(), "error media provider already registered: x (a)"),
+        ("registerImageGenerationProvider", plain(), "error image-generation provider already registered: x (a)"),
+        ("registerVideoGenerationProvider", plain(), "error video-generation provider already registered: x (a)"),
+        ("registerMusicGenerationProvider", plain(), "error music-generation provider already registered: x (a)"),
+        ("registerWebFetchProvider", plain(), "error web fetch provider already registered: x (a)"),
+        ("registerWebSearchProvider", plain(), "error web search provider already registered: x (a)"),
+        ("registerMigrationProvider", plain(), "error migration provider already registered: x (a)"),
+        ("registerGatewayMethod", json!(["x", f(1)]), "error gateway method already registered: x"),
+        ("registerCli", json!([f(1), {"commands": ["x"]}]), "error cli command already registered: x (a)"),
         (
             "registerNodeCliFeature",
             json!([f(1), {"commands": ["x"], "parentPath": ["y"]}]),
             "error cli command already registered: nodes x (a)",
         ),
-        (
-            "registerNodeHostCommand",
-            object(json!({"command": "x"})),
-            "error node host command already registered: x (a)",
-        ),
+        ("registerNodeHostCommand", object(json!({"command": "x"})), "error node host command already registered: x (a)"),
         (
             "registerNodeInvokePolicy",
             object(json!({"commands": ["y", "x"], "handle": f(1)})),
             "error node invoke policy already registered for y (a)",
         ),
-        (
-            "registerService",
-            plain(),
-            "error service already registered: x (a)",
-        ),
-        (
-            "registerGatewayDiscoveryService",
-            plain(),
-            "error gateway discovery service already registered: x (a)",
-        ),
+        ("registerService", plain(), "error service already registered: x (a)"),
+        ("registerGatewayDiscoveryService", plain(), "error gateway discovery service already registered: x (a)"),
         (
             "registerInteractiveHandler",
             object(json!({"channel": "C", "namespace": "x"})),
@@ -153,21 +65,9 @@ fn ids_that_belong_to_another_plugin_are_refused() {
             object(json!({"name": "x", "description": "d", "handler": f(1)})),
             "error command registration failed: Command \"x\" already registered by plugin \"a\"",
         ),
-        (
-            "registerContextEngine",
-            json!(["x", f(1)]),
-            "error context engine already registered: x (plugin:a)",
-        ),
-        (
-            "registerCompactionProvider",
-            id(json!({"summarize": f(1)})),
-            "error compaction provider already registered: x (owner: a)",
-        ),
-        (
-            "registerDetachedTaskRuntime",
-            plain(),
-            "error detached task runtime already registered by a",
-        ),
+        ("registerContextEngine", json!(["x", f(1)]), "error context engine already registered: x (plugin:a)"),
+        ("registerCompactionProvider", id(json!({"summarize": f(1)})), "error compaction provider already registered: x (owner: a)"),
+        ("registerDetachedTaskRuntime", plain(), "error detached task runtime already registered by a"),
         (
             "registerHttpRoute",
             object(json!({"path": "/x", "auth": "plugin", "handler": f(1)})),
@@ -175,9 +75,7 @@ fn ids_that_belong_to_another_plugin_are_refused() {
         ),
         (
             "registerHttpRoute",
-            object(
-                json!({"path": "/x", "auth": "plugin", "handler": f(1), "replaceExisting": true}),
-            ),
+            object(json!({"path": "/x", "auth": "plugin", "handler": f(1), "replaceExisting": true})),
             "error http route replacement rejected: /x (exact) owned by a (/p/a/index.js)",
         ),
     ];
@@ -196,48 +94,25 @@ fn ids_of_host_hooks_are_unique_per_plugin() {
             json!({"id": "x", "label": "l", "surface": "run"}),
             "error control UI descriptor already registered: x",
         ),
-        (
-            "registerRuntimeLifecycle",
-            json!({"id": "x"}),
-            "error runtime lifecycle already registered: x",
-        ),
-        (
-            "registerAgentEventSubscription",
-            json!({"id": "x", "handle": f(1)}),
-            "error agent event subscription already registered: x",
-        ),
+        ("registerRuntimeLifecycle", json!({"id": "x"}), "error runtime lifecycle already registered: x"),
+        ("registerAgentEventSubscription", json!({"id": "x", "handle": f(1)}), "error agent event subscription already registered: x"),
         (
             "registerSessionSchedulerJob",
             json!({"id": "x", "sessionKey": "s", "kind": "k"}),
             "error session scheduler job already registered: x",
         ),
-        (
-            "registerSessionAction",
-            json!({"id": "x", "handler": f(1)}),
-            "error session action already registered: x",
-        ),
-        (
-            "registerSessionExtension",
-            json!({"namespace": "x", "description": "d"}),
-            "error session extension already registered: x",
-        ),
+        ("registerSessionAction", json!({"id": "x", "handler": f(1)}), "error session action already registered: x"),
+        ("registerSessionExtension", json!({"namespace": "x", "description": "d"}), "error session extension already registered: x"),
     ];
     for (method, value, expected) in cases {
         let args = object(value);
         assert!(twice(method, &args).is_empty(), "{method}");
-        assert_eq!(
-            alone(&[(method, args.clone()), (method, args)]),
-            [expected],
-            "{method}"
-        );
+        assert_eq!(alone(&[(method, args.clone()), (method, args)]), [expected], "{method}");
     }
     // HOOK-261: a slot key is unique over all plugins.
     let registry = World::new()
         .plugin("a", &[("registerSessionExtension", object(extension("x")))])
         .plugin("b", &[("registerSessionExtension", object(extension("y")))])
         .build();
-    assert_eq!(
-        said(&registry),
-        ["error sessionEntrySlotKey already registered: slotX"]
-    );
+    assert_eq!(said(&registry), ["error sessionEntrySlotKey already registered: slotX"]);
 }

@@ -15,201 +15,61 @@ fn bad_registrations_are_dropped_with_their_diagnostic() {
             json!([{"name": "t", "execute": f(1)}]),
             "error plugin must declare contracts.tools before registering agent tools",
         ),
-        (
-            "registerHook",
-            json!(["command", 1, {"name": "n"}]),
-            "error hook handler must be a function: n",
-        ),
-        (
-            "registerHttpRoute",
-            object(json!({"path": " "})),
-            "warn http route registration missing path",
-        ),
-        (
-            "registerHttpRoute",
-            object(json!({"path": "x"})),
-            "error http route registration missing or invalid auth: /x",
-        ),
-        (
-            "registerHttpRoute",
-            object(json!({"path": "x", "auth": "plugin"})),
-            "error http route handler must be a function: /x",
-        ),
-        (
-            "registerHostedMediaResolver",
-            object(json!("x")),
-            "error hosted media resolver registration missing resolver",
-        ),
-        (
-            "registerChannel",
-            object(json!({})),
-            "error channel registration missing id",
-        ),
-        (
-            "registerChannel",
-            object(json!({"id": "c"})),
-            "error channel \"c\" registration missing required config helpers",
-        ),
-        (
-            "registerProvider",
-            object(json!({"id": " "})),
-            "error provider registration missing id",
-        ),
-        (
-            "registerProvider",
-            object(json!({"id": "m", "auth": [{}]})),
-            "error provider \"m\" auth method missing id",
-        ),
+        ("registerHook", json!(["command", 1, {"name": "n"}]), "error hook handler must be a function: n"),
+        ("registerHttpRoute", object(json!({"path": " "})), "warn http route registration missing path"),
+        ("registerHttpRoute", object(json!({"path": "x"})), "error http route registration missing or invalid auth: /x"),
+        ("registerHttpRoute", object(json!({"path": "x", "auth": "plugin"})), "error http route handler must be a function: /x"),
+        ("registerHostedMediaResolver", object(json!("x")), "error hosted media resolver registration missing resolver"),
+        ("registerChannel", object(json!({})), "error channel registration missing id"),
+        ("registerChannel", object(json!({"id": "c"})), "error channel \"c\" registration missing required config helpers"),
+        ("registerProvider", object(json!({"id": " "})), "error provider registration missing id"),
+        ("registerProvider", object(json!({"id": "m", "auth": [{}]})), "error provider \"m\" auth method missing id"),
         (
             "registerProvider",
             object(json!({"id": "m", "auth": [{"id": "k"}, {"id": "k"}]})),
             "error provider \"m\" auth method duplicated id \"k\"",
         ),
-        (
-            "registerModelCatalogProvider",
-            object(json!({})),
-            "error model catalog provider registration missing provider",
-        ),
-        (
-            "registerModelCatalogProvider",
-            object(json!({"provider": "m"})),
-            "error model catalog provider \"m\" registration missing kinds",
-        ),
-        (
-            "registerAgentHarness",
-            object(json!({})),
-            "error agent harness registration missing id",
-        ),
-        (
-            "registerAgentHarness",
-            object(json!({"id": "h"})),
-            "error agent harness \"h\" registration missing required runtime methods",
-        ),
-        (
-            "registerCliBackend",
-            object(json!({"id": 1})),
-            "error cli backend registration missing id",
-        ),
-        (
-            "registerTextTransforms",
-            object(json!({"input": []})),
-            "warn text transform registration has no input or output replacements",
-        ),
-        (
-            "registerMediaUnderstandingProvider",
-            object(json!({})),
-            "error media provider registration missing id",
-        ),
-        (
-            "registerGatewayMethod",
-            json!([" ", f(1)]),
-            "warn gateway method registration missing name",
-        ),
-        (
-            "registerCli",
-            json!([f(1), {}]),
-            "error cli registration missing explicit commands metadata",
-        ),
-        (
-            "registerReload",
-            object(json!({"hotPrefixes": [" "]})),
-            "warn reload registration missing prefixes",
-        ),
-        (
-            "registerNodeHostCommand",
-            object(json!({})),
-            "error node host command registration missing command",
-        ),
-        (
-            "registerNodeHostCommand",
-            object(json!({"command": "system.run"})),
-            "error node host command reserved by core: system.run",
-        ),
-        (
-            "registerNodeInvokePolicy",
-            object(json!({"commands": [" "]})),
-            "error node invoke policy registration missing commands",
-        ),
+        ("registerModelCatalogProvider", object(json!({})), "error model catalog provider registration missing provider"),
+        ("registerModelCatalogProvider", object(json!({"provider": "m"})), "error model catalog provider \"m\" registration missing kinds"),
+        ("registerAgentHarness", object(json!({})), "error agent harness registration missing id"),
+        ("registerAgentHarness", object(json!({"id": "h"})), "error agent harness \"h\" registration missing required runtime methods"),
+        ("registerCliBackend", object(json!({"id": 1})), "error cli backend registration missing id"),
+        ("registerTextTransforms", object(json!({"input": []})), "warn text transform registration has no input or output replacements"),
+        ("registerMediaUnderstandingProvider", object(json!({})), "error media provider registration missing id"),
+        ("registerGatewayMethod", json!([" ", f(1)]), "warn gateway method registration missing name"),
+        ("registerCli", json!([f(1), {}]), "error cli registration missing explicit commands metadata"),
+        ("registerReload", object(json!({"hotPrefixes": [" "]})), "warn reload registration missing prefixes"),
+        ("registerNodeHostCommand", object(json!({})), "error node host command registration missing command"),
+        ("registerNodeHostCommand", object(json!({"command": "system.run"})), "error node host command reserved by core: system.run"),
+        ("registerNodeInvokePolicy", object(json!({"commands": [" "]})), "error node invoke policy registration missing commands"),
         (
             "registerNodeInvokePolicy",
             object(json!({"commands": ["a", "b"]})),
             "error node invoke policy registration missing handler: a, b",
         ),
-        (
-            "registerService",
-            object(json!({"id": ""})),
-            "warn service registration missing id",
-        ),
-        (
-            "registerGatewayDiscoveryService",
-            object(json!({})),
-            "warn gateway discovery service registration missing id",
-        ),
+        ("registerService", object(json!({"id": ""})), "warn service registration missing id"),
+        ("registerGatewayDiscoveryService", object(json!({})), "warn gateway discovery service registration missing id"),
         (
             "registerInteractiveHandler",
             object(json!({"channel": "c", "namespace": "a b"})),
             "warn Interactive handler namespace must contain only letters, numbers, dots, underscores, and hyphens",
         ),
-        (
-            "registerInteractiveHandler",
-            object(json!({})),
-            "warn Interactive handler namespace cannot be empty",
-        ),
-        (
-            "registerCommand",
-            object(json!({})),
-            "error command registration missing name",
-        ),
-        (
-            "registerContextEngine",
-            json!([" "]),
-            "error context engine registration missing id",
-        ),
-        (
-            "registerContextEngine",
-            json!(["e"]),
-            "error context engine \"e\" registration missing factory",
-        ),
-        (
-            "registerContextEngine",
-            json!(["legacy", f(1)]),
-            "error context engine id reserved by core: legacy",
-        ),
-        (
-            "registerCompactionProvider",
-            object(json!({})),
-            "error compaction provider registration missing id",
-        ),
-        (
-            "registerCompactionProvider",
-            object(json!({"id": "c"})),
-            "error compaction provider \"c\" registration missing summarize",
-        ),
-        (
-            "registerAgentToolResultMiddleware",
-            json!([f(1)]),
-            "error only bundled plugins can register agent tool result middleware",
-        ),
+        ("registerInteractiveHandler", object(json!({})), "warn Interactive handler namespace cannot be empty"),
+        ("registerCommand", object(json!({})), "error command registration missing name"),
+        ("registerContextEngine", json!([" "]), "error context engine registration missing id"),
+        ("registerContextEngine", json!(["e"]), "error context engine \"e\" registration missing factory"),
+        ("registerContextEngine", json!(["legacy", f(1)]), "error context engine id reserved by core: legacy"),
+        ("registerCompactionProvider", object(json!({})), "error compaction provider registration missing id"),
+        ("registerCompactionProvider", object(json!({"id": "c"})), "error compaction provider \"c\" registration missing summarize"),
+        ("registerAgentToolResultMiddleware", json!([f(1)]), "error only bundled plugins can register agent tool result middleware"),
         (
             "registerCodexAppServerExtensionFactory",
             json!([f(1)]),
             "error only bundled plugins can register Codex app-server extension factories",
         ),
-        (
-            "registerTrustedToolPolicy",
-            object(json!({})),
-            "error only bundled plugins can register trusted tool policies",
-        ),
-        (
-            "registerToolMetadata",
-            object(json!({})),
-            "error tool metadata registration missing toolName",
-        ),
-        (
-            "registerToolMetadata",
-            object(json!({"toolName": "t"})),
-            "error plugin must declare contracts.tools for tool metadata: t",
-        ),
+        ("registerTrustedToolPolicy", object(json!({})), "error only bundled plugins can register trusted tool policies"),
+        ("registerToolMetadata", object(json!({})), "error tool metadata registration missing toolName"),
+        ("registerToolMetadata", object(json!({"toolName": "t"})), "error plugin must declare contracts.tools for tool metadata: t"),
         (
             "registerSessionExtension",
             object(json!({"namespace": "n"})),
@@ -222,9 +82,7 @@ fn bad_registrations_are_dropped_with_their_diagnostic() {
         ),
         (
             "registerSessionExtension",
-            object(
-                json!({"namespace": "n", "description": "d", "project": {"$fn": 1, "async": true}}),
-            ),
+            object(json!({"namespace": "n", "description": "d", "project": {"$fn": 1, "async": true}})),
             "error session extension projector must be synchronous",
         ),
         (
@@ -252,16 +110,8 @@ fn bad_registrations_are_dropped_with_their_diagnostic() {
             object(json!({"id": "i", "label": "l", "surface": "tool", "schema": overlong})),
             "error control UI descriptor schema must be JSON-compatible: i",
         ),
-        (
-            "registerRuntimeLifecycle",
-            object(json!({})),
-            "error runtime lifecycle registration missing id",
-        ),
-        (
-            "registerRuntimeLifecycle",
-            object(json!({"id": "l", "cleanup": 1})),
-            "error runtime lifecycle cleanup must be a function: l",
-        ),
+        ("registerRuntimeLifecycle", object(json!({})), "error runtime lifecycle registration missing id"),
+        ("registerRuntimeLifecycle", object(json!({"id": "l", "cleanup": 1})), "error runtime lifecycle cleanup must be a function: l"),
         (
             "registerAgentEventSubscription",
             object(json!({"id": "s"})),
@@ -302,46 +152,20 @@ fn bad_registrations_are_dropped_with_their_diagnostic() {
             object(json!({"id": "a", "handler": f(1), "schema": {"d": f(2)}})),
             "error session action schema must be JSON-compatible: a",
         ),
-        (
-            "registerSecurityAuditCollector",
-            object(json!(1)),
-            "error security audit collector must be a function",
-        ),
-        (
-            "registerMemoryPromptSupplement",
-            object(json!(1)),
-            "error memory prompt supplement registration missing builder",
-        ),
+        ("registerSecurityAuditCollector", object(json!(1)), "error security audit collector must be a function"),
+        ("registerMemoryPromptSupplement", object(json!(1)), "error memory prompt supplement registration missing builder"),
         (
             "registerMemoryEmbeddingProvider",
             object(json!({"id": "e"})),
             "error plugin must own memory slot or declare contracts.memoryEmbeddingProviders for adapter: e",
         ),
-        (
-            "on",
-            json!(["nope", f(1)]),
-            "warn unknown typed hook \"nope\" ignored",
-        ),
-        (
-            "on",
-            json!(["gateway_start", 1]),
-            "error typed hook \"gateway_start\" handler must be a function",
-        ),
-        (
-            "registerWhatever",
-            json!([1]),
-            "warn unknown registration method `registerWhatever` recorded and not used",
-        ),
+        ("on", json!(["nope", f(1)]), "warn unknown typed hook \"nope\" ignored"),
+        ("on", json!(["gateway_start", 1]), "error typed hook \"gateway_start\" handler must be a function"),
+        ("registerWhatever", json!([1]), "warn unknown registration method `registerWhatever` recorded and not used"),
     ];
     for (method, args, expected) in cases {
         assert_eq!(alone(&[(method, args)]), [expected], "{method}");
     }
-    let schema = alone(&[(
-        "registerSessionAction",
-        object(json!({"id": "a", "handler": f(1), "schema": {"type": 7}})),
-    )]);
-    assert!(
-        schema[0].starts_with("error session action schema is not valid JSON Schema: a: "),
-        "{schema:?}"
-    );
+    let schema = alone(&[("registerSessionAction", object(json!({"id": "a", "handler": f(1), "schema": {"type": 7}})))]);
+    assert!(schema[0].starts_with("error session action schema is not valid JSON Schema: a: "), "{schema:?}");
 }

@@ -24,33 +24,16 @@ fn gateway_methods_and_their_scopes() {
             "error gateway method already registered: health"
         ]
     );
-    let scopes: Vec<_> = registry
-        .gateway_methods
-        .iter()
-        .map(|m| (m.name.as_str(), m.scope.as_str()))
-        .collect();
+    let scopes: Vec<_> = registry.gateway_methods.iter().map(|m| (m.name.as_str(), m.scope.as_str())).collect();
     let admin = ADMIN_SCOPE;
-    assert_eq!(
-        scopes,
-        [
-            ("my.read", "operator.read"),
-            ("my.any", admin),
-            ("config.x", admin),
-            ("update.x", admin),
-            ("wizard.x", admin)
-        ]
-    );
+    assert_eq!(scopes, [("my.read", "operator.read"), ("my.any", admin), ("config.x", admin), ("update.x", admin), ("wizard.x", admin)]);
     for (held, required, expected) in [
         ("operator.write", "operator.read", true),
         ("operator.read", "operator.write", false),
         ("operator.admin", "operator.pairing", true),
         ("operator.write", "operator.approvals", false),
     ] {
-        assert_eq!(
-            scopes_satisfy(&[held.to_string()], required),
-            expected,
-            "{held} {required}"
-        );
+        assert_eq!(scopes_satisfy(&[held.to_string()], required), expected, "{held} {required}");
     }
 }
 
@@ -58,10 +41,7 @@ fn gateway_methods_and_their_scopes() {
 #[test]
 fn routes_overlap_and_match_in_order() {
     let route = |path: &str, auth: &str, matching: &str, handle: u64| {
-        (
-            "registerHttpRoute",
-            object(json!({"path": path, "auth": auth, "match": matching, "handler": f(handle)})),
-        )
+        ("registerHttpRoute", object(json!({"path": path, "auth": auth, "match": matching, "handler": f(handle)})))
     };
     let calls = [
         route("hooks", "plugin", "prefix", 1),
@@ -74,18 +54,9 @@ fn routes_overlap_and_match_in_order() {
     let registry = World::new().plugin("p", &calls).build();
     assert_eq!(
         said(&registry),
-        [
-            "error http route overlap rejected: /hooks/b (exact, gateway) overlaps /hooks (prefix, plugin) owned by p (/p/p/index.js)"
-        ]
+        ["error http route overlap rejected: /hooks/b (exact, gateway) overlaps /hooks (prefix, plugin) owned by p (/p/p/index.js)"]
     );
-    let order = |path: &str| {
-        registry
-            .routes
-            .matching(path)
-            .iter()
-            .map(|r| r.handler.handle)
-            .collect::<Vec<_>>()
-    };
+    let order = |path: &str| registry.routes.matching(path).iter().map(|r| r.handler.handle).collect::<Vec<_>>();
     assert_eq!(order("/hooks/a"), [6, 1]);
     assert_eq!(order("/HOOKS/a/deep/x?y=1"), [3, 1]);
     assert_eq!(order("/hooks%2Fa"), [6, 1]);
@@ -96,31 +67,15 @@ fn routes_overlap_and_match_in_order() {
 // API-167
 #[test]
 fn the_old_http_handler_is_a_catch_all_unless_strict() {
-    let calls = [
-        ("registerHttpHandler", json!([f(1)])),
-        (
-            "registerHttpRoute",
-            object(json!({"path": "/a", "auth": "gateway", "handler": f(2)})),
-        ),
-    ];
-    assert_eq!(
-        alone(&calls),
-        ["error plugin failed during register: api.registerHttpHandler is not a function"]
-    );
+    let calls =
+        [("registerHttpHandler", json!([f(1)])), ("registerHttpRoute", object(json!({"path": "/a", "auth": "gateway", "handler": f(2)})))];
+    assert_eq!(alone(&calls), ["error plugin failed during register: api.registerHttpHandler is not a function"]);
     let mut world = World::new();
     world.inputs.strict = false;
     let registry = world.plugin("p", &calls).build();
     assert!(registry.diagnostics.is_empty());
     assert_eq!(registry.notices[0].code, "http-handler");
-    assert_eq!(
-        registry
-            .routes
-            .matching("/a")
-            .iter()
-            .map(|r| r.handler.handle)
-            .collect::<Vec<_>>(),
-        [2, 1]
-    );
+    assert_eq!(registry.routes.matching("/a").iter().map(|r| r.handler.handle).collect::<Vec<_>>(), [2, 1]);
 }
 
 // API-059, API-060, API-176, API-177, API-181
@@ -133,20 +88,11 @@ fn cli_registrars_name_their_commands() {
             "registerCli",
             json!([f(1), {"commands": ["one"], "descriptors": [{"name": "two", "description": "\u{1b}[1mTwo", "hasSubcommands": true}, {"name": "bare", "description": " "}]}]),
         ),
-        (
-            "registerCli",
-            json!([f(2), {"commands": ["bad name", "three"]}]),
-        ),
-        (
-            "registerCli",
-            json!([f(3), {"commands": ["four"], "parentPath": ["ok", "-x"]}]),
-        ),
+        ("registerCli", json!([f(2), {"commands": ["bad name", "three"]}])),
+        ("registerCli", json!([f(3), {"commands": ["four"], "parentPath": ["ok", "-x"]}])),
         ("registerCli", json!([f(4), {"commands": ["two"]}])),
         ("registerCli", json!([f(5), {"commands": ["status"]}])),
-        (
-            "registerNodeCliFeature",
-            json!([f(6), {"commands": ["two"]}]),
-        ),
+        ("registerNodeCliFeature", json!([f(6), {"commands": ["two"]}])),
     ];
     let registry = world.plugin("p", &calls).build();
     assert_eq!(
@@ -160,19 +106,7 @@ fn cli_registrars_name_their_commands() {
     );
     let first = registry.cli_command(&["two"]).unwrap();
     assert_eq!(first.paths(), ["one", "two"]);
-    assert_eq!(
-        first.descriptors,
-        [CliDescriptor {
-            name: "two".into(),
-            description: "Two".into(),
-            has_subcommands: true
-        }]
-    );
-    assert_eq!(
-        registry
-            .cli_command(&["nodes", "two"])
-            .map(|e| e.registrar.handle),
-        Some(6)
-    );
+    assert_eq!(first.descriptors, [CliDescriptor { name: "two".into(), description: "Two".into(), has_subcommands: true }]);
+    assert_eq!(registry.cli_command(&["nodes", "two"]).map(|e| e.registrar.handle), Some(6));
     assert!(registry.cli_command(&["ok", "four"]).is_none());
 }

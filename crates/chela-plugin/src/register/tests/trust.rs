@@ -8,77 +8,27 @@ fn a_hook_without_a_name_fails_the_plugin_and_nothing_of_it_stays() {
     let calls = [
         ("registerTool", json!([{"name": "t", "execute": f(1)}])),
         ("registerHostedMediaResolver", json!([f(1)])),
-        (
-            "registerGatewayDiscoveryService",
-            object(json!({"id": "d"})),
-        ),
-        (
-            "registerSessionExtension",
-            object(json!({"namespace": "n", "description": "d"})),
-        ),
-        (
-            "registerControlUiDescriptor",
-            object(json!({"id": "i", "label": "l", "surface": "run"})),
-        ),
+        ("registerGatewayDiscoveryService", object(json!({"id": "d"}))),
+        ("registerSessionExtension", object(json!({"namespace": "n", "description": "d"}))),
+        ("registerControlUiDescriptor", object(json!({"id": "i", "label": "l", "surface": "run"}))),
         ("registerRuntimeLifecycle", object(json!({"id": "l"}))),
-        (
-            "registerAgentEventSubscription",
-            object(json!({"id": "s", "handle": f(1)})),
-        ),
-        (
-            "registerSessionSchedulerJob",
-            object(json!({"id": "j", "sessionKey": "s", "kind": "k"})),
-        ),
-        (
-            "registerCommand",
-            object(json!({"name": "cmd", "description": "d", "handler": f(1)})),
-        ),
-        (
-            "registerHttpRoute",
-            object(json!({"path": "/x", "auth": "plugin", "handler": f(1)})),
-        ),
+        ("registerAgentEventSubscription", object(json!({"id": "s", "handle": f(1)}))),
+        ("registerSessionSchedulerJob", object(json!({"id": "j", "sessionKey": "s", "kind": "k"}))),
+        ("registerCommand", object(json!({"name": "cmd", "description": "d", "handler": f(1)}))),
+        ("registerHttpRoute", object(json!({"path": "/x", "auth": "plugin", "handler": f(1)}))),
         ("registerGatewayMethod", json!(["m.x", f(1)])),
         ("on", json!(["gateway_start", f(1)])),
         ("registerHook", json!(["command", f(1), {"name": " "}])),
     ];
-    let registry = World::new()
-        .with(facts("bad", json!({"contracts": {"tools": ["t"]}})), &calls)
-        .plugin("good", &calls[8..12])
-        .build();
-    assert_eq!(
-        said(&registry),
-        ["error plugin failed during register: hook registration missing name"]
-    );
-    let failure = registry
-        .plugin("bad")
-        .and_then(|p| p.failure.clone())
-        .unwrap();
-    assert_eq!(
-        (failure.phase, failure.message.as_str()),
-        (StartPhase::Register, "hook registration missing name")
-    );
-    assert!(
-        registry.tools.is_empty()
-            && registry.recorded.is_empty()
-            && registry.session_extensions.is_empty()
-    );
-    assert!(
-        registry.ui_descriptors.is_empty()
-            && registry.lifecycles.is_empty()
-            && registry.event_subscriptions.is_empty()
-    );
+    let registry = World::new().with(facts("bad", json!({"contracts": {"tools": ["t"]}})), &calls).plugin("good", &calls[8..12]).build();
+    assert_eq!(said(&registry), ["error plugin failed during register: hook registration missing name"]);
+    let failure = registry.plugin("bad").and_then(|p| p.failure.clone()).unwrap();
+    assert_eq!((failure.phase, failure.message.as_str()), (StartPhase::Register, "hook registration missing name"));
+    assert!(registry.tools.is_empty() && registry.recorded.is_empty() && registry.session_extensions.is_empty());
+    assert!(registry.ui_descriptors.is_empty() && registry.lifecycles.is_empty() && registry.event_subscriptions.is_empty());
     assert!(registry.scheduler_jobs.is_empty());
-    assert_eq!(
-        registry
-            .match_command("/cmd", None)
-            .map(|m| m.command.owner.id.to_string())
-            .as_deref(),
-        Some("good")
-    );
-    assert_eq!(
-        registry.gateway_method("m.x").map(|m| m.owner.id.as_ref()),
-        Some("good")
-    );
+    assert_eq!(registry.match_command("/cmd", None).map(|m| m.command.owner.id.to_string()).as_deref(), Some("good"));
+    assert_eq!(registry.gateway_method("m.x").map(|m| m.owner.id.as_ref()), Some("good"));
     assert_eq!(registry.hooks(HookName::GatewayStart).count(), 1);
 }
 
@@ -91,10 +41,7 @@ fn the_exported_definition_is_compared_with_the_manifest() {
     let mut named = started(&[]);
     named.definition.name = Some("Exported".into());
     named.definition.kind = Some(json!(["memory"]));
-    builder.add(facts("p", json!({})), wrong).add(
-        facts("q", json!({"name": "Manifest", "kind": "context-engine"})),
-        named,
-    );
+    builder.add(facts("p", json!({})), wrong).add(facts("q", json!({"name": "Manifest", "kind": "context-engine"})), named);
     let registry = builder.build();
     assert_eq!(
         said(&registry),
@@ -105,10 +52,7 @@ fn the_exported_definition_is_compared_with_the_manifest() {
     );
     assert_eq!(registry.hooks(HookName::GatewayStart).count(), 0);
     let q = registry.plugin("q").unwrap();
-    assert_eq!(
-        (q.name.as_deref(), q.kinds.as_slice()),
-        (Some("Exported"), ["memory".to_string()].as_slice())
-    );
+    assert_eq!((q.name.as_deref(), q.kinds.as_slice()), (Some("Exported"), ["memory".to_string()].as_slice()));
 }
 
 // API-083, API-084, API-085, API-086, API-087, API-089, API-236
@@ -120,80 +64,34 @@ fn memory_methods_belong_to_memory_plugins() {
         ("registerMemoryFlushPlan", "flush plan"),
         ("registerMemoryRuntime", "runtime"),
     ] {
-        let expected = format!(
-            "error plugin failed during register: only memory plugins can register a memory {what}"
-        );
+        let expected = format!("error plugin failed during register: only memory plugins can register a memory {what}");
         assert_eq!(alone(&[(method, object(json!({})))]), [expected]);
-        let dual = World::new()
-            .with(
-                facts("d", json!({"kind": ["memory", "context-engine"]})),
-                &[(method, object(json!({})))],
-            )
-            .build();
-        let expected = format!(
-            "warn dual-kind plugin not selected for memory slot; skipping memory {what} registration"
-        );
+        let dual = World::new().with(facts("d", json!({"kind": ["memory", "context-engine"]})), &[(method, object(json!({})))]).build();
+        let expected = format!("warn dual-kind plugin not selected for memory slot; skipping memory {what} registration");
         assert_eq!(said(&dual), [expected]);
         assert!(dual.memory_capability().is_none());
     }
     let calls = [
-        (
-            "registerMemoryCapability",
-            object(json!({"promptBuilder": f(1), "runtime": {"getMemorySearchManager": f(2)}})),
-        ),
+        ("registerMemoryCapability", object(json!({"promptBuilder": f(1), "runtime": {"getMemorySearchManager": f(2)}}))),
         ("registerMemoryFlushPlan", json!([f(3)])),
         ("registerMemoryPromptSupplement", json!([f(4)])),
         ("registerMemoryPromptSupplement", json!([f(5)])),
-        (
-            "registerMemoryEmbeddingProvider",
-            object(json!({"id": "e"})),
-        ),
-        (
-            "registerMemoryEmbeddingProvider",
-            object(json!({"id": "e"})),
-        ),
+        ("registerMemoryEmbeddingProvider", object(json!({"id": "e"}))),
+        ("registerMemoryEmbeddingProvider", object(json!({"id": "e"}))),
     ];
-    let registry = World::new()
-        .with(facts("m", json!({"kind": "memory"})), &calls)
-        .build();
-    assert_eq!(
-        said(&registry),
-        ["error memory embedding provider already registered: e (owner: m)"]
-    );
+    let registry = World::new().with(facts("m", json!({"kind": "memory"})), &calls).build();
+    assert_eq!(said(&registry), ["error memory embedding provider already registered: e (owner: m)"]);
     let capability = registry.memory_capability().unwrap();
-    assert_eq!(
-        capability.prompt_builder.as_ref().map(|c| c.handle),
-        Some(1)
-    );
-    assert_eq!(
-        capability.flush_plan_resolver.as_ref().map(|c| c.handle),
-        Some(3)
-    );
-    assert_eq!(
-        registry
-            .memory_prompt_supplements
-            .iter()
-            .map(|s| s.builder.handle)
-            .collect::<Vec<_>>(),
-        [5]
-    );
+    assert_eq!(capability.prompt_builder.as_ref().map(|c| c.handle), Some(1));
+    assert_eq!(capability.flush_plan_resolver.as_ref().map(|c| c.handle), Some(3));
+    assert_eq!(registry.memory_prompt_supplements.iter().map(|s| s.builder.handle).collect::<Vec<_>>(), [5]);
 }
 
 // API-072, API-074, API-129, API-105
 #[test]
 fn bundled_plugins_may_register_policies_and_middleware() {
-    let policy = |id: &str| {
-        (
-            "registerTrustedToolPolicy",
-            object(json!({"id": id, "description": "d", "evaluate": f(1)})),
-        )
-    };
-    let middleware = |handle: u64, options: Value| {
-        (
-            "registerAgentToolResultMiddleware",
-            json!([f(handle), options]),
-        )
-    };
+    let policy = |id: &str| ("registerTrustedToolPolicy", object(json!({"id": id, "description": "d", "evaluate": f(1)})));
+    let middleware = |handle: u64, options: Value| ("registerAgentToolResultMiddleware", json!([f(handle), options]));
     let calls = [
         policy("p1"),
         policy("p1"),
@@ -214,24 +112,12 @@ fn bundled_plugins_may_register_policies_and_middleware() {
             "error plugin must declare contracts.embeddedExtensionFactories: [\"codex-app-server\"] to register Codex app-server extension factories",
         ]
     );
-    let runtimes: Vec<_> = registry
-        .middleware
-        .iter()
-        .map(|m| m.runtimes.join("+"))
-        .collect();
+    let runtimes: Vec<_> = registry.middleware.iter().map(|m| m.runtimes.join("+")).collect();
     assert_eq!(runtimes, ["pi+codex", "pi+codex"]);
-    let mut facts = facts(
-        "c",
-        json!({"contracts": {"agentToolResultMiddleware": ["pi"]}}),
-    );
+    let mut facts = facts("c", json!({"contracts": {"agentToolResultMiddleware": ["pi"]}}));
     facts.bundled = true;
-    let undeclared = World::new()
-        .with(facts, &[middleware(1, json!({}))])
-        .build();
-    assert_eq!(
-        said(&undeclared),
-        ["error plugin must declare contracts.agentToolResultMiddleware for: codex"]
-    );
+    let undeclared = World::new().with(facts, &[middleware(1, json!({}))]).build();
+    assert_eq!(said(&undeclared), ["error plugin must declare contracts.agentToolResultMiddleware for: codex"]);
 }
 
 // API-040, API-192, API-193
@@ -240,17 +126,8 @@ fn a_channel_of_another_plugin_costs_the_later_tools() {
     let manifest = json!({"contracts": {"tools": ["t"]}});
     let tool = ("registerTool", json!([{"name": "t", "execute": f(1)}]));
     let registry = World::new()
-        .plugin(
-            "a",
-            &[
-                ("registerChannel", channel("c")),
-                ("registerChannel", channel("c")),
-            ],
-        )
-        .with(
-            facts("b", manifest),
-            &[tool.clone(), ("registerChannel", channel("c")), tool],
-        )
+        .plugin("a", &[("registerChannel", channel("c")), ("registerChannel", channel("c"))])
+        .with(facts("b", manifest), &[tool.clone(), ("registerChannel", channel("c")), tool])
         .build();
     assert_eq!(said(&registry), ["error channel already registered: c (a)"]);
     assert_eq!(registry.tools.len(), 1);
@@ -272,10 +149,7 @@ fn load_modes_limit_what_counts() {
         ("on", json!(["gateway_start", f(1)])),
         ("registerCli", json!([f(1), {"commands": ["x"]}])),
         ("registerChannel", channel("c")),
-        (
-            "registerCommand",
-            object(json!({"name": "x", "description": "d", "handler": f(1)})),
-        ),
+        ("registerCommand", object(json!({"name": "x", "description": "d", "handler": f(1)}))),
         ("registerHook", json!(["command", f(1), {"name": "h"}])),
     ];
     let build = |mode| {
@@ -284,27 +158,12 @@ fn load_modes_limit_what_counts() {
         let r = World::new().with(facts, &calls).build();
         let active = r.internal_hooks.iter().filter(|h| h.active).count();
         let channel = r.recorded.first().map(|c| c.setup_only);
-        (
-            r.typed_hooks.len(),
-            r.cli.len(),
-            channel,
-            r.commands.all().len(),
-            active,
-        )
+        (r.typed_hooks.len(), r.cli.len(), channel, r.commands.all().len(), active)
     };
     assert_eq!(build(RegistrationMode::Full), (1, 1, Some(false), 1, 1));
-    assert_eq!(
-        build(RegistrationMode::Discovery),
-        (1, 1, Some(false), 0, 0)
-    );
-    assert_eq!(
-        build(RegistrationMode::ToolDiscovery),
-        (1, 1, Some(true), 0, 0)
-    );
+    assert_eq!(build(RegistrationMode::Discovery), (1, 1, Some(false), 0, 0));
+    assert_eq!(build(RegistrationMode::ToolDiscovery), (1, 1, Some(true), 0, 0));
     assert_eq!(build(RegistrationMode::SetupOnly), (0, 1, Some(true), 0, 0));
-    assert_eq!(
-        build(RegistrationMode::SetupRuntime),
-        (0, 1, Some(false), 0, 0)
-    );
+    assert_eq!(build(RegistrationMode::SetupRuntime), (0, 1, Some(false), 0, 0));
     assert_eq!(build(RegistrationMode::CliMetadata), (0, 1, None, 0, 0));
 }
