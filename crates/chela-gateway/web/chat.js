@@ -118,7 +118,7 @@ export class ChatView {
 
   items(talk) {
     const items = [];
-    if (talk.hasMore) items.push({ key: '-more', build: () => h('button', { type: 'button', class: 'quiet', onclick: () => talk.loadEarlier() }, 'Show earlier messages') });
+    if (talk.hasMore) items.push({ key: '-more', build: () => h('button.quiet', { onclick: () => talk.loadEarlier() }, 'Show earlier messages') });
     const notes = [...talk.notes];
     const flush = (seq) => {
       while (notes.length && notes[0].after < seq) items.push(this.messageItem(notes[0].id, notes.shift().message));
@@ -128,14 +128,14 @@ export class ChatView {
       flush(message.__openclaw?.seq ?? 0);
       for (const block of blocksOf(message)) if (block.type === 'toolCall') called.add(block.id);
       if (message.role !== 'toolResult') items.push(this.messageItem(message.__openclaw?.id, message));
-      else if (!called.has(message.toolCallId)) items.push({ key: `t-${message.toolCallId}`, build: () => h('div', { class: 'message assistant' }, this.card(message.toolCallId)) });
+      else if (!called.has(message.toolCallId)) items.push({ key: `t-${message.toolCallId}`, build: () => h('div.message.assistant', this.card(message.toolCallId)) });
     }
     flush(Infinity);
     for (const [runId, item] of talk.sent) items.push({ key: `s-${runId}`, build: () => this.buildSent(runId, item) });
     for (const run of talk.runs.values()) items.push({ key: `r-${run.runId}`, build: () => this.buildRun(run) });
-    if (talk.remoteActive && !talk.runs.size) items.push({ key: '-remote', build: () => h('p', { class: 'hint' }, 'An answer is being written') });
+    if (talk.remoteActive && !talk.runs.size) items.push({ key: '-remote', build: () => h('p.hint', 'An answer is being written') });
     if (talk.error) items.push({ key: `-error-${talk.error.message}`, build: () => this.buildLoadError(talk) });
-    else if (!talk.loaded) items.push({ key: '-loading', build: () => h('p', { class: 'hint' }, 'Loading') });
+    else if (!talk.loaded) items.push({ key: '-loading', build: () => h('p.hint', 'Loading') });
     else if (!items.length) items.push({ key: `-welcome-${this.demo()}`, build: () => this.buildWelcome() });
     return items;
   }
@@ -146,30 +146,30 @@ export class ChatView {
 
   buildMessage(message) {
     const role = message.role === 'user' ? 'user' : 'assistant';
-    const body = h('div', { class: 'body' });
+    const body = h('div.body');
     for (const block of blocksOf(message)) body.append(this.buildBlock(block, role));
     const text = textOf(message);
     const time = message.timestamp ? new Date(message.timestamp).toLocaleString() : null;
     const box = h('article', { class: `message ${role}`, 'data-role': role, title: time, 'aria-label': role === 'user' ? 'You' : 'Answer' }, body);
-    if (message.stopReason === 'aborted') body.append(h('p', { class: 'badge stopped' }, 'Stopped'));
+    if (message.stopReason === 'aborted') body.append(h('p.badge.stopped', 'Stopped'));
     else if (message.stopReason === 'error' || message.errorMessage) body.append(this.buildError(message));
     if (role === 'assistant' && text && !blocksOf(message).some((block) => block.type === 'toolCall')) {
-      box.append(h('div', { class: 'tools-row' }, h('button', { type: 'button', class: 'quiet', onclick: (event) => copy(text, event.currentTarget) }, 'Copy')));
+      box.append(h('div.tools-row', h('button.quiet', { onclick: (event) => copy(text, event.currentTarget) }, 'Copy')));
     }
     return box;
   }
 
   buildBlock(block, role) {
-    if (block.type === 'text' && role === 'user') return h('p', { class: 'plain' }, block.text);
+    if (block.type === 'text' && role === 'user') return h('p.plain', block.text);
     if (block.type === 'text') {
-      const box = h('div', { class: 'markdown' });
+      const box = h('div.markdown');
       renderMarkdown(box, block.text ?? '');
       return box;
     }
     if (block.type === 'toolCall') return this.card(block.id);
-    if (block.type === 'thinking') return block.thinking ? h('details', { class: 'thinking' }, h('summary', {}, 'Thinking'), h('p', { class: 'plain' }, block.thinking)) : '';
+    if (block.type === 'thinking') return block.thinking ? h('details.thinking', h('summary', 'Thinking'), h('p.plain', block.thinking)) : '';
     if (block.type === 'image') return picture(block);
-    return h('p', { class: 'hint' }, `[${block.type}]`);
+    return h('p.hint', `[${block.type}]`);
   }
 
   buildError(message) {
@@ -177,32 +177,32 @@ export class ChatView {
       const question = this.conversation.lastQuestion();
       if (question) this.conversation.submit(question.text, question.images);
     };
-    return h('div', { class: 'problem', role: 'alert' },
-      h('strong', {}, ERROR_TITLES[message.errorKind] ?? 'No answer'),
-      h('p', { class: 'plain' }, message.errorMessage ?? ''),
-      h('button', { type: 'button', onclick: retry }, 'Try again'));
+    return h('div.problem', { role: 'alert' },
+      h('strong', ERROR_TITLES[message.errorKind] ?? 'No answer'),
+      h('p.plain', message.errorMessage ?? ''),
+      h('button', { onclick: retry }, 'Try again'));
   }
 
   buildLoadError(talk) {
-    return h('div', { class: 'problem', role: 'alert' }, h('strong', {}, 'The conversation could not be loaded'), h('p', {}, talk.error.message),
-      h('button', { type: 'button', onclick: () => talk.load() }, 'Try again'));
+    return h('div.problem', { role: 'alert' }, h('strong', 'The conversation could not be loaded'), h('p', talk.error.message),
+      h('button', { onclick: () => talk.load() }, 'Try again'));
   }
 
   buildWelcome() {
-    const start = (text) => h('button', { type: 'button', class: 'example', onclick: () => this.send(text, []) }, text);
+    const start = (text) => h('button.example', { onclick: () => this.send(text, []) }, text);
     const demo = this.demo();
-    return h('div', { class: 'welcome', id: 'welcome' },
-      h('h2', {}, 'What shall we do?'),
-      h('p', {}, demo
+    return h('div.welcome', { id: 'welcome' },
+      h('h2', 'What shall we do?'),
+      h('p', demo
         ? 'The embedded demo model answers here. It needs no account and no network, and it follows fixed rules: it is no AI, but it calls real tools of real plugins.'
         : 'Write a message below. Answers come from the model that is named at the bottom of the page.'),
-      demo && h('p', {}, 'Try one of these:'),
-      demo && h('div', { class: 'examples' }, EXAMPLES.map(start)));
+      demo && h('p', 'Try one of these:'),
+      demo && h('div.examples', EXAMPLES.map(start)));
   }
 
   buildSent(runId, item) {
-    const body = h('div', { class: 'body' }, h('p', { class: 'plain' }, item.text), item.images.map((image) => picture({ data: image.data, mimeType: image.mime })));
-    return h('article', { class: 'message user', 'data-role': 'user', 'data-run': runId, 'aria-label': 'You' }, body, h('div', { class: 'sent-state' }));
+    const body = h('div.body', h('p.plain', item.text), item.images.map((image) => picture({ data: image.data, mimeType: image.mime })));
+    return h('article.message.user', { 'data-role': 'user', 'data-run': runId, 'aria-label': 'You' }, body, h('div.sent-state'));
   }
 
   updateSent(runId, item) {
@@ -213,16 +213,16 @@ export class ChatView {
     line.replaceChildren();
     if (item.state === 'waiting') line.append('Will be sent when the gateway is back');
     if (item.state === 'failed') {
-      line.append(h('span', { class: 'bad' }, `Not sent: ${item.error} `),
-        h('button', { type: 'button', onclick: () => this.conversation.retry(runId) }, 'Try again'),
-        h('button', { type: 'button', class: 'quiet', onclick: () => this.conversation.discard(runId) }, 'Discard'));
+      line.append(h('span.bad', `Not sent: ${item.error} `),
+        h('button', { onclick: () => this.conversation.retry(runId) }, 'Try again'),
+        h('button.quiet', { onclick: () => this.conversation.discard(runId) }, 'Discard'));
     }
   }
 
   buildRun(run) {
-    const text = h('div', { class: 'markdown' });
-    const box = h('article', { class: 'message assistant live', 'data-role': 'live', 'data-run': run.runId, 'aria-label': 'Answer, being written' },
-      h('div', { class: 'body' }, h('div', { class: 'live-tools' }), text, h('span', { class: 'typing', 'aria-label': 'Working' }, h('i'), h('i'), h('i'))));
+    const text = h('div.markdown');
+    const box = h('article.message.assistant.live', { 'data-role': 'live', 'data-run': run.runId, 'aria-label': 'Answer, being written' },
+      h('div.body', h('div.live-tools'), text, h('span.typing', { 'aria-label': 'Working' }, h('i'), h('i'), h('i'))));
     box.text = text;
     return box;
   }
@@ -240,9 +240,9 @@ export class ChatView {
 
   // A card can stand in a written message and, a moment before, in the running answer.
   card(id) {
-    const card = h('details', { class: 'tool', 'data-tool': id },
-      h('summary', {}, h('span', { class: 'tool-mark', 'aria-hidden': 'true' }), h('span', { class: 'tool-name' }), h('span', { class: 'tool-brief' }), h('span', { class: 'tool-state' })),
-      h('div', { class: 'tool-body' }));
+    const card = h('details.tool', { 'data-tool': id },
+      h('summary', h('span.tool-mark', { 'aria-hidden': 'true' }), h('span.tool-name'), h('span.tool-brief'), h('span.tool-state')),
+      h('div.tool-body'));
     const all = this.cards.get(id) ?? [];
     this.cards.set(id, [...all.filter((other) => other.isConnected), card]);
     const tool = this.conversation.tools.get(id);
@@ -259,8 +259,8 @@ export class ChatView {
     list.hidden = !talk.queue.length;
     reconcile(list, talk.queue.map((item) => ({
       key: item.id,
-      build: () => h('li', {}, h('span', {}, item.text || `${item.images.length} image(s)`),
-        h('button', { type: 'button', class: 'icon small', 'aria-label': 'Remove from the queue', onclick: () => talk.unqueue(item.id) }, '✕')),
+      build: () => h('li', h('span', item.text || `${item.images.length} image(s)`),
+        h('button.icon.small', { 'aria-label': 'Remove from the queue', onclick: () => talk.unqueue(item.id) }, '✕')),
     })));
   }
 
@@ -308,8 +308,8 @@ export class ChatView {
     $('thumbs').hidden = !this.images.length;
     reconcile($('thumbs'), this.images.map((image) => ({
       key: image.id,
-      build: () => h('div', { class: 'thumb' }, h('img', { src: `data:${image.mime};base64,${image.data}`, alt: image.name }),
-        h('button', { type: 'button', class: 'icon small', 'aria-label': `Remove ${image.name}`, onclick: () => this.removeImage(image.id) }, '✕')),
+      build: () => h('div.thumb', h('img', { src: `data:${image.mime};base64,${image.data}`, alt: image.name }),
+        h('button.icon.small', { 'aria-label': `Remove ${image.name}`, onclick: () => this.removeImage(image.id) }, '✕')),
     })));
   }
 
@@ -338,8 +338,8 @@ export class ChatView {
 
 function picture(block) {
   const src = block.data ? `data:${block.mimeType ?? 'image/png'};base64,${block.data}` : '';
-  if (!/^data:image\/[\w.+-]+;base64,/.test(src)) return h('p', { class: 'hint' }, '[image]');
-  return h('button', { type: 'button', class: 'picture', 'aria-label': 'Show the image large', onclick: (event) => event.currentTarget.classList.toggle('large') }, h('img', { src, alt: 'Image', loading: 'lazy' }));
+  if (!/^data:image\/[\w.+-]+;base64,/.test(src)) return h('p.hint', '[image]');
+  return h('button.picture', { 'aria-label': 'Show the image large', onclick: (event) => event.currentTarget.classList.toggle('large') }, h('img', { src, alt: 'Image', loading: 'lazy' }));
 }
 
 const STATES = { running: 'running', done: 'done', failed: 'failed' };
@@ -356,14 +356,14 @@ function fillCard(card, tool) {
   const took = tool.startedAt && tool.endedAt ? tool.endedAt - tool.startedAt : null;
   const time = took === null ? '' : took < 1000 ? ` · ${took} ms` : ` · ${duration(took)}`;
   state.textContent = STATES[tool.status] + time;
-  const body = [h('h4', {}, 'Arguments'), codeBlock(JSON.stringify(tool.args ?? {}, null, 2), 'json')];
-  if (tool.result !== undefined) body.push(h('h4', {}, tool.status === 'failed' ? 'Error' : tool.status === 'running' ? 'So far' : 'Result'), ...resultNodes(tool.result));
+  const body = [h('h4', 'Arguments'), codeBlock(JSON.stringify(tool.args ?? {}, null, 2), 'json')];
+  if (tool.result !== undefined) body.push(h('h4', tool.status === 'failed' ? 'Error' : tool.status === 'running' ? 'So far' : 'Result'), ...resultNodes(tool.result));
   card.querySelector('.tool-body').replaceChildren(...body);
 }
 
 function resultNodes(result) {
   const blocks = typeof result === 'string' ? [{ type: 'text', text: result }] : result?.content ? blocksOf(result) : [{ type: 'text', text: JSON.stringify(result, null, 2) }];
-  if (!blocks.length) return [h('p', { class: 'hint' }, 'No output')];
+  if (!blocks.length) return [h('p.hint', 'No output')];
   return blocks.map((block) => (block.type === 'image' ? picture(block) : codeBlock(block.text ?? JSON.stringify(block, null, 2))));
 }
 

@@ -108,10 +108,10 @@ function buildCode(lines) {
 
 /** A block of code with a copy button. */
 export function codeBlock(code, language = '') {
-  return h('figure', { class: 'code' },
-    h('figcaption', {}, h('span', {}, language),
-      h('button', { type: 'button', class: 'quiet', onclick: (event) => copy(code, event.currentTarget) }, 'Copy')),
-    h('pre', { tabindex: '0' }, h('code', {}, code)));
+  return h('figure.code',
+    h('figcaption', h('span', language),
+      h('button.quiet', { onclick: (event) => copy(code, event.currentTarget) }, 'Copy')),
+    h('pre', { tabindex: '0' }, h('code', code)));
 }
 
 function buildHeading(lines) {
@@ -168,9 +168,9 @@ function cells(line) {
 }
 
 function buildTable(lines) {
-  const row = (tag) => (line) => h('tr', {}, cells(line).map((cell) => h(tag, {}, inline(cell))));
-  return h('div', { class: 'table', tabindex: '0' },
-    h('table', {}, h('thead', {}, row('th')(lines[0])), h('tbody', {}, lines.slice(2).map(row('td')))));
+  const row = (tag) => (line) => h('tr', cells(line).map((cell) => h(tag, {}, inline(cell))));
+  return h('div.table', { tabindex: '0' },
+    h('table', h('thead', row('th')(lines[0])), h('tbody', lines.slice(2).map(row('td')))));
 }
 
 function buildParagraph(lines) {
@@ -179,21 +179,21 @@ function buildParagraph(lines) {
     if (index) nodes.push(h('br'));
     nodes.push(...inline(line.trimStart()));
   });
-  return h('p', {}, nodes);
+  return h('p', nodes);
 }
 
 // In order of precedence; each pattern is tried at every place of the text.
 const SPANS = [
-  { pattern: /(`+)(.+?)(?<!`)\1(?!`)/g, build: (m) => h('code', {}, m[2].replace(/^ (.+) $/, '$1')) },
+  { pattern: /(`+)(.+?)(?<!`)\1(?!`)/g, build: (m) => h('code', m[2].replace(/^ (.+) $/, '$1')) },
   { pattern: /\\([\\`*_{}[\]()#+\-.!|~<>])/g, build: (m) => m[1] },
   { pattern: /!?\[((?:[^[\]]|\[[^\]]*\])*)\]\(<?((?:[^\s()<>]|\([^\s()]*\))+)>?(?:\s+"[^"]*")?\)/g, build: (m) => link(m[2], inline(m[1] || m[2])) },
   { pattern: /<(https?:\/\/[^\s>]+|mailto:[^\s>]+)>/g, build: (m) => link(m[1], [m[1]]) },
   { pattern: /(?<![\w/])https?:\/\/[^\s<>"'`]*[^\s<>"'`.,;:!?)\]}*_]/g, build: (m) => link(m[0], [m[0]]) },
-  { pattern: /\*\*(?=\S)(.+?)(?<=\S)\*\*/g, build: (m) => h('strong', {}, inline(m[1])) },
-  { pattern: /(?<!\w)__(?=\S)(.+?)(?<=\S)__(?!\w)/g, build: (m) => h('strong', {}, inline(m[1])) },
-  { pattern: /~~(?=\S)(.+?)(?<=\S)~~/g, build: (m) => h('del', {}, inline(m[1])) },
-  { pattern: /\*(?=[^\s*])(.+?)(?<=[^\s*])\*(?!\*)/g, build: (m) => h('em', {}, inline(m[1])) },
-  { pattern: /(?<!\w)_(?=[^\s_])(.+?)(?<=[^\s_])_(?!\w)/g, build: (m) => h('em', {}, inline(m[1])) },
+  { pattern: /\*\*(?=\S)(.+?)(?<=\S)\*\*/g, build: (m) => h('strong', inline(m[1])) },
+  { pattern: /(?<!\w)__(?=\S)(.+?)(?<=\S)__(?!\w)/g, build: (m) => h('strong', inline(m[1])) },
+  { pattern: /~~(?=\S)(.+?)(?<=\S)~~/g, build: (m) => h('del', inline(m[1])) },
+  { pattern: /\*(?=[^\s*])(.+?)(?<=[^\s*])\*(?!\*)/g, build: (m) => h('em', inline(m[1])) },
+  { pattern: /(?<!\w)_(?=[^\s_])(.+?)(?<=[^\s_])_(?!\w)/g, build: (m) => h('em', inline(m[1])) },
 ];
 
 function inline(text) {
@@ -222,6 +222,6 @@ function inline(text) {
 
 // Only addresses that open something in the browser become links; `javascript:` and the like stay text.
 function link(address, children) {
-  if (!/^(https?:|mailto:)/i.test(address)) return h('span', {}, children, ` (${address})`);
+  if (!/^(https?:|mailto:)/i.test(address)) return h('span', children, ` (${address})`);
   return h('a', { href: address, target: '_blank', rel: 'noopener noreferrer' }, children);
 }

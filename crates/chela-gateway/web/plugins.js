@@ -18,13 +18,13 @@ export class PluginsView {
 
   build() {
     const find = h('input', { type: 'search', placeholder: 'Filter', 'aria-label': 'Filter plugins', oninput: (event) => { this.filter = event.target.value.toLowerCase(); this.show(); } });
-    this.summary = h('span', { class: 'hint', id: 'plugin-summary' });
-    this.list = h('div', { class: 'plugin-list', id: 'plugin-list' });
-    this.problem = h('div', { class: 'problem', hidden: true, role: 'alert' });
-    this.back = h('button', { type: 'button', class: 'icon', 'aria-label': 'Back to the conversation' }, '←');
+    this.summary = h('span.hint', { id: 'plugin-summary' });
+    this.list = h('div.plugin-list', { id: 'plugin-list' });
+    this.problem = h('div.problem', { hidden: true, role: 'alert' });
+    this.back = h('button.icon', { 'aria-label': 'Back to the conversation' }, '←');
     this.box.append(
-      h('header', { class: 'top' }, this.back, h('h1', {}, 'Plugins'), this.summary, find),
-      h('div', { class: 'scroller' }, this.problem, this.list));
+      h('header.top', this.back, h('h1', 'Plugins'), this.summary, find),
+      h('div.scroller', this.problem, this.list));
   }
 
   open() {
@@ -61,7 +61,7 @@ export class PluginsView {
     const rank = (p) => (troubled(p) ? 0 : p.state === 'running' ? 1 : p.enabled === false ? 3 : 2);
     const shown = plugins.filter(fits).sort((a, b) => rank(a) - rank(b) || (a.name ?? a.id).localeCompare(b.name ?? b.id));
     const items = shown.map((p) => ({ key: p.id, build: () => buildRow(p.id) }));
-    if (!items.length) items.push({ key: '-none', build: () => h('p', { class: 'hint' }, 'No plugin here') });
+    if (!items.length) items.push({ key: '-none', build: () => h('p.hint', 'No plugin here') });
     reconcile(this.list, items);
     for (const plugin of shown) fillRow(this.list.keyed.get(plugin.id), plugin);
   }
@@ -70,12 +70,12 @@ export class PluginsView {
 const troubled = (plugin) => TROUBLE.includes(plugin.state) || (plugin.diagnostics ?? []).some((d) => d.level === 'error');
 
 function buildRow(id) {
-  return h('details', { class: 'plugin', 'data-plugin': id },
-    h('summary', {},
-      h('span', { class: 'plugin-state' }),
-      h('span', { class: 'plugin-name' }),
-      h('span', { class: 'plugin-facts' })),
-    h('div', { class: 'plugin-body' }));
+  return h('details.plugin', { 'data-plugin': id },
+    h('summary',
+      h('span.plugin-state'),
+      h('span.plugin-name'),
+      h('span.plugin-facts')),
+    h('div.plugin-body'));
 }
 
 function fillRow(row, plugin) {
@@ -85,7 +85,7 @@ function fillRow(row, plugin) {
   const [state, name, facts] = row.querySelector('summary').children;
   state.textContent = plugin.state ?? 'unknown';
   row.dataset.state = plugin.state ?? 'unknown';
-  name.replaceChildren(h('strong', {}, plugin.name || plugin.id), h('span', { class: 'hint' }, ` ${plugin.id}${plugin.version ? ` ${plugin.version}` : ''}`));
+  name.replaceChildren(h('strong', plugin.name || plugin.id), h('span.hint', ` ${plugin.id}${plugin.version ? ` ${plugin.version}` : ''}`));
   facts.textContent = briefly(plugin);
   row.querySelector('.plugin-body').replaceChildren(...details(plugin));
 }
@@ -118,26 +118,26 @@ function details(p) {
   ];
   const nodes = (p.diagnostics ?? []).map((d) => h('p', { class: `diagnostic ${d.level}` }, `${d.level}: ${d.message}`));
   const known = facts.filter(([, value]) => value !== null && value !== undefined && value !== '');
-  nodes.push(h('dl', {}, known.map(([label, value]) => [h('dt', {}, label), h('dd', {}, String(value))])));
+  nodes.push(h('dl', known.map(([label, value]) => [h('dt', label), h('dd', String(value))])));
   nodes.push(...registered(p.registered ?? {}));
   if (p.recordedOnly?.length) {
-    nodes.push(h('h4', {}, 'Recorded, not served by this version'), h('ul', { class: 'chips' }, p.recordedOnly.map((item) => h('li', {}, item.id ? `${item.method} ${item.id}` : item.method))));
+    nodes.push(h('h4', 'Recorded, not served by this version'), h('ul.chips', p.recordedOnly.map((item) => h('li', item.id ? `${item.method} ${item.id}` : item.method))));
   }
-  if (p.hookStats?.length) nodes.push(h('h4', {}, 'Hooks'), hookTable(p.hookStats));
+  if (p.hookStats?.length) nodes.push(h('h4', 'Hooks'), hookTable(p.hookStats));
   return nodes;
 }
 
 function registered(what) {
   const rows = [['Tools', what.tools], ['Hooks', what.hooks], ['Commands', what.commands], ['Services', what.services], ['Methods', what.methods]]
     .filter(([, names]) => names?.length)
-    .map(([label, names]) => [h('dt', {}, label), h('dd', {}, h('ul', { class: 'chips' }, names.map((name) => h('li', {}, asText(name)))))]);
-  if (what.routes) rows.push([h('dt', {}, 'Routes'), h('dd', {}, String(what.routes))]);
-  return rows.length ? [h('h4', {}, 'Registered'), h('dl', {}, rows)] : [];
+    .map(([label, names]) => [h('dt', label), h('dd', h('ul.chips', names.map((name) => h('li', asText(name)))))]);
+  if (what.routes) rows.push([h('dt', 'Routes'), h('dd', String(what.routes))]);
+  return rows.length ? [h('h4', 'Registered'), h('dl', rows)] : [];
 }
 
 function hookTable(stats) {
   const head = ['Hook', 'Calls', 'Failures', 'Timeouts', 'Average', 'Longest', 'Last error'];
   const ms = (value) => (value === undefined || value === null ? '' : `${Math.round(value * 10) / 10} ms`);
-  const row = (s) => h('tr', {}, [s.hook, s.calls, s.failures, s.timeouts, ms(s.avgMs), ms(s.maxMs), s.lastError ? asText(s.lastError) : ''].map((cell) => h('td', {}, String(cell ?? ''))));
-  return h('div', { class: 'table' }, h('table', {}, h('thead', {}, h('tr', {}, head.map((cell) => h('th', {}, cell)))), h('tbody', {}, stats.map(row))));
+  const row = (s) => h('tr', [s.hook, s.calls, s.failures, s.timeouts, ms(s.avgMs), ms(s.maxMs), s.lastError ? asText(s.lastError) : ''].map((cell) => h('td', String(cell ?? ''))));
+  return h('div.table', h('table', h('thead', h('tr', head.map((cell) => h('th', cell)))), h('tbody', stats.map(row))));
 }

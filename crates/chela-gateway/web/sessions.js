@@ -62,8 +62,8 @@ export class Sessions {
     const keys = [...this.order];
     if (!this.searching && this.current && !keys.includes(this.current)) keys.unshift(this.current);
     const items = keys.map((key) => ({ key, build: () => this.button(key) }));
-    if (!keys.length) items.push({ key: '-none', build: () => h('p', { class: 'hint' }, 'Nothing found') });
-    if (this.more) items.push({ key: '-more', build: () => h('button', { type: 'button', class: 'quiet', onclick: () => this.loadMore() }, 'Show more') });
+    if (!keys.length) items.push({ key: '-none', build: () => h('p.hint', 'Nothing found') });
+    if (this.more) items.push({ key: '-more', build: () => h('button.quiet', { onclick: () => this.loadMore() }, 'Show more') });
     reconcile($('session-list'), items);
     for (const key of keys) this.update($('session-list').keyed.get(key), key);
   }
@@ -74,8 +74,8 @@ export class Sessions {
   }
 
   button(key) {
-    return h('button', { type: 'button', class: 'session', 'data-key': key, onclick: () => this.callbacks.onopen(key) },
-      h('span', { class: 'session-name' }), h('span', { class: 'session-when' }), h('span', { class: 'session-last' }));
+    return h('button.session', { 'data-key': key, onclick: () => this.callbacks.onopen(key) },
+      h('span.session-name'), h('span.session-when'), h('span.session-last'));
   }
 
   update(button, key) {

@@ -3,14 +3,18 @@
 /** The element with an id. */
 export const $ = (id) => document.getElementById(id);
 
-/** Builds an element. `on*` members are listeners, `class`/`data-*`/others attributes; children are nodes or text. */
-export function h(tag, props, ...children) {
+/** Builds `tag.class`. `on*` members of `props` are listeners, the others attributes; children are nodes or text. */
+export function h(name, ...children) {
+  const [tag, ...classes] = name.split('.');
   const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(props ?? {})) {
+  element.classList.add(...classes);
+  if (tag === 'button') element.type = 'button';
+  const props = children[0]?.constructor === Object ? children.shift() : {};
+  for (const [key, value] of Object.entries(props)) {
     if (value === undefined || value === null || value === false) continue;
-    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
-    else if (name === 'value' || name === 'open' || name === 'disabled') element[name] = value;
-    else element.setAttribute(name, value === true ? '' : value);
+    if (key.startsWith('on')) element.addEventListener(key.slice(2), value);
+    else if (key === 'value') element.value = value;
+    else element.setAttribute(key, value === true ? '' : value);
   }
   element.append(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false));
   return element;
@@ -58,11 +62,11 @@ export function ask(options) {
       method: 'dialog',
       onsubmit: () => { answer = field ? field.value.trim() : true; },
     },
-      h('h2', {}, options.title),
-      options.text && h('p', {}, options.text),
+      h('h2', options.title),
+      options.text && h('p', options.text),
       field,
-      h('div', { class: 'dialog-buttons' },
-        h('button', { type: 'button', onclick: () => dialog.close() }, 'Cancel'),
+      h('div.dialog-buttons',
+        h('button', { onclick: () => dialog.close() }, 'Cancel'),
         h('button', { type: 'submit', class: options.danger ? 'danger filled' : 'primary', id: 'dialog-ok' }, options.action)));
     dialog.replaceChildren(form);
     dialog.onclose = () => resolve(answer);
