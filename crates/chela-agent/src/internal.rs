@@ -11,5 +11,7 @@ pub fn spawn(bus: &Arc<InternalBus>, kind: &'static str, action: &'static str, s
         return;
     }
     let (bus, key, context) = (bus.clone(), session_key.to_string(), context());
-    tokio::spawn(async move { bus.emit(kind, action, &key, context).await });
+    crate::background::spawn_in_order(async move {
+        bus.emit(kind, action, &key, context).await;
+    });
 }

@@ -3,12 +3,14 @@
 //! Invariants: one run at a time in a session; no answer is given for a message that is not stored; every hook on the way fires
 //! once and in the order of HOOK-130; the crate knows neither sockets nor lanes, and no vendor, channel or plugin id.
 
+pub mod background;
 mod bootstrap;
 pub mod clock;
 mod details;
 pub mod event;
 mod history;
 pub mod internal;
+pub mod journal;
 pub mod lifecycle;
 pub mod message;
 mod model_call;

@@ -4,7 +4,7 @@
 //! handler has returned. What a crash or a slow listener left over is offered to that listener at its next start, before it sees any
 //! other event. The reference forgets all of it with the process (HOOK-235, HOOK-237).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,13 +12,22 @@ use chela_plugin::registry::Registry;
 use chela_plugin::{Call, HookName};
 use chela_store::{LifecycleEnd, LifecycleStart, PendingDelivery, SessionRow, Store, StoreError, start_event_id};
 use futures::future::join_all;
+use futures::{StreamExt, stream};
 use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::Instant;
 
+use crate::background::spawn_in_order;
 use crate::clock::now_ms;
 use crate::runtime::TurnPlugins;
 
 /// All sessions together get this long at shutdown (HOOK-240).
 pub const DRAIN_BUDGET: Duration = Duration::from_millis(2000);
+
+/// Ends that one plugin is told at the same time when it starts.
+const REDELIVERIES_AT_ONCE: usize = 64;
+/// Longest catching up of one plugin when it starts.
+const REDELIVERY_BUDGET: Duration = Duration::from_secs(10);
 
 /// Why a session ended (HOOK-220).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,12 +75,16 @@ pub struct SessionLifecycle {
     store: Store,
     plugins: Arc<dyn TurnPlugins>,
     open: Mutex<HashMap<String, LifecycleStart>>,
+    desk: Arc<Desk>,
+    /// False while a recovery is expected that has not ended yet.
+    recovered: watch::Sender<bool>,
 }
 
 impl SessionLifecycle {
     /// A tracker over the journal.
     pub fn new(store: Store, plugins: Arc<dyn TurnPlugins>) -> Self {
-        Self { store, plugins, open: Mutex::new(HashMap::new()) }
+        let desk = Arc::new(Desk { store: store.clone(), under_way: Mutex::default() });
+        Self { store, plugins, open: Mutex::new(HashMap::new()), desk, recovered: watch::channel(true).0 }
     }
 
     fn open(&self) -> MutexGuard<'_, HashMap<String, LifecycleStart>> {
@@ -121,9 +134,10 @@ impl SessionLifecycle {
         end.next_session_id = next.map(|n| n.session_id.clone());
         end.next_session_key = next.map(|n| n.key.clone()).filter(|k| *k != row.key);
         let Some(ended) = self.journal_end(&row.session_id, end).await else { return };
-        let generation = self.plugins.current();
-        let store = self.store.clone();
-        tokio::spawn(async move { deliver_to_all(&store, &generation.registry, &ended).await });
+        let (registry, desk) = (self.plugins.current().registry, self.desk.clone());
+        spawn_in_order(async move {
+            desk.tell_all(&registry, &ended).await;
+        });
     }
 
     fn end_now(&self, reason: EndReason) -> LifecycleEnd {
@@ -142,22 +156,28 @@ impl SessionLifecycle {
         }
     }
 
-    /// Ends every open session at shutdown or restart, all at once, within `budget` (HOOK-238..243). A second drain finds nothing.
-    /// What a listener did not finish is offered to it at its next start.
+    /// Ends every open session at shutdown or restart, within `budget` (HOOK-238..243): first all ends are recorded with their true
+    /// reason, then all listeners are told at once. A second drain finds nothing. What a listener did not finish is offered to it at
+    /// its next start.
     pub async fn drain(&self, reason: EndReason, budget: Duration) -> DrainReport {
+        let deadline = Instant::now() + budget;
         let open: Vec<String> = self.open().drain().map(|(id, _)| id).collect();
-        let generation = self.plugins.current();
-        let emitted = open.clone();
-        let work = join_all(open.into_iter().map(|id| {
-            let generation = generation.clone();
-            async move {
-                if let Some(ended) = self.journal_end(&id, self.end_now(reason)).await {
-                    deliver_to_all(&self.store, &generation.registry, &ended).await;
-                }
-            }
-        }));
-        let timed_out = tokio::time::timeout(budget, work).await.is_err();
-        DrainReport { emitted, timed_out }
+        let end = self.end_now(reason);
+        let records = join_all(open.iter().map(|id| self.journal_end(id, end.clone())));
+        let Ok(ended) = tokio::time::timeout_at(deadline, records).await else {
+            return DrainReport { emitted: Vec::new(), timed_out: true };
+        };
+        let ended: Vec<PendingDelivery> = ended.into_iter().flatten().collect();
+        let registry = self.plugins.current().registry;
+        let work = join_all(ended.iter().map(|ended| self.desk.tell_all(&registry, ended)));
+        let told = tokio::time::timeout_at(deadline, work).await;
+        let complete = told.as_ref().is_ok_and(|all| all.iter().all(|told| *told));
+        DrainReport { emitted: ended.into_iter().map(|e| e.start.session_id).collect(), timed_out: !complete }
+    }
+
+    /// Announces that [`SessionLifecycle::recover`] will come: listeners wait for it, because what it finds is theirs and comes first.
+    pub fn expect_recovery(&self) {
+        self.recovered.send_replace(false);
     }
 
     /// Closes what the last process left open (it was killed): reason `unknown`, `recovered: true`. Nothing is delivered here; each
@@ -166,6 +186,12 @@ impl SessionLifecycle {
     /// # Errors
     /// When the journal cannot be read or written.
     pub async fn recover(&self) -> Result<usize, StoreError> {
+        let result = self.close_left_open().await;
+        self.recovered.send_replace(true);
+        result
+    }
+
+    async fn close_left_open(&self) -> Result<usize, StoreError> {
         let left = self.store.unended_sessions().await?;
         let ends = left.iter().map(|start| {
             let end = LifecycleEnd { reason: EndReason::Unknown.as_str().into(), recovered: true, ..LifecycleEnd::default() };
@@ -177,20 +203,21 @@ impl SessionLifecycle {
         Ok(left.len())
     }
 
-    /// Gives a plugin that has just registered the session ends that it has not had, before it sees anything else.
+    /// Gives a plugin that has just registered the session ends that it has not had, in order, before it sees anything else. A plugin
+    /// that does not take one keeps the rest for its next start: it must not hold up its own start for long.
     pub async fn deliver_pending(&self, registry: &Registry, plugin_id: &str) {
+        let _ = self.recovered.subscribe().wait_for(|done| *done).await;
         let pending = match self.store.pending_deliveries(plugin_id).await {
             Ok(pending) => pending,
             Err(error) => return tracing::error!(plugin = plugin_id, %error, "pending session ends could not be read"),
         };
-        for ended in pending {
-            let mut event = end_event(&ended);
-            if !ended.end.recovered {
-                event["redelivered"] = true.into();
-            }
-            if deliver(registry, plugin_id, event, context(&ended.start)).await {
-                mark(&self.store, &ended.event_id, plugin_id).await;
-            }
+        let count = pending.len();
+        let tell = |ended: PendingDelivery| async move { self.desk.tell(registry, plugin_id, &ended, true).await };
+        let told = stream::iter(pending).map(tell).buffered(REDELIVERIES_AT_ONCE);
+        let done = told.take_while(|told| std::future::ready(*told)).count();
+        let done = tokio::time::timeout(REDELIVERY_BUDGET, done).await.unwrap_or(0);
+        if done < count {
+            tracing::warn!(plugin = plugin_id, pending = count, "not all pending session ends were taken; the rest follows at the next start");
         }
     }
 
@@ -243,17 +270,56 @@ fn end_event(ended: &PendingDelivery) -> Value {
     event
 }
 
-async fn deliver_to_all(store: &Store, registry: &Registry, ended: &PendingDelivery) {
-    let event = end_event(ended);
-    let each = listeners(registry).into_iter().map(|plugin| {
-        let (event, ctx) = (event.clone(), context(&ended.start));
-        async move {
-            if deliver(registry, &plugin, event, ctx).await {
-                mark(store, &ended.event_id, &plugin).await;
-            }
+/// Tells listeners that sessions ended, and ticks off what was told.
+struct Desk {
+    store: Store,
+    /// Event and plugin of every delivery under way: a plugin whose worker restarts meanwhile is not told twice at once.
+    under_way: Mutex<HashSet<(String, String)>>,
+}
+
+impl Desk {
+    fn under_way(&self) -> MutexGuard<'_, HashSet<(String, String)>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells every listener; true when all have taken it.
+    async fn tell_all(&self, registry: &Registry, ended: &PendingDelivery) -> bool {
+        let each = listeners(registry).into_iter().map(|plugin| async move { self.tell(registry, &plugin, ended, false).await });
+        join_all(each).await.into_iter().all(|told| told)
+    }
+
+    /// Tells one listener and ticks it off; false when it has not taken the event.
+    async fn tell(&self, registry: &Registry, plugin: &str, ended: &PendingDelivery, again: bool) -> bool {
+        let Some(_claim) = Claim::new(self, &ended.event_id, plugin) else { return true };
+        let mut event = end_event(ended);
+        if again && !ended.end.recovered {
+            event["redelivered"] = true.into();
         }
-    });
-    join_all(each).await;
+        let told = deliver(registry, plugin, event, context(&ended.start)).await;
+        if told && let Err(error) = self.store.mark_delivered(&ended.event_id, plugin).await {
+            tracing::error!(plugin, %error, "a delivered session end could not be ticked off");
+        }
+        told
+    }
+}
+
+/// The right to deliver one event to one plugin.
+struct Claim<'a> {
+    desk: &'a Desk,
+    key: (String, String),
+}
+
+impl<'a> Claim<'a> {
+    fn new(desk: &'a Desk, event_id: &str, plugin: &str) -> Option<Self> {
+        let key = (event_id.to_string(), plugin.to_string());
+        desk.under_way().insert(key.clone()).then_some(Self { desk, key })
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.desk.under_way().remove(&self.key);
+    }
 }
 
 /// Runs the plugin's own handlers. A handler that throws has had the event; only one that could not be reached or ran out of time
@@ -262,11 +328,8 @@ async fn deliver(registry: &Registry, plugin_id: &str, event: Value, ctx: Value)
     let handlers = registry.hooks(HookName::SessionEnd).filter(|h| h.owner.id.as_ref() == plugin_id);
     let calls = handlers.map(|h| h.callback.call(Call::new(vec![event.clone(), ctx.clone()]).budget(Some(h.budget))));
     let results = join_all(calls).await;
-    results.iter().all(|r| matches!(r, Ok(_) | Err(chela_plugin::CallError::Thrown { .. })))
-}
-
-async fn mark(store: &Store, event_id: &str, plugin_id: &str) {
-    if let Err(error) = store.mark_delivered(event_id, plugin_id).await {
-        tracing::error!(plugin = plugin_id, %error, "a delivered session end could not be ticked off");
+    for error in results.iter().filter_map(|r| r.as_ref().err()) {
+        tracing::error!(target: "hooks", plugin = plugin_id, "[hooks] session_end handler from {plugin_id} failed: {error}");
     }
+    results.iter().all(|r| matches!(r, Ok(_) | Err(chela_plugin::CallError::Thrown { .. })))
 }

@@ -24,6 +24,8 @@ pub struct RunRegistry {
 #[derive(Default)]
 struct Inner {
     active: HashMap<String, Active>,
+    /// Active run ids of each session: nothing here may take longer because other sessions are busy.
+    by_session: HashMap<String, Vec<String>>,
     finished: HashMap<String, Arc<RunOutcome>>,
     order: VecDeque<(i64, String)>,
     lanes: HashMap<String, Arc<tokio::sync::Mutex<()>>>,
@@ -98,9 +100,8 @@ impl RunRegistry {
         if let Some(outcome) = inner.finished.get(run_id) {
             return Begin::Finished(outcome.clone());
         }
-        let twin = inner.active.iter().find(|(_, a)| !message.is_empty() && a.session_key == session_key && a.message == message);
-        if let Some((id, _)) = twin {
-            return Begin::InFlight(id.clone());
+        if let Some(id) = inner.of_session(session_key).find(|(_, a)| !message.is_empty() && a.message == message).map(|(id, _)| id.clone()) {
+            return Begin::InFlight(id);
         }
         let cancel = parent.child_token();
         let active = Active {
@@ -111,6 +112,7 @@ impl RunRegistry {
             started_at_ms: now_ms(),
         };
         inner.active.insert(run_id.into(), active);
+        inner.by_session.entry(session_key.into()).or_default().push(run_id.into());
         Begin::New(RunTicket { run_id: run_id.into(), cancel, registry: self.clone() })
     }
 
@@ -122,6 +124,7 @@ impl RunRegistry {
             inner.order.push_back((now_ms(), run_id.into()));
             active.done.send_replace(Some(outcome));
         }
+        inner.leave_session(&active.session_key, run_id);
         inner.drop_idle_lane(&active.session_key);
     }
 
@@ -150,7 +153,7 @@ impl RunRegistry {
     pub fn abort_session(&self, session_key: &str) -> Vec<String> {
         let inner = self.lock();
         let mut ids = Vec::new();
-        for (id, active) in inner.active.iter().filter(|(_, a)| a.session_key == session_key) {
+        for (id, active) in inner.of_session(session_key) {
             active.cancel.cancel();
             ids.push(id.clone());
         }
@@ -164,7 +167,7 @@ impl RunRegistry {
 
     /// True when the session has an active run.
     pub fn is_session_active(&self, session_key: &str) -> bool {
-        self.lock().active.values().any(|a| a.session_key == session_key)
+        self.lock().by_session.contains_key(session_key)
     }
 
     /// All active runs.
@@ -186,6 +189,19 @@ impl RunRegistry {
 }
 
 impl Inner {
+    fn of_session<'a>(&'a self, session_key: &str) -> impl Iterator<Item = (&'a String, &'a Active)> {
+        let ids = self.by_session.get(session_key).map(Vec::as_slice).unwrap_or_default();
+        ids.iter().filter_map(|id| Some((id, self.active.get(id)?)))
+    }
+
+    fn leave_session(&mut self, session_key: &str, run_id: &str) {
+        let Some(ids) = self.by_session.get_mut(session_key) else { return };
+        ids.retain(|id| id != run_id);
+        if ids.is_empty() {
+            self.by_session.remove(session_key);
+        }
+    }
+
     fn forget_old(&mut self) {
         let limit = now_ms() - REMEMBER_MS;
         while let Some((at, id)) = self.order.front() {

@@ -12,6 +12,7 @@ use chela_plugin::registry::Registry;
 use chela_store::Store;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::bootstrap::BootstrapCache;
 use crate::event::RunSink;
@@ -87,6 +88,8 @@ pub struct AgentRuntime {
     config: ArcSwap<Config>,
     settings: ArcSwap<Settings>,
     state_dir: PathBuf,
+    /// Ends all runs of this process.
+    pub shutdown: CancellationToken,
 }
 
 /// What turns read from the config, read once.
@@ -130,6 +133,7 @@ impl AgentRuntime {
             config: ArcSwap::new(parts.config),
             settings: ArcSwap::from_pointee(settings),
             state_dir: parts.state_dir,
+            shutdown: CancellationToken::new(),
         })
     }
 
@@ -178,6 +182,14 @@ impl AgentRuntime {
         let own = settings.agents.get(agent_id).and_then(|a| a.model.primary.clone());
         let configured = own.or_else(|| settings.agents.model.primary.clone());
         configured.and_then(|text| ModelRef::parse(&text).ok()).unwrap_or_else(|| ModelRef::new("demo", "assistant"))
+    }
+
+    /// Models to try when the default model of an agent does not answer (PRV-217): the agent's own list, else the general one.
+    pub fn fallback_models(&self, agent_id: &str) -> Vec<ModelRef> {
+        let settings = self.settings();
+        let own = settings.agents.get(agent_id).map(|a| &a.model).filter(|m| m.primary.is_some() || !m.fallbacks.is_empty());
+        let choice = own.unwrap_or(&settings.agents.model);
+        choice.fallbacks.iter().filter_map(|text| ModelRef::parse(text).ok()).collect()
     }
 
     /// Allow and deny lists of tools for an agent: the agent's own allow list wins, deny lists add up.

@@ -15,6 +15,7 @@ mod scope;
 mod write;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chela_models::ModelRef;
@@ -26,6 +27,11 @@ use crate::clock::now_ms;
 use crate::event::{RunEvent, RunOutcome, RunStatus};
 use crate::run::RunTicket;
 use crate::runtime::AgentRuntime;
+
+/// What a run says that somebody stopped.
+const ABORTED: &str = "the run was aborted";
+/// How long a run whose time is over may take to keep what it has.
+const WIND_DOWN: Duration = Duration::from_secs(5);
 
 /// Where a message came in. Entry points differ in the hooks that they pass (HOOK-133, HOOK-134).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,26 +120,46 @@ pub async fn run(runtime: Arc<AgentRuntime>, request: TurnRequest, ticket: RunTi
         () = cancel.cancelled() => None,
     };
     let mut scope = TurnScope::new(&runtime, &request, cancel.clone(), started_at_ms);
-    let outcome = if lane.is_none() {
-        scope.outcome(RunStatus::Aborted)
-    } else {
-        let _slot = runtime.slots.acquire().await;
-        let ended = tokio::time::timeout(request.timeout, steps(&mut scope)).await;
-        match ended {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                cancel.cancel();
-                scope.fail(format!("the turn took longer than {} s", request.timeout.as_secs()));
-                finish::finish(&mut scope, RunStatus::Timeout).await
-            }
+    let slot = match &lane {
+        Some(_) => tokio::select! {
+            slot = runtime.slots.acquire() => Some(slot),
+            () = cancel.cancelled() => None,
+        },
+        None => None,
+    };
+    let outcome = match &slot {
+        Some(_) => timed(&mut scope).await,
+        None => {
+            scope.fail(ABORTED.into());
+            scope.outcome(RunStatus::Aborted)
         }
     };
+    scope.record(&outcome).await;
     let run = scope.run_ref();
     runtime.plugins.run_ended(&run.run_id);
-    drop(lane);
+    drop((slot, lane));
     let outcome = ticket.finish(outcome);
     runtime.sink.emit(&run, RunEvent::Ended(Box::new((*outcome).clone())));
     outcome
+}
+
+/// Runs the steps within the turn's time. When it is over the run is aborted, so that it keeps what was said so far.
+async fn timed(scope: &mut TurnScope<'_>) -> RunOutcome {
+    let (limit, cancel, late) = (scope.request.timeout, scope.cancel.clone(), scope.late.clone());
+    {
+        let work = steps(scope);
+        tokio::pin!(work);
+        tokio::select! {
+            outcome = &mut work => return outcome,
+            () = tokio::time::sleep(limit) => late.store(true, Ordering::Release),
+        }
+        cancel.cancel();
+        if let Ok(outcome) = tokio::time::timeout(WIND_DOWN, work).await {
+            return outcome;
+        }
+    }
+    let status = scope.stopped();
+    finish::finish(scope, status).await
 }
 
 async fn steps(scope: &mut TurnScope<'_>) -> RunOutcome {
@@ -168,10 +194,22 @@ async fn answer(scope: &mut TurnScope<'_>) -> Result<RunStatus, TurnError> {
         }
     };
     let prepared = prepare::prepare(scope, &model).await?;
+    if scope.cancel.is_cancelled() {
+        return stopped_early(scope).await;
+    }
     if let Some(reply) = gate::before_agent_run(scope, &prepared).await? {
         return Ok(finish::reply(scope, reply).await);
     }
+    if scope.cancel.is_cancelled() {
+        return stopped_early(scope).await;
+    }
     model_loop::run(scope, model, prepared).await
+}
+
+/// A run that was stopped before the model was asked keeps the message.
+async fn stopped_early(scope: &mut TurnScope<'_>) -> Result<RunStatus, TurnError> {
+    write::user_message(scope).await?;
+    Ok(scope.stopped())
 }
 
 /// Why a turn could not go on.

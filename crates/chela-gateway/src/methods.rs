@@ -136,6 +136,7 @@ fn own_method_spec(name: &str) -> Option<MethodSpecRef> {
     })
 }
 
+pub use self::agent::final_reply;
 pub(crate) use self::chat::run_record;
 pub(crate) use self::tools::call as call_tool;
 

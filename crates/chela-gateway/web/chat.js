@@ -1,14 +1,13 @@
 // The middle of the page: shows a conversation and takes new messages.
 
-import { blocksOf, textOf } from './conversation.js';
+import { blocksOf, callsOf, textOf } from './conversation.js';
 import { codeBlock, renderMarkdown } from './markdown.js';
-import { $, copy, duration, h, reconcile, toast, uuid } from './ui.js';
+import { $, copyButton, duration, h, reconcile, toast, uuid } from './ui.js';
 
 const MAX_IMAGES = 8;
-const MAX_IMAGE_BYTES = 10 * 1024 * 1024;
-const MAX_ALL_BYTES = 17 * 1024 * 1024; // base64 makes it a third more, and a frame holds 25 MiB
+const MAX_IMAGE_BYTES = 17 * 1024 * 1024; // of all together: base64 makes it a third more, and a frame holds 25 MiB
+const NEAR_END = 60;
 const EXAMPLES = ['what can you do', '/tool session_status {}'];
-
 const ERROR_TITLES = {
   refusal: 'The model refused to answer',
   timeout: 'The answer took too long',
@@ -18,76 +17,59 @@ const ERROR_TITLES = {
 
 /** Shows one conversation at a time. `demo()` tells whether the model is the built-in one; `onsent(text)` follows a send. */
 export class ChatView {
-  constructor({ demo, onsent }) {
-    this.demo = demo;
-    this.onsent = onsent;
-    this.images = [];
-    this.drafts = new Map();
-    this.scroller = $('scroller');
-    this.input = $('composer-input');
-    this.scroller.addEventListener('scroll', () => this.scrolled());
-    new ResizeObserver(() => { if (this.stuck) this.toEnd(); }).observe($('log'));
-    new ResizeObserver(() => { if (this.stuck) this.toEnd(); }).observe(this.scroller);
-    $('jump').addEventListener('click', () => this.toEnd());
-    this.stuck = true;
-    this.listen();
-  }
+  images = [];
+  drafts = new Map();
+  stuck = true; // at the end, and to be kept there
+  scroller = $('scroller');
+  input = $('composer-input');
 
-  listen() {
+  constructor({ demo, onsent }) {
+    Object.assign(this, { demo, onsent });
+    this.scroller.addEventListener('scroll', () => this.scrolled());
+    const observer = new ResizeObserver(() => { if (this.stuck) this.toEnd(); });
+    observer.observe($('log'));
+    observer.observe(this.scroller);
+    $('jump').addEventListener('click', () => this.toEnd());
+    $('stop').addEventListener('click', () => this.conversation.stop().catch((error) => toast(`It could not be stopped: ${error.message}`)));
     this.input.addEventListener('input', () => this.fit());
     this.input.addEventListener('keydown', (event) => {
-      if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
-      event.preventDefault();
-      this.submit();
+      if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) this.submit(event);
     });
-    $('composer').addEventListener('submit', (event) => {
-      event.preventDefault();
-      this.submit();
-    });
-    $('stop').addEventListener('click', () => this.stop());
+    $('composer').addEventListener('submit', (event) => this.submit(event));
+    this.takeImages();
+  }
+
+  takeImages() {
     $('attach').addEventListener('click', () => $('file').click());
     $('file').addEventListener('change', () => {
       this.attach([...$('file').files]);
       $('file').value = '';
     });
     this.input.addEventListener('paste', (event) => {
-      const files = [...(event.clipboardData?.files ?? [])].filter((file) => file.type.startsWith('image/'));
-      if (files.length) {
-        event.preventDefault();
-        this.attach(files);
-      }
+      if (!event.clipboardData.files.length) return;
+      event.preventDefault();
+      this.attach([...event.clipboardData.files]);
     });
     const view = $('chat-view');
-    view.addEventListener('dragover', (event) => {
-      event.preventDefault();
-      view.classList.add('dropping');
-    });
-    view.addEventListener('dragleave', () => view.classList.remove('dropping'));
-    view.addEventListener('drop', (event) => {
-      event.preventDefault();
-      view.classList.remove('dropping');
-      this.attach([...(event.dataTransfer?.files ?? [])]);
-    });
+    for (const type of ['dragover', 'dragleave', 'drop']) {
+      view.addEventListener(type, (event) => {
+        event.preventDefault();
+        view.classList.toggle('dropping', type === 'dragover');
+        if (type === 'drop') this.attach([...event.dataTransfer.files]);
+      });
+    }
   }
 
   /** Shows another conversation. */
   open(conversation) {
-    if (this.conversation) this.drafts.set(this.conversation.key, { text: this.input.value, images: this.images });
+    if (this.conversation) this.drafts.set(this.conversation.key, [this.input.value, this.images]);
     this.conversation = conversation;
-    const draft = this.drafts.get(conversation.key);
-    this.input.value = draft?.text ?? '';
-    this.images = draft?.images ?? [];
-    this.clear();
+    [this.input.value, this.images] = this.drafts.get(conversation.key) ?? ['', []];
+    reconcile($('log'), []);
+    this.cards = new Map();
     this.showThumbs();
-    this.fit();
     this.show();
     this.toEnd();
-  }
-
-  clear() {
-    $('log').replaceChildren();
-    $('log').keyed = new Map();
-    this.cards = new Map();
   }
 
   /** Shows what changed, at most once a frame. */
@@ -104,200 +86,147 @@ export class ChatView {
   show() {
     const talk = this.conversation;
     if (!talk) return;
-    const items = this.items(talk);
-    reconcile($('log'), items);
-    for (const [id, tool] of talk.tools) this.updateCards(id, tool);
+    reconcile($('log'), this.items(talk));
+    for (const [id, tool] of talk.tools) for (const card of this.cards.get(id) ?? []) fillCard(card, tool);
     for (const run of talk.runs.values()) this.updateRun(run);
     for (const [runId, item] of talk.sent) this.updateSent(runId, item);
-    this.showQueue(talk);
+    $('queue').hidden = !talk.queue.length;
+    reconcile($('queue'), talk.queue.map(({ runId, text }) => [runId, () => h('li', h('span', text), remover('the message', () => talk.unqueue(runId)))]));
     $('stop').hidden = !talk.active;
     $('send').textContent = talk.active ? 'Queue' : 'Send';
-    $('log').setAttribute('aria-busy', String(talk.active));
+    $('log').setAttribute('aria-busy', talk.active);
     if (this.stuck) this.toEnd();
   }
 
   items(talk) {
     const items = [];
-    if (talk.hasMore) items.push({ key: '-more', build: () => h('button.quiet', { onclick: () => talk.loadEarlier() }, 'Show earlier messages') });
     const notes = [...talk.notes];
     const flush = (seq) => {
-      while (notes.length && notes[0].after < seq) items.push(this.messageItem(notes[0].id, notes.shift().message));
+      for (; notes[0]?.after < seq; notes.shift()) {
+        const [{ id, message }] = notes;
+        items.push([`n-${id}`, () => this.buildMessage(message)]);
+      }
     };
     const called = new Set();
+    if (talk.hasMore) items.push(['-more', () => h('button.quiet', { onclick: () => talk.loadEarlier() }, 'Earlier messages')]);
     for (const message of talk.messages) {
-      flush(message.__openclaw?.seq ?? 0);
-      for (const block of blocksOf(message)) if (block.type === 'toolCall') called.add(block.id);
-      if (message.role !== 'toolResult') items.push(this.messageItem(message.__openclaw?.id, message));
-      else if (!called.has(message.toolCallId)) items.push({ key: `t-${message.toolCallId}`, build: () => h('div.message.assistant', this.card(message.toolCallId)) });
+      const { id, seq } = message.__openclaw;
+      flush(seq);
+      for (const call of callsOf(message)) called.add(call.id);
+      if (message.role !== 'toolResult') items.push([`m-${id}`, () => this.buildMessage(message)]);
+      else if (!called.has(message.toolCallId)) items.push([`m-${id}`, () => this.card(message.toolCallId)]);
     }
     flush(Infinity);
-    for (const [runId, item] of talk.sent) items.push({ key: `s-${runId}`, build: () => this.buildSent(runId, item) });
-    for (const run of talk.runs.values()) items.push({ key: `r-${run.runId}`, build: () => this.buildRun(run) });
-    if (talk.remoteActive && !talk.runs.size) items.push({ key: '-remote', build: () => h('p.hint', 'An answer is being written') });
-    if (talk.error) items.push({ key: `-error-${talk.error.message}`, build: () => this.buildLoadError(talk) });
-    else if (!talk.loaded) items.push({ key: '-loading', build: () => h('p.hint', 'Loading') });
-    else if (!items.length) items.push({ key: `-welcome-${this.demo()}`, build: () => this.buildWelcome() });
+    for (const [runId, item] of talk.sent) items.push([`s-${runId}`, () => this.buildSent(item)]);
+    for (const { runId } of talk.runs.values()) items.push([`r-${runId}`, () => this.buildRun()]);
+    if (talk.remoteActive && !talk.runs.size) items.push(['-remote', () => h('p.hint', 'An answer is being written')]);
+    if (talk.error) items.push([`-${talk.error.message}`, () => problem('The conversation could not be loaded', talk.error.message, () => talk.load())]);
+    else if (!talk.loaded) items.push(['-loading', () => h('p.hint', 'Loading')]);
+    else if (!items.length) items.push([`-welcome-${this.demo()}`, () => this.buildWelcome()]);
     return items;
   }
 
-  messageItem(id, message) {
-    return { key: `m-${id}`, build: () => this.buildMessage(message) };
-  }
-
   buildMessage(message) {
-    const role = message.role === 'user' ? 'user' : 'assistant';
-    const body = h('div.body');
-    for (const block of blocksOf(message)) body.append(this.buildBlock(block, role));
-    const text = textOf(message);
-    const time = message.timestamp ? new Date(message.timestamp).toLocaleString() : null;
-    const box = h('article', { class: `message ${role}`, 'data-role': role, title: time, 'aria-label': role === 'user' ? 'You' : 'Answer' }, body);
-    if (message.stopReason === 'aborted') body.append(h('p.badge.stopped', 'Stopped'));
-    else if (message.stopReason === 'error' || message.errorMessage) body.append(this.buildError(message));
-    if (role === 'assistant' && text && !blocksOf(message).some((block) => block.type === 'toolCall')) {
-      box.append(h('div.tools-row', h('button.quiet', { onclick: (event) => copy(text, event.currentTarget) }, 'Copy')));
+    const { role, timestamp, stopReason, errorKind, errorMessage } = message;
+    const mine = role === 'user';
+    const body = h('div.body', blocksOf(message).map((block) => this.buildBlock(block, mine)));
+    if (stopReason === 'aborted') body.append(h('p.badge.stopped', 'Stopped'));
+    else if (stopReason === 'error' || errorMessage) {
+      body.append(problem(ERROR_TITLES[errorKind] ?? 'No answer', errorMessage, () => {
+        const { text, images } = this.conversation.lastQuestion();
+        this.conversation.submit(text, images);
+      }));
     }
-    return box;
+    const text = !mine && !callsOf(message).length && textOf(message);
+    return h(mine ? 'article.message.user' : 'article.message', {
+      'data-role': mine ? 'user' : 'assistant', 'aria-label': mine ? 'You' : 'Answer', title: timestamp && new Date(timestamp).toLocaleString(),
+    }, body, text && h('div.tools-row', copyButton(text)));
   }
 
-  buildBlock(block, role) {
-    if (block.type === 'text' && role === 'user') return h('p.plain', block.text);
-    if (block.type === 'text') {
-      const box = h('div.markdown');
-      renderMarkdown(box, block.text ?? '');
-      return box;
-    }
+  buildBlock(block, mine) {
     if (block.type === 'toolCall') return this.card(block.id);
-    if (block.type === 'thinking') return block.thinking ? h('details.thinking', h('summary', 'Thinking'), h('p.plain', block.thinking)) : '';
     if (block.type === 'image') return picture(block);
-    return h('p.hint', `[${block.type}]`);
-  }
-
-  buildError(message) {
-    const retry = () => {
-      const question = this.conversation.lastQuestion();
-      if (question) this.conversation.submit(question.text, question.images);
-    };
-    return h('div.problem', { role: 'alert' },
-      h('strong', ERROR_TITLES[message.errorKind] ?? 'No answer'),
-      h('p.plain', message.errorMessage ?? ''),
-      h('button', { onclick: retry }, 'Try again'));
-  }
-
-  buildLoadError(talk) {
-    return h('div.problem', { role: 'alert' }, h('strong', 'The conversation could not be loaded'), h('p', talk.error.message),
-      h('button', { onclick: () => talk.load() }, 'Try again'));
+    if (block.type === 'thinking') return block.thinking && h('details.thinking', h('summary', 'Thinking'), h('p.plain', block.thinking));
+    if (block.type !== 'text') return h('p.hint', `[${block.type}]`);
+    if (mine) return h('p.plain', block.text);
+    const box = h('div.markdown');
+    renderMarkdown(box, block.text);
+    return box;
   }
 
   buildWelcome() {
-    const start = (text) => h('button.example', { onclick: () => this.send(text, []) }, text);
     const demo = this.demo();
-    return h('div.welcome', { id: 'welcome' },
-      h('h2', 'What shall we do?'),
+    return h('div.welcome', { id: 'welcome' }, h('h2', 'What shall we do?'),
       h('p', demo
-        ? 'The embedded demo model answers here. It needs no account and no network, and it follows fixed rules: it is no AI, but it calls real tools of real plugins.'
-        : 'Write a message below. Answers come from the model that is named at the bottom of the page.'),
-      demo && h('p', 'Try one of these:'),
-      demo && h('div.examples', EXAMPLES.map(start)));
+        ? 'The embedded demo model answers here. It needs no account and no network. It is no AI, but it calls real tools of real plugins.'
+        : 'Write a message below. The model that answers is named at the bottom of the page.'),
+      demo && [h('p', 'Try one of these:'), h('div.examples', EXAMPLES.map((text) => h('button.example', { onclick: () => this.send(text, []) }, text)))]);
   }
 
-  buildSent(runId, item) {
-    const body = h('div.body', h('p.plain', item.text), item.images.map((image) => picture({ data: image.data, mimeType: image.mime })));
-    return h('article.message.user', { 'data-role': 'user', 'data-run': runId, 'aria-label': 'You' }, body, h('div.sent-state'));
+  buildSent({ text, images }) {
+    return h('article.message.user', { 'data-role': 'user', 'aria-label': 'You' },
+      h('div.body', h('p.plain', text), images.map((image) => picture({ data: image.data, mimeType: image.mime }))), h('div.sent-state'));
   }
 
-  updateSent(runId, item) {
+  updateSent(runId, { state, error }) {
     const box = $('log').keyed.get(`s-${runId}`);
-    if (!box || box.state === item.state) return;
-    box.state = item.state;
-    const line = box.querySelector('.sent-state');
-    line.replaceChildren();
-    if (item.state === 'waiting') line.append('Will be sent when the gateway is back');
-    if (item.state === 'failed') {
-      line.append(h('span.bad', `Not sent: ${item.error} `),
-        h('button', { onclick: () => this.conversation.retry(runId) }, 'Try again'),
-        h('button.quiet', { onclick: () => this.conversation.discard(runId) }, 'Discard'));
-    }
+    if (box.state === state) return;
+    box.state = state;
+    const again = () => {
+      const { text, images } = this.conversation.take(runId);
+      this.conversation.submit(text, images);
+    };
+    box.lastChild.replaceChildren(...(state === 'waiting' ? ['Will be sent when the gateway is back'] : []), ...(state === 'failed' ? [
+      h('span.bad', `Not sent: ${error} `), h('button', { onclick: again }, 'Try again'), h('button.quiet', { onclick: () => this.conversation.take(runId) }, 'Discard'),
+    ] : []));
   }
 
-  buildRun(run) {
-    const text = h('div.markdown');
-    const box = h('article.message.assistant.live', { 'data-role': 'live', 'data-run': run.runId, 'aria-label': 'Answer, being written' },
-      h('div.body', h('div.live-tools'), text, h('span.typing', { 'aria-label': 'Working' }, h('i'), h('i'), h('i'))));
-    box.text = text;
-    return box;
+  buildRun() {
+    const typing = h('p.typing', { 'aria-label': 'Working' }, h('i'), h('i'), h('i'));
+    return h('article.message', { 'data-role': 'live', 'aria-label': 'Answer, being written' }, h('div.body', h('div.live-tools'), h('div.markdown'), typing));
   }
 
-  updateRun(run) {
-    const box = $('log').keyed.get(`r-${run.runId}`);
-    if (!box) return;
-    renderMarkdown(box.text, run.text);
-    box.classList.toggle('has-text', Boolean(run.text));
-    box.querySelector('.typing').hidden = Boolean(run.ended);
-    const written = new Set(this.conversation.messages.flatMap((m) => blocksOf(m).filter((b) => b.type === 'toolCall').map((b) => b.id)));
-    const open = run.tools.filter((id) => !written.has(id));
-    reconcile(box.querySelector('.live-tools'), open.map((id) => ({ key: id, build: () => this.card(id) })));
+  updateRun({ runId, text, tools, ended }) {
+    const box = $('log').keyed.get(`r-${runId}`);
+    const [cards, markdown, typing] = box.firstChild.children;
+    renderMarkdown(markdown, text);
+    box.classList.toggle('has-text', Boolean(text));
+    typing.hidden = ended;
+    const written = new Set(this.conversation.messages.flatMap(callsOf).map((call) => call.id));
+    reconcile(cards, tools.filter((id) => !written.has(id)).map((id) => [id, () => this.card(id)]));
   }
 
-  // A card can stand in a written message and, a moment before, in the running answer.
+  // A call can have two cards for a moment: in the running answer, and in the written message.
   card(id) {
     const card = h('details.tool', { 'data-tool': id },
-      h('summary', h('span.tool-mark', { 'aria-hidden': 'true' }), h('span.tool-name'), h('span.tool-brief'), h('span.tool-state')),
-      h('div.tool-body'));
-    const all = this.cards.get(id) ?? [];
-    this.cards.set(id, [...all.filter((other) => other.isConnected), card]);
-    const tool = this.conversation.tools.get(id);
-    if (tool) fillCard(card, tool);
+      h('summary', h('span.tool-mark'), h('span.tool-name'), h('span.tool-brief'), h('span.tool-state')), h('div.tool-body'));
+    this.cards.set(id, [...(this.cards.get(id) ?? []).filter((other) => other.isConnected), card]);
     return card;
   }
 
-  updateCards(id, tool) {
-    for (const card of this.cards.get(id) ?? []) fillCard(card, tool);
-  }
-
-  showQueue(talk) {
-    const list = $('queue');
-    list.hidden = !talk.queue.length;
-    reconcile(list, talk.queue.map((item) => ({
-      key: item.id,
-      build: () => h('li', h('span', item.text || `${item.images.length} image(s)`),
-        h('button.icon.small', { 'aria-label': 'Remove from the queue', onclick: () => talk.unqueue(item.id) }, '✕')),
-    })));
-  }
-
-  submit() {
+  submit(event) {
+    event.preventDefault();
     const text = this.input.value.trim();
     if (!text && !this.images.length) return;
-    this.send(text || 'What is in the attached image?', this.images);
+    this.send(text || 'What does the image show?', this.images);
     this.input.value = '';
     this.images = [];
     this.showThumbs();
-    this.fit();
   }
 
   send(text, images) {
-    if (!this.conversation) return;
     this.stuck = true;
     this.conversation.submit(text, images);
     this.onsent(text);
     this.input.focus();
   }
 
-  async stop() {
-    $('stop').disabled = true;
-    try {
-      await this.conversation.stop();
-    } catch (error) {
-      toast(`It could not be stopped: ${error.message}`);
-    }
-    $('stop').disabled = false;
-  }
-
   async attach(files) {
     for (const file of files) {
-      const total = this.images.reduce((sum, image) => sum + image.size, 0);
-      if (!file.type.startsWith('image/')) toast(`\`${file.name}\` is no image; only images can be attached`);
+      const total = this.images.reduce((sum, image) => sum + image.size, file.size);
+      if (!file.type.startsWith('image/')) toast(`\`${file.name}\` is no image`);
       else if (this.images.length >= MAX_IMAGES) toast(`At most ${MAX_IMAGES} images fit into one message`);
-      else if (file.size > MAX_IMAGE_BYTES || total + file.size > MAX_ALL_BYTES) toast(`\`${file.name}\` is too large: at most 10 MB for one image and 17 MB together`);
+      else if (total > MAX_IMAGE_BYTES) toast(`\`${file.name}\` is too large: the images of a message may have 17 MB together`);
       else this.images.push({ id: uuid(), name: file.name, mime: file.type, size: file.size, data: await base64(file) });
     }
     this.showThumbs();
@@ -306,72 +235,69 @@ export class ChatView {
 
   showThumbs() {
     $('thumbs').hidden = !this.images.length;
-    reconcile($('thumbs'), this.images.map((image) => ({
-      key: image.id,
-      build: () => h('div.thumb', h('img', { src: `data:${image.mime};base64,${image.data}`, alt: image.name }),
-        h('button.icon.small', { 'aria-label': `Remove ${image.name}`, onclick: () => this.removeImage(image.id) }, '✕')),
-    })));
-  }
-
-  removeImage(id) {
-    this.images = this.images.filter((image) => image.id !== id);
-    this.showThumbs();
+    const remove = (id) => {
+      this.images = this.images.filter((image) => image.id !== id);
+      this.showThumbs();
+    };
+    reconcile($('thumbs'), this.images.map(({ id, mime, data, name }) => [id, () => h('div.thumb',
+      h('img', { src: `data:${mime};base64,${data}`, alt: name }), remover(name, () => remove(id)))]));
+    this.fit();
   }
 
   fit() {
     this.input.style.height = 'auto';
-    this.input.style.height = `${Math.min(this.input.scrollHeight + 2, innerHeight * 0.4)}px`;
+    this.input.style.height = `${Math.min(this.input.scrollHeight, innerHeight * 0.4)}px`;
   }
 
   scrolled() {
-    const rest = this.scroller.scrollHeight - this.scroller.scrollTop - this.scroller.clientHeight;
-    this.stuck = rest < 60;
+    const { scrollHeight, scrollTop, clientHeight } = this.scroller;
+    this.stuck = scrollHeight - scrollTop - clientHeight < NEAR_END;
     $('jump').hidden = this.stuck;
   }
 
   toEnd() {
     this.scroller.scrollTop = this.scroller.scrollHeight;
-    this.stuck = true;
-    $('jump').hidden = true;
+    this.scrolled();
   }
 }
 
-function picture(block) {
-  const src = block.data ? `data:${block.mimeType ?? 'image/png'};base64,${block.data}` : '';
-  if (!/^data:image\/[\w.+-]+;base64,/.test(src)) return h('p.hint', '[image]');
-  return h('button.picture', { 'aria-label': 'Show the image large', onclick: (event) => event.currentTarget.classList.toggle('large') }, h('img', { src, alt: 'Image', loading: 'lazy' }));
+const remover = (what, onclick) => h('button.icon.small', { 'aria-label': `Remove ${what}`, onclick }, '✕');
+
+const problem = (title, text, retry) => h('div.problem', { role: 'alert' }, h('strong', title), h('p.plain', text), h('button', { onclick: retry }, 'Try again'));
+
+function picture({ data, mimeType }) {
+  if (!data || !/^image\/[\w.+-]+$/.test(mimeType)) return h('p.hint', '[image]');
+  const enlarge = (event) => event.currentTarget.classList.toggle('large');
+  return h('button.picture', { 'aria-label': 'Larger or smaller', onclick: enlarge }, h('img', { src: `data:${mimeType};base64,${data}`, alt: 'Image' }));
 }
 
-const STATES = { running: 'running', done: 'done', failed: 'failed' };
-
-function fillCard(card, tool) {
-  const stamp = JSON.stringify([tool.status, tool.name, tool.endedAt, tool.args, tool.result?.content ?? tool.result]);
+function fillCard(card, { status, name, args = {}, result, startedAt, endedAt }) {
+  const stamp = JSON.stringify([status, name, args, result, endedAt]);
   if (card.stamp === stamp) return;
   card.stamp = stamp;
-  card.dataset.status = tool.status;
-  const [, name, brief, state] = card.querySelector('summary').children;
-  name.textContent = tool.name ?? 'tool';
-  const args = tool.args && Object.keys(tool.args).length ? JSON.stringify(tool.args) : '';
-  brief.textContent = args.length > 90 ? `${args.slice(0, 90)}…` : args;
-  const took = tool.startedAt && tool.endedAt ? tool.endedAt - tool.startedAt : null;
-  const time = took === null ? '' : took < 1000 ? ` · ${took} ms` : ` · ${duration(took)}`;
-  state.textContent = STATES[tool.status] + time;
-  const body = [h('h4', 'Arguments'), codeBlock(JSON.stringify(tool.args ?? {}, null, 2), 'json')];
-  if (tool.result !== undefined) body.push(h('h4', tool.status === 'failed' ? 'Error' : tool.status === 'running' ? 'So far' : 'Result'), ...resultNodes(tool.result));
-  card.querySelector('.tool-body').replaceChildren(...body);
+  card.dataset.status = status;
+  const texts = card.querySelectorAll('summary > :not(.tool-mark)');
+  const took = endedAt - startedAt;
+  const short = JSON.stringify(args).slice(0, 120);
+  const time = took >= 0 ? ` · ${took < 1000 ? `${took} ms` : duration(took)}` : '';
+  [name, short === '{}' ? '' : short, status + time].forEach((text, index) => { texts[index].textContent = text; });
+  const title = { running: 'So far', done: 'Result', failed: 'Error' }[status];
+  card.lastChild.replaceChildren(h('h4', 'Arguments'), codeBlock(JSON.stringify(args, null, 2)), ...(result === undefined ? [] : [h('h4', title), ...resultNodes(result)]));
 }
 
 function resultNodes(result) {
-  const blocks = typeof result === 'string' ? [{ type: 'text', text: result }] : result?.content ? blocksOf(result) : [{ type: 'text', text: JSON.stringify(result, null, 2) }];
-  if (!blocks.length) return [h('p.hint', 'No output')];
-  return blocks.map((block) => (block.type === 'image' ? picture(block) : codeBlock(block.text ?? JSON.stringify(block, null, 2))));
+  const blocks = blocksOf(result.content ? result : { content: asText(result) });
+  return blocks.map((block) => (block.type === 'image' ? picture(block) : codeBlock(block.text ?? asText(block))));
 }
 
-function base64(file) {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(reader.result.slice(reader.result.indexOf(',') + 1));
+const asText = (value) => (typeof value === 'string' ? value : JSON.stringify(value, null, 2));
+
+async function base64(file) {
+  const reader = new FileReader();
+  await new Promise((resolve, reject) => {
+    reader.onload = resolve;
     reader.onerror = () => reject(reader.error);
     reader.readAsDataURL(file);
   });
+  return reader.result.slice(reader.result.indexOf(',') + 1);
 }

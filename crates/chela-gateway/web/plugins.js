@@ -1,143 +1,106 @@
 // The plugins view: what every plugin does at this moment.
 
-import { $, bytes, duration, h, reconcile } from './ui.js';
+import { $, duration, h, reconcile } from './ui.js';
 
 const EVERY = 3000;
 const TROUBLE = ['backoff', 'quarantined', 'error'];
-const PLACES = { global: 'installed', bundled: 'built in', workspace: 'workspace', config: 'from the config' };
+const megabytes = (n) => `${(n / 1_048_576).toFixed(1)} MB`;
 
-/** Shows plugins while it is visible; counts them otherwise. */
+/** Shows plugins while it is open. */
 export class PluginsView {
   constructor(gateway) {
     this.gateway = gateway;
-    this.filter = '';
-    this.box = $('plugins-view');
-    this.build();
-    setInterval(() => { if (this.visible && !document.hidden) this.load(); }, EVERY);
-  }
-
-  build() {
-    const find = h('input', { type: 'search', placeholder: 'Filter', 'aria-label': 'Filter plugins', oninput: (event) => { this.filter = event.target.value.toLowerCase(); this.show(); } });
-    this.summary = h('span.hint', { id: 'plugin-summary' });
-    this.list = h('div.plugin-list', { id: 'plugin-list' });
-    this.problem = h('div.problem', { hidden: true, role: 'alert' });
+    this.plugins = [];
     this.back = h('button.icon', { 'aria-label': 'Back to the conversation' }, '←');
-    this.box.append(
-      h('header.top', this.back, h('h1', 'Plugins'), this.summary, find),
-      h('div.scroller', this.problem, this.list));
+    this.find = h('input', { type: 'search', placeholder: 'Filter', 'aria-label': 'Filter plugins', oninput: () => this.show() });
+    this.summary = h('span.hint', { id: 'plugin-summary' });
+    this.list = h('div.plugin-list');
+    $('plugins-view').append(h('header.top', this.back, h('h1', 'Plugins'), this.summary, this.find), h('div.scroller', { tabindex: 0 }, this.list));
+    setInterval(() => { if (this.open && !document.hidden) this.load(); }, EVERY);
   }
-
-  open() {
-    this.visible = true;
-    this.load();
-  }
-
-  close() { this.visible = false; }
 
   async load() {
     if (!this.gateway.connected || this.loading) return;
     this.loading = true;
     try {
-      const answer = await this.gateway.call('plugins.list');
-      this.plugins = answer.plugins ?? [];
-      this.problem.hidden = true;
+      this.plugins = (await this.gateway.call('plugins.list')).plugins ?? [];
       this.show();
     } catch (error) {
-      this.problem.hidden = false;
-      this.problem.textContent = `The plugins could not be listed: ${error.message}`;
+      this.summary.textContent = `No list: ${error.message}`;
     }
     this.loading = false;
   }
 
   show() {
-    const plugins = this.plugins ?? [];
-    const bad = plugins.filter(troubled).length;
-    $('plugin-count').textContent = plugins.length ? (bad ? `${bad} in trouble` : `${plugins.filter((p) => p.enabled !== false).length} on`) : '';
+    const bad = this.plugins.filter((p) => TROUBLE.includes(stateOf(p))).length;
+    const running = this.plugins.filter((p) => stateOf(p) === 'running').length;
+    const trouble = bad ? `${bad} in trouble` : '';
+    $('plugin-count').textContent = trouble || `${running} running`;
     $('plugin-count').classList.toggle('bad', bad > 0);
-    const running = plugins.filter((p) => p.state === 'running').length;
-    this.summary.textContent = `${plugins.length} known, ${running} running${bad ? `, ${bad} in trouble` : ''}`;
-    if (!this.visible) return;
-    const fits = (p) => !this.filter || `${p.id} ${p.name ?? ''} ${p.state}`.toLowerCase().includes(this.filter);
-    const rank = (p) => (troubled(p) ? 0 : p.state === 'running' ? 1 : p.enabled === false ? 3 : 2);
-    const shown = plugins.filter(fits).sort((a, b) => rank(a) - rank(b) || (a.name ?? a.id).localeCompare(b.name ?? b.id));
-    const items = shown.map((p) => ({ key: p.id, build: () => buildRow(p.id) }));
-    if (!items.length) items.push({ key: '-none', build: () => h('p.hint', 'No plugin here') });
-    reconcile(this.list, items);
+    this.summary.textContent = [`${this.plugins.length} known`, `${running} running`, trouble].filter(Boolean).join(', ');
+    if (!this.open) return;
+    const wanted = this.find.value.toLowerCase();
+    const rank = (p) => [...TROUBLE, 'starting', 'running', 'stopped'].indexOf(stateOf(p)) + (p.enabled === false ? 99 : 0);
+    const shown = this.plugins.filter((p) => `${p.id} ${p.name} ${stateOf(p)}`.toLowerCase().includes(wanted));
+    shown.sort((a, b) => rank(a) - rank(b) || a.id.localeCompare(b.id));
+    reconcile(this.list, shown.length ? shown.map((p) => [p.id, () => buildRow(p.id)]) : [['', () => h('p.hint', 'No plugin here')]]);
     for (const plugin of shown) fillRow(this.list.keyed.get(plugin.id), plugin);
   }
 }
 
-const troubled = (plugin) => TROUBLE.includes(plugin.state) || (plugin.diagnostics ?? []).some((d) => d.level === 'error');
+function stateOf(plugin) {
+  if (plugin.error) return 'error';
+  return plugin.enabled === false ? 'disabled' : plugin.state ?? 'unknown';
+}
 
 function buildRow(id) {
   return h('details.plugin', { 'data-plugin': id },
-    h('summary',
-      h('span.plugin-state'),
-      h('span.plugin-name'),
-      h('span.plugin-facts')),
-    h('div.plugin-body'));
+    h('summary', h('span.plugin-state'), h('span.plugin-name'), h('span.plugin-facts')), h('div.plugin-body'));
 }
 
-function fillRow(row, plugin) {
-  const stamp = JSON.stringify(plugin) + Math.floor(Date.now() / 10_000);
+function fillRow(row, p) {
+  // The minute keeps the running time right; otherwise an unchanged row is left alone, so that text can be selected.
+  const stamp = JSON.stringify(p) + Math.floor(Date.now() / 60_000);
   if (row.stamp === stamp) return;
   row.stamp = stamp;
+  row.dataset.state = stateOf(p);
   const [state, name, facts] = row.querySelector('summary').children;
-  state.textContent = plugin.state ?? 'unknown';
-  row.dataset.state = plugin.state ?? 'unknown';
-  name.replaceChildren(h('strong', plugin.name || plugin.id), h('span.hint', ` ${plugin.id}${plugin.version ? ` ${plugin.version}` : ''}`));
-  facts.textContent = briefly(plugin);
-  row.querySelector('.plugin-body').replaceChildren(...details(plugin));
+  state.textContent = stateOf(p);
+  name.replaceChildren(h('strong', p.name || p.id), h('span.hint', ` ${p.id} ${p.version ?? ''}`));
+  const counts = [[p.calls, 'calls'], [p.errors, 'errors'], [p.restarts, 'restarts']].filter(([n]) => n).map((pair) => pair.join(' '));
+  facts.textContent = [p.rssBytes && megabytes(p.rssBytes), ...counts].filter(Boolean).join(' · ');
+  row.querySelector('.plugin-body').replaceChildren(...details(p));
 }
-
-function briefly(p) {
-  const facts = [];
-  if (p.rssBytes) facts.push(bytes(p.rssBytes));
-  if (p.calls) facts.push(`${p.calls} call${p.calls === 1 ? '' : 's'}`);
-  if (p.errors) facts.push(`${p.errors} error${p.errors === 1 ? '' : 's'}`);
-  if (p.restarts) facts.push(`${p.restarts} restart${p.restarts === 1 ? '' : 's'}`);
-  return facts.join(' · ');
-}
-
-const asText = (value) => (typeof value === 'string' ? value : JSON.stringify(value));
 
 function details(p) {
+  const { routes, ...registered } = p.registered ?? {};
   const facts = [
     ['Why', p.reason],
-    ['Comes from', p.origin && (PLACES[p.origin] ?? p.origin)],
-    ['Runs in', p.lane],
+    ['Error', p.error],
+    ['Origin', p.origin],
+    ['Runs in', [p.lane, p.runtime].filter(Boolean).join(', ')],
     ['Process', p.pid],
-    ['Up', p.startedAtMs && p.state === 'running' ? duration(Date.now() - p.startedAtMs) : null],
-    ['Memory', p.rssBytes && bytes(p.rssBytes)],
-    ['Calls', p.calls ?? null],
-    ['Errors', p.errors || null],
-    ['Restarts', p.restarts || null],
-    ['Last error', p.lastError && asText(p.lastError)],
-    ['Last exit', p.lastExit && asText(p.lastExit)],
-    ['Environment withheld', p.withheldEnv?.length ? p.withheldEnv.map(asText).join(', ') : null],
+    ['Up', p.pid && p.startedAtMs && duration(Date.now() - p.startedAtMs)],
+    ['Last error', p.lastError],
+    ['Last exit', p.lastExit],
+    ['Environment withheld', p.withheldEnv?.length && chips(p.withheldEnv)],
+    ...Object.entries(registered).map(([kind, names]) => [`Registered ${kind}`, names?.length && chips(names)]),
+    ['Registered routes', routes],
+    ['Recorded, not served', p.recordedOnly?.length && chips(p.recordedOnly.map(({ method, id }) => [method, id].filter(Boolean).join(' ')))],
   ];
-  const nodes = (p.diagnostics ?? []).map((d) => h('p', { class: `diagnostic ${d.level}` }, `${d.level}: ${d.message}`));
-  const known = facts.filter(([, value]) => value !== null && value !== undefined && value !== '');
-  nodes.push(h('dl', known.map(([label, value]) => [h('dt', label), h('dd', String(value))])));
-  nodes.push(...registered(p.registered ?? {}));
-  if (p.recordedOnly?.length) {
-    nodes.push(h('h4', 'Recorded, not served by this version'), h('ul.chips', p.recordedOnly.map((item) => h('li', item.id ? `${item.method} ${item.id}` : item.method))));
-  }
-  if (p.hookStats?.length) nodes.push(h('h4', 'Hooks'), hookTable(p.hookStats));
-  return nodes;
+  return [
+    (p.diagnostics ?? []).map((d) => h(`p.diagnostic.${d.level}`, `${d.level}: ${d.message}`)),
+    h('dl', facts.filter(([, value]) => value).map(([label, value]) => [h('dt', label), h('dd', value)])),
+    p.hookStats?.length ? [h('h4', 'Hooks'), hookTable(p.hookStats)] : [],
+  ].flat();
 }
 
-function registered(what) {
-  const rows = [['Tools', what.tools], ['Hooks', what.hooks], ['Commands', what.commands], ['Services', what.services], ['Methods', what.methods]]
-    .filter(([, names]) => names?.length)
-    .map(([label, names]) => [h('dt', label), h('dd', h('ul.chips', names.map((name) => h('li', asText(name)))))]);
-  if (what.routes) rows.push([h('dt', 'Routes'), h('dd', String(what.routes))]);
-  return rows.length ? [h('h4', 'Registered'), h('dl', rows)] : [];
-}
+const chips = (names) => h('ul.chips', names.map((name) => h('li', name)));
 
 function hookTable(stats) {
+  const ms = (value) => (value === undefined ? '' : `${value.toFixed(1)} ms`);
+  const row = (s) => [s.hook, s.calls, s.failures, s.timeouts, ms(s.avgMs), ms(s.maxMs), s.lastError];
   const head = ['Hook', 'Calls', 'Failures', 'Timeouts', 'Average', 'Longest', 'Last error'];
-  const ms = (value) => (value === undefined || value === null ? '' : `${Math.round(value * 10) / 10} ms`);
-  const row = (s) => h('tr', [s.hook, s.calls, s.failures, s.timeouts, ms(s.avgMs), ms(s.maxMs), s.lastError ? asText(s.lastError) : ''].map((cell) => h('td', String(cell ?? ''))));
-  return h('div.table', h('table', h('thead', h('tr', head.map((cell) => h('th', cell)))), h('tbody', stats.map(row))));
+  return h('div.table', h('table', h('thead', h('tr', head.map((cell) => h('th', cell)))),
+    h('tbody', stats.map((s) => h('tr', row(s).map((cell) => h('td', cell)))))));
 }

@@ -1,4 +1,4 @@
-// The list of sessions at the left: list, search, new, rename, reset, delete.
+// The list of conversations: search, new, rename, reset, delete.
 
 import { $, ago, ask, debounce, h, reconcile, toast } from './ui.js';
 
@@ -6,15 +6,11 @@ const PAGE = 100;
 
 /** A name for a session key when nobody gave one. */
 export function sessionName(key, row) {
-  const label = row?.label || row?.displayName || row?.derivedTitle;
+  const label = row?.label || row?.displayName;
   if (label) return label;
-  const rest = key.replace(/^agent:/, '');
-  const [agent, ...parts] = rest.split(':');
-  const own = parts.join(':') || agent;
-  const suffix = agent === 'main' || !parts.length ? '' : ` · ${agent}`;
-  if (own === 'main') return `Main${suffix}`;
-  if (own.startsWith('dashboard:')) return `New conversation${suffix}`;
-  return own + suffix;
+  const [, agent, own] = /^agent:([^:]+):(.*)$/.exec(key) ?? [null, 'main', key];
+  const name = own === 'main' ? 'Main' : own.startsWith('dashboard:') ? 'New conversation' : own;
+  return agent === 'main' ? name : `${name} · ${agent}`;
 }
 
 /** Callbacks: `onopen(key)`, `onremoved(key)`, `onrows()`. */
@@ -27,7 +23,7 @@ export class Sessions {
     this.limit = PAGE;
     this.defaults = {};
     this.reload = debounce(() => this.load(), 300);
-    $('search').addEventListener('input', debounce(() => this.load(), 200));
+    $('search').addEventListener('input', this.reload);
     $('new-session').addEventListener('click', () => this.create());
   }
 
@@ -36,20 +32,17 @@ export class Sessions {
   async load() {
     if (!this.gateway.connected) return;
     const search = $('search').value.trim();
-    const params = { limit: this.limit, includeLastMessage: true, includeDerivedTitles: true };
-    if (search) params.search = search;
+    const params = { limit: this.limit, includeLastMessage: true };
     try {
-      const page = await this.gateway.call('sessions.list', params);
-      this.order = (page.sessions ?? []).map((row) => row.key);
+      const { sessions = [], defaults = {}, hasMore } = await this.gateway.call('sessions.list', search ? { ...params, search } : params);
       if (!search) this.rows.clear();
-      for (const row of page.sessions ?? []) this.rows.set(row.key, row);
-      this.defaults = page.defaults ?? {};
-      this.more = Boolean(page.hasMore);
-      this.searching = search;
+      for (const row of sessions) this.rows.set(row.key, row);
+      this.order = sessions.map((row) => row.key);
+      Object.assign(this, { defaults, hasMore, search });
       this.show();
       this.callbacks.onrows();
     } catch (error) {
-      if (!error.retryable) toast(`The sessions could not be listed: ${error.message}`);
+      if (!error.retryable) toast(`The conversations could not be listed: ${error.message}`);
     }
   }
 
@@ -60,10 +53,10 @@ export class Sessions {
 
   show() {
     const keys = [...this.order];
-    if (!this.searching && this.current && !keys.includes(this.current)) keys.unshift(this.current);
-    const items = keys.map((key) => ({ key, build: () => this.button(key) }));
-    if (!keys.length) items.push({ key: '-none', build: () => h('p.hint', 'Nothing found') });
-    if (this.more) items.push({ key: '-more', build: () => h('button.quiet', { onclick: () => this.loadMore() }, 'Show more') });
+    if (!this.search && this.current && !keys.includes(this.current)) keys.unshift(this.current);
+    const items = keys.map((key) => [key, () => this.button(key)]);
+    if (!keys.length) items.push(['-none', () => h('p.hint', 'Nothing found')]);
+    if (this.hasMore) items.push(['-more', () => h('button.quiet', { onclick: () => this.loadMore() }, 'Show more')]);
     reconcile($('session-list'), items);
     for (const key of keys) this.update($('session-list').keyed.get(key), key);
   }
@@ -74,30 +67,23 @@ export class Sessions {
   }
 
   button(key) {
-    return h('button.session', { 'data-key': key, onclick: () => this.callbacks.onopen(key) },
+    return h('button.session', { 'data-key': key, title: key, onclick: () => this.callbacks.onopen(key) },
       h('span.session-name'), h('span.session-when'), h('span.session-last'));
   }
 
   update(button, key) {
-    const row = this.rows.get(key);
+    const row = this.row(key) ?? {};
     const [name, when, last] = button.children;
     name.textContent = sessionName(key, row);
-    when.textContent = row?.hasActiveRun ? 'working' : row?.updatedAt ? ago(row.updatedAt) : '';
-    when.classList.toggle('busy', Boolean(row?.hasActiveRun));
-    last.textContent = row?.lastMessage ?? row?.lastMessagePreview ?? '';
-    if (key === this.current) button.setAttribute('aria-current', 'true');
-    else button.removeAttribute('aria-current');
-    button.title = key;
+    when.textContent = row.hasActiveRun ? 'working' : row.updatedAt ? ago(row.updatedAt) : '';
+    when.classList.toggle('busy', Boolean(row.hasActiveRun));
+    last.textContent = row.lastMessage ?? '';
+    button.setAttribute('aria-current', key === this.current);
   }
 
   async create() {
-    try {
-      const made = await this.gateway.call('sessions.create', {});
-      this.callbacks.onopen(made.key);
-      this.reload();
-    } catch (error) {
-      toast(`No new conversation: ${error.message}`);
-    }
+    const made = await this.change('sessions.create', {}, 'No new conversation');
+    if (made) this.callbacks.onopen(made.key);
   }
 
   async rename(key) {
@@ -105,40 +91,35 @@ export class Sessions {
     if (label !== null) await this.change('sessions.patch', { key, label: label || null }, 'It could not be renamed');
   }
 
-  /** Gives a conversation its first words as its name, quietly. */
+  /** Gives a new conversation its first words as its name, quietly. */
   async nameAfter(key, text) {
-    const label = text.replace(/\s+/g, ' ').trim().slice(0, 60);
-    if (!label || label.startsWith('/') || !key.includes(':dashboard:') || this.row(key)?.label) return;
+    const label = text.replace(/\s+/g, ' ').slice(0, 60);
+    if (label.startsWith('/') || !key.includes(':dashboard:') || this.row(key)?.label) return;
     await this.gateway.call('sessions.patch', { key, label }).catch(() => null);
-    this.reload();
   }
 
+  /** Whether it was reset. */
   async reset(key) {
-    const sure = await ask({
-      title: 'Reset this conversation?', action: 'Reset', danger: true,
-      text: 'It starts again from nothing. The messages so far stay on disk as an archive, but no longer show here.',
-    });
-    return sure ? this.change('sessions.reset', { key, reason: 'reset' }, 'It could not be reset') : false;
+    const text = 'It starts again from nothing. The messages so far are archived on disk and no longer show here.';
+    return await ask({ title: 'Reset this conversation?', text, action: 'Reset' })
+      && this.change('sessions.reset', { key, reason: 'reset' }, 'It could not be reset');
   }
 
   async remove(key) {
-    const name = sessionName(key, this.row(key));
-    const sure = await ask({ title: 'Delete this conversation?', text: `“${name}” disappears from the list. Its transcript is archived on disk.`, action: 'Delete', danger: true });
-    if (sure && await this.change('sessions.delete', { key, deleteTranscript: true }, 'It could not be deleted')) {
-      this.rows.delete(key);
-      this.order = this.order.filter((other) => other !== key);
-      this.callbacks.onremoved(key);
-    }
+    const text = `“${sessionName(key, this.row(key))}” disappears from the list. Its transcript is archived on disk.`;
+    if (await ask({ title: 'Delete this conversation?', text, action: 'Delete' })
+      && await this.change('sessions.delete', { key, deleteTranscript: true }, 'It could not be deleted')) this.callbacks.onremoved(key);
   }
 
+  // The answer, or `null` after telling what went wrong.
   async change(method, params, problem) {
     try {
-      await this.gateway.call(method, params);
+      const answer = await this.gateway.call(method, params);
       this.reload();
-      return true;
+      return answer;
     } catch (error) {
       toast(`${problem}: ${error.message}`);
-      return false;
+      return null;
     }
   }
 }

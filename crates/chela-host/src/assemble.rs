@@ -34,8 +34,10 @@ const WORKER_MEMORY_MIB: u64 = 512;
 pub enum Purpose {
     /// The gateway: services run, turns are served.
     Gateway,
-    /// One command: a local turn, or a look at a plugin's registrations.
+    /// One command that runs turns or commands of plugins.
     Command,
+    /// A look at what plugins register.
+    Inspect,
 }
 
 /// How to open a host.
@@ -150,7 +152,9 @@ impl Host {
         });
         let weak = Arc::downgrade(&host);
         let after = Box::new(move |registry: &Arc<Registry>, fresh: &[String]| plugins_started(&weak, registry, fresh));
-        manager.connect(Arc::new(Requests::new(Arc::downgrade(&host))), runtime.lifecycle.clone(), after);
+        // A look at a plugin must not hand it session ends.
+        let lifecycle = (purpose != Purpose::Inspect).then(|| runtime.lifecycle.clone());
+        manager.connect(Arc::new(Requests::new(Arc::downgrade(&host))), lifecycle, after);
         Ok(host)
     }
 
@@ -300,6 +304,7 @@ fn spec_maker(paths: &StatePaths, config: &Arc<Config>) -> crate::manager::SpecM
         name: Some(record.name.clone()),
         version: record.version.clone(),
         description: record.description.clone(),
+        kinds: record.manifest.kind.clone(),
         root_dir: record.root_dir.clone(),
         entry: record.source.clone(),
         mode: RegistrationMode::Full,

@@ -5,6 +5,7 @@
 
 mod assemble;
 mod events;
+mod facts;
 mod manager;
 mod models;
 mod recover;

@@ -5,7 +5,7 @@ mod state;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -25,7 +25,7 @@ use crate::run_context::RunContexts;
 
 /// Plugins that start at the same time.
 const PARALLEL_STARTS: usize = 4;
-/// How long a turn waits for plugins that are starting; slower ones join later turns.
+/// How long after the beginning of a plugin's start turns still wait for it; a slower one joins later turns.
 const TURN_PATIENCE: Duration = Duration::from_secs(10);
 /// Longest start of one plugin, worker start and `register` together.
 const START_BUDGET: Duration = Duration::from_secs(30);
@@ -116,10 +116,12 @@ impl PluginManager {
     }
 
     /// Connects the manager with what is built after it, and begins to collect starts. Called once, inside the runtime.
-    pub fn connect(self: &Arc<Self>, host: Arc<dyn HostServices>, lifecycle: Arc<SessionLifecycle>, after_start: AfterStart) {
+    pub fn connect(self: &Arc<Self>, host: Arc<dyn HostServices>, lifecycle: Option<Arc<SessionLifecycle>>, after_start: AfterStart) {
         let _ = self.after_start.set(after_start);
         let _ = self.host.set(host);
-        let _ = self.lifecycle.set(lifecycle);
+        if let Some(lifecycle) = lifecycle {
+            let _ = self.lifecycle.set(lifecycle);
+        }
         let receiver = self.collector.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(receiver) = receiver {
             tokio::spawn(collect::run(Arc::downgrade(self), receiver));
@@ -157,7 +159,7 @@ impl PluginManager {
         let mut state = self.state();
         let records: Vec<PluginRecord> = ids.iter().filter_map(|id| state.startable(id)).collect();
         for record in &records {
-            state.slots.insert(record.id.clone(), Slot::Starting);
+            state.slots.insert(record.id.clone(), Slot::Starting { since: Instant::now() });
         }
         drop(state);
         self.pending.send_modify(|n| *n += records.len());
@@ -194,6 +196,23 @@ impl PluginManager {
             }
         });
         waited.await.ok().flatten()
+    }
+
+    /// Waits for the plugins that are starting, for each until [`TURN_PATIENCE`] after its start began: one that never registers
+    /// delays the turns of its first seconds, not every turn.
+    async fn settle_for_turn(&self) {
+        let mut pending = self.pending.subscribe();
+        loop {
+            let _ = pending.borrow_and_update();
+            let ages = self.state().starting_for();
+            let Some(left) = ages.iter().filter_map(|age| TURN_PATIENCE.checked_sub(*age)).max() else {
+                if !ages.is_empty() {
+                    tracing::warn!(target: "plugins", "{} plugins are still starting; this turn goes on without them", ages.len());
+                }
+                return;
+            };
+            let _ = tokio::time::timeout(left, pending.changed()).await;
+        }
     }
 
     async fn start(self: Arc<Self>, record: PluginRecord) {
@@ -273,7 +292,7 @@ impl PluginManager {
     pub(crate) fn view(&self, id: &str) -> SlotView {
         match self.state().slots.get(id) {
             None => SlotView::default(),
-            Some(Slot::Starting) => SlotView { starting: true, ..SlotView::default() },
+            Some(Slot::Starting { .. }) => SlotView { starting: true, ..SlotView::default() },
             Some(Slot::Started { started, .. }) => SlotView { worker: Some(started.control.status()), ..SlotView::default() },
             Some(Slot::Failed { error, .. }) => SlotView { error: Some(error.message.clone()), ..SlotView::default() },
         }
@@ -347,16 +366,13 @@ impl TurnPlugins for PluginManager {
     }
 
     async fn ensure_for_turn(&self) {
-        let begun = {
-            let mut state = self.state();
-            std::mem::replace(&mut state.in_turns, true)
-        };
+        let begun = self.state().in_turns;
         if !begun && let Some(this) = self.this.upgrade() {
+            // Turns that begin at the same moment may all come here: a plugin is begun once all the same, and none overtakes it.
             this.begin(&Trigger::Turn);
+            self.state().in_turns = true;
         }
-        if *self.pending.borrow() > 0 && !self.settle(TURN_PATIENCE).await {
-            tracing::warn!(target: "plugins", "some plugins are still starting; this turn goes on without them");
-        }
+        self.settle_for_turn().await;
     }
 
     fn injecting(&self) -> Vec<String> {

@@ -86,16 +86,18 @@ impl Host {
         }
     }
 
-    /// One plugin in full: the cold inspection, what it registered, its worker.
+    /// What a plugin registered, for the inspection.
+    pub fn runtime_facts(&self, id: &str) -> chela_catalog::RuntimeFacts {
+        crate::facts::facts_of(&self.manager.registry(), id)
+    }
+
+    /// One plugin in full: the inspection with what it registered, and under `runtime` its live status.
     pub fn inspect(&self, id: &str) -> Option<Value> {
         let snapshot = self.manager.snapshot();
-        let record = snapshot.plugins.iter().find(|p| p.id == id || p.name == id)?;
-        let registry = self.manager.registry();
+        let record = snapshot.find(id)?;
+        let facts = self.runtime_facts(&record.id);
+        let mut out = snapshot.inspect_json(&record.id, Some(&facts))?;
         let status = self.plugin_statuses().into_iter().find(|s| s.id == record.id)?;
-        let mut out = registry.inspect(&record.id);
-        if out.is_null() {
-            out = json!({"plugin": {"id": record.id, "name": record.name, "version": record.version, "imported": false}});
-        }
         out["runtime"] = serde_json::to_value(status).unwrap_or_default();
         Some(out)
     }

@@ -68,7 +68,7 @@ fn check(worker: &Arc<Worker>, table: &ProcessTable) {
     let mib = rss / (1024 * 1024);
     if cap > 0 && mib > cap {
         worker.recycle_now(format!(
-            "its worker used {mib} MiB of memory, above its cap of {cap} MiB (`plugins.entries.<id>.runtime.memoryMib` raises it)"
+            "its worker used {mib} MiB of memory, above its cap of {cap} MiB (`plugins.entries.<id>.runtime.memoryMb` raises it)"
         ));
     }
 }

@@ -17,6 +17,9 @@ pub struct LoadParams<'a> {
     pub version: Option<&'a str>,
     /// From the manifest.
     pub description: Option<&'a str>,
+    /// Kinds of the manifest; left out when there are none.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub kind: &'a [String],
     /// The plugin's directory.
     pub root_dir: &'a str,
     /// The entry file.

@@ -40,6 +40,8 @@ pub struct PluginSpec {
     pub version: Option<String>,
     /// See `name`.
     pub description: Option<String>,
+    /// Kinds of the manifest, for plugins whose module names none (API-007, API-083).
+    pub kinds: Vec<String>,
     /// The plugin's directory.
     pub root_dir: PathBuf,
     /// The entry file.

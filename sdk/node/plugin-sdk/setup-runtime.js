@@ -1,2 +1,2 @@
 export { DEFAULT_ACCOUNT_ID } from './internal/accounts.js';
-export { createSetupInputPresenceValidator, createSetupTranslator, createStandardChannelSetupStatus, mergeAllowFromEntries, setSetupChannelEnabled, splitSetupEntries } from './internal/setup.js';
+export { createPatchedAccountSetupAdapter, createSetupInputPresenceValidator, createSetupTranslator, createStandardChannelSetupStatus, mergeAllowFromEntries, setSetupChannelEnabled, splitSetupEntries } from './internal/setup.js';

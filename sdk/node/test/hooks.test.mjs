@@ -52,6 +52,23 @@ for (const [name, hook, mode, stop, bodies, expected] of CASES) {
   });
 }
 
+test('the host decides whether an error ends a batch', async () => { // HOOK-106
+  const host = new FakeHost();
+  try {
+    await host.hello;
+    const fns = await handlers(host, '() => { throw new Error("x") }', '() => 2');
+    const reached = async (extra) => (await host.request('hooks', { hook: 'message_sending', fns, event: {}, ctx: {}, ...extra })).length;
+    assert.equal(await reached({ mode: 'seq' }), 2);
+    assert.equal(await reached({ mode: 'seq', failClosed: true }), 1);
+    assert.equal(await reached({ mode: 'sync', failClosed: true }), 1);
+    assert.equal(await reached({ mode: 'sync' }), 2);
+    assert.equal(await reached({ mode: 'seq', failClosed: true, stopOnError: false }), 2);
+    assert.equal(await reached({ mode: 'par', failClosed: true }), 2);
+  } finally {
+    await host.stop();
+  }
+});
+
 test('model call events are frozen, and a trace always is', async () => { // HOOK-007, HOOK-112
   const host = new FakeHost();
   try {

@@ -316,3 +316,39 @@ test('a flood of log lines does not fill the memory, and the worker keeps answer
     await host.waitFor((frame) => frame.t === 'pong' && frame.n === 3, 20000);
     assert.ok(resident < 400_000, `${resident} kB`);
   }, { keepStdout: false }));
+
+test('the kind of the manifest counts when the module names none, and the exported one wins', () => // API-007, API-083..API-086
+  withHost(async (host) => {
+    const source = 'export default (api) => api.registerMemoryRuntime({})';
+    const loaded = await loadSource(host, source, { kind: ['memory'] });
+    assert.equal(rows(loaded, 'registerMemoryRuntime').length, 1);
+    const other = "export default { kind: 'context-engine', register: (api) => api.registerMemoryRuntime({}) }";
+    await assert.rejects(loadSource(host, other, { kind: ['memory'], pluginId: 'other' }), /only memory plugins/);
+  }));
+
+test('each plugin of a group has its variables and its events', () =>
+  withHost(async (host) => {
+    const source = `export default (api) => {
+      api.logger.info(String(process.env.OWN_TOKEN));
+      api.runtime.events.onAgentEvent((event) => api.logger.info(api.id + ' ' + event.n));
+    }`;
+    const said = () => host.notes.filter((note) => note.m === 'log').map((note) => note.p.message);
+    await loadSource(host, source, { pluginId: 'one', env: { OWN_TOKEN: 'first' } });
+    await loadSource(host, source, { pluginId: 'two', env: { OWN_TOKEN: 'second' } });
+    const conflict = await host.waitForNote('diag', (note) => note.code === 'env_conflict');
+    assert.deepEqual([conflict.pluginId, conflict.method], ['two', 'OWN_TOKEN']);
+    for (const pluginId of ['one', 'two']) await host.waitForNote('subscribe', (note) => note.pluginId === pluginId);
+    host.send({ t: 'note', m: 'runtimeEvent', p: { name: 'agentEvent', payload: { n: 7 }, pluginId: 'two' } });
+    await host.waitForNote('log', (note) => note.message === 'two 7');
+    assert.deepEqual(said(), ['first', 'first', 'two 7']);
+    await host.request('unload', { pluginId: 'one' });
+    await loadSource(host, source, { pluginId: 'three', env: { OWN_TOKEN: 'third' } });
+    assert.equal(said().at(-1), 'third');
+  }));
+
+test('a function that returns nothing answers null', () =>
+  withHost(async (host) => {
+    const loaded = await loadSource(host, "export default (api) => api.registerService({ id: 's', start() {}, stop: () => null })");
+    const [service] = rows(loaded, 'registerService')[0].args;
+    assert.deepEqual([await host.call(service.start.$fn, []), await host.call(service.stop.$fn, [])], [null, null]);
+  }));

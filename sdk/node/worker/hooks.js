@@ -8,8 +8,9 @@ const FROZEN = new Set(['model_call_started', 'model_call_ended']);
 const FAIL_CLOSED = new Set(['before_agent_run', 'before_tool_call']);
 
 /** Serves `hooks`. Returns one row per handler that was reached. */
-export async function runHooks({ hook, fns, event, ctx, mode, stop, stopOnError }) {
-  const batch = { hook, event, ctx: prepareContext(hook, ctx), stop, stopOnError: stopOnError ?? FAIL_CLOSED.has(hook) };
+export async function runHooks({ hook, fns, event, ctx, mode, stop, failClosed, stopOnError }) {
+  const stopsOnError = stopOnError ?? failClosed ?? FAIL_CLOSED.has(hook);
+  const batch = { hook, event, ctx: prepareContext(hook, ctx), stop, stopOnError: stopsOnError };
   if (FROZEN.has(hook)) {
     Object.freeze(event);
     Object.freeze(ctx);
@@ -44,6 +45,7 @@ function runSync(fns, batch) {
       if (stops(batch, value)) break;
     } catch (error) {
       out.push({ err: errorToWire(error), ms: since(started) });
+      if (batch.stopOnError) break;
     }
   }
   return out;

@@ -31,6 +31,7 @@ export async function load(params) {
     workspaceDir: params.workspaceDir,
   });
   installLoader();
+  grantEnv(params);
   const entry = path.resolve(params.rootDir, params.entry);
   const plugin = {
     id: params.pluginId,
@@ -55,7 +56,39 @@ export async function load(params) {
   } catch (error) {
     plugins.delete(plugin.id);
     peer.exports.dropPlugin(plugin.id);
+    revokeEnv(plugin.id);
     throw error;
+  }
+}
+
+/** Variables that a load brought: name -> id of the plugin. What the process was started with is not among them. */
+const granted = new Map();
+
+/**
+ * Sets the variables of a plugin that joins a process which was started for another one. The environment is shared:
+ * a name that has another value already keeps it, and the host is told.
+ */
+function grantEnv({ pluginId, env = {} }) {
+  for (const [name, value] of Object.entries(env)) {
+    const present = process.env[name];
+    if (present === value) continue;
+    if (present === undefined) {
+      process.env[name] = value;
+      granted.set(name, pluginId);
+      continue;
+    }
+    peer.note('diag', {
+      pluginId, level: 'warn', code: 'env_conflict', method: name,
+      message: `the variable \`${name}\` has another value in the worker of this group; it keeps that one (give the plugin a worker of its own to change it)`,
+    });
+  }
+}
+
+function revokeEnv(pluginId) {
+  for (const [name, owner] of granted) {
+    if (owner !== pluginId) continue;
+    granted.delete(name);
+    delete process.env[name];
   }
 }
 
@@ -67,6 +100,7 @@ export async function unload({ pluginId }) {
   forget(pluginId);
   plugins.delete(pluginId);
   peer.exports.dropPlugin(pluginId);
+  revokeEnv(pluginId);
   return { ok: true };
 }
 

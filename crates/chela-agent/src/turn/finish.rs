@@ -19,7 +19,7 @@ pub(super) async fn reply(scope: &mut TurnScope<'_>, reply: Reply) -> RunStatus 
     if let Some(error) = reply.error {
         scope.fail(error);
     }
-    if let (Some(text), false) = (reply.text, scope.blocked)
+    if let (Some(text), false) = (reply.text.filter(|t| t.trim() != SILENT), scope.blocked)
         && scope.session.is_some()
         && let Err(error) = write_reply(scope, &text).await
     {
@@ -40,11 +40,13 @@ async fn write_reply(scope: &mut TurnScope<'_>, text: &str) -> Result<(), String
 /// Closes the turn and returns its outcome.
 pub(super) async fn finish(scope: &mut TurnScope<'_>, status: RunStatus) -> RunOutcome {
     let success = status == RunStatus::Ok && !scope.blocked;
-    if scope.session.is_some() {
-        announce_end(scope, success);
-    }
-    if scope.model_called && !scope.blocked {
-        announce_output(scope);
+    if !std::mem::replace(&mut scope.announced, true) {
+        if scope.session.is_some() {
+            announce_end(scope, success);
+        }
+        if scope.model_called && !scope.blocked {
+            announce_output(scope);
+        }
     }
     if scope.text.as_deref().map(str::trim) == Some(SILENT) {
         scope.text = None;

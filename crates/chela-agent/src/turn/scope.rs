@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use chela_hooks::{DispatchOptions, HookEngine, InternalBus};
 use chela_models::{ThinkingLevel, Usage};
@@ -14,6 +16,9 @@ use super::TurnRequest;
 use crate::clock::now_ms;
 use crate::event::{RunEvent, RunOutcome, RunRef, RunStatus};
 use crate::runtime::{AgentRuntime, PluginGeneration};
+
+/// Longest hook that guards what an aborted run writes.
+const AFTER_ABORT: Duration = Duration::from_secs(2);
 
 /// The state of one turn. It borrows the runtime: a turn never outlives it.
 pub struct TurnScope<'a> {
@@ -57,6 +62,12 @@ pub struct TurnScope<'a> {
     pub user_written: bool,
     /// True once the session row says that the run has ended.
     pub row_closed: bool,
+    /// True once the journal says so.
+    pub(super) recorded: bool,
+    /// True once `agent_end` has fired.
+    pub(super) announced: bool,
+    /// Set when the time of the turn is over.
+    pub(super) late: Arc<AtomicBool>,
 }
 
 impl<'a> TurnScope<'a> {
@@ -82,6 +93,9 @@ impl<'a> TurnScope<'a> {
             model_called: false,
             user_written: false,
             row_closed: false,
+            recorded: false,
+            announced: false,
+            late: Arc::default(),
         }
     }
 
@@ -143,6 +157,34 @@ impl<'a> TurnScope<'a> {
 
     pub(super) fn run_ref(&self) -> RunRef {
         RunRef { run_id: self.request.run_id.clone(), session_key: self.request.session_key.clone() }
+    }
+
+    /// Options of a hook that guards the transcript: it is asked also when the run was aborted, because what the run said so far is
+    /// written all the same.
+    pub fn write_options(&self) -> DispatchOptions {
+        DispatchOptions { cancel: CancellationToken::new(), budget_override: self.cancel.is_cancelled().then_some(AFTER_ABORT) }
+    }
+
+    /// The turn was stopped: by somebody, or because its time is over.
+    pub(super) fn stopped(&mut self) -> RunStatus {
+        if self.late.load(Ordering::Acquire) {
+            self.stop_reason = "timeout";
+            self.error = Some(format!("the turn took longer than {} s", self.request.timeout.as_secs_f64()));
+            return RunStatus::Timeout;
+        }
+        self.stop_reason = "aborted";
+        self.error.get_or_insert_with(|| super::ABORTED.into());
+        RunStatus::Aborted
+    }
+
+    /// Writes the end of the run into the journal, unless the answer's own commit did.
+    pub(super) async fn record(&mut self, outcome: &RunOutcome) {
+        if std::mem::replace(&mut self.recorded, true) {
+            return;
+        }
+        if let Err(error) = self.runtime.store.put_run_record(crate::journal::finished(outcome)).await {
+            tracing::error!(run = self.run_id(), %error, "the end of a run could not be recorded");
+        }
     }
 
     /// Marks the turn as failed.

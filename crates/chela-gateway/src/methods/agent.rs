@@ -83,7 +83,7 @@ pub(super) async fn agent(gateway: &Arc<Gateway>, call: MethodCall) {
 }
 
 /// The second answer.
-pub(crate) fn final_reply(outcome: &RunOutcome, session_file: Option<&str>) -> Value {
+pub fn final_reply(outcome: &RunOutcome, session_file: Option<&str>) -> Value {
     let usage = &outcome.usage;
     let payloads: Vec<Value> = outcome.text.iter().map(|text| json!({"text": text, "mediaUrl": null})).collect();
     let meta = json!({

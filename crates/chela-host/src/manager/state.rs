@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use chela_catalog::{PluginRecord, Snapshot};
 use chela_plugin::register::PluginFacts;
@@ -10,7 +11,10 @@ use chela_plugin::{StartError, StartedPlugin};
 /// Where a plugin stands. No slot: never started.
 pub(crate) enum Slot {
     /// Its start is under way.
-    Starting,
+    Starting {
+        /// When it was asked for.
+        since: Instant,
+    },
     /// It registered.
     Started {
         /// Facts for the registry.
@@ -36,6 +40,15 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// For how long each start that is under way has been.
+    pub(crate) fn starting_for(&self) -> Vec<Duration> {
+        let since = self.slots.values().filter_map(|slot| match slot {
+            Slot::Starting { since } => Some(since.elapsed()),
+            _ => None,
+        });
+        since.collect()
+    }
+
     /// The record, when the plugin may be started and is not started already. A failure that cannot go away by itself is final until
     /// the catalog changes.
     pub(crate) fn startable(&self, id: &str) -> Option<PluginRecord> {

@@ -154,6 +154,7 @@ impl Slot {
             name: spec.name.as_deref(),
             version: spec.version.as_deref(),
             description: spec.description.as_deref(),
+            kind: &spec.kinds,
             root_dir: &path(&spec.root_dir)?,
             entry: &path(&spec.entry)?,
             registration_mode: &json!(spec.mode),

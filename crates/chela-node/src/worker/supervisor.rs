@@ -151,25 +151,33 @@ impl Supervisor {
     }
 
     /// The load that a new worker was made for: when it fails, nothing is left.
-    async fn first_load(&mut self, run: &mut Run, slot: Arc<Slot>, reply: LoadReply) -> Result<(), End> {
-        match self.load(run, &slot).await {
-            Ok((loaded, _)) => {
-                if reply.send(Ok(loaded)).is_ok() {
-                    return Ok(());
-                }
-                let reason = "the start was given up".to_string();
-                self.end_process(run, &reason, KILL_GRACE).await;
-                self.forget(&slot);
-                Err(End::Empty { reason, waiting: None })
-            }
-            Err(error) => {
-                let reason = error.to_string();
-                self.end_process(run, &reason, Duration::ZERO).await;
-                self.forget(&slot);
-                let _ = reply.send(Err(error));
-                Err(End::Empty { reason, waiting: None })
-            }
+    async fn first_load(&mut self, run: &mut Run, slot: Arc<Slot>, mut reply: LoadReply) -> Result<(), End> {
+        // A plugin that spins while it loads is ended as soon as nobody waits for it any more.
+        let loaded = tokio::select! {
+            biased;
+            loaded = self.load(run, &slot) => Some(loaded),
+            () = reply.closed() => None,
+        };
+        let given_up = match loaded {
+            Some(Ok((loaded, _))) => reply.send(Ok(loaded)).is_err(),
+            Some(Err(error)) => return Err(self.first_load_failed(run, &slot, error, reply).await),
+            None => true,
+        };
+        if !given_up {
+            return Ok(());
         }
+        let reason = "the start was given up".to_string();
+        self.end_process(run, &reason, KILL_GRACE).await;
+        self.forget(&slot);
+        Err(End::Empty { reason, waiting: None })
+    }
+
+    async fn first_load_failed(&mut self, run: &mut Run, slot: &Arc<Slot>, error: StartError, reply: LoadReply) -> End {
+        let reason = error.to_string();
+        self.end_process(run, &reason, Duration::ZERO).await;
+        self.forget(slot);
+        let _ = reply.send(Err(error));
+        End::Empty { reason, waiting: None }
     }
 
     /// Loads one plugin; a process that dies meanwhile is told with its last words.
@@ -219,14 +227,20 @@ impl Supervisor {
         }
     }
 
-    async fn load_another(&mut self, run: &mut Run, slot: Arc<Slot>, reply: LoadReply) {
+    async fn load_another(&mut self, run: &mut Run, slot: Arc<Slot>, mut reply: LoadReply) {
         self.worker.slots().push(slot.clone());
-        let result = self.load(run, &slot).await.map(|(loaded, _)| loaded);
-        let failed = result.is_err();
-        if reply.send(result).is_err() || failed {
+        let result = tokio::select! {
+            biased;
+            result = self.load(run, &slot) => Some(result.map(|(loaded, _)| loaded)),
+            () = reply.closed() => None,
+        };
+        let failed = !matches!(result, Some(Ok(_)));
+        if result.is_none_or(|result| reply.send(result).is_err()) || failed {
             self.forget(&slot);
             // Whatever it began before it failed must not go on inside the worker of the others.
             unload(run, &slot.spec.id, "its start failed or was given up", KILL_GRACE).await;
+            // It may have left the worker standing still; then the others get a new one.
+            self.worker.probe(&run.connection);
         } else {
             slot.host.worker_event(&slot.spec.id, WorkerEvent::Ready);
         }

@@ -120,6 +120,7 @@ impl Bench {
             name: None,
             version: None,
             description: None,
+            kinds: Vec::new(),
             root_dir: self.dir.path().into(),
             entry: self.dir.path().join("index.js"),
             mode: RegistrationMode::Full,

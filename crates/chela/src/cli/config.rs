@@ -1,5 +1,6 @@
 //! Flags of `chela config`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -30,7 +31,7 @@ pub enum ConfigCommand {
     Schema(JsonArgs),
     /// Known subcommands that are not built.
     #[command(external_subcommand)]
-    Other(Vec<std::ffi::OsString>),
+    Other(Vec<OsString>),
 }
 
 /// `chela config get`.

@@ -1,5 +1,6 @@
 //! Flags of `chela gateway`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -35,7 +36,7 @@ pub enum GatewayCommand {
     Health(super::HealthArgs),
     /// Known subcommands that are not built.
     #[command(external_subcommand)]
-    Other(Vec<std::ffi::OsString>),
+    Other(Vec<OsString>),
 }
 
 /// `chela gateway run`.

@@ -1,5 +1,7 @@
 //! Flags of `chela plugins`.
 
+use std::ffi::OsString;
+
 use clap::{Args, Subcommand};
 
 /// `chela plugins`.
@@ -27,7 +29,7 @@ pub enum PluginsCommand {
     Doctor(DoctorArgs),
     /// Known subcommands that are not built.
     #[command(external_subcommand)]
-    Other(Vec<std::ffi::OsString>),
+    Other(Vec<OsString>),
 }
 
 /// `chela plugins list`.

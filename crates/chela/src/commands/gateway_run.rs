@@ -1,8 +1,9 @@
 //! `chela gateway run`: the gateway in the foreground.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chela_config::{AuthMode, AuthOverride, BindMode, Config, Secret};
+use chela_gateway::run::{Ended, Ready, RunOptions};
 use rustix::process::Signal;
 
 use crate::cli::gateway::RunArgs;
@@ -73,8 +74,52 @@ fn request(args: &RunArgs) -> Result<RunRequest, Failure> {
     })
 }
 
-/// Hands over to the gateway.
-fn start(_ctx: &Context, config: Config, request: RunRequest) -> Result<(), Failure> {
-    let port = config.gateway_port(request.port)?;
-    Err(Failure::not_built("chela gateway run", &format!("nothing listens on port {port} in this build")))
+/// Runs the gateway; an in-process restart reads the config anew (GW-144).
+fn start(ctx: &Context, config: Config, request: RunRequest) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new("cannot start the asynchronous runtime").cause(error.to_string()))?;
+    let (mut config, mut started) = (config, ctx.started);
+    loop {
+        let ended = runtime.block_on(chela_gateway::run::run(RunOptions {
+            paths: ctx.paths.clone(),
+            env: ctx.env.clone(),
+            config,
+            port: request.port,
+            bind: request.bind,
+            auth: request.auth.clone(),
+            allow_unconfigured: request.allow_unconfigured,
+            process_started: started,
+            temp_dir: std::env::temp_dir(),
+            on_ready: Box::new(announce),
+            cli_commands: crate::cli::command_names().into_iter().collect(),
+        }));
+        match ended.map_err(|error| Failure::new(error.to_string()))? {
+            Ended::Stopped => return Ok(()),
+            Ended::Restart => {
+                config = ctx.config()?;
+                started = Instant::now();
+            }
+        }
+    }
+}
+
+/// A gateway waits more than it computes: more threads cost memory and win nothing.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4))
+}
+
+/// The ready line. The URL with a generated token goes to the terminal only, never to the log.
+fn announce(ready: &Ready) {
+    tracing::info!(url = %ready.plain_url, plugins = ready.plugins, enabled = ready.enabled, starting = ready.starting, ms = ready.elapsed.as_millis() as u64, "ready");
+    let plural = if ready.plugins == 1 { "" } else { "s" };
+    let line = format!(
+        "chela gateway ready at {} ({} plugin{plural}, {} enabled, {} starting) in {} ms",
+        ready.url,
+        ready.plugins,
+        ready.enabled,
+        ready.starting,
+        ready.elapsed.as_millis()
+    );
+    // Nobody may be reading; the gateway runs all the same.
+    let _ = crate::output::text(&line);
 }

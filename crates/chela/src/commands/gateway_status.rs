@@ -110,7 +110,7 @@ fn facts(ctx: &Context, config: &Config, issues: &[ConfigIssue], target: &Target
         "service": {"label": "foreground", "loaded": lock.pid().is_some(), "loadedText": "running", "notLoadedText": "stopped", "command": null,
             "runtime": {"status": lock.as_str(), "pid": lock.pid()}},
         "config": {"cli": file, "daemon": file},
-        "gateway": {"bindMode": bind_name(bind), "bindHost": config.listen_ip(bind).map(|ip| ip.to_string()).ok(), "port": port,
+        "gateway": {"bindMode": bind_name(bind), "bindHost": config.gateway().listen_ip(bind).map(|ip| ip.to_string()).ok(), "port": port,
             "portSource": "env/config", "probeUrl": target.url, "urlSource": target.source},
         "lock": {"path": lockfile::path(&ctx.paths), "state": lock.as_str()},
         "port": {"port": port, "status": if is_busy(port) { "busy" } else { "free" }, "listeners": listeners, "hints": []},

@@ -74,8 +74,7 @@ pub fn run(ctx: &Context, words: Vec<OsString>) -> Result<(), Failure> {
     }
     let config = ctx.config()?;
     let snapshot = ctx.scan(&config);
-    let owners = snapshot.owners.cli.owners(name);
-    if let Some(owner) = owners.first() {
+    if let Some(owner) = snapshot.owners.cli.get(&name.to_lowercase()).and_then(|owners| owners.first()) {
         return super::plugin_runtime::cli_command(ctx, config, owner, name, rest);
     }
     Err(unknown("chela", name, &cli::command_names()))

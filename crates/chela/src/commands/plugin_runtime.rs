@@ -1,23 +1,89 @@
 //! What needs plugin code in this process: `plugins inspect --runtime` without a gateway, and commands of plugins.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use chela_agent::{RunEvent, RunRef, RunSink};
 use chela_catalog::RuntimeFacts;
 use chela_config::Config;
+use chela_host::{Host, HostOptions, Purpose};
+use chela_plugin::{Adapter, Call};
+use serde_json::json;
 
 use crate::context::Context;
 use crate::report::Failure;
+
+/// Longest start of a plugin for a look at it.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long workers may take to end.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// A command shows no run.
+pub(super) struct Silent;
+
+impl RunSink for Silent {
+    fn emit(&self, _run: &RunRef, _event: RunEvent) {}
+}
+
+/// Opens a host for one command.
+pub(super) fn open(ctx: &Context, config: Config, sink: Arc<dyn RunSink>, purpose: Purpose, inherit_output: bool) -> Result<Arc<Host>, Failure> {
+    let opened = Host::open(HostOptions {
+        paths: ctx.paths.clone(),
+        env: ctx.env.clone(),
+        config: Arc::new(config),
+        sink,
+        purpose,
+        core_methods: chela_gateway_protocol::methods::METHODS.iter().map(|m| m.name.to_string()).collect(),
+        cli_commands: crate::cli::command_names().into_iter().collect(),
+        guard: None,
+        inherit_output,
+    });
+    opened.map_err(|error| Failure::new(error.to_string()).hint("a running gateway holds the state: ask it (leave `--local` out), or stop it with `chela gateway stop`"))
+}
 
 /// Loads one plugin, or all, and gathers what they register; nothing of it is kept running (INS-321).
 ///
 /// # Errors
 /// When no plugin host can be had. A plugin that fails is a fact, not an error.
-pub fn facts(_ctx: &Context, _config: &Config, _ids: &[String]) -> Result<Vec<(String, RuntimeFacts)>, Failure> {
-    Err(Failure::not_built("chela plugins inspect --runtime", "start the gateway with `chela gateway run`, which is asked then; or leave `--runtime` out"))
+pub fn facts(ctx: &Context, config: &Config, ids: &[String]) -> Result<Vec<(String, RuntimeFacts)>, Failure> {
+    crate::context::block_on(async {
+        let host = open(ctx, config.clone(), Arc::new(Silent), Purpose::Inspect, false)?;
+        host.manager.begin_plugins(ids);
+        host.manager.settle(PATIENCE).await;
+        let facts = ids.iter().map(|id| (id.clone(), host.runtime_facts(id))).collect();
+        host.close(GRACE).await;
+        Ok(facts)
+    })
 }
 
 /// Runs a command that a plugin registered; `rest` is behind its name.
 ///
 /// # Errors
 /// When the plugin cannot be loaded; the command's own failure.
-pub fn cli_command(_ctx: &Context, _config: Config, owner: &str, name: &str, _rest: &[String]) -> Result<(), Failure> {
-    Err(Failure::not_built(&format!("chela {name}"), &format!("it is a command of the plugin `{owner}`; see `chela plugins inspect {owner}`")))
+pub fn cli_command(ctx: &Context, config: Config, owner: &str, name: &str, rest: &[String]) -> Result<(), Failure> {
+    crate::context::block_on(async {
+        let host = open(ctx, config, Arc::new(Silent), Purpose::Inspect, true)?;
+        host.manager.begin_plugins(&[owner.to_string()]);
+        host.manager.settle(PATIENCE).await;
+        let result = call(&host, owner, name, rest).await;
+        host.close(GRACE).await;
+        result
+    })
+}
+
+async fn call(host: &Arc<Host>, owner: &str, name: &str, rest: &[String]) -> Result<(), Failure> {
+    let registry = host.manager.registry();
+    let Some(command) = registry.cli_command(&[name]) else {
+        let facts = host.runtime_facts(owner);
+        let failure = Failure::new(format!("plugin `{owner}` registered no command `{name}`")).hint(format!("see `chela plugins inspect {owner} --runtime`"));
+        return Err(facts.error.map_or(failure.clone(), |error| failure.cause(error)));
+    };
+    let argv: Vec<&str> = std::iter::once(name).chain(rest.iter().map(String::as_str)).collect();
+    let args = vec![json!({"argv": argv, "parentPath": command.parent_path, "workspaceDir": host.runtime.workspace_of("main")})];
+    let done = command.registrar.call(Call::new(args).adapter(Adapter::Cli)).await;
+    let result = done.map_err(|error| Failure::new(format!("command `{name}` of plugin `{owner}` failed")).cause(error.to_string()))?;
+    match result.get("exitCode").and_then(serde_json::Value::as_i64) {
+        Some(0) | None => Ok(()),
+        Some(code) => Err(Failure::silent(u8::try_from(code).unwrap_or(1))),
+    }
 }

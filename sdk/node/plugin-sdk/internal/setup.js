@@ -80,6 +80,23 @@ export function patchScopedAccountConfig(params) {
 
 export const applySetupAccountConfigPatch = ({ cfg, channelKey, accountId, patch }) => patchScopedAccountConfig({ cfg, channelKey, accountId, patch });
 
+/** A setup adapter that stores, for the account, what `buildPatch` makes of the input. */
+export function createPatchedAccountSetupAdapter({ channelKey, alwaysUseAccounts, validateInput, buildPatch, ...params }) {
+  const { ensureChannelEnabled = !alwaysUseAccounts, ensureAccountEnabled = true } = params;
+  return {
+    resolveAccountId: ({ accountId }) => normalizeAccountId(accountId),
+    applyAccountName: ({ cfg, accountId, name }) => applyAccountNameToChannelSection({ cfg, channelKey, accountId, name, alwaysUseAccounts }),
+    validateInput,
+    applyAccountConfig({ cfg, accountId, input }) {
+      const migrateBaseName = !alwaysUseAccounts;
+      const named = prepareScopedSetupConfig({ cfg, channelKey, accountId, name: input.name, alwaysUseAccounts, migrateBaseName });
+      const patch = buildPatch(input);
+      const scopeDefaultToAccounts = alwaysUseAccounts;
+      return patchScopedAccountConfig({ cfg: named, channelKey, accountId, patch, ensureChannelEnabled, ensureAccountEnabled, scopeDefaultToAccounts });
+    },
+  };
+}
+
 /** Checks that setup input has at least one of the values that each rule asks for. */
 export function createSetupInputPresenceValidator({ defaultAccountOnlyEnvError, whenNotUseEnv, validate }) {
   const present = (value) => (typeof value === 'string' ? value.trim() !== '' : value !== undefined && value !== null);

@@ -3,29 +3,36 @@ import { peer, snapshot } from '../state.js';
 
 const listeners = new Map();
 
-/** Serves the `runtimeEvent` note. */
-export function deliver({ name, payload }) {
+/** Serves the `runtimeEvent` note. It is sent once for each plugin of a group, so only that plugin's listeners get it. */
+export function deliver({ name, payload, pluginId }) {
   if (name === 'config') snapshot.config = payload?.config ?? payload ?? {};
   if (name === 'verbose') snapshot.verbose = payload === true || payload?.verbose === true;
-  for (const { listener } of [...(listeners.get(name) ?? [])]) {
+  for (const row of [...(listeners.get(name) ?? [])]) {
+    if (pluginId !== undefined && row.pluginId !== pluginId) continue;
     try {
-      listener(payload);
+      row.listener(payload);
     } catch {
       // A listener's failure is its own.
     }
   }
 }
 
-/** Subscribes a plugin's listener; the host is told when the first one comes and the last one goes. */
+/** Subscribes a plugin's listener; the host is told of the first one of a plugin, and when its last one goes. */
 export function listen(pluginId, name, listener) {
   const rows = listeners.get(name) ?? new Set();
   listeners.set(name, rows);
   const row = { pluginId, listener };
+  const first = !has(rows, pluginId);
   rows.add(row);
-  if (rows.size === 1) peer.note('subscribe', { pluginId, name });
+  if (first) peer.note('subscribe', { pluginId, name });
   return () => {
-    if (rows.delete(row) && rows.size === 0) peer.note('unsubscribe', { pluginId, name });
+    if (rows.delete(row) && !has(rows, pluginId)) peer.note('unsubscribe', { pluginId, name });
   };
+}
+
+function has(rows, pluginId) {
+  for (const row of rows) if (row.pluginId === pluginId) return true;
+  return false;
 }
 
 /** Drops the listeners of a plugin. */

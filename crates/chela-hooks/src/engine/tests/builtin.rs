@@ -56,6 +56,7 @@ async fn a_hundred_builtin_handlers_on_five_hooks_are_cheap() {
         name: None,
         version: None,
         description: None,
+        kinds: Vec::new(),
         root_dir: "/".into(),
         entry: "/".into(),
         mode: RegistrationMode::Full,

@@ -1,0 +1,110 @@
+//! `chela plugins`.
+
+use std::time::Duration;
+
+use chela_catalog::{DoctorReport, Snapshot};
+use serde_json::{Value, json};
+
+use crate::cli::plugins::{DoctorArgs, PluginsArgs, PluginsCommand};
+use crate::client::{self, Purpose};
+use crate::context::{Context, block_on};
+use crate::lockfile;
+use crate::output;
+use crate::report::Failure;
+
+/// Longest wait for a running gateway that is only asked for more detail.
+const LIVE_LIMIT: Duration = Duration::from_millis(150);
+
+const BUILT: [&str; 5] = ["list", "inspect", "enable", "disable", "doctor"];
+const LOAD_PATH: &str = "unpack it (`npm pack`, `tar xf`) and add its directory to `plugins.load.paths` with `chela config set`";
+const NOT_BUILT: &[(&str, &str)] = &[
+    ("install", LOAD_PATH),
+    ("update", "replace the plugin's directory"),
+    ("uninstall", "switch it off with `chela plugins disable ID`, or take its directory out of `plugins.load.paths`"),
+    ("registry", "the catalog is read anew each time; see `chela plugins list`"),
+    ("marketplace", LOAD_PATH),
+    ("search", "look on npm, then add the plugin's directory to `plugins.load.paths`"),
+];
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// Those of the subcommand.
+pub fn run(ctx: &Context, args: PluginsArgs) -> Result<(), Failure> {
+    match args.command {
+        PluginsCommand::List(args) => super::plugins_list::run(ctx, &args),
+        PluginsCommand::Inspect(args) => super::plugins_inspect::run(ctx, &args),
+        PluginsCommand::Enable(args) => super::plugins_switch::enable(ctx, &args),
+        PluginsCommand::Disable(args) => super::plugins_switch::disable(ctx, &args),
+        PluginsCommand::Doctor(args) => doctor(ctx, &args),
+        PluginsCommand::Other(words) => {
+            let name = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
+            Err(super::other::subcommand("chela plugins", &name, NOT_BUILT, &BUILT))
+        }
+    }
+}
+
+/// What the running gateway says of its plugins, or nothing: none runs, or it takes too long.
+pub fn live(ctx: &Context, config: &chela_config::Config, method: &str, params: Value) -> Option<Value> {
+    lockfile::look(&ctx.paths).pid()?;
+    let target = client::target(ctx, config, &crate::cli::TargetArgs::default()).ok()?;
+    block_on(async { Ok(client::call(ctx, &target, Purpose::Probe, method, params, LIVE_LIMIT).await?) }).ok()
+}
+
+/// Findings about plugins; exit code 0 with and without (INS-334). It works while the config is invalid (INS-346).
+fn doctor(ctx: &Context, args: &DoctorArgs) -> Result<(), Failure> {
+    let (config, _) = ctx.config_lenient()?;
+    let snapshot = ctx.scan(&config);
+    let report = chela_catalog::doctor(&snapshot, |_| None);
+    let running = failing(live(ctx, &config, "plugins.list", json!({})).as_ref());
+    if args.json { output::json(&doctor_json(&report, &running)) } else { output::text(&doctor_text(&snapshot, &report, &running)) }
+}
+
+/// Plugins of the running gateway that fail, as `{id, state, error}`.
+pub fn failing(live: Option<&Value>) -> Vec<Value> {
+    let rows = live.and_then(|live| live["plugins"].as_array()).into_iter().flatten();
+    rows.filter(|row| matches!(row["state"].as_str(), Some("error" | "backoff" | "quarantined")))
+        .map(|row| {
+            let why = if row["error"].is_null() { &row["lastExit"] } else { &row["error"] };
+            json!({"id": row["id"], "state": row["state"], "error": why})
+        })
+        .collect()
+}
+
+/// The JSON of both doctors.
+pub fn doctor_json(report: &DoctorReport, running: &[Value]) -> Value {
+    let rows = |list: &[chela_catalog::Diagnostic]| list.iter().map(chela_catalog::Diagnostic::to_json).collect::<Vec<_>>();
+    json!({
+        "ok": report.is_clean() && running.is_empty(),
+        "pluginErrors": report.plugin_errors, "runtimeErrors": running, "diagnostics": rows(&report.diagnostics),
+        "shadowed": rows(&report.shadowed), "compatibility": report.compatibility,
+    })
+}
+
+fn doctor_text(snapshot: &Snapshot, report: &DoctorReport, running: &[Value]) -> String {
+    if report.is_clean() && running.is_empty() && report.shadowed.is_empty() && report.compatibility.is_empty() {
+        return "No plugin issues detected.\n".to_owned();
+    }
+    let mut out = String::new();
+    let mut section = |title: &str, lines: Vec<String>| {
+        if !lines.is_empty() {
+            out.push_str(&format!("{title}\n"));
+            lines.iter().for_each(|line| out.push_str(&format!("  {line}\n")));
+            out.push('\n');
+        }
+    };
+    let errors = report.plugin_errors.iter();
+    section("Plugin errors", errors.map(|p| format!("{}: {} ({})", p.plugin_id, p.message, p.phase)).collect());
+    let text = |value: &Value| value.as_str().unwrap_or("failed").to_owned();
+    section("Running plugins that fail", running.iter().map(|r| format!("{}: {} ({})", text(&r["id"]), text(&r["error"]), text(&r["state"]))).collect());
+    let line = |d: &chela_catalog::Diagnostic| match &d.plugin_id {
+        Some(id) => format!("{id}: {}", d.message),
+        None => d.message.clone(),
+    };
+    section("Diagnostics", report.diagnostics.iter().map(line).collect());
+    section("Plugin source shadowing", report.shadowed.iter().map(line).collect());
+    let notices = report.compatibility.iter();
+    section("Compatibility", notices.map(|n| format!("{}: {}", text(&n["pluginId"]), text(&n["message"]))).collect());
+    out.push_str(&format!("Checked {} plugins; see `chela plugins inspect ID`\n", snapshot.plugins.len()));
+    out
+}

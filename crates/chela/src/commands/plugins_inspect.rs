@@ -1,0 +1,131 @@
+//! `chela plugins inspect` (INS-317..INS-326).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chela_catalog::{RuntimeFacts, Snapshot};
+use chela_config::Config;
+use serde_json::{Value, json};
+
+use crate::cli::TargetArgs;
+use crate::cli::plugins::InspectArgs;
+use crate::client::{self, Purpose};
+use crate::context::{Context, block_on};
+use crate::lockfile;
+use crate::output;
+use crate::report::Failure;
+
+/// Longest wait for the running gateway, which may have to start the plugin first.
+const RUNTIME_LIMIT: Duration = Duration::from_secs(60);
+
+/// Shows one plugin or all.
+///
+/// # Errors
+/// No id or an unknown one, an id together with `--all` (INS-322); an invalid config; with `--runtime`, no way to run plugins.
+pub fn run(ctx: &Context, args: &InspectArgs) -> Result<(), Failure> {
+    let id = match (&args.id, args.all) {
+        (Some(_), true) => return Err(Failure::new("`--all` and a plugin id exclude each other").hint("leave one of them out")),
+        (None, false) => return Err(Failure::new("no plugin named").hint("name one, as in `chela plugins inspect ID`, or pass `--all`")),
+        (id, _) => id.as_deref(),
+    };
+    let config = ctx.config()?;
+    let snapshot = ctx.scan(&config);
+    let ids: Vec<String> = match id {
+        None => snapshot.plugins.iter().map(|plugin| plugin.id.clone()).collect(),
+        Some(text) => match snapshot.find(text) {
+            Some(plugin) => vec![plugin.id.clone()],
+            None => return Err(not_found(text)),
+        },
+    };
+    let objects = match args.runtime {
+        false => ids.iter().filter_map(|id| snapshot.inspect_json(id, None)).collect(),
+        true => runtime(ctx, &config, &snapshot, &ids)?,
+    };
+    match (args.json, args.all) {
+        (true, true) => output::json(&Value::Array(objects)),
+        (true, false) => output::json(objects.first().unwrap_or(&Value::Null)),
+        (false, _) => output::text(&objects.iter().map(render).collect::<Vec<_>>().join("\n")),
+    }
+}
+
+/// The error for an id that no plugin has (INS-306, INS-308, INS-322).
+pub fn not_found(id: &str) -> Failure {
+    Failure::new(format!("Plugin not found: {id}")).hint("see `chela plugins list`")
+}
+
+fn runtime(ctx: &Context, config: &Config, snapshot: &Snapshot, ids: &[String]) -> Result<Vec<Value>, Failure> {
+    if lockfile::look(&ctx.paths).pid().is_some() {
+        let target = client::target(ctx, config, &TargetArgs::default())?;
+        return block_on(async {
+            let mut connection = client::connect(ctx, &target, Purpose::Call, RUNTIME_LIMIT).await?;
+            let mut objects = Vec::with_capacity(ids.len());
+            for id in ids {
+                objects.push(connection.request("plugins.inspect", json!({"id": id}), false, RUNTIME_LIMIT).await?);
+            }
+            connection.close().await;
+            Ok(objects)
+        });
+    }
+    let facts: BTreeMap<String, RuntimeFacts> = super::plugin_runtime::facts(ctx, config, ids)?.into_iter().collect();
+    Ok(ids.iter().filter_map(|id| snapshot.inspect_json(id, facts.get(id))).collect())
+}
+
+fn render(object: &Value) -> String {
+    let plugin = &object["plugin"];
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut out = format!("{}\n", text(&plugin["name"]));
+    let mut line = |name: &str, value: String| {
+        if !value.is_empty() {
+            out.push_str(&format!("  {name:<14}{value}\n"));
+        }
+    };
+    line("about", text(&plugin["description"]));
+    line("id", text(&plugin["id"]));
+    line("status", text(&plugin["status"]));
+    line("reason", text(&plugin["activationReason"]));
+    line("error", text(&plugin["error"]));
+    line("origin", text(&plugin["origin"]));
+    line("version", text(&plugin["version"]));
+    line("format", text(&plugin["format"]));
+    line("source", text(&plugin["source"]));
+    line("shape", format!("{} ({})", text(&object["shape"]), text(&object["capabilityMode"])));
+    for capability in object["capabilities"].as_array().into_iter().flatten() {
+        line(&text(&capability["kind"]), names(&capability["ids"]));
+    }
+    for (title, key) in [
+        ("tools", "tools"), ("hooks", "typedHooks"), ("internal hooks", "customHooks"), ("commands", "commands"), ("cli", "cliCommands"),
+        ("services", "services"), ("methods", "gatewayMethods"), ("mcp servers", "mcpServers"),
+    ] {
+        line(title, names(&object[key]));
+    }
+    if let Some(routes) = object["httpRouteCount"].as_u64().filter(|routes| *routes > 0) {
+        line("http routes", routes.to_string());
+    }
+    if let Some(worker) = object.get("worker").filter(|worker| worker.is_object()) {
+        for (key, value) in worker.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
+            line(&format!("worker {key}"), value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        }
+    }
+    for diagnostic in object["diagnostics"].as_array().into_iter().flatten() {
+        line(&text(&diagnostic["level"]), text(&diagnostic["message"]));
+    }
+    for notice in object["compatibility"].as_array().into_iter().flatten() {
+        line("compatibility", text(&notice["message"]));
+    }
+    out
+}
+
+/// Names in a list of texts or of objects with `name`, `names` or `id`.
+fn names(list: &Value) -> String {
+    let name = |entry: &Value| -> Vec<String> {
+        match entry {
+            Value::String(text) => vec![text.clone()],
+            Value::Object(_) => match entry["names"].as_array() {
+                Some(names) => names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect(),
+                None => ["name", "id"].iter().filter_map(|key| entry[*key].as_str()).take(1).map(str::to_owned).collect(),
+            },
+            _ => vec![],
+        }
+    };
+    list.as_array().into_iter().flatten().flat_map(name).collect::<Vec<_>>().join(", ")
+}
