@@ -1,6 +1,6 @@
 //! The gateway under measurement: its state directory, config, start and end.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -66,11 +66,6 @@ impl State {
             fs_err::create_dir(dir.path().join(folder))?;
         }
         Ok(Self { dir, port, setup })
-    }
-
-    /// The directory.
-    pub fn path(&self) -> &Path {
-        self.dir.path()
     }
 
     /// A command of the binary on this state.

@@ -9,8 +9,6 @@ pub struct Memory {
     pub own: f64,
     /// Proportional memory of its descendants.
     pub workers: f64,
-    /// How many descendants there are.
-    pub count: usize,
 }
 
 /// The process and its descendants.
@@ -43,7 +41,6 @@ pub fn memory(pid: u32) -> Memory {
     Memory {
         own: field(&format!("/proc/{pid}/status"), "VmRSS:"),
         workers: workers.iter().map(|id| field(&format!("/proc/{id}/smaps_rollup"), "Pss:")).sum(),
-        count: workers.len(),
     }
 }
 

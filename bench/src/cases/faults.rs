@@ -106,13 +106,6 @@ async fn turn(client: &Shared, message: &str, time: Duration) -> String {
 async fn plugin_state(gateway: &Gateway, id: &str) -> Result<String> {
     let list = gateway.client().await?.call("plugins.list", json!({})).await?;
     let plugin = list["plugins"].as_array().into_iter().flatten().find(|p| p["id"] == id).cloned().unwrap_or_default();
-    let worker = &plugin["worker"];
-    let mut parts = vec![plugin["status"].as_str().unwrap_or("unknown").to_string()];
-    if let Some(state) = worker["state"].as_str() {
-        parts.push(format!("worker {state}"));
-    }
-    if let Some(restarts) = worker["restarts"].as_u64() {
-        parts.push(format!("{restarts} restarts"));
-    }
-    Ok(parts.join(", "))
+    let state = plugin["state"].as_str().unwrap_or("unknown");
+    Ok(format!("{state} after {} restarts", plugin["restarts"].as_u64().unwrap_or(0)))
 }

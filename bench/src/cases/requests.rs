@@ -7,6 +7,7 @@ use futures::future::try_join_all;
 use serde_json::json;
 
 use super::{Bench, ms};
+use crate::client::{Client, Shared};
 use crate::gateway::{Gateway, State};
 use crate::{http, process};
 
@@ -19,8 +20,13 @@ pub async fn requests(bench: &mut Bench) -> Result<()> {
     let gateway = state.start().await?;
     let time = Duration::from_millis(bench.pick(1000, 3000) as u64);
     for at_once in [1, 8, 64] {
+        let mut clients = Vec::new();
+        for _ in 0..at_once {
+            // One after another: a gateway limits how many may be in the handshake.
+            clients.push(gateway.client().await?);
+        }
         let begun = Instant::now();
-        let times = try_join_all((0..at_once).map(|_| tokio::spawn(health(gateway.port, time)))).await?;
+        let times = try_join_all(clients.into_iter().map(|client| tokio::spawn(health(client, time)))).await?;
         let times = times.into_iter().collect::<Result<Vec<_>>>()?.concat();
         let case = format!("`health` over WebSocket, {at_once} connections");
         bench.report.samples(&case, "requests/s", "", vec![times.len() as f64 / begun.elapsed().as_secs_f64()]);
@@ -38,11 +44,7 @@ pub async fn requests(bench: &mut Bench) -> Result<()> {
     Ok(())
 }
 
-async fn health(port: u16, time: Duration) -> Result<Vec<f64>> {
-    let mut client = crate::client::Client::connect(port, crate::gateway::TOKEN).await?;
-    for _ in 0..50 {
-        client.call("health", json!({})).await?;
-    }
+async fn health(mut client: Client, time: Duration) -> Result<Vec<f64>> {
     let (mut times, end) = (Vec::new(), Instant::now() + time);
     while Instant::now() < end {
         let begun = Instant::now();
@@ -77,13 +79,13 @@ pub async fn connections(bench: &mut Bench) -> Result<()> {
     tokio::time::sleep(Duration::from_secs(4)).await;
     let after = process::memory(gateway.pid()).own;
     bench.report.samples(&case, "memory for each", "KiB", vec![(after - before) * 1024.0 / CONNECTIONS as f64]);
-    bench.report.latency(&case, "`health` beside them", health(gateway.port, Duration::from_secs(1)).await?);
+    bench.report.latency(&case, "`health` beside them", health(gateway.client().await?, Duration::from_secs(1)).await?);
     drop(clients);
     gateway.stop().await?;
     Ok(())
 }
 
-async fn open(gateway: &Gateway) -> Result<Vec<crate::client::Shared>> {
+async fn open(gateway: &Gateway) -> Result<Vec<Shared>> {
     let mut all = Vec::with_capacity(CONNECTIONS);
     while all.len() < CONNECTIONS {
         // Read in the background, as a client does; else the presence events fill the gateway's queues.

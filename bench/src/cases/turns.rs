@@ -33,8 +33,8 @@ pub async fn turns(bench: &mut Bench) -> Result<()> {
     let added = Samples::new(fresh.clone()).median() - model;
     bench.report.latency("turn, each in a new session", "request to final answer", fresh);
     bench.report.samples("turn, each in a new session", "median beyond the model's own time", "ms", vec![added]);
-    for (case, sessions) in [("32 turns at once, 32 sessions", AT_ONCE), ("32 turns at once, each in a new session", usize::MAX)] {
-        let (rate, times) = at_once(&client, bench.pick(500, 2000), sessions).await?;
+    for (case, fresh) in [("32 turns at once, 32 sessions", false), ("32 turns at once, each in a new session", true)] {
+        let (rate, times) = at_once(&client, bench.pick(500, 2000), fresh).await?;
         bench.report.samples(case, "turns/s", "", rate);
         bench.report.latency(case, "request to final answer", times);
     }
@@ -78,12 +78,12 @@ async fn one_by_one(client: &Shared, count: usize, session: impl Fn(usize) -> St
 }
 
 /// Rates of five rounds, and the times of all turns.
-async fn at_once(client: &Arc<Shared>, per_round: usize, sessions: usize) -> Result<(Vec<f64>, Vec<f64>)> {
+async fn at_once(client: &Arc<Shared>, per_round: usize, fresh: bool) -> Result<(Vec<f64>, Vec<f64>)> {
     let (mut rates, mut all) = (Vec::new(), Vec::new());
     for round in 0..5 {
         let next = Arc::new(AtomicUsize::new(0));
         let begun = Instant::now();
-        let tasks = (0..AT_ONCE).map(|_| {
+        let tasks = (0..AT_ONCE).map(|task| {
             let (client, next) = (client.clone(), next.clone());
             tokio::spawn(async move {
                 let mut times = Vec::new();
@@ -92,7 +92,7 @@ async fn at_once(client: &Arc<Shared>, per_round: usize, sessions: usize) -> Res
                     if n >= per_round {
                         return anyhow::Ok(times);
                     }
-                    let key = if sessions == usize::MAX { format!("many-{round}-{n}") } else { format!("of-{}", n % sessions) };
+                    let key = if fresh { format!("many-{round}-{n}") } else { format!("of-{task}") };
                     let begun = Instant::now();
                     client.turn(&key, "hi").await?;
                     times.push(ms(begun.elapsed()));

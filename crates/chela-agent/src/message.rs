@@ -107,7 +107,8 @@ pub fn text_of(message: &Value) -> String {
 pub fn to_chat(message: &Value) -> Option<ChatMessage> {
     match message.get("role")?.as_str()? {
         "user" => Some(ChatMessage::User { content: parts(message.get("content")?) }),
-        "assistant" => Some(to_assistant(message)),
+        // A failed call may have said nothing; providers refuse empty messages.
+        "assistant" => Some(to_assistant(message)).filter(|m| !is_empty(m)),
         "toolResult" => Some(ChatMessage::ToolResult {
             call_id: text_member(message, "toolCallId"),
             name: text_member(message, "toolName"),
@@ -116,6 +117,10 @@ pub fn to_chat(message: &Value) -> Option<ChatMessage> {
         }),
         _ => None,
     }
+}
+
+fn is_empty(message: &ChatMessage) -> bool {
+    matches!(message, ChatMessage::Assistant { text, tool_calls, thinking } if text.is_empty() && tool_calls.is_empty() && thinking.is_empty())
 }
 
 fn text_member(message: &Value, key: &str) -> String {

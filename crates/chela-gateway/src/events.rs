@@ -212,6 +212,15 @@ impl EventBus {
         }
     }
 
+    /// True when the target names anybody who is connected now: events for nobody need not be built.
+    pub fn has_receivers(&self, target: &EventTarget) -> bool {
+        match target {
+            EventTarget::SessionList => !self.subscriptions().sessions.is_empty(),
+            EventTarget::Session(key) => self.subscriptions().messages.contains_key(key),
+            _ => !self.clients().is_empty(),
+        }
+    }
+
     /// Closes one connection.
     pub fn close_client(&self, conn_id: &str, code: u16, reason: &str) -> bool {
         match self.clients().get(conn_id) {

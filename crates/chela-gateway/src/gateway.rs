@@ -14,7 +14,6 @@ use chela_store::{StoreError, session_key};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
-use tokio_util::sync::CancellationToken;
 
 use crate::events::EventBus;
 use crate::methods::internal;
@@ -51,8 +50,6 @@ pub struct Gateway {
     pub port: u16,
     /// Auth mode, for admins (GW-27).
     pub auth_mode: &'static str,
-    /// Ends all work.
-    pub shutdown: CancellationToken,
     /// Asks for the end of the process.
     pub stop: tokio::sync::mpsc::Sender<StopRequest>,
     pub(crate) device: Option<(String, String)>,
@@ -90,7 +87,6 @@ impl Gateway {
             version: env!("CARGO_PKG_VERSION"),
             port: parts.port,
             auth_mode: parts.auth_mode,
-            shutdown: CancellationToken::new(),
             stop: parts.stop,
             device: parts.device,
             ready: AtomicBool::new(false),
@@ -173,11 +169,7 @@ impl Gateway {
     /// Accepts a message: when this returns a new ticket, the message is on disk and is not lost by any kill (GW-F12).
     pub(crate) async fn accept(&self, request: &TurnRequest, method: &str) -> Result<Begin, StoreError> {
         self.wait_ready().await;
-        let begun = self.host.runtime.runs.begin(&request.run_id, &request.session_key, &request.message, &self.shutdown);
-        if matches!(begun, Begin::New(_)) {
-            self.host.runtime.store.put_run_record(crate::methods::run_record(request, method)).await?;
-        }
-        Ok(begun)
+        self.host.runtime.accept(request, method).await
     }
 
     /// Tells clients about a message that no run wrote.

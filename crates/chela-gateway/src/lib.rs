@@ -17,6 +17,7 @@ pub mod lock;
 pub mod methods;
 pub mod run;
 mod run_events;
+mod session_events;
 pub mod server;
 mod status;
 pub mod transport_config;

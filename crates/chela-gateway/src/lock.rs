@@ -191,7 +191,8 @@ fn remove_if_same(path: &Path, expected: Option<&Payload>) -> io::Result<()> {
 // A free port means a dead owner only after the time that starting takes: otherwise a second start in the
 // first one's first moments would take its lock.
 async fn owner_of(payload: &Payload, port: Option<u16>, age: Option<Duration>) -> Owner {
-    if !Path::new("/proc").join(payload.pid.to_string()).exists() {
+    // A killed process that nobody has waited for yet still has an entry, but nothing of it runs.
+    if matches!(stat_field(payload.pid, 0).as_deref(), None | Some("Z" | "X")) {
         return Owner::Dead;
     }
     let starting = age.is_none_or(|age| age < STARTING);
@@ -223,11 +224,15 @@ fn own_payload(config_path: &Path) -> Payload {
     }
 }
 
-// Field 22 of `/proc/<pid>/stat`; the command in field 2 may hold spaces and brackets.
 fn start_time(pid: u32) -> Option<u64> {
+    stat_field(pid, 19)?.parse().ok()
+}
+
+// A field of `/proc/<pid>/stat`, counted from the state: the command before it may hold spaces and brackets.
+fn stat_field(pid: u32, index: usize) -> Option<String> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = text.rsplit_once(')')?;
-    rest.split_ascii_whitespace().nth(19)?.parse().ok()
+    rest.split_ascii_whitespace().nth(index).map(str::to_owned)
 }
 
 #[cfg(test)]

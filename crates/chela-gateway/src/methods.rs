@@ -137,7 +137,7 @@ fn own_method_spec(name: &str) -> Option<MethodSpecRef> {
 }
 
 pub use self::agent::final_reply;
-pub(crate) use self::chat::run_record;
+pub(crate) use self::sessions::public_row;
 pub(crate) use self::tools::call as call_tool;
 
 /// A method that the table knows and nobody built, or one that nobody knows.

@@ -1,11 +1,12 @@
 //! Starting and stopping the gateway, in one order.
 
 mod ready;
+mod reload;
 mod stop;
 mod transport;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use chela_config::{AuthMode, AuthOverride, BindMode, Config, ConfigError, Env, ResolvedAuth, StatePaths, TokenSource};
@@ -19,8 +20,9 @@ use crate::events::EventBus;
 use crate::gateway::{Gateway, GatewayParts, StopRequest};
 use crate::lock::{GatewayLock, LockError, LockOptions, default_lock_dir};
 use crate::methods::Methods;
-use crate::run_events::ClientEvents;
+use crate::run_events::{AgentListener, ClientEvents};
 use crate::server::{Server, ServerError, ServerParts};
+use crate::session_events;
 
 pub use ready::Ready;
 
@@ -84,6 +86,14 @@ pub enum Ended {
 /// # Errors
 /// When it cannot start; nothing is left running then.
 pub async fn run(options: RunOptions) -> Result<Ended, RunError> {
+    run_until(options, std::future::pending()).await
+}
+
+/// As [`run`], and stops also when `asked` resolves: for programs that hold a gateway inside them.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_until(options: RunOptions, asked: impl Future<Output = StopRequest>) -> Result<Ended, RunError> {
     let (port, ip, auth) = listen_settings(&options)?;
     let uid = chela_process::current_uid();
     let lock =
@@ -106,9 +116,11 @@ pub async fn run(options: RunOptions) -> Result<Ended, RunError> {
         inherit_output: false,
     })?;
     forward_agent_events(&events, &host);
+    let sessions = session_events::start(&bus, &events);
     let (stop, stop_requests) = mpsc::channel::<StopRequest>(4);
     let device = transport::device_identity(&options.paths);
     let gateway = Gateway::new(GatewayParts { host: host.clone(), bus: bus.clone(), events, port, auth_mode, stop, device });
+    sessions.serve(&gateway);
     let server = Server::start(ServerParts {
         devices: Arc::new(DeviceStore::new(&transport.devices_dir)),
         config: transport,
@@ -121,10 +133,11 @@ pub async fn run(options: RunOptions) -> Result<Ended, RunError> {
         tracing::warn!(%error, "the last good config could not be kept");
     }
     recover_in_background(&gateway);
+    reload::follow(&gateway);
     let starting = host.start_plugins(server.address().port());
     let ready = Ready::new(&gateway, server.address(), &auth, starting, options.process_started.elapsed());
     (options.on_ready)(&ready);
-    let request = stop::wait(stop_requests).await.map_err(RunError::Signals)?;
+    let request = stop::wait(stop_requests, asked).await.map_err(RunError::Signals)?;
     let restart = request.restart_expected_ms.is_some();
     stop::stop(&gateway, server, request).await;
     drop(lock);
@@ -153,11 +166,22 @@ fn listen_settings(options: &RunOptions) -> Result<(u16, std::net::IpAddr, Auth)
 
 fn forward_agent_events(events: &Arc<ClientEvents>, host: &Arc<Host>) {
     let host = Arc::downgrade(host);
-    events.listen(Arc::new(move |payload| {
-        if let Some(host) = host.upgrade() {
+    events.listen(Arc::new(HostListener(host)));
+}
+
+/// Agent events on their way to plugins.
+struct HostListener(Weak<Host>);
+
+impl AgentListener for HostListener {
+    fn wants(&self) -> bool {
+        self.0.upgrade().is_some_and(|host| host.wants_agent_events())
+    }
+
+    fn take(&self, payload: &serde_json::Value) {
+        if let Some(host) = self.0.upgrade() {
             host.publish_agent_event(payload);
         }
-    }));
+    }
 }
 
 /// Recovery runs beside the first connections: readiness does not wait for it, turns do.

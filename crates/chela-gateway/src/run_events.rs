@@ -1,7 +1,7 @@
 //! From run events to what clients receive: `agent`, `chat`, `session.message`, `session.tool`, `sessions.changed` (GW-82..84, GW-99).
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use chela_agent::clock::now_ms;
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::events::{EventBus, EventOptions, EventTarget};
+use crate::session_events::SessionEvent;
 
 /// Shortest time between two `chat` deltas of a run (GW-83).
 const DELTA_INTERVAL: Duration = Duration::from_millis(150);
@@ -18,11 +19,21 @@ const SNAPSHOT_BYTES: usize = 16 * 1024;
 /// Above that, a delta carries the whole text this often: the reference sends it each time, which is quadratic (GW-F2).
 const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Takes `agent` payloads.
+pub trait AgentListener: Send + Sync {
+    /// False when nobody would hear: the payload is not built then.
+    fn wants(&self) -> bool;
+
+    /// Takes one payload. Must not block.
+    fn take(&self, payload: &Value);
+}
+
 /// Turns run events into client events. It keeps a little state for each active run.
 pub struct ClientEvents {
     bus: EventBus,
     runs: Mutex<HashMap<String, RunStream>>,
-    listeners: Mutex<Vec<Arc<dyn Fn(&Value) + Send + Sync>>>,
+    listener: OnceLock<Arc<dyn AgentListener>>,
+    sessions: OnceLock<mpsc::UnboundedSender<SessionEvent>>,
     taps: Mutex<HashMap<String, mpsc::UnboundedSender<String>>>,
 }
 
@@ -54,12 +65,17 @@ impl RunStream {
 impl ClientEvents {
     /// Events for the clients of a bus.
     pub fn new(bus: EventBus) -> Self {
-        Self { bus, runs: Mutex::default(), listeners: Mutex::default(), taps: Mutex::default() }
+        Self { bus, runs: Mutex::default(), listener: OnceLock::new(), sessions: OnceLock::new(), taps: Mutex::default() }
     }
 
-    /// Adds a listener of all `agent` payloads (plugins' `api.runtime.events`).
-    pub fn listen(&self, listener: Arc<dyn Fn(&Value) + Send + Sync>) {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
+    /// Sets the listener of all `agent` payloads (plugins' `api.runtime.events`), once.
+    pub fn listen(&self, listener: Arc<dyn AgentListener>) {
+        let _ = self.listener.set(listener);
+    }
+
+    /// Sets where events about sessions go to get their rows, once.
+    pub(crate) fn send_session_events_to(&self, sender: mpsc::UnboundedSender<SessionEvent>) {
+        let _ = self.sessions.set(sender);
     }
 
     /// Sends the text of one run to `sender` as it comes. What waits there is at most the answer itself.
@@ -80,14 +96,31 @@ impl ClientEvents {
         change(self.runs().entry(run.run_id.clone()).or_default())
     }
 
-    fn agent(&self, run: &RunRef, stream: &str, data: Value) {
+    /// The payload is built only for somebody; the number is used up in any case, so that all see the same.
+    fn agent(&self, run: &RunRef, stream: &str, data: impl FnOnce() -> Value) {
         let seq = self.with(run, RunStream::next_seq);
+        let listener = self.listener.get().filter(|l| l.wants());
+        if listener.is_none() && self.bus.client_count() == 0 {
+            return;
+        }
         let payload =
-            json!({"runId": run.run_id, "stream": stream, "data": data, "sessionKey": run.session_key, "seq": seq, "ts": now_ms()});
-        for listener in self.listeners.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            listener(&payload);
+            json!({"runId": run.run_id, "stream": stream, "data": data(), "sessionKey": run.session_key, "seq": seq, "ts": now_ms()});
+        if let Some(listener) = listener {
+            listener.take(&payload);
         }
         self.bus.broadcast_with("agent", &payload, EventTarget::All, droppable());
+    }
+
+    /// An event about a session, for those who subscribed.
+    fn session(&self, name: &'static str, target: EventTarget, session_key: &str, payload: impl FnOnce() -> Value) {
+        if !self.bus.has_receivers(&target) {
+            return;
+        }
+        let event = SessionEvent { name, target, session_key: session_key.into(), payload: payload() };
+        match self.sessions.get() {
+            Some(sender) => drop(sender.send(event)),
+            None => drop(self.bus.broadcast_with(name, &event.payload, event.target, droppable())),
+        }
     }
 
     fn delta(&self, run: &RunRef, delta: &str) {
@@ -98,11 +131,10 @@ impl ClientEvents {
             s.text.push_str(delta);
             s.wants_snapshot().then(|| s.text.clone())
         });
-        let mut data = json!({"delta": delta});
-        if let Some(text) = snapshot {
-            data["text"] = text.into();
-        }
-        self.agent(run, "assistant", data);
+        self.agent(run, "assistant", || match snapshot {
+            Some(text) => json!({"text": text, "delta": delta}),
+            None => json!({"delta": delta}),
+        });
         let due = self.with(run, |s| s.last_delta.is_none_or(|at| at.elapsed() >= DELTA_INTERVAL));
         if due {
             self.chat_delta(run);
@@ -131,7 +163,7 @@ impl ClientEvents {
             RunStatus::Aborted => json!({"phase": "end", "aborted": true, "endedAt": outcome.ended_at_ms}),
             RunStatus::Ok => json!({"phase": "end", "endedAt": outcome.ended_at_ms}),
         };
-        self.agent(run, "lifecycle", phase);
+        self.agent(run, "lifecycle", || phase);
         self.chat_delta(run);
         let seq = self.with(run, |s| s.seq);
         let mut payload = json!({"runId": run.run_id, "sessionKey": run.session_key, "seq": seq, "stopReason": outcome.stop_reason});
@@ -164,19 +196,21 @@ impl ClientEvents {
 
     /// Tells the subscribers of the session list that a session changed.
     pub fn changed(&self, session_key: &str, extra: Value) {
-        let mut payload = json!({"sessionKey": session_key, "ts": now_ms()});
-        if let (Some(into), Some(from)) = (payload.as_object_mut(), extra.as_object()) {
-            into.extend(from.clone());
-        }
-        self.bus.broadcast_with("sessions.changed", &payload, EventTarget::SessionList, droppable());
+        self.session("sessions.changed", EventTarget::SessionList, session_key, || {
+            let mut payload = json!({"sessionKey": session_key, "ts": now_ms()});
+            if let (Some(into), Some(from)) = (payload.as_object_mut(), extra.as_object()) {
+                into.extend(from.clone());
+            }
+            payload
+        });
     }
 
     fn tool(&self, run: &RunRef, item: Value, tool: Value) {
-        self.agent(run, "item", item);
+        self.agent(run, "item", || item);
         let seq = self.with(run, RunStream::next_seq);
-        let payload =
-            json!({"runId": run.run_id, "stream": "tool", "data": tool, "sessionKey": run.session_key, "seq": seq, "ts": now_ms()});
-        self.bus.broadcast_with("session.tool", &payload, EventTarget::Session(run.session_key.clone()), droppable());
+        self.session("session.tool", EventTarget::Session(run.session_key.clone()), &run.session_key, || {
+            json!({"runId": run.run_id, "stream": "tool", "data": tool, "sessionKey": run.session_key, "seq": seq, "ts": now_ms()})
+        });
     }
 }
 
@@ -192,7 +226,7 @@ impl RunSink for ClientEvents {
     fn emit(&self, run: &RunRef, event: RunEvent) {
         match event {
             RunEvent::Started { at_ms } => {
-                self.agent(run, "lifecycle", json!({"phase": "start", "startedAt": at_ms}));
+                self.agent(run, "lifecycle", || json!({"phase": "start", "startedAt": at_ms}));
                 self.changed(&run.session_key, json!({"phase": "start", "runId": run.run_id}));
             }
             RunEvent::AssistantDelta { delta } => self.delta(run, &delta),
@@ -220,16 +254,17 @@ impl RunSink for ClientEvents {
                 );
             }
             RunEvent::MessageWritten { id, seq, message } => {
-                let mut shown = message;
-                if let Some(object) = shown.as_object_mut() {
-                    object.insert("__openclaw".into(), json!({"id": id, "seq": seq}));
-                }
-                let payload = json!({"sessionKey": run.session_key, "message": shown, "messageId": id, "messageSeq": seq});
-                self.bus.broadcast_with("session.message", &payload, EventTarget::Session(run.session_key.clone()), droppable());
+                self.session("session.message", EventTarget::Session(run.session_key.clone()), &run.session_key, || {
+                    let mut shown = message;
+                    if let Some(object) = shown.as_object_mut() {
+                        object.insert("__openclaw".into(), json!({"id": id, "seq": seq}));
+                    }
+                    json!({"sessionKey": run.session_key, "message": shown, "messageId": id, "messageSeq": seq})
+                });
                 self.changed(&run.session_key, json!({"phase": "message", "messageId": id, "messageSeq": seq}));
             }
             RunEvent::Ended(outcome) => self.ended(run, &outcome),
-            RunEvent::Custom { stream, data } => self.agent(run, &stream, data),
+            RunEvent::Custom { stream, data } => self.agent(run, &stream, || data),
         }
     }
 }

@@ -33,6 +33,9 @@ impl Scene {
         change(&mut home);
         let gateway = home.start().await;
         let client = gateway.client().await;
+        // The healthy plugin starts with the first turn; nobody waits for that turn.
+        let first = json!({"message": "first", "sessionKey": "agent:main:first", "idempotencyKey": "first", "deliver": false});
+        assert_eq!(client.call("agent", first).await["ok"], true);
         let healthy = client.plugin_until("hello-tool", "running", |row| row["state"] == "running").await["pid"].clone();
         assert!(healthy.is_u64(), "{healthy}");
         let probe = Probe::start(&gateway).await;
@@ -327,6 +330,7 @@ async fn no_process_is_left_however_the_gateway_ends() {
         home.plugin("fault-spin", &json!({}));
         let mut gateway = home.start().await;
         let client = gateway.client().await;
+        assert_eq!(client.turn("first", "first").await["status"], "ok");
         for id in ["hello-tool", "fault-any", "fault-spin"] {
             client.plugin_until(id, "running", |row| row["state"] == "running").await;
         }

@@ -153,7 +153,9 @@ function onevent(event, payload) {
 
 function onrows() {
   for (const [key, talk] of conversations) {
-    const active = Boolean(sessions.row(key)?.hasActiveRun);
+    const { hasActiveRun, status } = sessions.row(key) ?? {};
+    const active = Boolean(hasActiveRun);
+    talk.interrupted = status === 'running' && !active; // the gateway was killed meanwhile
     if (!talk.runs.size && !talk.sent.size && talk.remoteActive !== active) {
       talk.remoteActive = active;
       talk.load();

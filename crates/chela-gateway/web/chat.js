@@ -120,6 +120,9 @@ export class ChatView {
     for (const [runId, item] of talk.sent) items.push([`s-${runId}`, () => this.buildSent(item)]);
     for (const { runId } of talk.runs.values()) items.push([`r-${runId}`, () => this.buildRun()]);
     if (talk.remoteActive && !talk.runs.size) items.push(['-remote', () => h('p.hint', 'An answer is being written')]);
+    if (talk.interrupted && !talk.active && ['user', 'toolResult'].includes(talk.messages.at(-1)?.role)) {
+      items.push(['-interrupted', () => problem('No answer', 'The gateway ended while it answered', () => this.askAgain())]);
+    }
     if (talk.error) items.push([`-${talk.error.message}`, () => problem('The conversation could not be loaded', talk.error.message, () => talk.load())]);
     else if (!talk.loaded) items.push(['-loading', () => h('p.hint', 'Loading')]);
     else if (!items.length) items.push([`-welcome-${this.demo()}`, () => this.buildWelcome()]);
@@ -132,15 +135,17 @@ export class ChatView {
     const body = h('div.body', blocksOf(message).map((block) => this.buildBlock(block, mine)));
     if (stopReason === 'aborted') body.append(h('p.badge.stopped', 'Stopped'));
     else if (stopReason === 'error' || errorMessage) {
-      body.append(problem(ERROR_TITLES[errorKind] ?? 'No answer', errorMessage, () => {
-        const { text, images } = this.conversation.lastQuestion();
-        this.conversation.submit(text, images);
-      }));
+      body.append(problem(ERROR_TITLES[errorKind] ?? 'No answer', errorMessage, () => this.askAgain()));
     }
     const text = !mine && !callsOf(message).length && textOf(message);
     return h(mine ? 'article.message.user' : 'article.message', {
       'data-role': mine ? 'user' : 'assistant', 'aria-label': mine ? 'You' : 'Answer', title: timestamp && new Date(timestamp).toLocaleString(),
     }, body, text && h('div.tools-row', copyButton(text)));
+  }
+
+  askAgain() {
+    const { text, images } = this.conversation.lastQuestion();
+    this.conversation.submit(text, images);
   }
 
   buildBlock(block, mine) {

@@ -30,6 +30,7 @@ export class Conversation {
   loaded = false;
   error = null;
   remoteActive = false;
+  interrupted = false;
 
   constructor(key, gateway, changed) {
     this.key = key;

@@ -193,7 +193,7 @@ function explain({ details = {}, message }, noIdentity) {
   }
   if (noIdentity && code.includes('DEVICE_IDENTITY')) return { message: noIdentity, kind: 'none' };
   if (code === 'CONTROL_UI_ORIGIN_NOT_ALLOWED') {
-    return { message: 'The gateway does not know the address of this page. Add it to `gateway.controlUi.allowedOrigins`:', hint: location.origin, kind: 'none' };
+    return { message: 'Add the address of this page to `gateway.controlUi.allowedOrigins`:', hint: location.origin, kind: 'none' };
   }
   if (/^AUTH_.*(MISSING|REQUIRED)$/.test(code)) {
     return { message: `Enter the ${kind} of this gateway.${kind === 'token' ? ' It is part of the address that the gateway prints when it starts.' : ''}`, kind };

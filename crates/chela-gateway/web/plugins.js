@@ -95,7 +95,10 @@ function details(p) {
   ].flat();
 }
 
-const chips = (names) => h('ul.chips', names.map((name) => h('li', name)));
+function chips(names) {
+  const count = (name) => names.filter((other) => other === name).length;
+  return h('ul.chips', [...new Set(names)].map((name) => h('li', name, count(name) > 1 && ` × ${count(name)}`)));
+}
 
 function hookTable(stats) {
   const ms = (value) => (value === undefined ? '' : `${value.toFixed(1)} ms`);

@@ -100,13 +100,13 @@ export class Sessions {
 
   /** Whether it was reset. */
   async reset(key) {
-    const text = 'It starts again from nothing. The messages so far are archived on disk and no longer show here.';
+    const text = 'It starts anew. The messages so far are archived on disk.';
     return await ask({ title: 'Reset this conversation?', text, action: 'Reset' })
       && this.change('sessions.reset', { key, reason: 'reset' }, 'It could not be reset');
   }
 
   async remove(key) {
-    const text = `“${sessionName(key, this.row(key))}” disappears from the list. Its transcript is archived on disk.`;
+    const text = `“${sessionName(key, this.row(key))}” leaves the list. Its transcript is archived on disk.`;
     if (await ask({ title: 'Delete this conversation?', text, action: 'Delete' })
       && await this.change('sessions.delete', { key, deleteTranscript: true }, 'It could not be deleted')) this.callbacks.onremoved(key);
   }

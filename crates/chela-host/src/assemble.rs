@@ -20,7 +20,7 @@ use chela_store::{Store, StoreError, StoreOptions};
 use serde_json::Value;
 
 use crate::events::{self, Subscribers};
-use crate::manager::{ManagerParts, PluginManager};
+use crate::manager::{Changes, ManagerParts, PluginManager, Rules};
 use crate::models;
 use crate::recover::{self, Recovered};
 use crate::requests::{OpenStores, Requests};
@@ -28,6 +28,9 @@ use crate::services::Services;
 
 /// Memory of a worker when the config does not say, in MiB.
 const WORKER_MEMORY_MIB: u64 = 512;
+
+/// How long a worker may take to end by itself after a config change.
+const STOP_GRACE: Duration = Duration::from_secs(2);
 
 /// What a host is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +91,21 @@ pub struct Host {
     auth: AuthStore,
     models: Arc<ModelRegistry>,
     started: OnceLock<u16>,
+    names: Names,
+    agent_events: events::Flow,
+}
+
+/// Names that plugins cannot take.
+struct Names {
+    core_methods: BTreeSet<String>,
+    cli_commands: BTreeSet<String>,
+}
+
+impl Names {
+    fn rules(&self, snapshot: &Snapshot, paths: &StatePaths, config: &Arc<Config>) -> Rules {
+        let inputs = registry_inputs(snapshot, self.core_methods.clone(), self.cli_commands.clone());
+        Rules { inputs, spec_of: spec_maker(paths, config) }
+    }
 }
 
 /// Manifests of the plugins that are part of the program.
@@ -121,12 +139,12 @@ impl Host {
         let store = open_store(&paths)?;
         let auth = models::auth_store(&config, &env, &paths);
         let registry = models::configured(&config, &auth);
+        let names = Names { core_methods: options.core_methods, cli_commands: options.cli_commands };
         let manager = PluginManager::new(ManagerParts {
-            inputs: registry_inputs(&snapshot, options.core_methods, options.cli_commands),
+            rules: names.rules(&snapshot, &paths, &config),
             snapshot,
             builtin: BuiltinLane::new(bundled_code()),
             node: Arc::new(NodeLane::new(node_options(&paths, &env, options.guard, options.inherit_output))),
-            spec_of: spec_maker(&paths, &config),
         });
         let runtime = AgentRuntime::new(RuntimeParts {
             store,
@@ -149,7 +167,12 @@ impl Host {
             auth,
             models: registry,
             started: OnceLock::new(),
+            names,
+            agent_events: events::Flow::default(),
         });
+        if purpose == Purpose::Gateway {
+            runtime.lifecycle.expect_recovery();
+        }
         let weak = Arc::downgrade(&host);
         let after = Box::new(move |registry: &Arc<Registry>, fresh: &[String]| plugins_started(&weak, registry, fresh));
         // A look at a plugin must not hand it session ends.
@@ -172,19 +195,42 @@ impl Host {
         self.manager.begin(&Trigger::GatewayStartup)
     }
 
-    /// Takes a new config: catalog, models, agents. Plugins that run get it; those that are new or off follow with the next start.
-    pub fn reload(&self, config: Arc<Config>) {
+    /// Takes a new config: catalog, models, agents, hook permissions. Plugins that run get it as a notice; in the background those that
+    /// are off now stop, those whose own settings changed start anew, and those that are wanted from the start on are started. Blocks on
+    /// the disk for the scan.
+    pub fn reload(self: &Arc<Self>, config: Arc<Config>) {
         let snapshot = Arc::new(scan_plugins(&self.paths, &self.env, &config));
-        self.manager.set_snapshot(snapshot);
+        let changes = self.manager.reload(snapshot.clone(), self.names.rules(&snapshot, &self.paths, &config));
         let catalog = chela_models::ModelCatalog::from_config(config.get("models").unwrap_or(&Value::Null));
         self.models.replace_configured(&catalog, &chela_models::http_client(), &self.auth);
         self.runtime.reload(config.clone(), self.models.clone());
         self.manager.notify_all("config", &public_config(&config));
+        let host = self.clone();
+        tokio::spawn(async move { host.apply(changes).await });
+    }
+
+    async fn apply(&self, changes: Changes) {
+        for id in &changes.stop {
+            tracing::info!(target: "plugins", plugin = %id, again = changes.restart.contains(id), "stopping after a config change");
+            self.services.stop_plugin(id).await;
+            self.manager.stop_plugin(id, "the config changed", STOP_GRACE).await;
+            self.models.remove_plugin(id);
+            self.subscribers.forget(id);
+        }
+        self.manager.begin_plugins(&changes.restart);
+        if self.started.get().is_some() {
+            self.manager.begin(&Trigger::GatewayStartup);
+        }
+    }
+
+    /// True when a plugin listens to agent events: nobody need build them otherwise.
+    pub fn wants_agent_events(&self) -> bool {
+        self.subscribers.any("agentEvent") || !self.manager.registry().event_subscriptions.is_empty()
     }
 
     /// Hands an `agent` payload to the plugins that listen.
     pub fn publish_agent_event(&self, payload: &Value) {
-        events::publish(&self.manager.registry(), payload);
+        self.agent_events.publish(&self.manager.registry(), payload);
         for plugin in self.subscribers.of("agentEvent") {
             self.manager.notify(&plugin, "agentEvent", payload);
         }

@@ -57,22 +57,36 @@ pub(crate) struct SlotView {
 pub struct ManagerParts {
     /// The catalog.
     pub snapshot: Arc<Snapshot>,
-    /// What the registry has to know about the host.
-    pub inputs: RegistryInputs,
+    /// What the config says about plugins.
+    pub rules: Rules,
     /// Runs bundled plugins.
     pub builtin: BuiltinLane,
     /// Runs JavaScript plugins.
     pub node: Arc<dyn Lane>,
+}
+
+/// What the config says about plugins; replaced with the catalog.
+pub struct Rules {
+    /// What the registry has to know about the host.
+    pub inputs: RegistryInputs,
     /// Makes specs.
     pub spec_of: SpecMaker,
+}
+
+/// What a new catalog asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Plugins that have to stop: they are off now, or they have to start anew.
+    pub stop: Vec<String>,
+    /// Of these, the ones to start again.
+    pub restart: Vec<String>,
 }
 
 /// Starts plugins and keeps the current generation.
 pub struct PluginManager {
     builtin: BuiltinLane,
     node: Arc<dyn Lane>,
-    inputs: RegistryInputs,
-    spec_of: SpecMaker,
+    rules: ArcSwap<Rules>,
     state: Mutex<State>,
     generation: ArcSwap<PluginGeneration>,
     this: Weak<Self>,
@@ -92,7 +106,7 @@ impl PluginManager {
     /// A manager with nothing started.
     pub fn new(parts: ManagerParts) -> Arc<Self> {
         let (completions, receiver) = mpsc::unbounded_channel();
-        let registry = RegistryBuilder::new(parts.inputs.clone()).build();
+        let registry = RegistryBuilder::new(parts.rules.inputs.clone()).build();
         let empty =
             PluginGeneration { hooks: HookEngine::new(registry.clone()), internal: Arc::new(InternalBus::new(&registry)), registry };
         Arc::new_cyclic(|this| Self {
@@ -100,8 +114,7 @@ impl PluginManager {
             after_start: OnceLock::new(),
             builtin: parts.builtin,
             node: parts.node,
-            inputs: parts.inputs,
-            spec_of: parts.spec_of,
+            rules: ArcSwap::from_pointee(parts.rules),
             state: Mutex::new(State { snapshot: parts.snapshot, slots: HashMap::new(), in_turns: false }),
             generation: ArcSwap::from_pointee(empty),
             pending: watch::channel(0).0,
@@ -221,7 +234,7 @@ impl PluginManager {
         let result = match self.host.get() {
             Some(host) => {
                 let lane: &dyn Lane = if self.builtin.has(&record.id) { &self.builtin } else { self.node.as_ref() };
-                let start = lane.start((self.spec_of)(&record), host.clone());
+                let start = lane.start((self.rules.load().spec_of)(&record), host.clone());
                 tokio::time::timeout(START_BUDGET, start).await.unwrap_or_else(|_| Err(too_slow()))
             }
             None => Err(StartError { phase: StartPhase::Load, message: "the plugin host is not connected".into(), transient: true }),
@@ -236,7 +249,7 @@ impl PluginManager {
     /// Session ends that the plugin has not had come before anything else it sees.
     async fn offer_pending(&self, facts: &PluginFacts, started: &StartedPlugin) {
         let Some(lifecycle) = self.lifecycle.get() else { return };
-        let mut alone = RegistryBuilder::new(self.inputs.clone());
+        let mut alone = RegistryBuilder::new(self.rules.load().inputs.clone());
         alone.add(facts.clone(), started.clone());
         lifecycle.deliver_pending(&alone.build(), &facts.id).await;
     }
@@ -244,7 +257,7 @@ impl PluginManager {
     /// Builds the registry from all plugins that have started, in catalog order (HOOK-089), and publishes it.
     pub(crate) fn rebuild(&self) -> Arc<Registry> {
         let state = self.state();
-        let mut builder = RegistryBuilder::new(self.inputs.clone());
+        let mut builder = RegistryBuilder::new(self.rules.load().inputs.clone());
         for record in &state.snapshot.plugins {
             match state.slots.get(&record.id) {
                 Some(Slot::Started { facts, started }) => {
@@ -333,11 +346,24 @@ impl PluginManager {
         }
     }
 
-    /// Replaces the catalog after a config change.
-    pub fn set_snapshot(&self, snapshot: Arc<Snapshot>) {
-        let mut state = self.state();
-        state.snapshot = snapshot;
-        state.in_turns = false;
+    /// Takes a new catalog and new rules, and publishes a registry by them: hook permissions hold at once. Says which plugins have to
+    /// stop or to start anew; a plugin that goes on gets new config as a notice.
+    pub fn reload(&self, snapshot: Arc<Snapshot>, rules: Rules) -> Changes {
+        let changes = {
+            let mut state = self.state();
+            let changes = state.changes(&snapshot);
+            for id in &changes.stop {
+                if matches!(state.slots.get(id), Some(Slot::Failed { .. })) {
+                    state.slots.remove(id);
+                }
+            }
+            state.snapshot = snapshot;
+            state.in_turns = false;
+            changes
+        };
+        self.rules.store(Arc::new(rules));
+        self.rebuild();
+        changes
     }
 }
 
@@ -377,7 +403,8 @@ impl TurnPlugins for PluginManager {
 
     fn injecting(&self) -> Vec<String> {
         let registry = self.registry();
-        let allowed = |id: &str| self.inputs.policies.get(id).is_none_or(|p| p.allow_prompt_injection != Some(false));
+        let rules = self.rules.load();
+        let allowed = |id: &str| rules.inputs.policies.get(id).is_none_or(|p| p.allow_prompt_injection != Some(false));
         registry.plugins.iter().filter(|p| p.failure.is_none()).map(|p| p.owner.id.to_string()).filter(|id| allowed(id)).collect()
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chela_agent::AgentRuntime;
-use chela_agent::message;
+use chela_agent::{journal, message};
 use chela_store::{NewEntry, RunRecord, StoreError};
 use serde_json::Value;
 
@@ -25,6 +25,7 @@ pub(crate) async fn recover(runtime: &Arc<AgentRuntime>) -> Result<Recovered, St
     let mut recovered = Recovered { sessions: runtime.lifecycle.recover().await?, messages: 0 };
     for run in runtime.store.interrupted_runs().await? {
         recovered.messages += usize::from(keep_message(runtime, &run).await?);
+        runtime.store.put_run_record(journal::interrupted(&run)).await?;
     }
     Ok(recovered)
 }

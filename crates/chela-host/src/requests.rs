@@ -112,7 +112,9 @@ impl HostServices for Requests {
             WorkerEvent::Quarantined { reason } => tracing::error!(target: "plugins", plugin = plugin_id, "quarantined: {reason}"),
             WorkerEvent::Reregistered => {
                 if let Some(host) = self.host.upgrade() {
-                    host.manager.rebuild();
+                    let registry = host.manager.rebuild();
+                    let (lifecycle, plugin) = (host.runtime.lifecycle.clone(), plugin_id.to_string());
+                    tokio::spawn(async move { lifecycle.deliver_pending(&registry, &plugin).await });
                 }
             }
         }

@@ -40,8 +40,8 @@ pub struct Globals {
     /// Use a named profile: state in `~/.openclaw-<NAME>`
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
-    /// Log level of terminal and log file
-    #[arg(long, global = true, value_name = "LEVEL")]
+    /// Log level: silent, fatal, error, warn, info, debug or trace
+    #[arg(long, global = true, value_name = "LEVEL", hide_possible_values = true)]
     pub log_level: Option<Level>,
     /// Print without colour
     #[arg(long, global = true)]
@@ -146,12 +146,12 @@ pub struct AgentArgs {
     /// Longest run in seconds, 0 for no limit; else the config's value
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<u64>,
-    /// How to reach the gateway.
-    #[command(flatten)]
-    pub target: TargetArgs,
     /// Print the whole result as JSON
     #[arg(long)]
     pub json: bool,
+    /// How to reach the gateway.
+    #[command(flatten)]
+    pub target: TargetArgs,
 }
 
 /// How to reach the gateway.
@@ -218,12 +218,12 @@ pub struct StatusArgs {
     /// Longest wait for the gateway in ms
     #[arg(long, value_name = "MS", default_value_t = 10_000)]
     pub timeout: u64,
-    /// How to reach the gateway.
-    #[command(flatten)]
-    pub target: TargetArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// How to reach the gateway.
+    #[command(flatten)]
+    pub target: TargetArgs,
 }
 
 /// `chela health`.
@@ -235,12 +235,12 @@ pub struct HealthArgs {
     /// Look anew instead of at the last snapshot
     #[arg(long, alias = "debug")]
     pub verbose: bool,
-    /// How to reach the gateway.
-    #[command(flatten)]
-    pub target: TargetArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// How to reach the gateway.
+    #[command(flatten)]
+    pub target: TargetArgs,
 }
 
 /// `chela logs`.
@@ -267,12 +267,12 @@ pub struct LogsArgs {
     /// Longest wait for the gateway in ms
     #[arg(long, value_name = "MS", default_value_t = 30_000)]
     pub timeout: u64,
-    /// How to reach the gateway.
-    #[command(flatten)]
-    pub target: TargetArgs,
     /// Print JSON lines
     #[arg(long)]
     pub json: bool,
+    /// How to reach the gateway.
+    #[command(flatten)]
+    pub target: TargetArgs,
 }
 
 /// `chela doctor`.

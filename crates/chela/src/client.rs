@@ -74,14 +74,15 @@ pub async fn connect(ctx: &Context, target: &Target, purpose: Purpose, limit: Du
 
 async fn attempt(ctx: &Context, target: &Target, purpose: Purpose, use_stored: bool) -> Result<Connection, ClientError> {
     let backend = target.loopback && target.secret.is_shared() && !use_stored;
+    let mut connection = Connection::open(&target.url).await?;
+    let nonce = connection.challenge().await?;
+    // Only now is it a gateway, for which an identity may be made.
     let identity = match (backend, purpose) {
         (true, _) => None,
         (false, Purpose::Probe) => Identity::read(&ctx.paths)?,
         (false, Purpose::Call) => Some(Identity::read_or_create(&ctx.paths)?),
     };
     let stored = identity.as_ref().and_then(|identity| StoredToken::read(&ctx.paths).filter(|token| token.device_id == identity.id));
-    let mut connection = Connection::open(&target.url).await?;
-    let nonce = connection.challenge().await?;
     let auth = match (&target.secret, stored) {
         (Secret::Token(token), _) if !use_stored => json!({"token": token.expose()}),
         (Secret::Password(password), _) => json!({"password": password.expose()}),
@@ -118,7 +119,14 @@ async fn attempt(ctx: &Context, target: &Target, purpose: Purpose, use_stored: b
 ///
 /// # Errors
 /// As [`connect`] and [`Connection::request`].
-pub async fn call(ctx: &Context, target: &Target, purpose: Purpose, method: &str, params: Value, limit: Duration) -> Result<Value, ClientError> {
+pub async fn call(
+    ctx: &Context,
+    target: &Target,
+    purpose: Purpose,
+    method: &str,
+    params: Value,
+    limit: Duration,
+) -> Result<Value, ClientError> {
     let mut connection = connect(ctx, target, purpose, limit).await?;
     let answer = connection.request(method, params, false, limit).await;
     connection.close().await;

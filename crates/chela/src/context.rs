@@ -17,8 +17,6 @@ pub struct Context {
     pub env: Env,
     /// Where things are.
     pub paths: StatePaths,
-    /// Flags of every command.
-    pub globals: Globals,
     /// When the process began.
     pub started: Instant,
 }
@@ -43,7 +41,7 @@ impl Context {
             warn(&warning);
         }
         let paths = StatePaths::from_env(&env)?;
-        Ok(Self { env, paths, globals, started })
+        Ok(Self { env, paths, started })
     }
 
     /// The config; an invalid one ends the command (INS-338).

@@ -90,6 +90,11 @@ fn start_time(pid: u32) -> Option<u64> {
     fields.nth(18)?.parse().ok()
 }
 
+/// Whether the process runs.
+pub fn is_alive(pid: u32) -> bool {
+    start_time(pid).is_some()
+}
+
 /// Sends a signal to the gateway.
 ///
 /// # Errors

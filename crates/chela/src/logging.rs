@@ -22,7 +22,8 @@ use redact::Redactor;
 /// Size at which the log file is rotated when the config does not say, in bytes.
 const DEFAULT_MAX_BYTES: u64 = 20 * 1024 * 1024;
 /// Libraries whose own news nobody asked for.
-const QUIET: [&str; 7] = ["hyper=warn", "hyper_util=warn", "h2=warn", "tungstenite=warn", "rustls=warn", "reqwest=warn", "oxc_resolver=warn"];
+const QUIET: [&str; 7] =
+    ["hyper=warn", "hyper_util=warn", "h2=warn", "tungstenite=warn", "rustls=warn", "reqwest=warn", "oxc_resolver=warn"];
 
 /// How to log.
 #[derive(Debug, Clone)]
@@ -68,22 +69,15 @@ impl LogOptions {
     }
 }
 
-/// Keeps the log going; when it is dropped, nothing is lost, for every line is written at once.
-#[derive(Debug)]
-#[must_use]
-pub struct LogHandle {
-    /// The log file.
-    pub file: Option<PathBuf>,
-}
-
-/// Starts the log of this process. Later calls in one process change nothing.
+/// Starts the log of this process. Every line is written at once, so nothing is lost at the end. Later calls in one process change nothing.
 ///
 /// # Errors
 /// A log file that cannot be opened, with its path; a pattern that is no regular expression.
-pub fn init(options: &LogOptions) -> Result<LogHandle, Failure> {
-    let redactor = Arc::new(Redactor::new(&options.secrets, &options.redact_patterns).map_err(|why| {
-        Failure::new("`logging.redactPatterns` cannot be used").cause(why)
-    })?);
+pub fn init(options: &LogOptions) -> Result<(), Failure> {
+    let redactor = Arc::new(
+        Redactor::new(&options.secrets, &options.redact_patterns)
+            .map_err(|why| Failure::new("`logging.redactPatterns` cannot be used").cause(why))?,
+    );
     let console = Output { target: Target::Stderr, redactor: redactor.clone() };
     let filter = filter(options.console_level);
     let console = match options.json {
@@ -94,15 +88,23 @@ pub fn init(options: &LogOptions) -> Result<LogHandle, Failure> {
         None => None,
         Some(path) => {
             let file = RotatingFile::open(path, options.max_file_bytes).map_err(|error| {
-                Failure::new(format!("cannot write the log `{}`", path.display())).cause(error.to_string()).hint("set `logging.file` to a place that can be written")
+                Failure::new(format!("cannot write the log `{}`", path.display()))
+                    .cause(error.to_string())
+                    .hint("set `logging.file` to a place that can be written")
             })?;
             let output = Output { target: Target::File(Arc::new(Mutex::new(file))), redactor };
-            Some(tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(output).with_filter(self::filter(options.file_level)))
+            Some(
+                tracing_subscriber::fmt::layer()
+                    .json()
+                    .flatten_event(true)
+                    .with_writer(output)
+                    .with_filter(self::filter(options.file_level)),
+            )
         }
     };
     // A second start in the same process finds the log running, which is as good.
     let _ = tracing_subscriber::registry().with(console).with(file).try_init();
-    Ok(LogHandle { file: options.file.clone() })
+    Ok(())
 }
 
 fn colour() -> bool {
@@ -180,6 +182,9 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines.len(), 1);
-        assert_eq!((lines[0]["message"].as_str(), lines[0]["port"].as_u64(), lines[0]["target"].as_str()), (Some("token is ***"), Some(7), Some("gateway")));
+        assert_eq!(
+            (lines[0]["message"].as_str(), lines[0]["port"].as_u64(), lines[0]["target"].as_str()),
+            (Some("token is ***"), Some(7), Some("gateway"))
+        );
     }
 }

@@ -48,6 +48,18 @@ impl Failure {
         Self::usage(format!("`{what}` is not built yet")).hint(instead)
     }
 
+    /// A refused edit of the config; the file is as it was.
+    pub fn not_written(error: ConfigError) -> Self {
+        match error {
+            ConfigError::Invalid { issues, .. } => {
+                let mut failure = Self::new("the config would become invalid; nothing was written");
+                failure.causes = issues.iter().map(|issue| issue.render()).collect();
+                failure
+            }
+            other => Self::from(other),
+        }
+    }
+
     /// Adds a cause.
     #[must_use]
     pub fn cause(mut self, cause: impl Into<String>) -> Self {
@@ -85,11 +97,9 @@ impl From<ConfigError> for Failure {
                 failure.causes = issues.iter().map(|issue| issue.render()).collect();
                 failure.hint("mend the file, then check it with `chela config validate`")
             }
-            ConfigError::Parse { path, line, column, message } => {
-                Self::new(format!("config cannot be parsed: `{}`", path.display()))
-                    .cause(format!("line {line}, column {column}: {message}"))
-                    .hint("mend the file, then check it with `chela config validate`")
-            }
+            ConfigError::Parse { path, line, column, message } => Self::new(format!("config cannot be parsed: `{}`", path.display()))
+                .cause(format!("line {line}, column {column}: {message}"))
+                .hint("mend the file, then check it with `chela config validate`"),
             other => Self::new(other.to_string()),
         }
     }

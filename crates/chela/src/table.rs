@@ -22,9 +22,8 @@ impl Table {
 
     /// The table's text; the last column is never padded. Columns without any cell are left out.
     pub fn render(&self) -> String {
-        let used: Vec<usize> = (0..self.heading.len())
-            .filter(|at| self.rows.iter().any(|row| row.get(*at).is_some_and(|cell| !cell.is_empty())))
-            .collect();
+        let used: Vec<usize> =
+            (0..self.heading.len()).filter(|at| self.rows.iter().any(|row| row.get(*at).is_some_and(|cell| !cell.is_empty()))).collect();
         let cell = |row: &[String], at: usize| row.get(at).cloned().unwrap_or_default();
         let widths: Vec<usize> = used
             .iter()

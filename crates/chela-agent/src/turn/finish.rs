@@ -32,7 +32,7 @@ pub(super) async fn reply(scope: &mut TurnScope<'_>, reply: Reply) -> RunStatus 
 async fn write_reply(scope: &mut TurnScope<'_>, text: &str) -> Result<(), String> {
     let facts = AssistantFacts { api: "chela", provider: "chela", model: "plugin-reply", usage: scope.usage, stop: "stop", error: None };
     let message = message::assistant(text, &[], &[], &facts, now_ms());
-    let metas = write::append(scope, vec![message], None).await.map_err(|e| e.to_string())?;
+    let metas = write::append(scope, vec![message], write::Closing::default()).await.map_err(|e| e.to_string())?;
     scope.message_id = metas.into_iter().flatten().next().map(|m| m.id);
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chela_models::{ChatMessage, ErrorKind, ModelRequest, StopReason, ToolCall};
+use chela_models::{ChatMessage, ErrorKind, ModelRef, ModelRequest, StopReason, ToolCall};
 use chela_plugin::HookName;
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -20,31 +20,46 @@ use crate::tools::{Caller, ToolOutcome, ToolSet, execute};
 const MAX_ROUNDS: usize = 50;
 
 /// Asks the model, runs its tools, and asks again until it answers.
-pub(super) async fn run(scope: &mut TurnScope<'_>, chosen: ChosenModel, prepared: Prepared) -> Result<RunStatus, TurnError> {
+pub(super) async fn run(scope: &mut TurnScope<'_>, mut chosen: ChosenModel, prepared: Prepared) -> Result<RunStatus, TurnError> {
     announce_input(scope, &prepared);
     write::user_message(scope).await?;
     scope.model_called = true;
     let mut request = first_request(scope, &chosen, &prepared);
     for _ in 0..MAX_ROUNDS {
         let cancel = scope.cancel.clone();
-        let answer = model_call::call(scope, chosen.resolved.transport.as_ref(), request.clone(), &cancel).await;
+        let answer = model_call::call(scope, &chosen.models, request.clone(), &chosen.fallbacks, &cancel).await;
+        if let Some(model) = &answer.instead {
+            go_on_with(scope, &mut chosen, model);
+            request.model = chosen.resolved.model.clone();
+        }
         add_usage(scope, &answer);
         let status = judge(scope, &answer);
-        let message_id = write_answer(scope, &chosen, &answer, status).await?;
         if let Some(status) = status {
             scope.text = (!answer.text.is_empty()).then(|| answer.text.clone());
-            scope.message_id = message_id;
+            scope.message_id = write_answer(scope, &chosen, &answer, Some(status)).await?;
             return Ok(status);
         }
+        write_answer(scope, &chosen, &answer, None).await?;
         request.messages.push(ChatMessage::Assistant { text: answer.text, tool_calls: answer.calls.clone(), thinking: answer.thinking });
         let results = call_tools(scope, &prepared.tools, &answer.calls).await?;
         request.messages.extend(results.iter().filter_map(message::to_chat));
         if scope.cancel.is_cancelled() {
-            return Ok(aborted(scope));
+            return Ok(scope.stopped());
         }
     }
     scope.fail(format!("the model asked for tools {MAX_ROUNDS} times without answering"));
     Ok(RunStatus::Error)
+}
+
+/// A fallback has answered: the rest of the turn stays with it, and what comes after it in the list is its fallback.
+fn go_on_with(scope: &mut TurnScope<'_>, chosen: &mut ChosenModel, model: &ModelRef) {
+    scope.model = Some((model.provider.clone(), model.model.clone()));
+    if let Some(at) = chosen.fallbacks.iter().position(|m| m.same_as(model)) {
+        chosen.fallbacks.drain(..=at);
+    }
+    if let Ok(resolved) = chosen.models.resolve(model) {
+        chosen.resolved = resolved;
+    }
 }
 
 /// HOOK-022, HOOK-058.
@@ -90,7 +105,7 @@ fn add_usage(scope: &mut TurnScope<'_>, answer: &Answer) {
 fn judge(scope: &mut TurnScope<'_>, answer: &Answer) -> Option<RunStatus> {
     if let Some(error) = &answer.error {
         if error.kind == ErrorKind::Aborted || scope.cancel.is_cancelled() {
-            return Some(aborted(scope));
+            return Some(scope.stopped());
         }
         scope.error_kind = Some(client_kind(&error.kind));
         scope.stop_reason = "error";
@@ -99,12 +114,6 @@ fn judge(scope: &mut TurnScope<'_>, answer: &Answer) -> Option<RunStatus> {
     }
     scope.stop_reason = answer.stop.map_or("stop", StopReason::as_str);
     answer.calls.is_empty().then_some(RunStatus::Ok)
-}
-
-fn aborted(scope: &mut TurnScope<'_>) -> RunStatus {
-    scope.stop_reason = "aborted";
-    scope.error.get_or_insert_with(|| "the run was aborted".into());
-    RunStatus::Aborted
 }
 
 /// GW-82 knows five kinds.
@@ -140,9 +149,18 @@ async fn write_answer(
         stop: scope.stop_reason,
         error: error.as_deref(),
     };
-    let message = message::assistant(&answer.text, &answer.thinking, &answer.calls, &facts, now_ms());
-    let update = ended.map(|status| finish::closing(scope, status));
-    let metas = write::append(scope, vec![message], update).await?;
+    // A failed or stopped answer has calls that nobody will run; a model must not see them without results.
+    let calls: &[ToolCall] = if ended.is_some() { &[] } else { &answer.calls };
+    let nothing_said = ended == Some(RunStatus::Aborted) && answer.text.is_empty();
+    let message = (!nothing_said).then(|| message::assistant(&answer.text, &answer.thinking, calls, &facts, now_ms()));
+    let closing = match ended {
+        Some(status) => {
+            write::Closing { row: Some(finish::closing(scope, status)), run: Some(crate::journal::finished(&scope.outcome(status))) }
+        }
+        None => write::Closing::default(),
+    };
+    let metas = write::append(scope, message.into_iter().collect(), closing).await?;
+    scope.recorded = ended.is_some();
     scope.row_closed = ended.is_some();
     Ok(metas.into_iter().flatten().next().map(|m| m.id))
 }
@@ -156,7 +174,7 @@ async fn call_tools(scope: &mut TurnScope<'_>, tools: &Arc<ToolSet>, calls: &[To
         let details = outcome.result.get("details").cloned();
         messages.push(message::tool_result(call, content, details, outcome.is_error, now_ms()));
     }
-    write::append(scope, messages.clone(), None).await?;
+    write::append(scope, messages.clone(), write::Closing::default()).await?;
     Ok(messages)
 }
 

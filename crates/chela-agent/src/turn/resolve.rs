@@ -1,6 +1,8 @@
 //! Which model answers: the caller's wish, the session's, the agent's, the default; then the hooks (HOOK-012, HOOK-136).
 
-use chela_models::{ModelRef, ResolvedModel};
+use std::sync::Arc;
+
+use chela_models::{ModelRef, ModelRegistry, ResolvedModel};
 use chela_plugin::HookName;
 use serde_json::{Value, json};
 
@@ -8,7 +10,10 @@ use super::{Reply, Step, TurnScope};
 
 /// The chosen model and what `before_agent_start` said in its first call (HOOK-141).
 pub(super) struct ChosenModel {
+    pub models: Arc<ModelRegistry>,
     pub resolved: ResolvedModel,
+    /// Models to try when it does not answer (PRV-217). A model that somebody chose has none (PRV-219).
+    pub fallbacks: Vec<ModelRef>,
     pub start_result: Value,
 }
 
@@ -29,32 +34,43 @@ pub(super) async fn model(scope: &mut TurnScope<'_>) -> Step<ChosenModel> {
     });
     let start_result = start.await.merged;
     let field = |name: &str| [&first, &start_result].into_iter().find_map(|r| chela_plugin::value::text(r, name).map(str::to_string));
-    let mut wish = wished(scope);
+    let (mut wish, mut by_default) = wished(scope);
     if let Some(provider) = field("providerOverride") {
         wish.provider = provider;
+        by_default = false;
     }
     if let Some(model) = field("modelOverride") {
+        by_default = false;
         wish = match ModelRef::parse(&model) {
             Ok(full) if field("providerOverride").is_none() => full,
             _ => ModelRef::new(&wish.provider, model),
         };
     }
     scope.model = Some((wish.provider.clone(), wish.model.clone()));
-    match scope.runtime.models().resolve(&wish) {
-        Ok(resolved) => Step::Next(ChosenModel { resolved, start_result }),
+    let fallbacks = if by_default { scope.runtime.fallback_models(&scope.request.agent_id) } else { Vec::new() };
+    let models = scope.runtime.models();
+    // A default model that is not there is what fallbacks are for.
+    let resolved = models.resolve(&wish).or_else(|error| fallbacks.iter().find_map(|m| models.resolve(m).ok()).ok_or(error));
+    match resolved {
+        Ok(resolved) => {
+            scope.model = Some((resolved.model.provider.clone(), resolved.model.model.clone()));
+            Step::Next(ChosenModel { models, resolved, fallbacks, start_result })
+        }
         Err(error) => Step::Done(Reply::failed(error.to_string())),
     }
 }
 
-fn wished(scope: &TurnScope<'_>) -> ModelRef {
+/// The model that is asked for, and whether it is only the default.
+fn wished(scope: &TurnScope<'_>) -> (ModelRef, bool) {
     if let Some(model) = &scope.request.model {
-        return model.clone();
+        return (model.clone(), false);
     }
     let text = |key: &str| scope.session.as_ref().and_then(|s| s.extra.get(key)).and_then(Value::as_str).map(str::to_string);
     if let Some(model) = text("modelOverride") {
         let provider = text("providerOverride");
-        return provider
+        let wish = provider
             .map_or_else(|| ModelRef::parse(&model).unwrap_or_else(|_| ModelRef::new("", &model)), |p| ModelRef::new(&p, &model));
+        return (wish, false);
     }
-    scope.runtime.default_model(&scope.request.agent_id)
+    (scope.runtime.default_model(&scope.request.agent_id), true)
 }

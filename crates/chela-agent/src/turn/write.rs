@@ -1,13 +1,13 @@
 //! Writing messages into the transcript, past `before_message_write` and `tool_result_persist` (HOOK-196..207).
 
 use chela_plugin::HookName;
-use chela_store::{EntryMeta, NewEntry, RowUpdate, TurnCommit};
+use chela_store::{EntryMeta, NewEntry, RowUpdate, RunRecord, TurnCommit};
 use serde_json::{Value, json};
 
 use super::{TurnError, TurnScope};
 use crate::clock::now_ms;
 use crate::details;
-use crate::event::RunEvent;
+use crate::event::{RunEvent, RunStatus};
 use crate::message;
 
 /// Writes the user's message, once.
@@ -17,8 +17,17 @@ pub(super) async fn user_message(scope: &mut TurnScope<'_>) -> Result<(), TurnEr
     }
     let message = message::user(&scope.request.message, &scope.request.images, now_ms());
     let update = running(scope);
-    append(scope, vec![message], Some(update)).await?;
+    append(scope, vec![message], Closing { row: Some(update), run: None }).await?;
     Ok(())
+}
+
+/// What a commit changes besides the transcript.
+#[derive(Default)]
+pub(super) struct Closing {
+    /// Change of the session row.
+    pub row: Option<RowUpdate>,
+    /// The run's record, when this commit ends the run.
+    pub run: Option<RunRecord>,
 }
 
 /// The row of a session with a run under way; stored with the first message, so that it costs no commit of its own.
@@ -40,8 +49,10 @@ pub(super) async fn blocked_message(scope: &mut TurnScope<'_>, message: Value) -
     let already = scope.history.iter().any(|m| m.get("idempotencyKey") == message.get("idempotencyKey"));
     scope.user_written = true;
     if !already {
+        // The journal forgets the original text in the same commit: what a gate kept out must not come back after a crash.
+        let run = Some(crate::journal::finished(&scope.outcome(RunStatus::Ok)));
         let update = running(scope);
-        append(scope, vec![message], Some(update)).await?;
+        append(scope, vec![message], Closing { row: Some(update), run }).await?;
     }
     Ok(())
 }
@@ -51,22 +62,22 @@ pub(super) async fn blocked_message(scope: &mut TurnScope<'_>, message: Value) -
 pub(super) async fn append(
     scope: &mut TurnScope<'_>,
     messages: Vec<Value>,
-    row_update: Option<RowUpdate>,
+    closing: Closing,
 ) -> Result<Vec<Option<EntryMeta>>, TurnError> {
     let mut kept = Vec::with_capacity(messages.len());
     for message in messages {
         kept.push(pass_hooks(scope, message).await);
     }
     let entries: Vec<NewEntry> = kept.iter().flatten().map(|m| NewEntry::message(m.clone())).collect();
-    if entries.is_empty() && row_update.is_none() {
+    if entries.is_empty() && closing.row.is_none() && closing.run.is_none() {
         return Ok(kept.into_iter().map(|_| None).collect());
     }
     let commit = TurnCommit {
         session_key: scope.session_key().to_string(),
         session_id: scope.session_id().to_string(),
         entries,
-        row_update,
-        run: None,
+        row_update: closing.row,
+        run: closing.run,
     };
     let done = scope.runtime.store.commit_turn(commit).await?;
     let count = done.row.as_ref().map_or(0, |row| row.message_count);
@@ -99,14 +110,14 @@ async fn pass_hooks(scope: &TurnScope<'_>, message: Value) -> Option<Value> {
         let (name, id) = (message["toolName"].clone(), message["toolCallId"].clone());
         let ctx = json!({"agentId": scope.request.agent_id, "sessionKey": scope.session_key(), "toolName": name, "toolCallId": id});
         let event = || (json!({"toolName": name, "toolCallId": id, "message": message, "isSynthetic": false}), ctx);
-        let result = scope.hooks().dispatch_with(HookName::ToolResultPersist, scope.options(), event).await.merged;
+        let result = scope.hooks().dispatch_with(HookName::ToolResultPersist, scope.write_options(), event).await.merged;
         if let Some(changed) = result.get("message").filter(|m| m.is_object()) {
             message = changed.clone();
         }
     }
     let ctx = json!({"agentId": scope.request.agent_id, "sessionKey": scope.session_key()});
     let event = || (json!({"message": message}), ctx);
-    let result = scope.hooks().dispatch_with(HookName::BeforeMessageWrite, scope.options(), event).await.merged;
+    let result = scope.hooks().dispatch_with(HookName::BeforeMessageWrite, scope.write_options(), event).await.merged;
     if chela_plugin::StopRule::BlockTruthy.satisfied_by(&result, result.is_null()) {
         return None;
     }

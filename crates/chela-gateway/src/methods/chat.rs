@@ -6,7 +6,7 @@ use std::time::Duration;
 use chela_agent::clock::now_ms;
 use chela_agent::{Begin, Entry, TurnRequest};
 use chela_gateway_protocol::error::ErrorShape;
-use chela_store::{EntryQuery, NewEntry, OpenReason, RunRecord};
+use chela_store::{EntryQuery, NewEntry, OpenReason};
 use serde_json::{Value, json};
 
 use super::params::Params;
@@ -149,16 +149,4 @@ pub(super) async fn inject(gateway: &Arc<Gateway>, params: Value) -> Answer {
     let id = metas.into_iter().next().map(|m| m.id).unwrap_or_default();
     gateway.announce_injected(&session_key, &id, message);
     Ok(ok_with(json!({"messageId": id})))
-}
-
-/// The record that makes an accepted message durable (GW-F12).
-pub(crate) fn run_record(request: &TurnRequest, method: &str) -> RunRecord {
-    RunRecord {
-        key: format!("run:{}", request.run_id),
-        method: method.into(),
-        run_id: request.run_id.clone(),
-        session_key: Some(request.session_key.clone()),
-        payload: json!({"message": request.message, "images": request.images, "agentId": request.agent_id, "at": now_ms()}),
-        ..RunRecord::default()
-    }
 }

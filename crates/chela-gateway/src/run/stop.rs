@@ -28,7 +28,7 @@ const WORKER_GRACE: Duration = Duration::from_secs(1);
 const SERVER_GRACE: Duration = Duration::from_secs(1);
 
 /// Waits for a signal or for a request from inside.
-pub(super) async fn wait(mut requests: mpsc::Receiver<StopRequest>) -> io::Result<StopRequest> {
+pub(super) async fn wait(mut requests: mpsc::Receiver<StopRequest>, asked: impl Future<Output = StopRequest>) -> io::Result<StopRequest> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -40,6 +40,7 @@ pub(super) async fn wait(mut requests: mpsc::Receiver<StopRequest>) -> io::Resul
         _ = hangup.recv() => named("gateway stopping", None),
         _ = restart.recv() => named("gateway restarting", Some(2000)),
         Some(request) = requests.recv() => request,
+        request = asked => request,
     };
     Ok(request)
 }
@@ -75,7 +76,7 @@ async fn internal(bus: &chela_hooks::InternalBus, action: &str, context: &Value)
 
 /// Active runs are aborted; what they have said so far stays in the transcript.
 async fn end_runs(gateway: &Gateway) {
-    gateway.shutdown.cancel();
+    gateway.host.runtime.shutdown.cancel();
     let runs = gateway.host.runtime.runs.clone();
     let all = async {
         for run in runs.active() {

@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::Message;
 pub const DIRECTORY: &str = "CHELA_TEST_GATEWAY";
 pub const TOKEN: &str = "a-token-of-the-tests";
 /// Longest wait for anything. A shared machine may be slow; a test that needs it all is broken.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(45);
 
 /// One gateway at a time: the faults need a whole processor.
 pub async fn alone() -> tokio::sync::MutexGuard<'static, ()> {

@@ -8,6 +8,8 @@ use chela_catalog::{PluginRecord, Snapshot};
 use chela_plugin::register::PluginFacts;
 use chela_plugin::{StartError, StartedPlugin};
 
+use super::Changes;
+
 /// Where a plugin stands. No slot: never started.
 pub(crate) enum Slot {
     /// Its start is under way.
@@ -40,6 +42,27 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// What has to stop or to start anew when `next` replaces the catalog.
+    pub(crate) fn changes(&self, next: &Snapshot) -> Changes {
+        let mut changes = Changes::default();
+        for id in self.slots.keys() {
+            let find = |snapshot: &Snapshot| snapshot.plugins.iter().find(|p| p.id == *id).filter(|p| p.is_startable()).cloned();
+            let (before, after) = (find(&self.snapshot), find(next));
+            if let (Some(before), Some(after)) = (&before, &after)
+                && starts_alike(before, after)
+            {
+                continue;
+            }
+            changes.stop.push(id.clone());
+            if after.is_some() {
+                changes.restart.push(id.clone());
+            }
+        }
+        changes.stop.sort();
+        changes.restart.sort();
+        changes
+    }
+
     /// For how long each start that is under way has been.
     pub(crate) fn starting_for(&self) -> Vec<Duration> {
         let since = self.slots.values().filter_map(|slot| match slot {
@@ -60,4 +83,14 @@ impl State {
         let record = self.snapshot.plugins.iter().find(|p| p.id == id).filter(|p| p.is_startable())?;
         free.then(|| record.clone())
     }
+}
+
+/// True when a worker that was started for `a` serves `b` too. Hook permissions are applied by the registry and need no new worker.
+fn starts_alike(a: &PluginRecord, b: &PluginRecord) -> bool {
+    let worker = |p: &PluginRecord| {
+        let mut policy = p.policy.clone();
+        policy.hooks = Default::default();
+        (policy, p.config.clone(), p.source.clone(), p.root_dir.clone(), p.version.clone())
+    };
+    worker(a) == worker(b)
 }

@@ -6,7 +6,6 @@ use chela_agent::{Begin, Entry, RunStatus, TurnRequest};
 use chela_plugin::CallError;
 use chela_store::{OpenReason, session_key};
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 use super::{Reply, Request, failed};
 
@@ -67,9 +66,9 @@ async fn run(request: &Request<'_>) -> Reply {
     let run_id = request.optional("idempotencyKey").map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_string);
     let turn = TurnRequest {
         run_id: run_id.clone(),
-        session_key: key.clone(),
+        session_key: key,
         agent_id: agent,
-        message: message.clone(),
+        message,
         images: Vec::new(),
         entry: Entry::Agent,
         surface: "webchat".into(),
@@ -82,7 +81,7 @@ async fn run(request: &Request<'_>) -> Reply {
         trigger: "user",
         timeout: RUN_LIMIT,
     };
-    match runtime.runs.begin(&run_id, &key, &message, &CancellationToken::new()) {
+    match runtime.accept(&turn, "subagent.run").await.map_err(failed)? {
         Begin::New(ticket) => {
             tokio::spawn(chela_agent::turn::run(runtime.clone(), turn, ticket));
             Ok(json!({"runId": run_id}))

@@ -86,12 +86,12 @@ pub struct StatusArgs {
     /// Exit with 1 when the gateway does not answer
     #[arg(long, conflicts_with = "no_probe")]
     pub require_rpc: bool,
-    /// How to reach the gateway.
-    #[command(flatten)]
-    pub target: TargetArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// How to reach the gateway.
+    #[command(flatten)]
+    pub target: TargetArgs,
 }
 
 /// `chela gateway stop`.
@@ -123,12 +123,12 @@ pub struct RestartArgs {
     /// Longest wait for its return in ms
     #[arg(long, value_name = "MS", default_value_t = 20_000)]
     pub timeout: u64,
-    /// How to reach the gateway.
-    #[command(flatten)]
-    pub target: TargetArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// How to reach the gateway.
+    #[command(flatten)]
+    pub target: TargetArgs,
 }
 
 /// `chela gateway call` (GW-160).
@@ -145,12 +145,12 @@ pub struct CallArgs {
     /// Longest wait in ms
     #[arg(long, value_name = "MS", default_value_t = 10_000)]
     pub timeout: u64,
-    /// How to reach the gateway.
-    #[command(flatten)]
-    pub target: TargetArgs,
     /// Print the answer alone
     #[arg(long)]
     pub json: bool,
+    /// How to reach the gateway.
+    #[command(flatten)]
+    pub target: TargetArgs,
 }
 
 fn duration_ms(text: &str) -> Result<u64, String> {

@@ -39,7 +39,9 @@ impl Connection {
         stream.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
         let limits = WebSocketConfig::default().max_message_size(Some(2 * MAX_PAYLOAD_BYTES)).max_frame_size(Some(2 * MAX_PAYLOAD_BYTES));
         let (socket, _) = tokio_tungstenite::client_async_with_config(url, stream, Some(limits)).await.map_err(|error| match error {
-            WsError::Http(response) => ClientError::Protocol { url: url.to_owned(), problem: format!("it answers HTTP {}", response.status()) },
+            WsError::Http(response) => {
+                ClientError::Protocol { url: url.to_owned(), problem: format!("it answers HTTP {}", response.status()) }
+            }
             WsError::Io(error) => unreachable(plain(&error)),
             other => ClientError::Protocol { url: url.to_owned(), problem: other.to_string() },
         })?;

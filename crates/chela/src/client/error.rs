@@ -94,16 +94,26 @@ impl ClientError {
             Self::Timeout { .. } => "look at `chela logs`, or wait longer with `--timeout`".into(),
             Self::Refused { error, .. } => match error["details"]["code"].as_str().unwrap_or_default() {
                 "PAIRING_REQUIRED" => match error["details"]["requestId"].as_str() {
-                    Some(id) => format!("approve request `{id}` with `chela gateway call device.pair.approve --params '{{\"requestId\":\"{id}\"}}'` from a paired device"),
+                    Some(id) => format!(
+                        "approve request `{id}` with `chela gateway call device.pair.approve --params '{{\"requestId\":\"{id}\"}}'` from a paired device"
+                    ),
                     None => "approve this device on the gateway's machine".into(),
                 },
-                code if code.starts_with("AUTH_TOKEN") => "pass the gateway's token with `--token`, or set `gateway.auth.token` as the gateway has it".into(),
-                code if code.starts_with("AUTH_PASSWORD") => "pass the gateway's password with `--password`, or set `gateway.auth.password` as the gateway has it".into(),
+                code if code.starts_with("AUTH_TOKEN") => {
+                    "pass the gateway's token with `--token`, or set `gateway.auth.token` as the gateway has it".into()
+                }
+                code if code.starts_with("AUTH_PASSWORD") => {
+                    "pass the gateway's password with `--password`, or set `gateway.auth.password` as the gateway has it".into()
+                }
                 "AUTH_RATE_LIMITED" => "wait a few minutes: there were too many wrong attempts".into(),
                 _ => return None,
             },
-            Self::Method { message, .. } if message.starts_with("missing scope") => "these credentials do not allow it; use the gateway's token".into(),
-            Self::Method { message, .. } if message.starts_with("unknown method") => "`chela gateway call status` lists nothing of that name; see the methods in `chela gateway status --json`".into(),
+            Self::Method { message, .. } if message.starts_with("missing scope") => {
+                "these credentials do not allow it; use the gateway's token".into()
+            }
+            Self::Method { message, .. } if message.starts_with("unknown method") => {
+                "check the name; methods of a plugin exist only while it runs".into()
+            }
             Self::Protocol { .. } => "another program may use this port; choose one with `--url` or `gateway.port`".into(),
             _ => return None,
         })
@@ -130,7 +140,8 @@ mod tests {
         let starting = refused(json!({"code": "UNAVAILABLE", "retryable": true, "retryAfterMs": 500}));
         assert_eq!(starting.retry_after(), Some(Duration::from_millis(500)));
         assert_eq!(refused(json!({"code": "INVALID_REQUEST"})).retry_after(), None);
-        let mismatch = refused(json!({"code": "INVALID_REQUEST", "details": {"code": "AUTH_TOKEN_MISMATCH", "canRetryWithDeviceToken": true}}));
+        let mismatch =
+            refused(json!({"code": "INVALID_REQUEST", "details": {"code": "AUTH_TOKEN_MISMATCH", "canRetryWithDeviceToken": true}}));
         assert!(mismatch.offers_device_token());
         assert!(Failure::from(mismatch).hints[0].contains("--token"));
     }

@@ -126,7 +126,8 @@ impl StoredToken {
         if Self::read(paths).is_some_and(|old| old.device_id == device_id && old.token.expose() == token) {
             return Ok(());
         }
-        let row = json!({"token": token, "role": "operator", "scopes": auth["scopes"], "updatedAtMs": jiff::Timestamp::now().as_millisecond()});
+        let row =
+            json!({"token": token, "role": "operator", "scopes": auth["scopes"], "updatedAtMs": jiff::Timestamp::now().as_millisecond()});
         write_private(&Self::file(paths), &json!({"version": 1, "deviceId": device_id, "tokens": {"operator": row}}))
     }
 }

@@ -100,7 +100,10 @@ impl Target {
         let bad = |why: &str| Failure::usage(format!("`{text}` is not a gateway URL: {why}")).hint("write it as `ws://HOST:PORT`");
         let url = Url::parse(text.trim()).map_err(|error| bad(&error.to_string()))?;
         if url.scheme() == "wss" {
-            return Err(Failure::not_built("wss://", "forward the port, for example with `ssh -N -L 18789:127.0.0.1:18789 HOST`, and use `ws://127.0.0.1:18789`"));
+            return Err(Failure::not_built(
+                "wss://",
+                "forward the port, for example with `ssh -N -L 18789:127.0.0.1:18789 HOST`, and use `ws://127.0.0.1:18789`",
+            ));
         }
         if url.scheme() != "ws" {
             return Err(bad("its scheme is not `ws`"));
@@ -166,12 +169,18 @@ mod tests {
     fn flags_environment_config_in_this_order() {
         let local = json!({"gateway": {"port": 1234, "auth": {"token": "conf"}}});
         let remote = json!({"gateway": {"mode": "remote", "remote": {"url": "ws://localhost:5", "token": "far"}}});
-        let args = |url: Option<&str>, token: Option<&str>| TargetArgs { url: url.map(Into::into), token: token.map(Into::into), password: None };
+        let args =
+            |url: Option<&str>, token: Option<&str>| TargetArgs { url: url.map(Into::into), token: token.map(Into::into), password: None };
         let cases: Vec<(&Value, &[(&str, &str)], TargetArgs, (&str, &str, &str))> = vec![
             (&local, &[], args(None, None), ("ws://127.0.0.1:1234", "local loopback", "token conf")),
             (&local, &[("OPENCLAW_GATEWAY_PORT", "7")], args(None, Some("flag")), ("ws://127.0.0.1:7", "local loopback", "token flag")),
             (&local, &[], args(Some("ws://127.0.0.1:9/"), Some("flag")), ("ws://127.0.0.1:9", "command line", "token flag")),
-            (&local, &[("OPENCLAW_GATEWAY_URL", "ws://[::1]:8"), ("OPENCLAW_GATEWAY_TOKEN", "env")], args(None, None), ("ws://[::1]:8", "`OPENCLAW_GATEWAY_URL`", "token env")),
+            (
+                &local,
+                &[("OPENCLAW_GATEWAY_URL", "ws://[::1]:8"), ("OPENCLAW_GATEWAY_TOKEN", "env")],
+                args(None, None),
+                ("ws://[::1]:8", "`OPENCLAW_GATEWAY_URL`", "token env"),
+            ),
             (&remote, &[], args(None, None), ("ws://localhost:5", "`gateway.remote.url`", "token far")),
         ];
         for (file, env, args, (url, source, secret)) in cases {

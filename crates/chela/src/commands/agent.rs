@@ -45,14 +45,14 @@ pub fn run(ctx: &Context, args: Box<AgentArgs>) -> Result<(), Failure> {
             let result = agent_local::run(ctx, config, &args, &Reason::GatewayFailed(error.to_string()))?;
             print(&args, &result, &result)
         }
-        Err(Lost::Connection(error)) => Err(error.into()),
+        Err(Lost::Connection(error)) => Err((*error).into()),
         Err(Lost::Other(failure)) => Err(failure),
     }
 }
 
 enum Lost {
     /// No gateway took the message.
-    Connection(ClientError),
+    Connection(Box<ClientError>),
     /// The gateway took it, or it could not be sent at all.
     Other(Failure),
 }
@@ -68,28 +68,38 @@ fn through_gateway(ctx: &Context, config: &Config, args: &AgentArgs) -> Result<V
             Ok(connection) => connection,
             Err(error) => return Ok(Err(error)),
         };
-        let answer = connection.request("agent", params(args), true, limit).await;
+        let answer = connection.request("agent", params(config, args), true, limit).await;
         connection.close().await;
         Ok(Ok(answer?))
     });
     match outcome.map_err(Lost::Other)? {
         Ok(reply) => Ok(reply),
         // Only a gateway that is not there is stood in for: one that refuses has a reason that must be heard.
-        Err(error @ ClientError::Unreachable { .. }) => Err(Lost::Connection(error)),
+        Err(error @ ClientError::Unreachable { .. }) => Err(Lost::Connection(Box::new(error))),
         Err(error) => Err(Lost::Other(error.into())),
     }
 }
 
-fn params(args: &AgentArgs) -> Value {
+fn params(config: &Config, args: &AgentArgs) -> Value {
     let mut params = json!({"message": args.message, "idempotencyKey": uuid::Uuid::new_v4().to_string()});
     let texts = [
-        ("agentId", &args.agent), ("sessionId", &args.session_id), ("to", &args.to), ("model", &args.model), ("thinking", &args.thinking),
-        ("channel", &args.channel), ("replyTo", &args.reply_to), ("replyChannel", &args.reply_channel), ("replyAccountId", &args.reply_account),
+        ("agentId", &args.agent),
+        ("sessionId", &args.session_id),
+        ("to", &args.to),
+        ("model", &args.model),
+        ("thinking", &args.thinking),
+        ("channel", &args.channel),
+        ("replyTo", &args.reply_to),
+        ("replyChannel", &args.reply_channel),
+        ("replyAccountId", &args.reply_account),
     ];
     for (key, value) in texts {
         if let Some(value) = value {
             params[key] = value.as_str().into();
         }
+    }
+    if args.agent.is_none() && args.session_id.is_none() && args.to.is_none() {
+        params["agentId"] = config.agents().default_id.into();
     }
     if args.deliver {
         params["deliver"] = true.into();

@@ -63,7 +63,11 @@ pub fn run(ctx: &Context, config: Config, args: &AgentArgs, reason: &Reason) -> 
 async fn request(host: &chela_host::Host, args: &AgentArgs) -> Result<TurnRequest, Failure> {
     let settings = host.runtime.settings();
     let agent = match &args.agent {
-        Some(id) => settings.agents.get(id).map(|a| a.id.clone()).ok_or_else(|| Failure::new(format!("there is no agent `{id}`")).hint("see `agents.list` in the config"))?,
+        Some(id) => settings
+            .agents
+            .get(id)
+            .map(|a| a.id.clone())
+            .ok_or_else(|| Failure::new(format!("there is no agent `{id}`")).hint("see `agents.list` in the config"))?,
         None => settings.agents.default_id.clone(),
     };
     let known = match &args.session_id {
@@ -82,7 +86,10 @@ async fn request(host: &chela_host::Host, args: &AgentArgs) -> Result<TurnReques
         sender_id: None,
         sender_is_owner: true,
         scopes: vec!["operator.admin".into()],
-        model: args.model.as_deref().map(|text| ModelRef::parse(text).unwrap_or_else(|_| ModelRef::new(&host.runtime.default_model("main").provider, text))),
+        model: args
+            .model
+            .as_deref()
+            .map(|text| ModelRef::parse(text).unwrap_or_else(|_| ModelRef::new(&host.runtime.default_model("main").provider, text))),
         thinking: args.thinking.clone(),
         extra_system_prompt: None,
         trigger: "user",

@@ -58,7 +58,8 @@ fn unset(ctx: &Context, args: &UnsetArgs) -> Result<(), Failure> {
         return Err(missing(&args.path));
     }
     let options = WriteOptions { dry_run: args.dry_run, ..WriteOptions::default() };
-    let outcome = chela_config::write(&ctx.paths, &ctx.env, &[Edit::Unset { path: path.clone() }], &options)?;
+    let outcome =
+        chela_config::write(&ctx.paths, &ctx.env, &[Edit::Unset { path: path.clone() }], &options).map_err(Failure::not_written)?;
     outcome.warnings.iter().for_each(|warning| warn(warning));
     let shown = format_path(&path);
     if args.json {

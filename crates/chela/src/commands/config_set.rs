@@ -26,15 +26,14 @@ pub fn run(ctx: &Context, args: &SetArgs) -> Result<(), Failure> {
         (_, true) => SetMode::Merge,
         _ => SetMode::Guarded,
     };
-    let edits: Vec<Edit> =
-        wanted.edits.iter().map(|(path, value)| Edit::Set { path: path.clone(), value: value.clone(), mode }).collect();
+    let edits: Vec<Edit> = wanted.edits.iter().map(|(path, value)| Edit::Set { path: path.clone(), value: value.clone(), mode }).collect();
     let options = WriteOptions { dry_run: args.dry_run, ..WriteOptions::default() };
     let written = chela_config::write(&ctx.paths, &ctx.env, &edits, &options);
     let paths: Vec<String> = wanted.edits.iter().map(|(path, _)| format_path(path)).collect();
     if args.dry_run {
         return dry_run(ctx, args, &wanted, written);
     }
-    let outcome = written?;
+    let outcome = written.map_err(Failure::not_written)?;
     outcome.warnings.iter().for_each(|warning| warn(warning));
     if outcome.comments_lost {
         warn("comments of the config file were lost; the file before is kept as `.bak`");
@@ -75,12 +74,15 @@ fn wanted(args: &SetArgs) -> Result<Wanted, Failure> {
         return Err(Failure::usage("no value given").hint("write it as `chela config set PATH VALUE`"));
     };
     let strict = args.strict_json || args.json;
-    let value = parse_cli_value(value, strict).map_err(|error| Failure::from(error).hint("quote text as `'\"text\"'`, or leave `--strict-json` out"))?;
+    let value = parse_cli_value(value, strict)
+        .map_err(|error| Failure::from(error).hint("quote text as `'\"text\"'`, or leave `--strict-json` out"))?;
     Ok(Wanted { edits: vec![(path, value)], mode: if strict { "json" } else { "value" } })
 }
 
 fn batch(text: &str, origin: &str) -> Result<Wanted, Failure> {
-    let bad = |why: String| Failure::usage(format!("{origin} is not a batch: {why}")).hint("write it as `[{\"path\": \"gateway.port\", \"value\": 18789}]`");
+    let bad = |why: String| {
+        Failure::usage(format!("{origin} is not a batch: {why}")).hint("write it as `[{\"path\": \"gateway.port\", \"value\": 18789}]`")
+    };
     let parsed = parse_cli_value(text, true).map_err(|error| bad(error.to_string()))?;
     let rows = parsed.as_array().ok_or_else(|| bad("it is not a list".into()))?;
     let mut edits = Vec::with_capacity(rows.len());
@@ -98,7 +100,12 @@ fn batch(text: &str, origin: &str) -> Result<Wanted, Failure> {
     Ok(Wanted { edits, mode: "json" })
 }
 
-fn dry_run(ctx: &Context, args: &SetArgs, wanted: &Wanted, written: Result<chela_config::WriteOutcome, chela_config::ConfigError>) -> Result<(), Failure> {
+fn dry_run(
+    ctx: &Context,
+    args: &SetArgs,
+    wanted: &Wanted,
+    written: Result<chela_config::WriteOutcome, chela_config::ConfigError>,
+) -> Result<(), Failure> {
     let mut errors = Vec::new();
     let (mut checked, mut skipped) = (0, 0);
     match &written {
@@ -129,14 +136,19 @@ fn dry_run(ctx: &Context, args: &SetArgs, wanted: &Wanted, written: Result<chela
         output::json(&report)?;
         return if errors.is_empty() { Ok(()) } else { Err(Failure::silent(1)) };
     }
-    let outcome = written?;
+    let outcome = written.map_err(Failure::not_written)?;
     if let Some(error) = errors.first() {
-        return Err(Failure::new(error["message"].as_str().unwrap_or("a secret cannot be resolved")).hint("set the secret first, or leave `--dry-run` out"));
+        return Err(Failure::new(error["message"].as_str().unwrap_or("a secret cannot be resolved"))
+            .hint("set the secret first, or leave `--dry-run` out"));
     }
     if skipped > 0 {
         note(&format!("{skipped} secret references that run programs were not tried; pass `--allow-exec` to try them"));
     }
-    output::text(&format!("Would update {} of `{}`", if outcome.changed { "the values" } else { "nothing" }, ctx.show(&ctx.paths.config_path)))
+    output::text(&format!(
+        "Would update {} of `{}`",
+        if outcome.changed { "the values" } else { "nothing" },
+        ctx.show(&ctx.paths.config_path)
+    ))
 }
 
 enum Resolved {

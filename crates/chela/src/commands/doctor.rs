@@ -71,7 +71,9 @@ pub fn run(ctx: &Context, args: &DoctorArgs) -> Result<(), Failure> {
     match chela_config::load_lenient(&ctx.paths, &ctx.env) {
         Err(error) => checks.push(broken_config(ctx, &error)),
         Ok((config, issues)) => {
-            checks.extend(issues.iter().map(|issue| check("config", Grade::Error, issue.render()).hint(format!("edit `{}`", ctx.show(&config.path)))));
+            checks.extend(
+                issues.iter().map(|issue| check("config", Grade::Error, issue.render()).hint(format!("edit `{}`", ctx.show(&config.path)))),
+            );
             checks.extend(config.warnings.iter().map(|issue| check("config", Grade::Warn, issue.render())));
             if issues.is_empty() {
                 checks.push(config_is_fine(ctx, &config));
@@ -106,9 +108,16 @@ fn state_dir(ctx: &Context) -> Check {
     let shown = ctx.show(dir);
     let meta = match std::fs::metadata(dir) {
         Ok(meta) if meta.is_dir() => meta,
-        Ok(_) => return check("state", Grade::Error, format!("`{shown}` is not a directory")).hint("move it away, or set `OPENCLAW_STATE_DIR`"),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return check("state", Grade::Ok, format!("`{shown}` does not exist yet; the first start makes it")),
-        Err(error) => return check("state", Grade::Error, format!("`{shown}` cannot be read: {error}")).hint("check the owner and permissions of the directories above it"),
+        Ok(_) => {
+            return check("state", Grade::Error, format!("`{shown}` is not a directory")).hint("move it away, or set `OPENCLAW_STATE_DIR`");
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return check("state", Grade::Ok, format!("`{shown}` does not exist yet; the first start makes it"));
+        }
+        Err(error) => {
+            return check("state", Grade::Error, format!("`{shown}` cannot be read: {error}"))
+                .hint("check the owner and permissions of the directories above it");
+        }
     };
     let me = rustix::process::geteuid().as_raw();
     if let Err(error) = rustix::fs::access(dir, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK) {
@@ -118,7 +127,8 @@ fn state_dir(ctx: &Context) -> Check {
     }
     let mode = meta.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
-        return check("state", Grade::Warn, format!("`{shown}` is open to others (mode {mode:o})")).hint(format!("run `chmod 700 {}`, or `chela doctor --fix`", dir.display()));
+        return check("state", Grade::Warn, format!("`{shown}` is open to others (mode {mode:o})"))
+            .hint(format!("run `chmod 700 {}`, or `chela doctor --fix`", dir.display()));
     }
     check("state", Grade::Ok, format!("`{shown}` is private and can be written"))
 }
@@ -154,10 +164,12 @@ fn plugin_checks(ctx: &Context, config: &Config, snapshot: &Snapshot, report_jso
     }
     for row in &running {
         let text = |key: &str| row[key].as_str().unwrap_or("failed").to_owned();
-        checks.push(check("plugins", Grade::Error, format!("{}: {} ({})", text("id"), text("error"), text("state"))).hint(inspect(&text("id"))));
+        checks.push(
+            check("plugins", Grade::Error, format!("{}: {} ({})", text("id"), text("error"), text("state"))).hint(inspect(&text("id"))),
+        );
     }
-    checks.extend(report.diagnostics.iter().map(|diagnostic| check("plugins", Grade::Error, diagnostic.message.clone())));
-    checks.extend(report.shadowed.iter().map(|diagnostic| check("plugins", Grade::Warn, diagnostic.message.clone())));
+    checks.extend(report.diagnostics.iter().map(|diagnostic| check("plugins", Grade::Error, super::plugins::diagnostic_line(diagnostic))));
+    checks.extend(report.shadowed.iter().map(|diagnostic| check("plugins", Grade::Warn, super::plugins::diagnostic_line(diagnostic))));
     let known: Vec<String> = checks.iter().map(|check| check.message.clone()).collect();
     let issues = snapshot.config_issues.iter();
     // An invalid plugin config is told once, with the plugin.
@@ -177,17 +189,24 @@ fn node(ctx: &Context) -> Check {
     let named = ["CHELA_NODE", "OPENCLAW_NODE"].iter().find_map(|name| ctx.env.non_empty(name)).map(PathBuf::from);
     let on_path = || ctx.env.get("PATH").unwrap_or_default().split(':').map(|dir| Path::new(dir).join("node")).find(|file| file.is_file());
     let Some(file) = named.or_else(on_path) else {
-        return check("node", Grade::Warn, "no Node on `PATH`; the first plugin that needs one fetches it").hint("install Node 22.16 or newer, or set `CHELA_NODE`");
+        return check("node", Grade::Warn, "no Node on `PATH`; the first plugin that needs one fetches it")
+            .hint("install Node 22.16 or newer, or set `CHELA_NODE`");
     };
     let shown = file.display();
     let output = match Command::new(&file).arg("--version").output() {
         Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-        Ok(output) => return check("node", Grade::Error, format!("`{shown} --version` fails ({})", output.status)).hint("set `CHELA_NODE` to one that runs"),
-        Err(error) => return check("node", Grade::Error, format!("`{shown}` cannot be run: {error}")).hint("set `CHELA_NODE` to one that runs"),
+        Ok(output) => {
+            return check("node", Grade::Error, format!("`{shown} --version` fails ({})", output.status))
+                .hint("set `CHELA_NODE` to one that runs");
+        }
+        Err(error) => {
+            return check("node", Grade::Error, format!("`{shown}` cannot be run: {error}")).hint("set `CHELA_NODE` to one that runs");
+        }
     };
     match version(&output) {
         Some(found) if found >= OLDEST_NODE => check("node", Grade::Ok, format!("`{shown}` is {output}")),
-        _ => check("node", Grade::Warn, format!("`{shown}` is {output}, too old; the first plugin that needs one fetches another")).hint("install Node 22.16 or newer, or set `CHELA_NODE`"),
+        _ => check("node", Grade::Warn, format!("`{shown}` is {output}, too old; the first plugin that needs one fetches another"))
+            .hint("install Node 22.16 or newer, or set `CHELA_NODE`"),
     }
 }
 
@@ -205,7 +224,9 @@ fn gateway(ctx: &Context, config: &Config) -> Check {
     let running = lockfile::look(&ctx.paths).pid().is_some();
     match found.map(|found| found.error) {
         Ok(None) => check("gateway", Grade::Ok, format!("answers at `{}`", target.url)),
-        Ok(Some(ClientError::Unreachable { .. })) if !running => check("gateway", Grade::Ok, "does not run").hint("start it with `chela gateway run`"),
+        Ok(Some(ClientError::Unreachable { .. })) if !running => {
+            check("gateway", Grade::Ok, "does not run").hint("start it with `chela gateway run`")
+        }
         Ok(Some(error)) => check("gateway", Grade::Error, error.to_string()).hint("look at `chela logs`"),
         Err(failure) => check("gateway", Grade::Error, failure.message),
     }
@@ -216,8 +237,13 @@ fn lock(ctx: &Context) -> Check {
     match lockfile::look(&ctx.paths) {
         LockState::Absent => check("lock", Grade::Ok, "free"),
         LockState::Running { pid } => check("lock", Grade::Ok, format!("held by the gateway with pid {pid}")),
-        LockState::Stale { pid } => check("lock", Grade::Warn, format!("left over from pid {pid}, which is gone; the next start takes it over")).hint("`chela doctor --fix` removes it"),
-        LockState::Unreadable => check("lock", Grade::Warn, format!("`{}` does not say who holds it", file.display())).hint("remove the file if no gateway runs"),
+        LockState::Stale { pid } => {
+            check("lock", Grade::Warn, format!("left over from pid {pid}, which is gone; the next start takes it over"))
+                .hint("`chela doctor --fix` removes it")
+        }
+        LockState::Unreadable => {
+            check("lock", Grade::Warn, format!("`{}` does not say who holds it", file.display())).hint("remove the file if no gateway runs")
+        }
     }
 }
 
@@ -271,9 +297,13 @@ fn render(checks: &[Check], fixed: &[String]) -> String {
     let (errors, warnings) = (count(Grade::Error), count(Grade::Warn));
     out.push_str(&match (errors, warnings) {
         (0, 0) => "\nNo problems found\n".to_owned(),
-        (errors, warnings) => format!("\n{errors} errors, {warnings} warnings\n"),
+        (errors, warnings) => format!("\n{}, {}\n", counted(errors, "error"), counted(warnings, "warning")),
     });
     out
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -44,8 +44,9 @@ pub fn run(ctx: &Context, args: GatewayArgs) -> Result<(), Failure> {
 
 /// The raw call (GW-160).
 fn call(ctx: &Context, args: &CallArgs) -> Result<(), Failure> {
-    let params: Value = serde_json::from_str(&args.params)
-        .map_err(|error| Failure::usage("`--params` is not JSON").cause(error.to_string()).hint("quote it as `--params '{\"key\": \"value\"}'`"))?;
+    let params: Value = serde_json::from_str(&args.params).map_err(|error| {
+        Failure::usage("`--params` is not JSON").cause(error.to_string()).hint("quote it as `--params '{\"key\": \"value\"}'`")
+    })?;
     if !params.is_object() {
         return Err(Failure::usage("`--params` is not a JSON object").hint("write it as `--params '{\"key\": \"value\"}'`"));
     }

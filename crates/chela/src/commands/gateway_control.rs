@@ -25,7 +25,8 @@ pub fn stop(ctx: &Context, args: &StopArgs) -> Result<(), Failure> {
         return say(args.json, "stop", "not-running", not_running(&state), None);
     };
     let started = Instant::now();
-    lockfile::signal(pid, Signal::TERM).map_err(|error| Failure::new(format!("cannot stop the gateway with pid {pid}")).cause(error.to_string()))?;
+    lockfile::signal(pid, Signal::TERM)
+        .map_err(|error| Failure::new(format!("cannot stop the gateway with pid {pid}")).cause(error.to_string()))?;
     if !lockfile::wait_gone(&ctx.paths, pid, Duration::from_millis(args.timeout)) {
         return Err(Failure::new(format!("the gateway with pid {pid} still runs after {} ms", args.timeout))
             .hint(format!("look at `chela logs`, or end it with `kill -9 {pid}`; the next start repairs what is open")));
@@ -48,7 +49,8 @@ pub fn restart(ctx: &Context, args: &RestartArgs) -> Result<(), Failure> {
     match (asked, pid) {
         (Ok(()), _) => {}
         (Err(error), Some(pid)) if error.is_connection() => {
-            lockfile::signal(pid, Signal::USR1).map_err(|error| Failure::new(format!("cannot signal the gateway with pid {pid}")).cause(error.to_string()))?;
+            lockfile::signal(pid, Signal::USR1)
+                .map_err(|error| Failure::new(format!("cannot signal the gateway with pid {pid}")).cause(error.to_string()))?;
         }
         (Err(ClientError::Unreachable { .. }), None) if args.target.url.is_none() => {
             return Err(Failure::new(not_running(&state)).hint("start it with `chela gateway run`"));
@@ -56,7 +58,7 @@ pub fn restart(ctx: &Context, args: &RestartArgs) -> Result<(), Failure> {
         (Err(error), _) => return Err(error.into()),
     }
     let limit = Duration::from_millis(args.timeout) + Duration::from_millis(args.wait.unwrap_or(0));
-    block_on(async { wait_back(ctx, &target, asked_at, limit).await })?;
+    block_on(async { wait_back(ctx, &target, pid, asked_at, limit).await })?;
     let message = format!("Restarted the gateway in {} ms", asked_at.elapsed().as_millis());
     say(args.json, "restart", "restarted", &message, lockfile::look(&ctx.paths).pid())
 }
@@ -76,7 +78,7 @@ async fn ask(ctx: &Context, target: &Target, args: &RestartArgs) -> Result<(), C
 }
 
 /// A gateway that has been up for less time than has passed since the request is the new one.
-async fn wait_back(ctx: &Context, target: &Target, asked_at: Instant, limit: Duration) -> Result<(), Failure> {
+async fn wait_back(ctx: &Context, target: &Target, pid: Option<u32>, asked_at: Instant, limit: Duration) -> Result<(), Failure> {
     loop {
         if let Ok(connection) = client::connect(ctx, target, Purpose::Probe, Duration::from_secs(1)).await {
             let uptime = connection.hello["snapshot"]["uptimeMs"].as_u64().map(Duration::from_millis);
@@ -84,6 +86,10 @@ async fn wait_back(ctx: &Context, target: &Target, asked_at: Instant, limit: Dur
             if uptime.is_some_and(|uptime| uptime < asked_at.elapsed()) {
                 return Ok(());
             }
+        }
+        if pid.is_some_and(|pid| !lockfile::is_alive(pid)) && lockfile::look(&ctx.paths).pid().is_none() {
+            return Err(Failure::new("the gateway ended and did not start again")
+                .hint("look at `chela logs`, and start it with `chela gateway run`"));
         }
         if asked_at.elapsed() >= limit {
             return Err(Failure::new(format!("the gateway at `{}` did not come back within {} s", target.url, limit.as_secs_f64()))

@@ -36,9 +36,12 @@ pub fn run(ctx: &Context, args: &RunArgs) -> Result<(), Failure> {
     let config = ctx.config()?;
     let request = request(args)?;
     config.check_gateway_mode(request.allow_unconfigured)?;
-    if args.force && let Some(pid) = lockfile::look(&ctx.paths).pid() {
+    if args.force
+        && let Some(pid) = lockfile::look(&ctx.paths).pid()
+    {
         note(&format!("stopping the gateway with pid {pid}"));
-        lockfile::signal(pid, Signal::TERM).map_err(|error| Failure::new(format!("cannot stop the gateway with pid {pid}")).cause(error.to_string()))?;
+        lockfile::signal(pid, Signal::TERM)
+            .map_err(|error| Failure::new(format!("cannot stop the gateway with pid {pid}")).cause(error.to_string()))?;
         if !lockfile::wait_gone(&ctx.paths, pid, FORCE_LIMIT) {
             return Err(Failure::new(format!("the gateway with pid {pid} does not stop")).hint(format!("end it with `kill -9 {pid}`")));
         }
@@ -46,7 +49,7 @@ pub fn run(ctx: &Context, args: &RunArgs) -> Result<(), Failure> {
     let mut options = LogOptions::for_gateway(ctx, &config);
     options.raise_to_debug(args.verbose);
     options.json |= args.json;
-    let _log = logging::init(&options)?;
+    logging::init(&options)?;
     start(ctx, config, request)
 }
 

@@ -99,7 +99,14 @@ pub fn run(ctx: &Context, args: &StatusArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn facts(ctx: &Context, config: &Config, issues: &[ConfigIssue], target: &Target, lock: &LockState, found: Option<&Probe>) -> Result<Value, Failure> {
+fn facts(
+    ctx: &Context,
+    config: &Config,
+    issues: &[ConfigIssue],
+    target: &Target,
+    lock: &LockState,
+    found: Option<&Probe>,
+) -> Result<Value, Failure> {
     let port = config.gateway_port(None)?;
     let bind = config.gateway().bind;
     let file = json!({"path": config.path, "exists": config.exists, "valid": issues.is_empty()});
@@ -152,11 +159,18 @@ fn render(facts: &Value) -> String {
     line("url", format!("{url} ({})", text(&facts["gateway"]["urlSource"])));
     line("page", format!("{}/", url.replacen("ws", "http", 1)));
     line("bind", text(&facts["gateway"]["bindMode"]));
-    line("config", format!("{}{}", text(&facts["config"]["cli"]["path"]), match (&facts["config"]["cli"]["exists"], &facts["config"]["cli"]["valid"]) {
-        (Value::Bool(false), _) => " (not there; defaults apply)",
-        (_, Value::Bool(false)) => " (invalid; see `chela config validate`)",
-        _ => "",
-    }));
+    line(
+        "config",
+        format!(
+            "{}{}",
+            text(&facts["config"]["cli"]["path"]),
+            match (&facts["config"]["cli"]["exists"], &facts["config"]["cli"]["valid"]) {
+                (Value::Bool(false), _) => " (not there; defaults apply)",
+                (_, Value::Bool(false)) => " (invalid; see `chela config validate`)",
+                _ => "",
+            }
+        ),
+    );
     line("log", text(&facts["logFile"]));
     if let Some(rpc) = facts.get("rpc") {
         if rpc["ok"] == Value::Bool(true) {
@@ -185,7 +199,8 @@ mod tests {
             latency: Duration::ZERO,
             error,
         };
-        let pairing = ClientError::Refused { url: "u".into(), message: "m".into(), error: json!({"details": {"code": "PAIRING_REQUIRED"}}) };
+        let pairing =
+            ClientError::Refused { url: "u".into(), message: "m".into(), error: json!({"details": {"code": "PAIRING_REQUIRED"}}) };
         let gone = ClientError::Unreachable { url: "u".into(), cause: "c".into() };
         for (probe, expected) in [
             (probe(&["operator.read", "operator.admin"], None), "admin_capable"),

@@ -50,7 +50,9 @@ pub fn run(ctx: &Context, args: &LogsArgs) -> Result<(), Failure> {
 }
 
 fn source(ctx: &Context, config: &Config, args: &LogsArgs) -> Result<Source, Failure> {
-    let elsewhere = args.target.url.is_some() || config.env.non_empty("OPENCLAW_GATEWAY_URL").is_some() || config.gateway().mode == Some(GatewayMode::Remote);
+    let elsewhere = args.target.url.is_some()
+        || config.env.non_empty("OPENCLAW_GATEWAY_URL").is_some()
+        || config.gateway().mode == Some(GatewayMode::Remote);
     Ok(match elsewhere {
         true => Source::Gateway(Box::new(client::target(ctx, config, &args.target)?)),
         false => Source::File(ctx.log_file(Some(config))),
@@ -160,8 +162,12 @@ fn plain(entry: &Value, local: bool) -> String {
     };
     let parsed: Value = serde_json::from_str(text("raw")).unwrap_or(Value::Null);
     let known = ["timestamp", "time", "level", "target", "subsystem", "message"];
-    let fields = parsed.as_object().into_iter().flatten().filter(|(key, _)| !known.contains(&key.as_str()));
-    let fields: String = fields.map(|(key, value)| format!(" {key}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))).collect();
+    let fields = parsed.as_object().into_iter().flatten().filter(|(key, value)| {
+        let plain = key.starts_with(|first: char| first.is_ascii_alphabetic());
+        plain && !value.is_object() && !known.contains(&key.as_str())
+    });
+    let fields: String =
+        fields.map(|(key, value)| format!(" {key}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))).collect();
     format!("{time} {:<5} {} {}{fields}\n", text("level"), text("subsystem"), text("message"))
 }
 
@@ -193,7 +199,10 @@ mod tests {
     fn lines_of_both_kinds_are_shown() {
         let line = r#"{"timestamp":"2026-01-02T03:04:05.678901Z","level":"WARN","message":"slow","plugin":"p","ms":7,"target":"plugins"}"#;
         let shown = entry(line);
-        assert_eq!((shown["type"].as_str(), shown["level"].as_str(), shown["subsystem"].as_str()), (Some("log"), Some("warn"), Some("plugins")));
+        assert_eq!(
+            (shown["type"].as_str(), shown["level"].as_str(), shown["subsystem"].as_str()),
+            (Some("log"), Some("warn"), Some("plugins"))
+        );
         assert_eq!(plain(&shown, false), "2026-01-02T03:04:05.678Z warn  plugins slow plugin=p ms=7\n");
         assert_eq!(plain(&entry("not json"), false), "not json\n");
     }

@@ -125,7 +125,9 @@ mod tests {
     #[test]
     fn slips_are_corrected_and_nonsense_is_not() {
         let known: Vec<String> = ["gateway", "plugins", "config"].map(String::from).to_vec();
-        for (typed, expected) in [("gatway", Some("gateway")), ("plugin", Some("plugins")), ("confgi", Some("config")), ("xyzzy", None), ("", None)] {
+        for (typed, expected) in
+            [("gatway", Some("gateway")), ("plugin", Some("plugins")), ("confgi", Some("config")), ("xyzzy", None), ("", None)]
+        {
             assert_eq!(nearest(typed, &known), expected, "{typed}");
         }
     }

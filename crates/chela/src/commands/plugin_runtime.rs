@@ -26,7 +26,13 @@ impl RunSink for Silent {
 }
 
 /// Opens a host for one command.
-pub(super) fn open(ctx: &Context, config: Config, sink: Arc<dyn RunSink>, purpose: Purpose, inherit_output: bool) -> Result<Arc<Host>, Failure> {
+pub(super) fn open(
+    ctx: &Context,
+    config: Config,
+    sink: Arc<dyn RunSink>,
+    purpose: Purpose,
+    inherit_output: bool,
+) -> Result<Arc<Host>, Failure> {
     let opened = Host::open(HostOptions {
         paths: ctx.paths.clone(),
         env: ctx.env.clone(),
@@ -38,7 +44,10 @@ pub(super) fn open(ctx: &Context, config: Config, sink: Arc<dyn RunSink>, purpos
         guard: None,
         inherit_output,
     });
-    opened.map_err(|error| Failure::new(error.to_string()).hint("a running gateway holds the state: ask it (leave `--local` out), or stop it with `chela gateway stop`"))
+    opened.map_err(|error| {
+        Failure::new(error.to_string())
+            .hint("a running gateway holds the state: ask it (leave `--local` out), or stop it with `chela gateway stop`")
+    })
 }
 
 /// Loads one plugin, or all, and gathers what they register; nothing of it is kept running (INS-321).
@@ -75,7 +84,8 @@ async fn call(host: &Arc<Host>, owner: &str, name: &str, rest: &[String]) -> Res
     let registry = host.manager.registry();
     let Some(command) = registry.cli_command(&[name]) else {
         let facts = host.runtime_facts(owner);
-        let failure = Failure::new(format!("plugin `{owner}` registered no command `{name}`")).hint(format!("see `chela plugins inspect {owner} --runtime`"));
+        let failure = Failure::new(format!("plugin `{owner}` registered no command `{name}`"))
+            .hint(format!("see `chela plugins inspect {owner} --runtime`"));
         return Err(facts.error.map_or(failure.clone(), |error| failure.cause(error)));
     };
     let argv: Vec<&str> = std::iter::once(name).chain(rest.iter().map(String::as_str)).collect();

@@ -81,6 +81,16 @@ pub fn doctor_json(report: &DoctorReport, running: &[Value]) -> Value {
     })
 }
 
+/// A diagnostic in one line that says whose it is: the plugin's, else the file's.
+pub fn diagnostic_line(diagnostic: &chela_catalog::Diagnostic) -> String {
+    let message = &diagnostic.message;
+    match (&diagnostic.plugin_id, &diagnostic.source) {
+        (Some(id), _) => format!("{id}: {message}"),
+        (None, Some(file)) if !message.contains(&*file.to_string_lossy()) => format!("{}: {message}", file.display()),
+        _ => message.clone(),
+    }
+}
+
 fn doctor_text(snapshot: &Snapshot, report: &DoctorReport, running: &[Value]) -> String {
     if report.is_clean() && running.is_empty() && report.shadowed.is_empty() && report.compatibility.is_empty() {
         return "No plugin issues detected.\n".to_owned();
@@ -96,13 +106,12 @@ fn doctor_text(snapshot: &Snapshot, report: &DoctorReport, running: &[Value]) ->
     let errors = report.plugin_errors.iter();
     section("Plugin errors", errors.map(|p| format!("{}: {} ({})", p.plugin_id, p.message, p.phase)).collect());
     let text = |value: &Value| value.as_str().unwrap_or("failed").to_owned();
-    section("Running plugins that fail", running.iter().map(|r| format!("{}: {} ({})", text(&r["id"]), text(&r["error"]), text(&r["state"]))).collect());
-    let line = |d: &chela_catalog::Diagnostic| match &d.plugin_id {
-        Some(id) => format!("{id}: {}", d.message),
-        None => d.message.clone(),
-    };
-    section("Diagnostics", report.diagnostics.iter().map(line).collect());
-    section("Plugin source shadowing", report.shadowed.iter().map(line).collect());
+    section(
+        "Running plugins that fail",
+        running.iter().map(|r| format!("{}: {} ({})", text(&r["id"]), text(&r["error"]), text(&r["state"]))).collect(),
+    );
+    section("Diagnostics", report.diagnostics.iter().map(diagnostic_line).collect());
+    section("Plugin source shadowing", report.shadowed.iter().map(diagnostic_line).collect());
     let notices = report.compatibility.iter();
     section("Compatibility", notices.map(|n| format!("{}: {}", text(&n["pluginId"]), text(&n["message"]))).collect());
     out.push_str(&format!("Checked {} plugins; see `chela plugins inspect ID`\n", snapshot.plugins.len()));

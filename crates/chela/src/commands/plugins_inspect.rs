@@ -76,7 +76,7 @@ fn render(object: &Value) -> String {
     let mut out = format!("{}\n", text(&plugin["name"]));
     let mut line = |name: &str, value: String| {
         if !value.is_empty() {
-            out.push_str(&format!("  {name:<14}{value}\n"));
+            out.push_str(&format!("  {name:<16} {value}\n"));
         }
     };
     line("about", text(&plugin["description"]));
@@ -93,8 +93,14 @@ fn render(object: &Value) -> String {
         line(&text(&capability["kind"]), names(&capability["ids"]));
     }
     for (title, key) in [
-        ("tools", "tools"), ("hooks", "typedHooks"), ("internal hooks", "customHooks"), ("commands", "commands"), ("cli", "cliCommands"),
-        ("services", "services"), ("methods", "gatewayMethods"), ("mcp servers", "mcpServers"),
+        ("tools", "tools"),
+        ("hooks", "typedHooks"),
+        ("internal hooks", "customHooks"),
+        ("commands", "commands"),
+        ("cli", "cliCommands"),
+        ("services", "services"),
+        ("methods", "gatewayMethods"),
+        ("mcp servers", "mcpServers"),
     ] {
         line(title, names(&object[key]));
     }

@@ -28,10 +28,7 @@ pub fn run(ctx: &Context, args: &ListArgs) -> Result<(), Failure> {
         false => table(ctx, &snapshot, &shown, &live),
     })?;
     for diagnostic in snapshot.diagnostics.iter().filter(|entry| entry.level != Level::Info) {
-        match &diagnostic.plugin_id {
-            Some(id) => warn(&format!("{id}: {}", diagnostic.message)),
-            None => warn(&diagnostic.message),
-        }
+        warn(&super::plugins::diagnostic_line(diagnostic));
     }
     Ok(())
 }

@@ -75,7 +75,7 @@ fn slots(plugin: &PluginRecord) -> Vec<Edit> {
 }
 
 fn write(ctx: &Context, args: &SwitchArgs, id: &str, enabled: bool, edits: &[Edit]) -> Result<(), Failure> {
-    let outcome = chela_config::write(&ctx.paths, &ctx.env, edits, &WriteOptions::default())?;
+    let outcome = chela_config::write(&ctx.paths, &ctx.env, edits, &WriteOptions::default()).map_err(Failure::not_written)?;
     outcome.warnings.iter().for_each(|warning| warn(warning));
     if args.json {
         return output::json(&json!({"id": id, "enabled": enabled, "changed": outcome.changed}));

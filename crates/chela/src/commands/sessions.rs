@@ -32,14 +32,20 @@ struct Found {
 /// An invalid config, a store that cannot be read.
 pub fn run(ctx: &Context, args: SessionsArgs) -> Result<(), Failure> {
     if let Some(other) = &args.other {
-        let instead = [("cleanup", "maintenance runs in the gateway"), ("export-trajectory", "read the transcript that `chela sessions --json` names")];
+        let instead = [
+            ("cleanup", "maintenance runs in the gateway"),
+            ("export-trajectory", "read the transcript that `chela sessions --json` names"),
+        ];
         return Err(super::other::subcommand("chela sessions", &other.name(), &instead, &[]));
     }
     let limit = match args.limit.as_str() {
         "all" => None,
-        text => Some(text.parse::<u64>().ok().filter(|limit| *limit > 0).ok_or_else(|| {
-            Failure::usage(format!("`--limit {text}` is not a number")).hint("pass a number of 1 or more, or `all`")
-        })?),
+        text => Some(
+            text.parse::<u64>()
+                .ok()
+                .filter(|limit| *limit > 0)
+                .ok_or_else(|| Failure::usage(format!("`--limit {text}` is not a number")).hint("pass a number of 1 or more, or `all`"))?,
+        ),
     };
     let config = ctx.config()?;
     let agents = config.agents();
@@ -66,7 +72,8 @@ pub fn run(ctx: &Context, args: SessionsArgs) -> Result<(), Failure> {
     let count = found.rows.len() as u64;
     let mut out = json!({"path": path});
     if args.all_agents {
-        let stores = agents.list.iter().map(|agent| json!({"agentId": agent.id, "path": ctx.paths.sessions_dir(&agent.id).join("sessions.json")}));
+        let stores =
+            agents.list.iter().map(|agent| json!({"agentId": agent.id, "path": ctx.paths.sessions_dir(&agent.id).join("sessions.json")}));
         out["stores"] = stores.collect();
         out["allAgents"] = true.into();
     }

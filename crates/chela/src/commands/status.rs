@@ -26,7 +26,8 @@ pub fn run(ctx: &Context, args: &StatusArgs) -> Result<(), Failure> {
     let (found, remote) = block_on(async { Ok(ask(ctx, &target, limit).await) })?;
     let snapshot = ctx.scan(&config);
     let agents = config.agents();
-    let mut out = remote.unwrap_or_else(|| json!({"runtimeVersion": env!("CARGO_PKG_VERSION"), "channelSummary": [], "queuedSystemEvents": []}));
+    let mut out =
+        remote.unwrap_or_else(|| json!({"runtimeVersion": env!("CARGO_PKG_VERSION"), "channelSummary": [], "queuedSystemEvents": []}));
     out["os"] = json!({"platform": std::env::consts::OS, "arch": std::env::consts::ARCH});
     out["gateway"] = json!({
         "mode": config.get("gateway.mode").and_then(Value::as_str).unwrap_or("local"), "url": target.url, "urlSource": target.source,
@@ -35,9 +36,11 @@ pub fn run(ctx: &Context, args: &StatusArgs) -> Result<(), Failure> {
         "self": {"version": found.hello["server"]["version"]}, "error": found.error.as_ref().map(ToString::to_string), "authWarning": null,
     });
     out["gatewayService"] = json!({"label": "foreground", "installed": false, "runtime": {"status": lockfile::look(&ctx.paths).as_str()}});
-    let rows = agents.list.iter().map(|agent| json!({
-        "id": agent.id, "workspaceDir": agent.workspace, "sessionsPath": ctx.paths.sessions_dir(&agent.id).join("sessions.json"),
-    }));
+    let rows = agents.list.iter().map(|agent| {
+        json!({
+            "id": agent.id, "workspaceDir": agent.workspace, "sessionsPath": ctx.paths.sessions_dir(&agent.id).join("sessions.json"),
+        })
+    });
     out["agents"] = json!({"defaultId": agents.default_id, "agents": rows.collect::<Vec<_>>()});
     let enabled = snapshot.plugins.iter().filter(|plugin| plugin.enabled).count();
     out["pluginCatalog"] = json!({"total": snapshot.plugins.len(), "enabled": enabled, "failed": snapshot.plugins.iter().filter(|p| p.failure.is_some()).count()});

@@ -12,7 +12,7 @@ const SHORTEST: usize = 6;
 /// Shapes of credentials; the first group stays.
 const SHAPES: [&str; 4] = [
     r"(?i)(bearer\s+)[A-Za-z0-9._~+/=-]{8,}",
-    r#"(?i)("?(?:api[_-]?key|token|password|passwd|secret|authorization|cookie)"?\s*[=:]\s*\\?"?)[^\s"\\&,;}\]]{6,}"#,
+    r#"(?i)("?(?:api[_-]?key|token|password|passwd|secret|authorization|cookie)\\?"?\s*[=:]\s*\\?"?)[^\s"\\&,;}\]]{6,}"#,
     r"()\b(?:sk|pk|rk|ghp|gho|xox[abpr]|glpat|AIza)[-_A-Za-z0-9]{16,}",
     r"(://[^/\s:@]+:)[^/\s@]+@",
 ];

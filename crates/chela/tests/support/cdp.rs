@@ -32,6 +32,8 @@ pub struct Page {
     next: u64,
     /// What the page reported as wrong: exceptions, failed loads, refusals of its content policy.
     pub problems: Vec<String>,
+    /// Texts that the page received over its WebSockets.
+    pub frames: Vec<String>,
     _browser: Child,
     _profile: tempfile::TempDir,
 }
@@ -53,11 +55,12 @@ impl Page {
             .unwrap();
         let address = devtools_address(&mut browser).await;
         let (socket, _) = tokio_tungstenite::connect_async(address).await.unwrap();
-        let mut page = Self { socket, session: None, next: 0, problems: Vec::new(), _browser: browser, _profile: profile };
+        let mut page =
+            Self { socket, session: None, next: 0, problems: Vec::new(), frames: Vec::new(), _browser: browser, _profile: profile };
         let target = page.command("Target.createTarget", json!({"url": "about:blank"})).await["targetId"].clone();
         let attached = page.command("Target.attachToTarget", json!({"targetId": target, "flatten": true})).await;
         page.session = attached["sessionId"].as_str().map(str::to_string);
-        for domain in ["Page.enable", "Runtime.enable", "Log.enable"] {
+        for domain in ["Page.enable", "Runtime.enable", "Log.enable", "Network.enable"] {
             page.command(domain, json!({})).await;
         }
         page.size(1200, 800).await;
@@ -81,6 +84,9 @@ impl Page {
                 if frame["id"] == id {
                     return frame;
                 }
+                if frame["method"] == "Network.webSocketFrameReceived" {
+                    self.frames.extend(frame["params"]["response"]["payloadData"].as_str().map(str::to_string));
+                }
                 self.problems.extend(problem(&frame));
             }
         };
@@ -96,7 +102,11 @@ impl Page {
 
     /// Sets the size of the page.
     pub async fn size(&mut self, width: u32, height: u32) {
-        self.command("Emulation.setDeviceMetricsOverride", json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false})).await;
+        self.command(
+            "Emulation.setDeviceMetricsOverride",
+            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false}),
+        )
+        .await;
     }
 
     /// Sets the colour scheme that the page sees: `light` or `dark`.
@@ -123,7 +133,11 @@ impl Page {
                 Ok(value) if !value.is_null() => return value,
                 last if begun.elapsed() > patience => {
                     let shown = self.eval("document.body.innerText").await.unwrap_or_default();
-                    panic!("`{expression}` did not come true ({last:?}); the page reported {:?} and shows:\n{}", self.problems, shown.as_str().unwrap_or_default());
+                    panic!(
+                        "`{expression}` did not come true ({last:?}); the page reported {:?} and shows:\n{}",
+                        self.problems,
+                        shown.as_str().unwrap_or_default()
+                    );
                 }
                 _ => tokio::time::sleep(POLL).await,
             }
@@ -180,7 +194,9 @@ async fn devtools_address(browser: &mut Child) -> String {
 
 fn problem(frame: &Value) -> Option<String> {
     match frame["method"].as_str()? {
-        "Runtime.exceptionThrown" => Some(frame["params"]["exceptionDetails"]["exception"]["description"].as_str().unwrap_or("exception").to_string()),
+        "Runtime.exceptionThrown" => {
+            Some(frame["params"]["exceptionDetails"]["exception"]["description"].as_str().unwrap_or("exception").to_string())
+        }
         "Log.entryAdded" if frame["params"]["entry"]["level"] == "error" => Some(frame["params"]["entry"]["text"].to_string()),
         _ => None,
     }

@@ -1,0 +1,235 @@
+//! Following the config file while the gateway runs (GW-133..137).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use chela_config::{Config, ReloadMode};
+use serde_json::Value;
+
+use crate::gateway::{Gateway, StopRequest};
+
+/// How often the files are looked at.
+const POLL: Duration = Duration::from_secs(1);
+/// Time that clients are told for a restart, in ms.
+const RESTART_EXPECTED_MS: u64 = 2000;
+
+/// What a changed path asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Effect {
+    /// Nothing at once: it is read where it is used.
+    None,
+    /// It is applied while the gateway runs.
+    Hot,
+    /// The gateway has to start anew.
+    Restart,
+}
+
+/// First matching prefix decides; a path without a rule restarts (GW-135, GW-136).
+const RULES: &[(&str, Effect)] = &[
+    ("gateway.reload", Effect::None),
+    ("gateway.remote", Effect::None),
+    ("gateway.channelHealth", Effect::None),
+    ("gateway", Effect::Restart),
+    ("discovery", Effect::Restart),
+    ("plugins.load", Effect::Restart),
+    ("plugins.installs", Effect::Restart),
+    ("models.pricing", Effect::Restart),
+    ("hooks", Effect::Hot),
+    ("cron", Effect::Hot),
+    ("models", Effect::Hot),
+    ("mcp", Effect::Hot),
+    ("plugins", Effect::Hot),
+    ("channels", Effect::Hot),
+    ("agents", Effect::Hot),
+    ("tools", Effect::Hot),
+    ("session", Effect::Hot),
+    ("meta", Effect::None),
+    ("identity", Effect::None),
+    ("wizard", Effect::None),
+    ("logging", Effect::None),
+    ("bindings", Effect::None),
+    ("audio", Effect::None),
+    ("messages", Effect::None),
+    ("talk", Effect::None),
+    ("skills", Effect::None),
+    ("secrets", Effect::None),
+    ("ui", Effect::None),
+];
+
+fn effect_of(path: &str) -> Effect {
+    let under = |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    RULES.iter().find(|(prefix, _)| under(prefix)).map_or(Effect::Restart, |(_, effect)| *effect)
+}
+
+/// Paths in which two configs differ; arrays compare whole, times of installs do not count (GW-137).
+fn changed_paths(before: &Value, after: &Value) -> Vec<String> {
+    let mut out = Vec::new();
+    differ(before, after, "", &mut out);
+    out.retain(|path| !(path.starts_with("plugins.installs.") && path.ends_with("At")));
+    out
+}
+
+fn differ(before: &Value, after: &Value, path: &str, out: &mut Vec<String>) {
+    match (before, after) {
+        (Value::Object(a), Value::Object(b)) => {
+            for key in a.keys().chain(b.keys().filter(|k| !a.contains_key(*k))) {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                differ(a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null), &path, out);
+            }
+        }
+        // A section that comes or goes is seen by its members, so that rules for parts of it hold.
+        (Value::Object(a), Value::Null) | (Value::Null, Value::Object(a)) if !a.is_empty() => {
+            for (key, value) in a {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                differ(value, &Value::Null, &path, out);
+            }
+        }
+        (a, b) if a != b => out.push(path.to_string()),
+        _ => {}
+    }
+}
+
+/// Time and size of each file; a missing file has neither.
+type Stamps = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
+
+fn stamps(files: Vec<PathBuf>) -> Stamps {
+    let stamp = |path: &PathBuf| fs_err::metadata(path).ok().and_then(|m| Some((m.modified().ok()?, m.len())));
+    files.into_iter().map(|path| (path.clone(), stamp(&path))).collect()
+}
+
+fn files_of(config: &Config) -> Vec<PathBuf> {
+    let mut files = config.files.clone();
+    if !files.contains(&config.path) {
+        files.push(config.path.clone());
+    }
+    files
+}
+
+/// Follows the files until the gateway stops. Looking at a few files once a second costs less than a watch that misses renames.
+pub(super) fn follow(gateway: &Arc<Gateway>) {
+    let gateway = gateway.clone();
+    tokio::spawn(async move {
+        let mut seen = look(&gateway).await;
+        let end = gateway.host.runtime.shutdown.clone();
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(POLL) => {}
+                () = end.cancelled() => return,
+            }
+            let mut now = look(&gateway).await;
+            if now == seen {
+                continue;
+            }
+            loop {
+                // GW-133
+                let settle = gateway.host.runtime.config().gateway().reload.debounce_ms;
+                tokio::time::sleep(Duration::from_millis(settle)).await;
+                let later = look(&gateway).await;
+                if later == now {
+                    break;
+                }
+                now = later;
+            }
+            take_change(&gateway).await;
+            seen = look(&gateway).await;
+        }
+    });
+}
+
+async fn look(gateway: &Arc<Gateway>) -> Stamps {
+    let files = files_of(&gateway.host.runtime.config());
+    tokio::task::spawn_blocking(move || stamps(files)).await.unwrap_or_default()
+}
+
+async fn take_change(gateway: &Arc<Gateway>) {
+    let (paths, env) = (gateway.host.paths.clone(), gateway.host.env.clone());
+    let Ok(loaded) = tokio::task::spawn_blocking(move || chela_config::load(&paths, &env)).await else { return };
+    let next = match loaded {
+        Ok(config) => Arc::new(config),
+        // GW-134
+        Err(error) => return tracing::warn!("the config file changed and is not valid; the running config stays: {error}"),
+    };
+    let before = gateway.host.runtime.config();
+    if before.effective == next.effective && before.source == next.source {
+        return;
+    }
+    let mode = next.gateway().reload.mode;
+    apply(gateway, &changed_paths(&before.effective, &next.effective), next, mode).await;
+}
+
+async fn apply(gateway: &Arc<Gateway>, changed: &[String], next: Arc<Config>, mode: ReloadMode) {
+    let effect = changed.iter().map(|path| effect_of(path)).max().unwrap_or(Effect::None);
+    let why = changed.iter().filter(|p| effect_of(p) == effect).cloned().collect::<Vec<_>>().join(", ");
+    if mode == ReloadMode::Off {
+        return tracing::info!("the config file changed and `gateway.reload.mode` is `off`; a restart applies it");
+    }
+    let restart = effect == Effect::Restart || (mode == ReloadMode::Restart && effect != Effect::None);
+    if restart && mode != ReloadMode::Hot {
+        tracing::info!("the config file changed; the gateway starts anew for: {why}");
+        return restart_when_idle(gateway, &why).await;
+    }
+    if restart {
+        tracing::warn!("restart needed: the config file changed in {why}, and `gateway.reload.mode` is `hot`");
+    } else {
+        tracing::info!("the config file changed; applied: {why}");
+    }
+    let host = gateway.host.clone();
+    let runtime = tokio::runtime::Handle::current();
+    let work = tokio::task::spawn_blocking(move || {
+        let _inside = runtime.enter();
+        host.reload(next);
+    });
+    if work.await.is_err() {
+        tracing::error!("the changed config could not be applied");
+    }
+}
+
+/// Waits for runs under way, but not for ever (GW-133).
+async fn restart_when_idle(gateway: &Arc<Gateway>, why: &str) {
+    let idle = async {
+        while !gateway.host.runtime.runs.active().is_empty() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    let limit = Duration::from_millis(gateway.host.runtime.config().gateway().reload.deferral_timeout_ms);
+    let _ = tokio::time::timeout(limit, idle).await;
+    let request = StopRequest { reason: format!("config changed: {why}"), restart_expected_ms: Some(RESTART_EXPECTED_MS) };
+    let _ = gateway.stop.send(request).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    // GW-135, GW-136
+    #[test]
+    fn the_first_rule_decides_and_no_rule_restarts() {
+        let rows = [
+            ("gateway.port", Effect::Restart),
+            ("gateway.reload.mode", Effect::None),
+            ("gateway.remote.url", Effect::None),
+            ("plugins.load.paths", Effect::Restart),
+            ("plugins.entries.x.enabled", Effect::Hot),
+            ("agents.defaults.model.primary", Effect::Hot),
+            ("models.pricing.x", Effect::Restart),
+            ("models.providers.x", Effect::Hot),
+            ("commands.native", Effect::Restart),
+            ("modelsx", Effect::Restart),
+            ("logging.level", Effect::None),
+        ];
+        for (path, effect) in rows {
+            assert_eq!(effect_of(path), effect, "{path}");
+        }
+    }
+
+    // GW-137
+    #[test]
+    fn the_difference_is_by_path_and_arrays_are_whole() {
+        let before = json!({"a": {"b": 1, "c": [1, 2]}, "gone": {"x": 1}, "plugins": {"installs": {"p": {"installedAt": 1, "version": "1"}}}});
+        let after = json!({"a": {"b": 1, "c": [1, 3]}, "new": {"y": {"z": true}}, "plugins": {"installs": {"p": {"installedAt": 2, "version": "1"}}}});
+        assert_eq!(changed_paths(&before, &after), ["a.c", "gone.x", "new.y.z"]);
+        assert!(changed_paths(&before, &before).is_empty());
+    }
+}

@@ -1,0 +1,141 @@
+//! `chela config` and `chela doctor` from outside.
+
+#[path = "support/home.rs"]
+mod home;
+
+use std::os::unix::fs::PermissionsExt;
+
+use home::{Home, PLUGIN};
+use serde_json::json;
+
+// GW-75, GW-163
+#[test]
+fn values_are_read_and_secrets_are_not() {
+    let home = Home::new();
+    home.config(r#"{gateway: {port: 1234, auth: {token: "very-secret"}}, agents: {list: [{id: "main"}]}}"#);
+    assert_eq!(home.ok(&["config", "get", "gateway.port"]), "1234\n");
+    assert_eq!(home.ok(&["config", "get", "agents.list[0].id"]), "main\n");
+    assert_eq!(home.ok(&["config", "get", "agents.list[0].id", "--json"]), "\"main\"\n");
+    assert_eq!(home.ok(&["config", "get", "gateway.auth.token"]), "__OPENCLAW_REDACTED__\n");
+    assert!(!home.ok(&["config", "get", "gateway", "--json"]).contains("very-secret"));
+    let out = home.run(&["config", "get", "gateway.nope", "--json"]);
+    assert_eq!((out.code, out.stdout.as_str()), (1, ""));
+    assert!(out.stderr.contains("Config path not found: gateway.nope"), "{}", out.stderr);
+}
+
+// GW-138
+#[test]
+fn values_are_set_and_removed() {
+    let home = Home::new();
+    home.config("{\n  // why\n  gateway: {mode: \"local\"}\n}");
+    assert_eq!(home.ok(&["config", "set", "gateway.port", "2345"]), "Updated `gateway.port`\n");
+    assert_eq!(home.ok(&["config", "set", "gateway.port", "2345"]), "`gateway.port` had this value already\n");
+    assert!(home.read_config().contains("// why"));
+    let batch = r#"[{"path": "gateway.bind", "value": "lan"}, {"path": "gateway.auth.token", "ref": {"source": "env", "provider": "default", "id": "T"}}]"#;
+    assert_eq!(home.json(&["config", "set", "--batch-json", batch, "--json"])["paths"], json!(["gateway.bind", "gateway.auth.token"]));
+    assert_eq!(home.ok(&["config", "unset", "gateway.port"]), "Removed `gateway.port`\n");
+    assert_eq!(home.run(&["config", "get", "gateway.port"]).code, 1);
+    for (args, code, stderr) in [
+        (&["config", "set", "gateway.port", "abc"][..], 1, "gateway.port: expected integer, got string"),
+        (&["config", "set", "gateway.port", "abc", "--strict-json"], 1, "the value is not JSON"),
+        (&["config", "set", "gateway.nope", "1"], 1, "gateway: Unrecognized key: \"nope\""),
+        (&["config", "set", "gateway.port"], 2, "no value given"),
+        (&["config", "set", "--batch-json", "[{}]"], 2, "entry 0 has no `path`"),
+        (&["config", "unset", "gateway.nope"], 1, "Config path not found: gateway.nope"),
+    ] {
+        let before = home.read_config();
+        let out = home.run(args);
+        assert_eq!(out.code, code, "{args:?}: {}", out.stderr);
+        assert!(out.stderr.contains(stderr), "{args:?}: {}", out.stderr);
+        assert_eq!(home.read_config(), before, "{args:?}");
+    }
+}
+
+#[test]
+fn dry_runs_write_nothing_and_try_references() {
+    let home = Home::new();
+    home.config(r#"{gateway: {mode: "local"}}"#);
+    let before = home.read_config();
+    let fine = home.json(&["config", "set", "gateway.port", "1", "--dry-run", "--json"]);
+    assert_eq!((fine["ok"].as_bool(), fine["inputModes"].clone(), fine["refsChecked"].as_u64()), (Some(true), json!(["json"]), Some(0)));
+    let args = ["config", "set", "gateway.auth.token", "--ref-source", "env", "--ref-id", "CHELA_TEST_UNSET", "--dry-run", "--json"];
+    let out = home.run(&args);
+    let report: serde_json::Value = serde_json::from_str(&out.stdout).unwrap();
+    assert_eq!((out.code, report["ok"].as_bool(), report["errors"][0]["kind"].as_str()), (1, Some(false), Some("resolvability")));
+    assert_eq!(report["errors"][0]["ref"], "env:default:CHELA_TEST_UNSET");
+    assert_eq!(home.read_config(), before);
+}
+
+// GW-127, INS-338, MAN-063
+#[test]
+fn faults_of_the_file_are_placed() {
+    let home = Home::new();
+    home.config("{\n  gateway: {\n    port: 1,,\n  }\n}");
+    insta::assert_snapshot!("syntax_error", home.fails(&["plugins", "list"]));
+    assert!(home.fails(&["config", "validate"]).contains("line 3, column 13"));
+    home.config("{\n  gateway: {\n    prot: 1,\n    port: \"x\"\n  }\n}");
+    insta::assert_snapshot!("unknown_key", home.fails(&["plugins", "list"]));
+    insta::assert_snapshot!("config_validate", home.fails(&["config", "validate"]));
+    let out = home.run(&["config", "validate", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&out.stdout).unwrap();
+    assert_eq!((out.code, report["valid"].as_bool(), report["issues"].as_array().map(Vec::len)), (1, Some(false), Some(2)));
+    assert_eq!(home.ok(&["config", "get", "gateway.prot"]), "1\n");
+    home.config("{}");
+    std::fs::write(home.state().join("openclaw.json"), b"{a: '\xff'}").unwrap();
+    assert!(home.fails(&["config", "validate"]).contains("not valid UTF-8 (line 1, column 6)"));
+}
+
+#[test]
+fn the_schema_holds_that_of_plugins() {
+    let home = Home::new();
+    home.plugin("alpha", PLUGIN);
+    home.config(&json!({"plugins": {"load": {"paths": [home.path("alpha")]}}}).to_string());
+    let schema = home.json(&["config", "schema"]);
+    let config = schema.pointer("/properties/plugins/properties/entries/properties/alpha/properties/config").unwrap();
+    assert_eq!(config["properties"]["level"]["type"], "integer");
+}
+
+#[test]
+fn the_doctor_says_what_is_wrong() {
+    let home = Home::new();
+    home.private();
+    insta::assert_snapshot!("doctor_clean", home.text(&["doctor"]));
+    home.config("{gateway: {prot: 1}}");
+    let out = home.run(&["doctor"]);
+    assert_eq!(out.code, 1);
+    insta::assert_snapshot!("doctor_invalid", home.filtered(&out.stdout));
+    let report: serde_json::Value = serde_json::from_str(&home.run(&["doctor", "--json"]).stdout).unwrap();
+    assert_eq!(report["ok"], false);
+    home.config("{gateway: ");
+    assert!(home.run(&["doctor"]).stdout.contains("line 1, column"));
+}
+
+// INS-339
+#[test]
+fn the_doctor_switches_off_what_has_an_invalid_config() {
+    let home = Home::new();
+    home.plugin("alpha", PLUGIN);
+    home.config(&json!({"plugins": {"load": {"paths": [home.path("alpha")]}, "entries": {"alpha": {"enabled": true, "config": {"level": "high"}}}}}).to_string());
+    std::fs::set_permissions(home.state(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(home.run(&["doctor"]).code, 1);
+    let out = home.run(&["doctor", "--fix"]);
+    assert_eq!(out.code, 0, "{}", out.stdout);
+    assert!(out.stdout.contains("switched off `alpha`"), "{}", out.stdout);
+    assert_eq!(home.json(&["config", "get", "plugins.entries.alpha", "--json"]), json!({"enabled": false}));
+    assert_eq!(home.json(&["config", "get", "plugins.load.paths", "--json"]), json!([home.path("alpha")]));
+    assert!(home.state().join("openclaw.json.bak").exists());
+    assert_eq!(std::fs::metadata(home.state()).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn directories_that_cannot_be_used_are_named() {
+    let home = Home::new();
+    std::fs::remove_dir_all(home.state()).unwrap();
+    std::fs::write(home.state(), "a file").unwrap();
+    let out = home.run(&["doctor"]);
+    assert_eq!(out.code, 1);
+    assert!(out.stdout.contains("is not a directory"), "{}", out.stdout);
+    let out = home.run(&["config", "set", "gateway.mode", "local"]);
+    assert_eq!(out.code, 1);
+    assert!(out.stderr.contains("state"), "{}", out.stderr);
+}
