@@ -65,7 +65,7 @@ fn inspect(snapshot: &Snapshot, plugin: &PluginRecord, facts: &RuntimeFacts) -> 
     put("policy", policy(plugin));
     let legacy = uses_legacy(facts);
     put("usesLegacyBeforeAgentStart", legacy.into());
-    put("compatibility", compatibility(plugin, shape, legacy));
+    put("compatibility", compatibility(plugin, shape, legacy, &facts.notices));
     if let Some(record) = &plugin.install {
         put("install", Value::Object(record.fields.clone()));
     }
@@ -77,6 +77,12 @@ fn plugin_row(plugin: &PluginRecord, facts: &RuntimeFacts) -> Value {
     let manifest = &plugin.manifest;
     let mut row = plugin.row();
     let mut put = |key: &str, value: Value| row.insert(key.into(), value);
+    if let Some(description) = &facts.description {
+        put("description", description.as_str().into());
+    }
+    if plugin.fills_memory_slot {
+        put("memorySlotSelected", true.into());
+    }
     if let Some(name) = plugin.package.as_deref().and_then(|package| package.name.as_deref()) {
         put("packageName", name.into());
     }
@@ -90,10 +96,9 @@ fn plugin_row(plugin: &PluginRecord, facts: &RuntimeFacts) -> Value {
     put("status", status.as_str().into());
     let tools = facts.tools.iter().flat_map(|tool| &tool.names).cloned();
     put("toolNames", tools.collect());
-    let typed = facts.typed_hooks.iter().map(|hook| hook.name.as_str());
-    let custom = facts.custom_hooks.iter().map(|hook| hook.name.as_str());
-    let hooks: BTreeSet<&str> = typed.chain(custom).collect();
-    put("hookNames", hooks.into_iter().collect());
+    // Typed hooks are counted, not named here.
+    let custom: BTreeSet<&str> = facts.custom_hooks.iter().map(|hook| hook.name.as_str()).collect();
+    put("hookNames", custom.into_iter().collect());
     put("hookCount", (facts.typed_hooks.len() + facts.custom_hooks.len()).into());
     put("channelIds", union(&manifest.channels, &facts.channel_ids).into());
     put("cliBackendIds", union(&manifest.cli_backends, &facts.cli_backend_ids).into());
@@ -217,7 +222,7 @@ fn uses_legacy(facts: &RuntimeFacts) -> bool {
 }
 
 /// INS-326.
-fn compatibility(plugin: &PluginRecord, shape: &str, legacy: bool) -> Value {
+fn compatibility(plugin: &PluginRecord, shape: &str, legacy: bool, seen: &[Value]) -> Value {
     let mut notices = Vec::new();
     let mut push = |code: &str, compat: &str, severity: &str, message: &str| {
         notices.push(json!({
@@ -240,5 +245,6 @@ fn compatibility(plugin: &PluginRecord, shape: &str, legacy: bool) -> Value {
     if shape == "hook-only" {
         push("hook-only", "hook-only-plugin-shape", "info", "registers hooks and nothing else, which stays supported");
     }
+    notices.extend_from_slice(seen);
     notices.into()
 }

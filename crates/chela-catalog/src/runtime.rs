@@ -48,6 +48,10 @@ pub struct RuntimeFacts {
     pub context_engine_ids: Vec<String>,
     /// Diagnostics of the plugin's run.
     pub diagnostics: Vec<Diagnostic>,
+    /// The plugin's own description of itself, which replaces that of the manifest.
+    pub description: Option<String>,
+    /// Compatibility notices of the plugin's run, as `inspect` shows them (INS-326).
+    pub notices: Vec<Value>,
 }
 
 /// One `registerTool` call.

@@ -171,18 +171,22 @@ fn runtime_facts_are_merged() {
         ],
         custom_hooks: vec![CustomHookFact { name: "h".into(), events: vec!["b".into(), "a".into()] }],
         provider_ids: vec!["p".into()],
+        description: Some("its own words".into()),
+        notices: vec![json!({"code": "undeclared-tools"})],
         ..RuntimeFacts::default()
     };
     let seen = snapshot.inspect_json("plain", Some(&facts)).unwrap();
+    assert_eq!(seen["plugin"]["description"], "its own words");
     assert_eq!(seen["plugin"]["imported"], true);
     assert_eq!(seen["plugin"]["toolNames"], json!(["t"]));
-    assert_eq!(seen["plugin"]["hookNames"], json!(["before_agent_start", "h", "session_end"]));
+    assert_eq!((&seen["plugin"]["hookNames"], &seen["plugin"]["hookCount"]), (&json!(["h"]), &json!(3)));
     assert_eq!(seen["typedHooks"], json!([{"name": "before_agent_start"}, {"name": "session_end", "priority": 5}]));
     assert_eq!(seen["customHooks"], json!([{"name": "h", "events": ["a", "b"]}]));
     assert_eq!(seen["tools"], json!([{"names": ["t"], "optional": true}]));
     assert_eq!(seen["shape"], "plain-capability");
     assert_eq!(seen["usesLegacyBeforeAgentStart"], true);
     assert_eq!(seen["compatibility"][0]["code"], "legacy-before-agent-start");
+    assert_eq!(seen["compatibility"][1]["code"], "undeclared-tools");
     let only_hooks = RuntimeFacts { typed_hooks: facts.typed_hooks.clone(), ..RuntimeFacts::default() };
     let seen = snapshot.inspect_json("plain", Some(&only_hooks)).unwrap();
     assert_eq!(seen["shape"], "hook-only");

@@ -87,6 +87,9 @@ struct Payload {
     config_path: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     start_time: Option<u64>,
+    /// Port of the gateway, for clients on this machine; not in the reference's file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
 }
 
 /// The lock; dropping it removes the file.
@@ -109,7 +112,7 @@ impl GatewayLock {
         let path = options.path();
         let failed = |source| LockError::Io { path: path.clone(), source };
         make_dir(&options.dir).map_err(failed)?;
-        let payload = own_payload(&options.config_path);
+        let payload = own_payload(&options.config_path, options.port);
         let started = tokio::time::Instant::now();
         loop {
             if create(&path, &payload).map_err(failed)? {
@@ -214,13 +217,14 @@ async fn port_is_free(port: u16) -> bool {
     !matches!(tokio::time::timeout(Duration::from_secs(1), connect).await, Ok(Ok(_)))
 }
 
-fn own_payload(config_path: &Path) -> Payload {
+fn own_payload(config_path: &Path, port: Option<u16>) -> Payload {
     let pid = std::process::id();
     Payload {
         pid,
         created_at: jiff::Timestamp::now().to_string(),
         config_path: config_path.display().to_string(),
         start_time: start_time(pid),
+        port,
     }
 }
 
@@ -280,7 +284,7 @@ mod tests {
     // GW-142
     #[tokio::test]
     async fn locks_of_dead_owners_are_taken_over() {
-        let me = own_payload(Path::new("/x"));
+        let me = own_payload(Path::new("/x"), None);
         let young = Duration::from_secs(1);
         let old = Duration::from_secs(20);
         // A listener that is dropped leaves a port that was free a moment ago.

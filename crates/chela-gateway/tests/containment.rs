@@ -198,6 +198,10 @@ async fn a_guard_that_fails_refuses_the_tool_call() {
         let reply = scene.client.turn("one", "/tool hello {\"name\": \"FAULT\"}").await;
         assert_eq!(reply["status"], "ok", "{kind}: {reply}");
         assert!(!text(&reply).contains("Hello, FAULT"), "{kind}: the tool ran: {reply}");
+        if kind != "throw" {
+            // While the guard is away it cannot allow anything.
+            scene.restarted(0).await;
+        }
         scene.finish(&format!("before_tool_call {kind}")).await;
     }
 }
@@ -292,22 +296,28 @@ async fn a_plugin_that_fails_to_load_or_register_is_an_error_and_the_rest_works(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_plugin_that_spins_while_it_loads_or_registers_is_stopped() {
     let _alone = alone().await;
-    for entry in [json!({"env": {"FAULT_AT_LOAD": "spin"}}), json!({"config": {"hook": "register", "kind": "spin"}})] {
-        let scene = Scene::new(|home| home.plugin("fault-any", &entry)).await;
-        scene.client.plugin_until("fault-any", "starting", |row| row["state"] == "starting").await;
-        let begun = Instant::now();
-        let reply = scene.client.turn("one", "hello").await;
-        println!("spin at start: the first turn took {:?}", begun.elapsed());
-        assert_eq!(reply["status"], "ok", "{reply}");
-        let begun = Instant::now();
-        assert_eq!(scene.client.turn("one", "hello").await["status"], "ok");
-        assert!(begun.elapsed() < Duration::from_secs(5), "a later turn waited {:?} for a plugin that spins", begun.elapsed());
-        let row = scene.client.plugin_until("fault-any", "failed", |row| row["state"] == "error").await;
-        assert!(contains(&row, "error", "did not register within"), "{row}");
-        // The worker is not left spinning.
-        until("the spinning worker is gone", || scene.home.processes().len() <= 3).await;
-        scene.finish("spin at start").await;
+    let scene = Scene::new(|home| {
+        home.plugin("fault-any", &json!({"config": {"hook": "register", "kind": "spin"}}));
+        let root = home.copy_of("fault-any", "fault-load");
+        home.plugin_at("fault-load", &root, &json!({"env": {"FAULT_AT_LOAD": "spin"}}));
+    })
+    .await;
+    for id in ["fault-any", "fault-load"] {
+        scene.client.plugin_until(id, "starting", |row| row["state"] == "starting").await;
     }
+    let begun = Instant::now();
+    assert_eq!(scene.client.turn("one", "hello").await["status"], "ok");
+    println!("spin at start: the first turn took {:?}", begun.elapsed());
+    let begun = Instant::now();
+    assert_eq!(scene.client.turn("one", "hello").await["status"], "ok");
+    assert!(begun.elapsed() < Duration::from_secs(5), "a later turn waited {:?} for plugins that spin", begun.elapsed());
+    for id in ["fault-any", "fault-load"] {
+        let row = scene.client.plugin_until(id, "failed", |row| row["state"] == "error").await;
+        assert!(contains(&row, "error", "did not register within"), "{row}");
+    }
+    // The gateway, and a guard and a worker for the healthy plugin: nobody is left spinning.
+    until("the spinning workers are gone", || scene.home.processes().len() <= 3).await;
+    scene.finish("spin at start").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -103,7 +103,6 @@ async function onhello({ snapshot, auth }) {
   if (current === null) route();
   await subscribe();
   await Promise.all([...conversations.values()].map((talk) => talk.reconnected()));
-  for (const talk of conversations.values()) talk.resend();
   sessions.load();
 }
 

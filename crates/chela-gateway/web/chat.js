@@ -121,7 +121,7 @@ export class ChatView {
     for (const { runId } of talk.runs.values()) items.push([`r-${runId}`, () => this.buildRun()]);
     if (talk.remoteActive && !talk.runs.size) items.push(['-remote', () => h('p.hint', 'An answer is being written')]);
     if (talk.interrupted && !talk.active && ['user', 'toolResult'].includes(talk.messages.at(-1)?.role)) {
-      items.push(['-interrupted', () => problem('No answer', 'The gateway ended while it answered', () => this.askAgain())]);
+      items.push(['-interrupted', () => problem('No answer', 'The answer was interrupted', () => this.askAgain())]);
     }
     if (talk.error) items.push([`-${talk.error.message}`, () => problem('The conversation could not be loaded', talk.error.message, () => talk.load())]);
     else if (!talk.loaded) items.push(['-loading', () => h('p.hint', 'Loading')]);

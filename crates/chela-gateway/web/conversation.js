@@ -123,28 +123,29 @@ export class Conversation {
     this.changed();
   }
 
-  /** Sends; a repeat with the same run id is harmless, the gateway runs it once. */
-  async post({ text, images, runId }) {
+  post({ text, images, runId }) {
     const item = { text, images, state: 'sending', after: this.lastSeq };
     this.sent.set(runId, item);
     this.changed();
+    return this.deliver(runId, item);
+  }
+
+  /** Hands a message over; a repeat with the same run id is harmless, the gateway runs it once and tells how it went. */
+  async deliver(runId, item) {
+    const { text, images } = item;
     const params = { sessionKey: this.key, message: text, idempotencyKey: runId };
     if (images.length) params.attachments = images.map(({ mime, name, data }) => ({ type: 'image', mimeType: mime, fileName: name, content: data }));
     try {
       const { status } = await this.gateway.call('chat.send', params);
-      if (item.state === 'sending') item.state = 'accepted';
-      if (status !== 'started' && status !== 'in_flight') await this.end(runId, {});
+      if (item.state !== 'ended') item.state = 'accepted';
+      if (status === 'ok') await this.end(runId, {});
+      else if (!['started', 'in_flight'].includes(status)) await this.end(runId, { state: 'error', errorMessage: 'The answer was interrupted' });
     } catch (error) {
       // A lost connection says nothing about the message: it is sent again, under the same id, when the gateway is back.
       item.state = error.code === 'UNAVAILABLE' && error.retryable ? 'waiting' : 'failed';
       item.error = error.message;
     }
     this.changed();
-  }
-
-  /** Sends again what a lost connection left open. */
-  resend() {
-    for (const [runId, item] of this.sent) if (['waiting', 'accepted'].includes(item.state)) this.post({ ...item, runId });
   }
 
   /** Takes a failed message back, to send it anew or not at all. */
@@ -172,10 +173,12 @@ export class Conversation {
   }
 
   /** After a reconnect nobody knows which runs go on; events and the list of conversations tell. */
-  reconnected() {
+  async reconnected() {
+    const open = [...this.sent].filter(([, item]) => item.state !== 'failed');
     this.runs.clear();
     this.remoteActive = false;
-    return this.load();
+    await this.load();
+    for (const [runId, item] of open) this.deliver(runId, item);
   }
 
   onAgent(payload) {

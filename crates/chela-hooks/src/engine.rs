@@ -165,6 +165,19 @@ impl HookEngine {
         queue.submit(hook.as_str(), Box::pin(work));
     }
 
+    /// Like [`HookEngine::spawn_parallel`], for the handlers of one plugin.
+    pub fn spawn_parallel_of(&self, plugin_id: &str, hook: HookName, payload: impl FnOnce() -> (Value, Value)) {
+        let slot = self.table.load().slot(hook).of_plugin(plugin_id);
+        if slot.handlers.is_empty() {
+            return;
+        }
+        let (event, ctx) = payload();
+        let work = async move {
+            Dispatch::new(hook, &slot, event, ctx, DispatchOptions::default()).run().await;
+        };
+        self.background.submit(hook.as_str(), Box::pin(work));
+    }
+
     /// Asks only the handlers of one plugin, in order, until one takes the message (HOOK-209, HOOK-210).
     pub async fn claim_by_plugin(&self, plugin_id: &str, hook: HookName, event: Value, ctx: Value, options: DispatchOptions) -> Claim {
         let table = self.table.load_full();

@@ -23,11 +23,13 @@ pub struct EmitOptions {
     pub budget: Duration,
     /// Ends the emission; handlers see their abort signal fire.
     pub cancel: CancellationToken,
+    /// Only these plugins' handlers; all where `None`.
+    pub only: Option<Vec<String>>,
 }
 
 impl Default for EmitOptions {
     fn default() -> Self {
-        Self { budget: DEFAULT_BUDGET, cancel: CancellationToken::new() }
+        Self { budget: DEFAULT_BUDGET, cancel: CancellationToken::new(), only: None }
     }
 }
 
@@ -94,6 +96,9 @@ impl InternalBus {
         for listener in general.chain(listeners.get(&key).into_iter().flatten()) {
             if options.cancel.is_cancelled() {
                 break;
+            }
+            if options.only.as_ref().is_some_and(|only| !only.iter().any(|id| *id == *listener.callback.plugin_id)) {
+                continue;
             }
             let event = json!({
                 "type": kind,

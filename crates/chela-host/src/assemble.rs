@@ -279,27 +279,27 @@ fn plugins_started(host: &Weak<Host>, registry: &Arc<Registry>, fresh: &[String]
         }
         host.services.start_new(&registry, &public).await;
         let Some(port) = host.started.get() else { return };
-        host.announce_start(&registry, &fresh, *port, &public).await;
+        host.announce_start(&fresh, *port, &public);
     });
 }
 
 impl Host {
-    /// `gateway_start` for plugins that have just started, each once (HOOK-044, HOOK-293).
-    async fn announce_start(&self, registry: &Arc<Registry>, fresh: &[String], port: u16, config: &Arc<Value>) {
-        use chela_plugin::{Call, HookName};
+    /// `gateway_start` and `gateway:startup` for plugins that have just started, each once (HOOK-044, HOOK-293).
+    fn announce_start(&self, fresh: &[String], port: u16, config: &Value) {
+        use chela_plugin::HookName;
         let workspace = self.runtime.workspace_of(&self.runtime.settings().agents.default_id);
-        let ctx = serde_json::json!({"port": port, "config": config.as_ref(), "workspaceDir": workspace});
-        for hook in registry.hooks(HookName::GatewayStart).filter(|h| fresh.iter().any(|id| *id == *h.owner.id)) {
-            let (callback, owner, budget) = (hook.callback.clone(), hook.owner.id.clone(), hook.budget);
-            let args = vec![serde_json::json!({"port": port}), ctx.clone()];
-            tokio::spawn(async move {
-                if let Err(error) = callback.call(Call::new(args).budget(Some(budget))).await {
-                    tracing::error!(target: "hooks", "[hooks] gateway_start handler from {owner} failed: {error}");
-                }
+        let ctx = serde_json::json!({"port": port, "config": config, "workspaceDir": workspace});
+        let generation = self.manager.current();
+        for id in fresh {
+            generation.hooks.spawn_parallel_of(id, HookName::GatewayStart, || (serde_json::json!({"port": port}), ctx.clone()));
+        }
+        if generation.internal.has("gateway", "startup") {
+            let options = chela_hooks::EmitOptions { only: Some(fresh.to_vec()), ..chela_hooks::EmitOptions::default() };
+            let bus = generation.internal;
+            chela_agent::background::spawn_in_order(async move {
+                bus.emit_with("gateway", "startup", "", ctx, options).await;
             });
         }
-        let bus = self.manager.current().internal;
-        chela_agent::internal::spawn(&bus, "gateway", "startup", "", || ctx.clone());
     }
 }
 

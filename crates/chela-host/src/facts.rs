@@ -46,6 +46,8 @@ pub(crate) fn facts_of(registry: &Registry, id: &str) -> RuntimeFacts {
         agent_harness_ids: recorded("registerAgentHarness"),
         context_engine_ids: recorded("registerContextEngine"),
         diagnostics: registry.diagnostics.iter().filter(|d| d.plugin_id.as_deref() == Some(id)).map(diagnostic).collect(),
+        description: entry.description.clone(),
+        notices: registry.notices.iter().filter(|n| n.plugin_id == id).filter_map(|n| serde_json::to_value(n).ok()).collect(),
     }
 }
 

@@ -96,7 +96,8 @@ pub struct PluginManager {
     completions: mpsc::UnboundedSender<collect::Completion>,
     collector: Mutex<Option<mpsc::UnboundedReceiver<collect::Completion>>>,
     host: OnceLock<Arc<dyn HostServices>>,
-    lifecycle: OnceLock<Arc<SessionLifecycle>>,
+    /// Weak: the lifecycle holds the manager.
+    lifecycle: OnceLock<Weak<SessionLifecycle>>,
     generation_seen: watch::Sender<u64>,
     /// What plugins keep for running turns (API-092..094).
     pub run_contexts: RunContexts,
@@ -133,7 +134,7 @@ impl PluginManager {
         let _ = self.after_start.set(after_start);
         let _ = self.host.set(host);
         if let Some(lifecycle) = lifecycle {
-            let _ = self.lifecycle.set(lifecycle);
+            let _ = self.lifecycle.set(Arc::downgrade(&lifecycle));
         }
         let receiver = self.collector.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(receiver) = receiver {
@@ -248,7 +249,7 @@ impl PluginManager {
 
     /// Session ends that the plugin has not had come before anything else it sees.
     async fn offer_pending(&self, facts: &PluginFacts, started: &StartedPlugin) {
-        let Some(lifecycle) = self.lifecycle.get() else { return };
+        let Some(lifecycle) = self.lifecycle.get().and_then(Weak::upgrade) else { return };
         let mut alone = RegistryBuilder::new(self.rules.load().inputs.clone());
         alone.add(facts.clone(), started.clone());
         lifecycle.deliver_pending(&alone.build(), &facts.id).await;

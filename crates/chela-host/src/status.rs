@@ -35,7 +35,7 @@ pub struct PluginStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// Its worker.
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "without_state")]
     pub worker: WorkerStatus,
     /// What it registered, by kind.
     pub registered: Value,
@@ -45,6 +45,15 @@ pub struct PluginStatus {
     pub diagnostics: Vec<Diagnostic>,
     /// Calls of its hooks.
     pub hook_stats: Vec<Value>,
+}
+
+/// The plugin's own state says more than its worker's, and an object has one member of a name.
+fn without_state<S: serde::Serializer>(worker: &WorkerStatus, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut value = serde_json::to_value(worker).map_err(serde::ser::Error::custom)?;
+    if let Some(members) = value.as_object_mut() {
+        members.shift_remove("state");
+    }
+    value.serialize(serializer)
 }
 
 impl Host {
@@ -140,4 +149,33 @@ fn registered(registry: &Registry, id: &str) -> Value {
         "providers": registry.providers.iter().filter(|p| own(&p.owner)).map(|p| &p.id).collect::<Vec<_>>(),
         "routes": registry.routes.all().iter().filter(|r| own(&r.owner)).count(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_has_one_state_which_is_the_plugins() {
+        let worker = WorkerStatus { restarts: 3, ..WorkerStatus::default() };
+        let status = PluginStatus {
+            id: "a".into(),
+            name: "A".into(),
+            version: None,
+            origin: "config",
+            enabled: true,
+            state: "error",
+            reason: None,
+            error: Some("broken".into()),
+            worker,
+            registered: Value::Null,
+            recorded_only: Vec::new(),
+            diagnostics: Vec::new(),
+            hook_stats: Vec::new(),
+        };
+        let text = serde_json::to_string(&status).unwrap();
+        assert_eq!(text.matches("\"state\"").count(), 1, "{text}");
+        let row = serde_json::to_value(&status).unwrap();
+        assert_eq!((&row["state"], &row["restarts"]), (&json!("error"), &json!(3)));
+    }
 }

@@ -81,11 +81,7 @@ pub(crate) fn open_writer(path: &Path, durability: Durability) -> Result<Connect
     if !mode.eq_ignore_ascii_case("wal") {
         tracing::warn!(path = %path.display(), mode, "the file system allows no write-ahead log; commits are slower");
     }
-    let level = match durability {
-        Durability::Full => "FULL",
-        Durability::Normal => "NORMAL",
-    };
-    conn.pragma_update(None, "synchronous", level).map_err(fail("open"))?;
+    conn.pragma_update(None, "synchronous", durability.pragma()).map_err(fail("open"))?;
     conn.pragma_update(None, "wal_autocheckpoint", AUTO_CHECKPOINT_PAGES).map_err(fail("open"))?;
     conn.pragma_update(None, "journal_size_limit", JOURNAL_LIMIT_BYTES).map_err(fail("open"))?;
     conn.pragma_update(None, "temp_store", "MEMORY").map_err(fail("open"))?;

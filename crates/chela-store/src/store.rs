@@ -91,7 +91,7 @@ impl Store {
         for agent in stale {
             let _ = projector.send(projector::Msg::Dirty(agent));
         }
-        let work = Writer { conn, shared: Arc::clone(&shared), projector: projector.clone(), done_ops: Vec::new(), since_checkpoint: 0 };
+        let work = Writer { conn, shared: Arc::clone(&shared), projector: projector.clone(), done_ops: Vec::new(), since_checkpoint: 0, durability: options.durability, level: options.durability };
         let project = projector::Projector::new(Arc::clone(&shared), writer.clone());
         let projector_thread = spawn("chela-projector", &shared.db_path, move || {
             project.run(&projector_queue);
@@ -131,7 +131,17 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
-        submit(&self.inner.writer, work).await.unwrap_or(Err(StoreError::Closed))
+        submit(&self.inner.writer, true, work).await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// As [`Store::write`], for steps that a later durable call completes: it survives any end of the process at once, and a power
+    /// failure from the next durable call of anybody on.
+    pub(crate) async fn write_relaxed<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        submit(&self.inner.writer, false, work).await.unwrap_or(Err(StoreError::Closed))
     }
 
     /// Runs a query on a reading connection, off the async threads.

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use crate::effects::Effects;
 use crate::shared::Shared;
 use crate::tx::Tx;
-use crate::{Result, StoreError, mirror, projector};
+use crate::{Durability, Result, StoreError, mirror, projector};
 
 /// Calls in one transaction; bounds the time until the first of them is answered.
 const MAX_BATCH: usize = 512;
@@ -20,6 +20,8 @@ const CHECKPOINT_EVERY: usize = 1000;
 
 /// One call waiting for the writer.
 pub(crate) trait Job: Send {
+    /// True when the caller may only be answered once the work would survive a power failure.
+    fn is_durable(&self) -> bool;
     /// Does the work inside a savepoint; an error rolls back to it.
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<()>;
     /// Answers the caller once the fate of the transaction is known.
@@ -32,6 +34,7 @@ pub(crate) enum WriterMsg {
 }
 
 struct TypedJob<F, T> {
+    durable: bool,
     work: Option<F>,
     result: Option<Result<T>>,
     answer: oneshot::Sender<Result<T>>,
@@ -42,6 +45,10 @@ where
     F: FnOnce(&mut Tx<'_>) -> Result<T> + Send,
     T: Send,
 {
+    fn is_durable(&self) -> bool {
+        self.durable
+    }
+
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<()> {
         let Some(work) = self.work.take() else {
             return Ok(());
@@ -71,14 +78,14 @@ fn panic_text(cause: &(dyn Any + Send)) -> &str {
     cause.downcast_ref::<&str>().copied().or_else(|| cause.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown")
 }
 
-/// Hands work to the writer thread; the receiver resolves once the work is durable or has failed.
-pub(crate) fn submit<T, F>(queue: &Sender<WriterMsg>, work: F) -> oneshot::Receiver<Result<T>>
+/// Hands work to the writer thread; the receiver resolves once the work is committed (and, with `durable`, synced) or has failed.
+pub(crate) fn submit<T, F>(queue: &Sender<WriterMsg>, durable: bool, work: F) -> oneshot::Receiver<Result<T>>
 where
     T: Send + 'static,
     F: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
 {
     let (answer, waiting) = oneshot::channel();
-    let job = TypedJob { work: Some(work), result: None, answer };
+    let job = TypedJob { durable, work: Some(work), result: None, answer };
     // A closed queue drops the job, and with it the sender: the receiver then reports `Closed`.
     let _ = queue.send(WriterMsg::Job(Box::new(job)));
     waiting
@@ -91,6 +98,10 @@ pub(crate) struct Writer {
     /// File operations done whose journal rows the next transaction removes.
     pub(crate) done_ops: Vec<i64>,
     pub(crate) since_checkpoint: usize,
+    /// What durable calls are owed.
+    pub(crate) durability: Durability,
+    /// What commits do now.
+    pub(crate) level: Durability,
 }
 
 impl Writer {
@@ -122,6 +133,8 @@ impl Writer {
             return;
         }
         self.since_checkpoint += jobs.len();
+        let durable = jobs.iter().any(|job| job.is_durable());
+        self.set_level(if durable { self.durability } else { Durability::Normal });
         let mut effects = Effects::default();
         let mut waiting: Vec<Box<dyn Job>> = Vec::with_capacity(jobs.len());
         let mut open = Err(StoreError::Closed);
@@ -175,6 +188,17 @@ impl Writer {
         }
         self.sql("RELEASE job")?;
         outcome
+    }
+
+    /// A synced commit covers all commits before it, because the log is one file: so only batches that somebody waits for are synced.
+    fn set_level(&mut self, level: Durability) {
+        if self.level == level {
+            return;
+        }
+        match self.conn.pragma_update(None, "synchronous", level.pragma()) {
+            Ok(()) => self.level = level,
+            Err(e) => tracing::error!(error = %e, "the database's sync level could not be changed"),
+        }
     }
 
     fn begin(&mut self) -> Result<()> {

@@ -17,6 +17,8 @@ pub enum LockState {
     Running {
         /// The gateway's process id.
         pid: u32,
+        /// Its port, when the file says so.
+        port: Option<u16>,
     },
     /// Its owner is gone; the next start takes it over.
     Stale {
@@ -31,7 +33,15 @@ impl LockState {
     /// The process id of the running gateway.
     pub fn pid(&self) -> Option<u32> {
         match self {
-            Self::Running { pid } => Some(*pid),
+            Self::Running { pid, .. } => Some(*pid),
+            _ => None,
+        }
+    }
+
+    /// The port of the running gateway.
+    pub fn port(&self) -> Option<u16> {
+        match self {
+            Self::Running { port, .. } => *port,
             _ => None,
         }
     }
@@ -75,7 +85,7 @@ fn read(file: &Path) -> LockState {
     match (now, field("startTime")) {
         (None, _) => LockState::Stale { pid },
         (Some(now), Some(then)) if now != then => LockState::Stale { pid },
-        _ => LockState::Running { pid },
+        _ => LockState::Running { pid, port: field("port").and_then(|port| u16::try_from(port).ok()) },
     }
 }
 

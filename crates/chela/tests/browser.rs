@@ -228,11 +228,10 @@ async fn come_back(page: &mut Page, gateway: &mut Gateway) {
     page.until(&count(before), PATIENCE).await;
     page.until("document.querySelector('.tool[data-status=done]')", PATIENCE).await;
     say(page, "again [[sleep:60000]]").await;
-    // Without its stand-in the message is in the transcript; earlier, the gateway would begin it anew.
-    page.until("document.querySelector('[data-role=live]') && !document.querySelector('.sent-state')", PATIENCE).await;
+    page.until("document.querySelector('[data-role=live]')", PATIENCE).await;
     gateway.restart().await;
     page.until("document.querySelector('#status').dataset.state === 'connected'", PATIENCE).await;
-    page.until("document.querySelector('.problem')?.textContent.includes('The gateway ended')", PATIENCE).await;
+    page.until("document.querySelector('.problem')?.textContent.includes('interrupted')", PATIENCE).await;
     page.click(".problem button").await;
     page.until("!document.querySelector('.problem') && document.querySelector('[data-role=live]')", PATIENCE).await;
     page.click("#stop").await;

@@ -1,6 +1,7 @@
 //! Facts about the gateway: status, presence, logs, identity, restart.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chela_gateway_protocol::error::{ErrorShape, Reason};
 use serde_json::{Value, json};
@@ -12,6 +13,8 @@ use crate::ws::ClientInfo;
 
 /// Largest part of the log that one call reads, in bytes.
 const LOG_BYTES: u64 = 250_000;
+/// How long a restart waits for active runs when nobody says, in ms; 0 means for ever.
+const DEFERRAL_MS: u64 = 300_000;
 /// Lines of the log when nobody says how many.
 const LOG_LINES: u64 = 500;
 
@@ -78,10 +81,32 @@ pub(super) fn restart_preflight(gateway: &Arc<Gateway>, params: Value) -> Answer
 pub(super) fn restart_request(gateway: &Arc<Gateway>, params: Value) -> Answer {
     let mut p = Params::new("gateway.restart.request", params, &["reason", "skipDeferral", "force", "wait", "delayMs"])?;
     let reason = p.optional_text("reason").unwrap_or_else(|| "gateway.restart.request".into());
+    let at_once = p.flag("force") == Some(true) || p.flag("skipDeferral") == Some(true);
+    let (wait, delay) = (p.optional_count("wait").unwrap_or(DEFERRAL_MS), p.optional_count("delayMs").unwrap_or(0));
     p.done()?;
     let request = StopRequest { reason, restart_expected_ms: Some(2000) };
-    gateway.stop.try_send(request).map_err(|_| ErrorShape::unavailable(Reason::Internal, "a stop or restart is under way already"))?;
-    Ok(ok_with(json!({"scheduled": true})))
+    if at_once && delay == 0 {
+        gateway.stop.try_send(request).map_err(|_| ErrorShape::unavailable(Reason::Internal, "a stop or restart is under way already"))?;
+        return Ok(ok_with(json!({"scheduled": true, "deferred": false})));
+    }
+    let deferred = !at_once && !gateway.host.runtime.runs.active().is_empty();
+    let (runs, stop) = (gateway.host.runtime.runs.clone(), gateway.stop.clone());
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(delay)).await;
+        if !at_once {
+            let limit = if wait == 0 { Duration::MAX } else { Duration::from_millis(wait) };
+            let _ = tokio::time::timeout(limit, idle(&runs)).await;
+        }
+        let _ = stop.send(request).await;
+    });
+    Ok(ok_with(json!({"scheduled": true, "deferred": deferred})))
+}
+
+/// Waits until no run is active (GW-161).
+async fn idle(runs: &chela_agent::RunRegistry) {
+    while let Some(run) = runs.active().into_iter().next() {
+        runs.wait(&run.run_id, Duration::from_secs(1)).await;
+    }
 }
 
 /// The hello's snapshot (GW-27); paths only for admins.

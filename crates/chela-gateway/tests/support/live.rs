@@ -136,7 +136,9 @@ impl Home {
         let node = node().await;
         let (stop, asked) = oneshot::channel::<StopRequest>();
         let (ready, mut is_ready) = mpsc::unbounded_channel();
-        let options = options(self.dir.path(), &node, move || drop(ready.send(())));
+        let options = options(self.dir.path(), &node, move || {
+            let _ = ready.send(());
+        });
         let port = options.port.unwrap();
         let asked = async move {
             match asked.await {

@@ -120,6 +120,18 @@ impl Home {
         self.plugin_at(id, &fixture(id), entry);
     }
 
+    /// A copy of a plugin of the repository under another id.
+    pub fn copy_of(&self, id: &str, other: &str) -> PathBuf {
+        let root = self.dir.path().join("plugins").join(other);
+        std::fs::create_dir_all(&root).unwrap();
+        for entry in std::fs::read_dir(fixture(id)).unwrap().flatten() {
+            let text = std::fs::read_to_string(entry.path()).unwrap();
+            let json = entry.path().extension().is_some_and(|e| e == "json");
+            std::fs::write(root.join(entry.file_name()), if json { text.replace(id, other) } else { text }).unwrap();
+        }
+        root
+    }
+
     pub fn write_config(&self) {
         std::fs::create_dir_all(self.state()).unwrap();
         std::fs::write(self.state().join("openclaw.json"), self.config.to_string()).unwrap();
@@ -293,7 +305,8 @@ impl Client {
     /// A whole turn of a session of its own; the last response's payload.
     pub async fn turn(&self, session: &str, message: &str) -> Value {
         let key = format!("agent:main:{session}");
-        let id = format!("{session}-{}", self.next.load(Ordering::Relaxed));
+        // The gateway remembers ids over restarts, so another client must not use the same.
+        let id = uuid::Uuid::new_v4().to_string();
         let params = json!({"message": message, "sessionKey": key, "idempotencyKey": id, "deliver": false});
         let frame = self.request("agent", params, true).await;
         assert_eq!(frame["ok"], true, "{frame}");

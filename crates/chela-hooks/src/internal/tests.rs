@@ -53,6 +53,16 @@ async fn a_silenced_bus_calls_nobody() {
     assert_eq!(worker.seen().len(), 1);
 }
 
+#[tokio::test]
+async fn an_event_can_be_for_some_plugins_only() {
+    let worker = Worker::new(1, &[(1, Act::Undefined), (2, Act::Undefined)]);
+    let event = &["gateway:startup"];
+    let registry = registry(&[("a", &worker, vec![hook("h", event, 1)]), ("b", &worker, vec![hook("h", event, 2)])]);
+    let options = EmitOptions { only: Some(vec!["b".into()]), ..EmitOptions::default() };
+    InternalBus::new(&registry).emit_with("gateway", "startup", "", json!({}), options).await;
+    assert_eq!(order(&worker), ["b"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_hanging_handler_is_left_behind() {
     let worker = Worker::new(1, &[(1, Act::Hang), (2, Act::Return(json!({"messages": ["x"]})))]);

@@ -76,7 +76,11 @@ impl Target {
             return Self::remote(config, args);
         }
         let secret = if asked { Secret::pick(token, password, args.password.is_some()) } else { local_secret(config, has_device_token)? };
-        let port = config.gateway_port(None)?;
+        // A gateway that was started with `--port` says so in its lock.
+        let port = match crate::lockfile::look(&config.paths).port() {
+            Some(port) => port,
+            None => config.gateway_port(None)?,
+        };
         Ok(Self { url: format!("ws://127.0.0.1:{port}"), source: "local loopback", loopback: true, secret })
     }
 

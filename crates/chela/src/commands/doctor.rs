@@ -236,7 +236,7 @@ fn lock(ctx: &Context) -> Check {
     let file = lockfile::path(&ctx.paths);
     match lockfile::look(&ctx.paths) {
         LockState::Absent => check("lock", Grade::Ok, "free"),
-        LockState::Running { pid } => check("lock", Grade::Ok, format!("held by the gateway with pid {pid}")),
+        LockState::Running { pid, .. } => check("lock", Grade::Ok, format!("held by the gateway with pid {pid}")),
         LockState::Stale { pid } => {
             check("lock", Grade::Warn, format!("left over from pid {pid}, which is gone; the next start takes it over"))
                 .hint("`chela doctor --fix` removes it")

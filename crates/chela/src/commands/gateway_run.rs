@@ -1,6 +1,8 @@
 //! `chela gateway run`: the gateway in the foreground.
 
-use std::time::{Duration, Instant};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::time::Duration;
 
 use chela_config::{AuthMode, AuthOverride, BindMode, Config, Secret};
 use chela_gateway::run::{Ended, Ready, RunOptions};
@@ -77,33 +79,35 @@ fn request(args: &RunArgs) -> Result<RunRequest, Failure> {
     })
 }
 
-/// Runs the gateway; an in-process restart reads the config anew (GW-144).
+/// Runs the gateway. A restart keeps the process id and begins with a fresh image of the program (GW-144): nothing of the old run can
+/// linger, and a program that was replaced meanwhile is the one that comes up.
 fn start(ctx: &Context, config: Config, request: RunRequest) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new("cannot start the asynchronous runtime").cause(error.to_string()))?;
-    let (mut config, mut started) = (config, ctx.started);
-    loop {
-        let ended = runtime.block_on(chela_gateway::run::run(RunOptions {
-            paths: ctx.paths.clone(),
-            env: ctx.env.clone(),
-            config,
-            port: request.port,
-            bind: request.bind,
-            auth: request.auth.clone(),
-            allow_unconfigured: request.allow_unconfigured,
-            process_started: started,
-            temp_dir: std::env::temp_dir(),
-            on_ready: Box::new(announce),
-            cli_commands: crate::cli::command_names().into_iter().collect(),
-        }));
-        match ended.map_err(|error| Failure::new(error.to_string()))? {
-            Ended::Stopped => return Ok(()),
-            Ended::Restart => {
-                config = ctx.config()?;
-                started = Instant::now();
-            }
-        }
+    let ended = runtime.block_on(chela_gateway::run::run(RunOptions {
+        paths: ctx.paths.clone(),
+        env: ctx.env.clone(),
+        config,
+        port: request.port,
+        bind: request.bind,
+        auth: request.auth,
+        allow_unconfigured: request.allow_unconfigured,
+        process_started: ctx.started,
+        temp_dir: std::env::temp_dir(),
+        on_ready: Box::new(announce),
+        cli_commands: crate::cli::command_names().into_iter().collect(),
+    }));
+    match ended.map_err(|error| Failure::new(error.to_string()))? {
+        Ended::Stopped => Ok(()),
+        Ended::Restart => Err(again()),
     }
+}
+
+/// Replaces this process by a new run of the same command. It returns only when that failed.
+fn again() -> Failure {
+    let program = std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| "/proc/self/exe".into());
+    let error = Command::new(program).args(std::env::args_os().skip(1)).exec();
+    Failure::new("the gateway stopped for a restart and could not start again").cause(error.to_string())
 }
 
 /// A gateway waits more than it computes: more threads cost memory and win nothing.
