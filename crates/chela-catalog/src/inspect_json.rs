@@ -50,7 +50,7 @@ fn inspect(snapshot: &Snapshot, plugin: &PluginRecord, facts: &RuntimeFacts) -> 
     put("typedHooks", facts.typed_hooks_json().into());
     put("customHooks", facts.custom_hooks_json().into());
     put("tools", facts.tools_json().into());
-    put("commands", facts.commands.clone().into());
+    put("commands", commands(plugin, facts).into());
     put("cliCommands", facts.cli_commands.clone().into());
     put("services", facts.services.clone().into());
     put("gatewayDiscoveryServices", facts.gateway_discovery_services.clone().into());
@@ -109,7 +109,7 @@ fn plugin_row(plugin: &PluginRecord, facts: &RuntimeFacts) -> Value {
     put("cliCommands", facts.cli_commands.clone().into());
     put("services", facts.services.clone().into());
     put("gatewayDiscoveryServiceIds", facts.gateway_discovery_services.clone().into());
-    put("commands", facts.commands.clone().into());
+    put("commands", commands(plugin, facts).into());
     put("httpRoutes", facts.http_route_count.into());
     let native = plugin.lane != Lane::Bundle;
     put("configSchema", native.into());
@@ -119,7 +119,10 @@ fn plugin_row(plugin: &PluginRecord, facts: &RuntimeFacts) -> Value {
     if let Some(hints) = manifest.ui_hints() {
         put("configUiHints", hints.clone());
     }
-    put("contracts", json!(manifest.contracts));
+    let contracts = json!(manifest.contracts);
+    if contracts.as_object().is_some_and(|lists| !lists.is_empty()) {
+        put("contracts", contracts);
+    }
     put("imported", (facts.imported && native).into());
     failure(plugin, facts, &mut put);
     if !native {
@@ -127,6 +130,14 @@ fn plugin_row(plugin: &PluginRecord, facts: &RuntimeFacts) -> Value {
     }
     put("dependencyStatus", dependency_status(plugin));
     Value::Object(row)
+}
+
+/// What a plugin registered; before it ran, what its manifest announces.
+fn commands(plugin: &PluginRecord, facts: &RuntimeFacts) -> Vec<String> {
+    match facts.imported {
+        true => facts.commands.clone(),
+        false => plugin.manifest.command_aliases.iter().map(|alias| alias.name.clone()).collect(),
+    }
 }
 
 fn failure(plugin: &PluginRecord, facts: &RuntimeFacts, put: &mut impl FnMut(&str, Value) -> Option<Value>) {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::dependencies::dependency_status;
-use crate::record::PluginRecord;
+use crate::record::{Origin, PluginRecord};
 use crate::snapshot::Snapshot;
 
 impl Snapshot {
@@ -29,6 +29,14 @@ impl PluginRecord {
     /// config is invalid says so; `configSchema` and `contracts` are always empty here (MAN-069).
     pub fn to_list_json(&self) -> Value {
         let mut row = self.row();
+        // Here the package's version wins (MAN-029).
+        let package = self.package.as_deref().and_then(|package| package.version.as_deref());
+        if let Some(version) = package.filter(|_| self.origin != Origin::Bundled) {
+            match row.get_mut("version") {
+                Some(shown) => *shown = version.into(),
+                None => drop(row.insert("version".into(), version.into())),
+            }
+        }
         row.insert("configSchema".into(), false.into());
         row.insert("contracts".into(), json!({}));
         if let Some(failure) = &self.failure {

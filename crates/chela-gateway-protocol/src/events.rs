@@ -58,6 +58,8 @@ pub const EVENTS: &[EventSpec] = &[
     event("plugin.approval.requested", EventGuard::Scope(Scope::Approvals), true),
     event("plugin.approval.resolved", EventGuard::Scope(Scope::Approvals), true),
     event("update.available", EventGuard::Open, true),
+    // Ours: the state of a plugin changed; `plugins.list` has the rest.
+    event("plugins.changed", EventGuard::Scope(Scope::Read), false),
     event("chat.side_result", EventGuard::Scope(Scope::Read), false),
 ];
 

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 const DEFAULT_CHARS: usize = 100_000;
 /// Most characters of one message that a caller may ask for.
 const MAX_CHARS: usize = 500_000;
+/// The answer that means "say nothing" (HOOK-152).
+const SILENT: &str = "NO_REPLY";
 /// Size of a whole answer in bytes, about.
 const TOTAL_BYTES: usize = 6 * 1024 * 1024;
 
@@ -44,6 +46,7 @@ fn marked(entry: &Entry, seq: u64) -> Value {
 /// As [`raw`], without details, with over-long texts replaced, newest first to stay under the total.
 pub(crate) fn shown(entries: &[Entry], total: u64, limits: HistoryLimits) -> Vec<Value> {
     let mut messages = raw(entries, total);
+    messages.retain(|m| m["role"] != "assistant" || message::text_of(m).trim() != SILENT);
     let mut left = TOTAL_BYTES;
     for message in messages.iter_mut().rev() {
         if let Some(object) = message.as_object_mut() {

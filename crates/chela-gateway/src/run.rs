@@ -133,6 +133,7 @@ pub async fn run_until(options: RunOptions, asked: impl Future<Output = StopRequ
         tracing::warn!(%error, "the last good config could not be kept");
     }
     recover_in_background(&gateway);
+    announce_plugin_changes(&gateway);
     reload::follow(&gateway);
     let starting = host.start_plugins(server.address().port());
     let ready = Ready::new(&gateway, server.address(), &auth, starting, options.process_started.elapsed());
@@ -184,6 +185,22 @@ impl AgentListener for HostListener {
     }
 }
 
+/// Clients hear that a plugin started, stopped or failed; changes that come together are told once.
+fn announce_plugin_changes(gateway: &Arc<Gateway>) {
+    let (mut changes, bus, shutdown) = (gateway.host.manager.changes(), gateway.bus.clone(), gateway.host.runtime.shutdown.clone());
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                changed = changes.changed() => if changed.is_err() { return },
+                () = shutdown.cancelled() => return,
+            }
+            tokio::time::sleep(PLUGIN_NEWS_INTERVAL).await;
+            changes.mark_unchanged();
+            bus.broadcast("plugins.changed", &serde_json::json!({"ts": chela_agent::clock::now_ms()}), crate::events::EventTarget::All);
+        }
+    });
+}
+
 /// Recovery runs beside the first connections: readiness does not wait for it, turns do.
 fn recover_in_background(gateway: &Arc<Gateway>) {
     let gateway = gateway.clone();
@@ -199,5 +216,7 @@ fn recover_in_background(gateway: &Arc<Gateway>) {
     });
 }
 
+/// Shortest time between two news about plugins.
+const PLUGIN_NEWS_INTERVAL: Duration = Duration::from_millis(200);
 /// Longest stop of a whole gateway; then the process ends by force (HOOK-244).
 pub const FORCED_EXIT_AFTER: Duration = Duration::from_secs(25);

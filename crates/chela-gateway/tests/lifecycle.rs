@@ -173,11 +173,12 @@ async fn a_gateway_to_kill() {
     let Ok(dir) = std::env::var("VICTIM_DIR") else { return };
     let dir = Path::new(&dir);
     let port_file = dir.join("port");
-    let (port, ready) = std::sync::mpsc::channel::<u16>();
+    let port = std::sync::Arc::new(std::sync::atomic::AtomicU16::new(0));
+    let known = port.clone();
     let options = live::options(dir, &std::env::var("CHELA_NODE").unwrap(), move || {
-        std::fs::write(&port_file, ready.recv().unwrap().to_string()).unwrap();
+        std::fs::write(&port_file, known.load(std::sync::atomic::Ordering::SeqCst).to_string()).unwrap();
     });
-    port.send(options.port.unwrap()).unwrap();
+    port.store(options.port.unwrap(), std::sync::atomic::Ordering::SeqCst);
     chela_gateway::run::run(options).await.unwrap();
 }
 

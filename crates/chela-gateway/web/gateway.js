@@ -188,7 +188,7 @@ function explain({ details = {}, message }, noIdentity) {
   const code = details.code ?? '';
   const kind = code.startsWith('AUTH_PASSWORD') ? 'password' : 'token';
   if (code === 'PAIRING_REQUIRED') {
-    const hint = details.requestId ? `chela devices approve ${details.requestId}` : details.remediationHint;
+    const hint = details.remediationHint;
     return { message: 'This browser is new to the gateway. Approve it on the gateway host, then try again.', hint, kind: 'none' };
   }
   if (noIdentity && code.includes('DEVICE_IDENTITY')) return { message: noIdentity, kind: 'none' };

@@ -139,6 +139,7 @@ fn registered(registry: &Registry, id: &str) -> Value {
     let own = |owner: &std::sync::Arc<chela_plugin::register::entries::Owner>| owner.id.as_ref() == id;
     let tools: Vec<&String> = registry.tools.iter().filter(|t| own(&t.owner)).flat_map(|t| &t.names).collect();
     let mut hooks: Vec<&str> = registry.typed_hooks.iter().filter(|h| own(&h.owner)).map(|h| h.hook.as_str()).collect();
+    hooks.sort_unstable();
     hooks.dedup();
     json!({
         "tools": tools,

@@ -105,6 +105,11 @@ impl MockServer {
         self.state.lock().unwrap().scripts.push_back(script);
     }
 
+    /// Forgets the scripts that were not used.
+    pub fn clear_scripts(&self) {
+        self.state.lock().unwrap().scripts.clear();
+    }
+
     /// All requests so far.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.state.lock().unwrap().requests.clone()

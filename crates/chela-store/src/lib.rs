@@ -4,7 +4,8 @@
 //! `sessions.json` are kept beside it in the reference's formats, and what another program changed there is taken over.
 //!
 //! Invariants:
-//! - A call that resolved is on disk (with [`Durability::Full`]), whatever kills the process.
+//! - A call that resolved is on disk, whatever kills the process. With [`Durability::Full`] it also survives a power failure; the few
+//!   calls that only prepare another (a session's row and start before its first message, steps within a turn) do from that one on.
 //! - One thread writes. It takes all waiting calls into one transaction and commits once for all of them.
 //! - No lock is held across an await, and no call's cost grows with the number of sessions or the length of a transcript.
 //! - A file beside the database is never needed to read back what was acknowledged.

@@ -80,12 +80,13 @@ pub struct PendingDelivery {
 }
 
 impl Store {
-    /// Records the start of a session; false (and nothing done) when it is recorded as started and not ended.
+    /// Records the start of a session; false (and nothing done) when it is recorded as started and not ended. Survives any end of
+    /// the process; a power failure once the session's first message is committed.
     ///
     /// # Errors
     /// Write errors.
     pub async fn journal_started(&self, rec: LifecycleStart) -> Result<bool> {
-        self.write(move |tx| {
+        self.write_relaxed(move |tx| {
             let listeners = serde_json::Value::from(rec.listeners.clone()).to_string();
             let values = params![rec.event_id, rec.session_id, rec.session_key, rec.agent_id, rec.at_ms, rec.resumed_from, listeners];
             let sql = "INSERT OR IGNORE INTO lifecycle (event_id, session_id, session_key, agent_id, started_at, resumed_from, listeners) \
@@ -163,13 +164,14 @@ impl Store {
         self.read(|conn, _| conn.prepare_cached("SELECT DISTINCT plugin_id FROM deliveries")?.query_map([], |r| r.get(0))?.collect()).await
     }
 
-    /// Strikes a listener off an end event; false when it was not owed.
+    /// Strikes a listener off an end event; false when it was not owed. A power failure right after may undo it: the listener is
+    /// then told again, under the same event id.
     ///
     /// # Errors
     /// Write errors.
     pub async fn mark_delivered(&self, event_id: &str, plugin_id: &str) -> Result<bool> {
         let (event, plugin) = (event_id.to_owned(), plugin_id.to_owned());
-        self.write(move |tx| {
+        self.write_relaxed(move |tx| {
             let struck = tx.exec("DELETE FROM deliveries WHERE event_id = ?1 AND plugin_id = ?2", [&event, &plugin])?;
             tx.forget_settled(&event)?;
             Ok(struck > 0)

@@ -119,7 +119,7 @@ impl Projector {
     }
 
     fn ask<T: Send + 'static>(&self, work: impl FnOnce(&mut crate::tx::Tx<'_>) -> Result<T> + Send + 'static) -> Result<T> {
-        submit(&self.writer, work).blocking_recv().unwrap_or(Err(StoreError::Closed))
+        submit(&self.writer, false, work).blocking_recv().unwrap_or(Err(StoreError::Closed))
     }
 }
 

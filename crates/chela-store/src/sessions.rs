@@ -12,7 +12,8 @@ use crate::{ArchiveReason, Result, SessionRow, Store, StoreError, archive_path, 
 /// Why a session is opened.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum OpenReason {
-    /// A message of a user or channel. An existing row is not written for it: the turn's commit does that.
+    /// A message of a user or channel. An existing row is not written for it: the turn's commit does that, and it also makes a new
+    /// row safe from a power failure.
     #[default]
     Interaction,
     /// A system event, a heartbeat, a job.
@@ -134,16 +135,17 @@ impl Store {
     pub async fn open_session(&self, key: &str, agent_id: &str, reason: OpenReason) -> Result<OpenedSession> {
         let agent = session_key::normalize_agent_id(agent_id);
         let key = session_key::canonicalize(key, &agent);
-        let rollover = match reason {
-            OpenReason::Rollover(new) => Some(new),
-            OpenReason::Interaction | OpenReason::System => None,
+        let (rollover, relaxed) = match reason {
+            OpenReason::Rollover(new) => (Some(new), false),
+            OpenReason::Interaction => (None, true),
+            OpenReason::System => (None, false),
         };
         if rollover.is_none()
             && let Some(row) = self.session(&key).await?
         {
             return Ok(OpenedSession { row, created: false, replaced: None });
         }
-        self.write(move |tx| {
+        let work = move |tx: &mut Tx<'_>| {
             match (tx.row(&key)?, rollover) {
                 // Another caller was faster.
                 (Some(row), None) => Ok(OpenedSession { row, created: false, replaced: None }),
@@ -156,8 +158,8 @@ impl Store {
                     Ok(OpenedSession { row, created: true, replaced: None })
                 }
             }
-        })
-        .await
+        };
+        if relaxed { self.write_relaxed(work).await } else { self.write(work).await }
     }
 
     /// Gives a key a new session id. Returns the old row, whose `session_file` is the archived file when there was

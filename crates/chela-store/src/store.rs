@@ -28,6 +28,16 @@ pub enum Durability {
     Normal,
 }
 
+impl Durability {
+    /// The value of `PRAGMA synchronous`.
+    pub(crate) fn pragma(self) -> &'static str {
+        match self {
+            Self::Full => "FULL",
+            Self::Normal => "NORMAL",
+        }
+    }
+}
+
 /// How to open a [`Store`].
 pub struct StoreOptions {
     /// The database; its directory is created with mode 0700.

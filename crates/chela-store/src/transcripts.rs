@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 
 use crate::entry::body_of;
 use crate::reconcile::{self, ParsedFile, Reconciled};
-use crate::tx::{Transcript, find_transcript};
+use crate::tx::{Transcript, Tx, find_transcript};
 use crate::{Entry, EntryMeta, NewEntry, Result, RunRecord, SessionRow, Store, StoreError, time};
 
 /// Times a file that keeps changing is read before the call gives up.
@@ -26,6 +26,9 @@ pub struct TurnCommit {
     pub row_update: Option<RowUpdate>,
     /// Run record to store with it.
     pub run: Option<RunRecord>,
+    /// A step of a turn that another commit completes: not synced for itself, so that a turn costs one sync for each promise it makes
+    /// (the message was taken, the answer is kept) and not one for each message. Survives any end of the process all the same.
+    pub relaxed: bool,
 }
 
 /// What [`Store::commit_turn`] stored.
@@ -73,7 +76,8 @@ impl Store {
     /// As [`Store::append`].
     pub async fn commit_turn(&self, turn: TurnCommit) -> Result<TurnCommitted> {
         self.ensure_loaded(&turn.session_id).await?;
-        self.write(move |tx| {
+        let relaxed = turn.relaxed;
+        let work = move |tx: &mut Tx<'_>| {
             let mut t = tx.require_transcript(&turn.session_id)?;
             let now = time::now_ms();
             let entries = tx.append_entries(&mut t, turn.entries, now)?;
@@ -92,8 +96,8 @@ impl Store {
                 }
             };
             Ok(TurnCommitted { entries, row })
-        })
-        .await
+        };
+        if relaxed { self.write_relaxed(work).await } else { self.write(work).await }
     }
 
     /// The newest `max_messages` entries a model context is built from (`message`, `custom_message`, `compaction`,

@@ -77,6 +77,8 @@ pub(super) async fn append(
         session_id: scope.session_id().to_string(),
         entries,
         row_update: closing.row,
+        // Only the end of a run is a promise; until then its accepted message is in the journal.
+        relaxed: closing.run.is_none(),
         run: closing.run,
     };
     let done = scope.runtime.store.commit_turn(commit).await?;
