@@ -133,18 +133,19 @@ impl Gateway {
         Ok(self.client().await?.share())
     }
 
-    /// Waits until this many plugins have registered.
-    pub async fn wait_plugins(&self, count: u64) -> Result<()> {
+    /// Waits until this many plugins have registered or failed, those of the program itself not counted.
+    pub async fn wait_plugins(&self, count: usize) -> Result<()> {
         let begun = Instant::now();
         let mut client = self.client().await?;
+        let is_settled = |p: &&Value| p["origin"] != "bundled" && p["state"] != "stopped" && p["state"] != "starting";
         loop {
-            let status = client.call("status", json!({})).await?;
-            let plugins = &status["plugins"];
-            if plugins["loaded"].as_u64().unwrap_or(0) + plugins["failed"].as_u64().unwrap_or(0) >= count {
+            let list = client.call("plugins.list", json!({})).await?;
+            let settled = list["plugins"].as_array().into_iter().flatten().filter(is_settled).count();
+            if settled >= count {
                 return Ok(());
             }
             if begun.elapsed() > PATIENCE {
-                bail!("the plugins did not start: {plugins}");
+                bail!("{settled} of {count} plugins started");
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

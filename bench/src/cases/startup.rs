@@ -57,7 +57,7 @@ async fn all_started(bench: &mut Bench, count: usize) -> Result<()> {
         let begun = Instant::now();
         let gateway = state.start().await?;
         ready.push(ms(gateway.ready));
-        gateway.wait_plugins(count as u64).await?;
+        gateway.wait_plugins(count).await?;
         registered.push(begun.elapsed().as_secs_f64());
         tokio::time::sleep(REST).await;
         let memory = process::memory(gateway.pid());

@@ -1,13 +1,13 @@
 //! Work that nobody waits for, begun in order.
 
 use std::future::Future;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 /// Runs a future in the background. Its first step is taken here and now, so that what two of them send first is sent in the order of
 /// the calls; a task of its own would leave that to the scheduler. Must be called inside a Tokio runtime.
 pub fn spawn_in_order(work: impl Future<Output = ()> + Send + 'static) {
     let mut work = Box::pin(work);
-    if let Poll::Pending = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+    if work.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
         tokio::spawn(work);
     }
 }

@@ -13,10 +13,13 @@ use crate::turn::TurnScope;
 /// Identity of a workspace's files: name, size and time of each.
 type Stamp = Vec<(u64, Option<SystemTime>)>;
 
+/// Files of a workspace, and what they looked like when they were read.
+type Known = (Stamp, Arc<Vec<BootstrapFile>>);
+
 /// The files of all workspaces, by directory.
 #[derive(Default)]
 pub struct BootstrapCache {
-    known: Mutex<HashMap<PathBuf, (Stamp, Arc<Vec<BootstrapFile>>)>>,
+    known: Mutex<HashMap<PathBuf, Known>>,
 }
 
 impl BootstrapCache {

@@ -9,13 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chela_plugin::registry::Registry;
-use chela_plugin::{Call, HookName};
+use chela_plugin::{CallError, HandlerRef, HookBatch, HookName, SharedJson};
 use chela_store::{LifecycleEnd, LifecycleStart, PendingDelivery, SessionRow, Store, StoreError, start_event_id};
 use futures::future::join_all;
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::background::spawn_in_order;
 use crate::clock::now_ms;
@@ -24,6 +25,8 @@ use crate::runtime::TurnPlugins;
 /// All sessions together get this long at shutdown (HOOK-240).
 pub const DRAIN_BUDGET: Duration = Duration::from_millis(2000);
 
+/// Time beyond the handlers' own budgets before a delivery is given up: the worker enforces the budgets, this bounds the worker.
+const BATCH_SLACK: Duration = Duration::from_millis(500);
 /// Ends that one plugin is told at the same time when it starts.
 const REDELIVERIES_AT_ONCE: usize = 64;
 /// Longest catching up of one plugin when it starts.
@@ -217,7 +220,11 @@ impl SessionLifecycle {
         let done = told.take_while(|told| std::future::ready(*told)).count();
         let done = tokio::time::timeout(REDELIVERY_BUDGET, done).await.unwrap_or(0);
         if done < count {
-            tracing::warn!(plugin = plugin_id, pending = count, "not all pending session ends were taken; the rest follows at the next start");
+            tracing::warn!(
+                plugin = plugin_id,
+                pending = count,
+                "not all pending session ends were taken; the rest follows at the next start"
+            );
         }
     }
 
@@ -322,14 +329,29 @@ impl Drop for Claim<'_> {
     }
 }
 
-/// Runs the plugin's own handlers. A handler that throws has had the event; only one that could not be reached or ran out of time
-/// has not.
+/// Runs the plugin's own handlers, on the way that all hooks take: an end and the start that follows it keep their order. A handler
+/// that throws has had the event; only one that could not be reached or ran out of time has not.
 async fn deliver(registry: &Registry, plugin_id: &str, event: Value, ctx: Value) -> bool {
-    let handlers = registry.hooks(HookName::SessionEnd).filter(|h| h.owner.id.as_ref() == plugin_id);
-    let calls = handlers.map(|h| h.callback.call(Call::new(vec![event.clone(), ctx.clone()]).budget(Some(h.budget))));
-    let results = join_all(calls).await;
+    let handlers: Vec<_> = registry.hooks(HookName::SessionEnd).filter(|h| h.owner.id.as_ref() == plugin_id).collect();
+    let Some(first) = handlers.first() else { return true };
+    let limit = handlers.iter().map(|h| h.budget).max().unwrap_or_default() + BATCH_SLACK;
+    let batch = HookBatch {
+        hook: HookName::SessionEnd,
+        handlers: handlers.iter().map(|h| HandlerRef { handle: h.callback.handle, timeout: Some(h.budget) }).collect(),
+        event: SharedJson::new(event),
+        ctx: SharedJson::new(ctx),
+        mode: HookName::SessionEnd.mode(),
+        stop: None,
+        cancel: CancellationToken::new(),
+    };
+    let sent = tokio::time::timeout(limit, first.callback.target.hooks(batch)).await;
+    let outcomes = sent.unwrap_or_else(|_| Err(CallError::TimedOut(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX))));
+    let results: Vec<Result<Value, CallError>> = match outcomes {
+        Ok(outcomes) => outcomes.into_iter().map(|o| o.result).collect(),
+        Err(error) => vec![Err(error)],
+    };
     for error in results.iter().filter_map(|r| r.as_ref().err()) {
         tracing::error!(target: "hooks", plugin = plugin_id, "[hooks] session_end handler from {plugin_id} failed: {error}");
     }
-    results.iter().all(|r| matches!(r, Ok(_) | Err(chela_plugin::CallError::Thrown { .. })))
+    results.iter().all(|r| matches!(r, Ok(_) | Err(CallError::Thrown { .. })))
 }

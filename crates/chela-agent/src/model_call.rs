@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use chela_models::{
-    ErrorKind, ModelError, ModelEvent, ModelRef, ModelRegistry, ModelRequest, StopReason, ThinkingBlock, ToolCall, Usage, stream_with_fallback,
+    ErrorKind, ModelError, ModelEvent, ModelRef, ModelRegistry, ModelRequest, StopReason, ThinkingBlock, ToolCall, Usage,
+    stream_with_fallback,
 };
 use chela_plugin::HookName;
 use futures::StreamExt;

@@ -100,7 +100,8 @@ impl RunRegistry {
         if let Some(outcome) = inner.finished.get(run_id) {
             return Begin::Finished(outcome.clone());
         }
-        if let Some(id) = inner.of_session(session_key).find(|(_, a)| !message.is_empty() && a.message == message).map(|(id, _)| id.clone()) {
+        if let Some(id) = inner.of_session(session_key).find(|(_, a)| !message.is_empty() && a.message == message).map(|(id, _)| id.clone())
+        {
             return Begin::InFlight(id);
         }
         let cancel = parent.child_token();

@@ -121,7 +121,7 @@ fn owner_maps() {
     assert_eq!(owners.capabilities["webSearchProviders".to_lowercase().as_str()], ["tool"]);
 }
 
-// INS-312, INS-313, INS-314, INS-315, INS-316, MAN-026, MAN-027, MAN-028, MAN-030, MAN-069, MAN-221, MAN-222, MAN-247
+// INS-312, INS-313, INS-314, INS-315, INS-316, MAN-026, MAN-027, MAN-028, MAN-029, MAN-030, MAN-069, MAN-221, MAN-222, MAN-247
 #[test]
 fn list_shape() {
     let world = world();

@@ -141,8 +141,23 @@ pub async fn run_until(options: RunOptions, asked: impl Future<Output = StopRequ
     let request = stop::wait(stop_requests, asked).await.map_err(RunError::Signals)?;
     let restart = request.restart_expected_ms.is_some();
     stop::stop(&gateway, server, request).await;
+    released(host, gateway).await;
     drop(lock);
     Ok(if restart { Ended::Restart } else { Ended::Stopped })
+}
+
+/// Waits until nothing holds the state any more, so that it is free when the gateway says that it has ended.
+async fn released(host: Arc<Host>, gateway: Arc<Gateway>) {
+    let left = Arc::downgrade(&host);
+    drop((host, gateway));
+    let gone = async {
+        while left.strong_count() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    if tokio::time::timeout(RELEASE_BUDGET, gone).await.is_err() {
+        tracing::warn!("something still holds the state of the stopped gateway");
+    }
 }
 
 /// Auth as it is in force, and where a generated token is kept.
@@ -218,5 +233,8 @@ fn recover_in_background(gateway: &Arc<Gateway>) {
 
 /// Shortest time between two news about plugins.
 const PLUGIN_NEWS_INTERVAL: Duration = Duration::from_millis(200);
+/// How long what runs in the background may hold the state after the stop.
+const RELEASE_BUDGET: Duration = Duration::from_secs(1);
+
 /// Longest stop of a whole gateway; then the process ends by force (HOOK-244).
 pub const FORCED_EXIT_AFTER: Duration = Duration::from_secs(25);

@@ -208,9 +208,12 @@ impl ClientEvents {
     fn tool(&self, run: &RunRef, item: Value, tool: Value) {
         self.agent(run, "item", || item);
         let seq = self.with(run, RunStream::next_seq);
-        self.session("session.tool", EventTarget::Session(run.session_key.clone()), &run.session_key, || {
-            json!({"runId": run.run_id, "stream": "tool", "data": tool, "sessionKey": run.session_key, "seq": seq, "ts": now_ms()})
-        });
+        self.session(
+            "session.tool",
+            EventTarget::Session(run.session_key.clone()),
+            &run.session_key,
+            || json!({"runId": run.run_id, "stream": "tool", "data": tool, "sessionKey": run.session_key, "seq": seq, "ts": now_ms()}),
+        );
     }
 }
 

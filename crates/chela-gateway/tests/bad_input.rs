@@ -88,7 +88,10 @@ async fn broken_frames_requests_and_secrets_are_refused_and_the_gateway_goes_on(
         healthy(&client).await;
     }
     let body = b"{\"model\": \"openclaw\", \"messages\": [{\"role\": \"user\", \"content\": \"\xff\"}]}";
-    let head = format!("POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
     let answer = raw(&gateway, &[&[head.as_bytes(), body].concat()]);
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
     // The error of a wrong token says nothing about the right one.
@@ -199,9 +202,28 @@ async fn broken_manifests_and_escapes_stop_their_plugin_alone() {
     let rows = list["payload"]["plugins"].as_array().unwrap();
     for (id, _) in &roots {
         let row = rows.iter().find(|row| row["id"] == *id);
-        println!("{id}: {}", row.map_or(Value::Null, |row| json!([row["state"], row["error"], row["reason"]])));
         assert!(row.is_none_or(|row| row["state"] != "running" && row["pid"].is_null()), "{row:?}");
     }
+    let found = list["payload"]["diagnostics"].as_array().unwrap();
+    let log = home.log();
+    let expected = [
+        ("huge", "bytes, the limit is"),
+        ("latin", "failed to parse plugin manifest: not valid UTF-8"),
+        ("torn", "failed to parse plugin manifest"),
+        ("dotted", "extension entry escapes package directory: ../outside.js"),
+        ("rooted", "extension entry escapes package directory: /outside.js"),
+        ("linked", "extension entry escapes package directory: ./link.js"),
+    ];
+    for (id, words) in expected {
+        let about = |row: &&Value| row["source"].as_str().is_some_and(|s| s.contains(&format!("plugins/{id}")));
+        let row = found.iter().find(about).unwrap_or_else(|| panic!("nothing about `{id}`: {found:?}"));
+        assert!(contains(row, words), "{row}");
+        assert!(log.lines().any(|line| line.contains(words) && line.contains(&format!("plugins/{id}"))), "{words}: {log}");
+    }
+}
+
+fn contains(row: &Value, words: &str) -> bool {
+    row["message"].as_str().is_some_and(|m| m.contains(words))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -336,7 +336,10 @@ async fn no_process_is_left_however_the_gateway_ends() {
     for signal in ["TERM", "INT", "KILL", "SEGV"] {
         let mut home = Home::new();
         home.plugin("hello-tool", &json!({}));
-        home.plugin("fault-any", &json!({"config": {"hook": "before_prompt_build", "kind": "fork"}, "hooks": {"allowPromptInjection": true}}));
+        home.plugin(
+            "fault-any",
+            &json!({"config": {"hook": "before_prompt_build", "kind": "fork"}, "hooks": {"allowPromptInjection": true}}),
+        );
         home.plugin("fault-spin", &json!({}));
         let mut gateway = home.start().await;
         let client = gateway.client().await;

@@ -1,4 +1,5 @@
 //! Methods, endpoints, plugins' own surfaces and the config file, on a whole gateway with real workers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "support/live.rs"]
 mod live;
@@ -91,8 +92,11 @@ async fn a_default_model_that_fails_gives_way_to_its_fallback_and_a_chosen_one_d
     let stored = client.ok("sessions.get", json!({"key": "agent:main:f"})).await;
     assert_eq!(stored["messages"][1]["provider"], "mock", "{stored}");
     let lines = home.until("four model hooks", |l| l.iter().filter(|l| l["hook"] == "model_call_ended").count() == 2).await;
-    let calls: Vec<String> = lines.iter().filter(|l| l["hook"].as_str().unwrap().starts_with("model_call"))
-        .map(|l| format!("{} {}", l["hook"].as_str().unwrap(), l["event"]["provider"].as_str().unwrap())).collect();
+    let calls: Vec<String> = lines
+        .iter()
+        .filter(|l| l["hook"].as_str().unwrap().starts_with("model_call"))
+        .map(|l| format!("{} {}", l["hook"].as_str().unwrap(), l["event"]["provider"].as_str().unwrap()))
+        .collect();
     assert_eq!(calls, ["model_call_started broken", "model_call_ended broken", "model_call_started mock", "model_call_ended mock"]);
     client.ok("sessions.patch", json!({"key": "agent:main:f", "model": "broken/mock-1"})).await;
     let end = client.say("agent:main:f", "hello again").await;

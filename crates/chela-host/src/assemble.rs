@@ -136,6 +136,9 @@ impl Host {
     pub fn open(options: HostOptions) -> Result<Arc<Self>, HostError> {
         let HostOptions { paths, env, config, sink, purpose, .. } = options;
         let snapshot = Arc::new(scan_plugins(&paths, &env, &config));
+        if purpose == Purpose::Gateway {
+            log_findings(&snapshot);
+        }
         let store = open_store(&paths)?;
         let auth = models::auth_store(&config, &env, &paths);
         let registry = models::configured(&config, &auth);
@@ -200,6 +203,7 @@ impl Host {
     /// the disk for the scan.
     pub fn reload(self: &Arc<Self>, config: Arc<Config>) {
         let snapshot = Arc::new(scan_plugins(&self.paths, &self.env, &config));
+        log_findings(&snapshot);
         let changes = self.manager.reload(snapshot.clone(), self.names.rules(&snapshot, &self.paths, &config));
         let catalog = chela_models::ModelCatalog::from_config(config.get("models").unwrap_or(&Value::Null));
         self.models.replace_configured(&catalog, &chela_models::http_client(), &self.auth);
@@ -299,6 +303,18 @@ impl Host {
             chela_agent::background::spawn_in_order(async move {
                 bus.emit_with("gateway", "startup", "", ctx, options).await;
             });
+        }
+    }
+}
+
+/// A plugin that was skipped has no row anywhere, so the log says why.
+fn log_findings(snapshot: &Snapshot) {
+    for found in &snapshot.diagnostics {
+        let (message, source) = (&found.message, found.source.as_deref().unwrap_or(std::path::Path::new("")).display());
+        match found.level {
+            chela_catalog::Level::Error => tracing::error!(target: "plugins", %source, "{message}"),
+            chela_catalog::Level::Warn => tracing::warn!(target: "plugins", %source, "{message}"),
+            chela_catalog::Level::Info => tracing::debug!(target: "plugins", %source, "{message}"),
         }
     }
 }

@@ -1,4 +1,5 @@
 //! What plugins ask of the host: `api.runtime` and the late-callable parts of `api` (`host.<area>.<name>`).
+#![allow(clippy::result_large_err, reason = "the error is the answer that goes to the plugin, once for a request")]
 
 mod agent;
 mod config;

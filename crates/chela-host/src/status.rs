@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chela_catalog::{PluginRecord, Status};
+use chela_catalog::{PlannedActivation, PluginRecord, Status, Trigger};
 use chela_plugin::registry::Registry;
 use chela_plugin::{Diagnostic, WorkerState, WorkerStatus};
 use serde::Serialize;
@@ -69,13 +69,16 @@ impl Host {
             });
             stats.entry(counter.plugin_id).or_default().push(row);
         }
-        snapshot.plugins.iter().map(|record| self.status_of(record, &registry, stats.remove(&record.id).unwrap_or_default())).collect()
+        // One line for each plugin of the snapshot, in its order.
+        let plan = chela_catalog::activation_plan(&snapshot, &Trigger::Turn);
+        let rows = snapshot.plugins.iter().zip(plan);
+        rows.map(|(record, planned)| self.status_of(record, &planned, &registry, stats.remove(&record.id).unwrap_or_default())).collect()
     }
 
-    fn status_of(&self, record: &PluginRecord, registry: &Registry, hook_stats: Vec<Value>) -> PluginStatus {
+    fn status_of(&self, record: &PluginRecord, planned: &PlannedActivation, registry: &Registry, hook_stats: Vec<Value>) -> PluginStatus {
         let view = self.manager.view(&record.id);
         let worker = view.worker.clone().unwrap_or_default();
-        let (state, reason, error) = describe(record, &view, &worker);
+        let (state, reason, error) = describe(record, planned, &view, &worker);
         let mine = |id: &Option<String>| id.as_deref() == Some(record.id.as_str());
         let only = registry.not_consumed().into_iter().filter(|n| n.plugin_id == record.id);
         PluginStatus {
@@ -112,7 +115,12 @@ impl Host {
     }
 }
 
-fn describe(record: &PluginRecord, view: &SlotView, worker: &WorkerStatus) -> (&'static str, Option<String>, Option<String>) {
+fn describe(
+    record: &PluginRecord,
+    planned: &PlannedActivation,
+    view: &SlotView,
+    worker: &WorkerStatus,
+) -> (&'static str, Option<String>, Option<String>) {
     if let Some(error) = &view.error {
         return ("error", None, Some(error.clone()));
     }
@@ -126,7 +134,8 @@ fn describe(record: &PluginRecord, view: &SlotView, worker: &WorkerStatus) -> (&
         return ("starting", None, None);
     }
     match (view.worker.is_some(), worker.state) {
-        (false, _) => ("stopped", Some("not needed yet: it starts with the first turn or use".into()), None),
+        (false, _) if planned.start => ("stopped", Some("not needed yet: it starts with the first turn".into()), None),
+        (false, _) => ("stopped", Some(planned.reason.clone()), None),
         (true, WorkerState::Running) => ("running", record.activation_reason.clone(), None),
         (true, WorkerState::Starting) => ("starting", None, None),
         (true, WorkerState::Backoff) => ("backoff", worker.last_exit.clone(), None),

@@ -1,4 +1,5 @@
 //! Runs the SDK's own tests (`sdk/node/test`, written for Node's test runner) with the Node that workers would get.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of a test fail the test")]
 
 mod support;
 

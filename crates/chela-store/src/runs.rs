@@ -8,8 +8,10 @@ use crate::{Result, Store, StoreError, time};
 
 /// How long a finished run answers repeats, milliseconds (GW-77).
 const TTL_MS: i64 = 5 * 60 * 1000;
-/// Finished runs kept at most (GW-77).
+/// Finished runs kept at most (GW-77), give or take those between two prunings.
 const MAX_FINISHED: i64 = 1000;
+/// Finished runs between two prunings: finding the surplus walks over all that stay, which each turn would pay for.
+const PRUNE_EVERY: u32 = 64;
 
 /// State of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -155,6 +157,9 @@ impl Tx<'_> {
                 now + TTL_MS
             ],
         )?;
+        if record.status == RunStatus::InFlight || !self.shared.is_prune_due(PRUNE_EVERY) {
+            return Ok(());
+        }
         self.exec(
             "DELETE FROM runs WHERE key IN (SELECT key FROM runs WHERE status <> 'in_flight' ORDER BY expires_at DESC, key LIMIT -1 OFFSET ?1)",
             [MAX_FINISHED],

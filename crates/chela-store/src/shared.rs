@@ -1,6 +1,7 @@
 //! What the threads of one store share.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
@@ -20,17 +21,23 @@ pub(crate) struct Shared {
     cache: Mutex<RowCache>,
     loaded: Mutex<RecentSet>,
     readers: Mutex<Vec<Connection>>,
+    finished_runs: AtomicU32,
 }
 
 impl Shared {
     pub(crate) fn new(db_path: PathBuf, sessions_dir_for: DirFor, cwd: String) -> Self {
-        Self { db_path, sessions_dir_for, cwd, cache: Mutex::default(), loaded: Mutex::default(), readers: Mutex::default() }
+        Self { db_path, sessions_dir_for, cwd, cache: Mutex::default(), loaded: Mutex::default(), readers: Mutex::default(), finished_runs: AtomicU32::new(0) }
     }
 
     /// Locks are held for a look or an insertion, never across an await; what they guard is valid after every
     /// single step, so a panic elsewhere does not spoil it.
     pub(crate) fn cache(&self) -> MutexGuard<'_, RowCache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a finished run; true for the first and then for each `every`-th.
+    pub(crate) fn is_prune_due(&self, every: u32) -> bool {
+        self.finished_runs.fetch_add(1, Ordering::Relaxed).is_multiple_of(every)
     }
 
     pub(crate) fn is_loaded(&self, session_id: &str) -> bool {

@@ -139,9 +139,10 @@ mod tests {
         let me = std::process::id();
         let started = start_time(me).unwrap();
         for (text, expected) in [
-            (format!("{{\"pid\":{me},\"startTime\":{started}}}"), LockState::Running { pid: me }),
+            (format!("{{\"pid\":{me},\"startTime\":{started}}}"), LockState::Running { pid: me, port: None }),
             (format!("{{\"pid\":{me},\"startTime\":{}}}", started + 1), LockState::Stale { pid: me }),
-            (format!("{{\"pid\":{me}}}"), LockState::Running { pid: me }),
+            (format!("{{\"pid\":{me}}}"), LockState::Running { pid: me, port: None }),
+            (format!("{{\"pid\":{me},\"port\":19001}}"), LockState::Running { pid: me, port: Some(19001) }),
             ("{\"pid\":4194300,\"startTime\":1}".to_owned(), LockState::Stale { pid: 4_194_300 }),
             ("{".to_owned(), LockState::Unreadable),
         ] {

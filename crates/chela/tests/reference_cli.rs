@@ -1,5 +1,6 @@
 //! The command line of the reference implementation, run against this program's gateway: its handshake, its pairing and the answers
 //! that it reads must suit it. `CHELA_REFERENCE_DIR` names an installed npm package `openclaw`; without it nothing is tested.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "helpers of a test fail the test")]
 
 mod support;
 
@@ -54,7 +55,7 @@ impl Reference {
     }
 }
 
-// GW-12, GW-25, GW-28, GW-45, GW-49, GW-86
+// GW-12, GW-28, GW-45, GW-49
 #[tokio::test(flavor = "multi_thread")]
 async fn the_reference_command_line_is_served() {
     let Some(program) = std::env::var_os("CHELA_REFERENCE_DIR").map(|dir| PathBuf::from(dir).join("openclaw.mjs")) else {
@@ -132,4 +133,82 @@ async fn more_scopes_need_approval(cli: &Reference) {
     let (code, out, errors) = cli.run(&cli.home.path().join("state"), &["devices", "list", "--json"]).await;
     assert_ne!(code, Some(0), "{out}");
     assert!(errors.contains("scope upgrade pending approval"), "{errors}");
+}
+
+/// Members of a row whose values are the same in both programs.
+const SAME: [&str; 16] = [
+    "id",
+    "name",
+    "version",
+    "format",
+    "kind",
+    "source",
+    "rootDir",
+    "origin",
+    "enabled",
+    "compat",
+    "status",
+    "channelIds",
+    "providerIds",
+    "commands",
+    "hookCount",
+    "contracts",
+];
+
+// INS-312, INS-313, INS-317, INS-318
+#[tokio::test(flavor = "multi_thread")]
+async fn list_and_inspect_have_the_form_of_the_reference() {
+    let Some(program) = std::env::var_os("CHELA_REFERENCE_DIR").map(|dir| PathBuf::from(dir).join("openclaw.mjs")) else {
+        eprintln!("skipped: `CHELA_REFERENCE_DIR` does not name an installed reference");
+        return;
+    };
+    let cli = Reference::new(node().await.unwrap(), program, 1);
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/plugins").canonicalize().unwrap();
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(fixtures).unwrap().flatten().map(|entry| entry.path()).collect();
+    paths.retain(|path| path.join("openclaw.plugin.json").is_file() && path.join("package.json").is_file());
+    paths.sort();
+    assert!(!paths.is_empty());
+    let state = cli.home.path().join("state");
+    std::fs::write(state.join("openclaw.json"), json!({"plugins": {"load": {"paths": paths}}}).to_string()).unwrap();
+
+    let (theirs, ours) = (cli.json(&["plugins", "list", "--json"]).await, ours(&cli, &["plugins", "list", "--json"]));
+    let rows = |list: &Value| -> Vec<Value> {
+        let all = list["plugins"].as_array().unwrap().iter();
+        all.filter(|row| row["origin"] == "config").cloned().collect()
+    };
+    let (expected, found) = (rows(&theirs), rows(&ours));
+    assert_eq!((expected.len(), found.len()), (paths.len(), paths.len()), "{ours:#}");
+    for (expected, found) in expected.iter().zip(&found) {
+        alike(expected, found);
+    }
+
+    let id = expected[0]["id"].as_str().unwrap();
+    let (theirs, ours) = (cli.json(&["plugins", "inspect", id, "--json"]).await, self::ours(&cli, &["plugins", "inspect", id, "--json"]));
+    assert_eq!(keys(&theirs), keys(&ours));
+    for member in ["shape", "capabilityMode", "capabilities", "typedHooks", "tools", "commands", "policy", "mcpServers", "compatibility"] {
+        assert_eq!(theirs[member], ours[member], "{member}");
+    }
+    alike(&theirs["plugin"], &ours["plugin"]);
+}
+
+fn alike(expected: &Value, found: &Value) {
+    let (missing, added) = (keys(expected), keys(found));
+    assert_eq!(missing, added, "{}", expected["id"]);
+    for member in SAME {
+        assert_eq!(expected[member], found[member], "{} of {}", member, expected["id"]);
+    }
+}
+
+fn keys(object: &Value) -> std::collections::BTreeSet<&str> {
+    object.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+/// What this program prints for the same state.
+fn ours(cli: &Reference, args: &[&str]) -> Value {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_chela"));
+    command.args(args).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.env("HOME", cli.home.path()).env("OPENCLAW_STATE_DIR", cli.home.path().join("state"));
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
 }

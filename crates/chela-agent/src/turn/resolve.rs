@@ -68,8 +68,8 @@ fn wished(scope: &TurnScope<'_>) -> (ModelRef, bool) {
     let text = |key: &str| scope.session.as_ref().and_then(|s| s.extra.get(key)).and_then(Value::as_str).map(str::to_string);
     if let Some(model) = text("modelOverride") {
         let provider = text("providerOverride");
-        let wish = provider
-            .map_or_else(|| ModelRef::parse(&model).unwrap_or_else(|_| ModelRef::new("", &model)), |p| ModelRef::new(&p, &model));
+        let wish =
+            provider.map_or_else(|| ModelRef::parse(&model).unwrap_or_else(|_| ModelRef::new("", &model)), |p| ModelRef::new(&p, &model));
         return (wish, false);
     }
     (scope.runtime.default_model(&scope.request.agent_id), true)

@@ -59,11 +59,7 @@ pub(super) async fn blocked_message(scope: &mut TurnScope<'_>, message: Value) -
 
 /// Appends messages in order, with a change of the row in the same commit. A message that a hook blocks is not written; the turn
 /// goes on (HOOK-207).
-pub(super) async fn append(
-    scope: &mut TurnScope<'_>,
-    messages: Vec<Value>,
-    closing: Closing,
-) -> Result<Vec<Option<EntryMeta>>, TurnError> {
+pub(super) async fn append(scope: &mut TurnScope<'_>, messages: Vec<Value>, closing: Closing) -> Result<Vec<Option<EntryMeta>>, TurnError> {
     let mut kept = Vec::with_capacity(messages.len());
     for message in messages {
         kept.push(pass_hooks(scope, message).await);

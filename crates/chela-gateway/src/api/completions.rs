@@ -216,7 +216,7 @@ impl Conversation {
                 other => return Err(format!("unknown message role `{other}`")),
             }
         }
-        let last = lines.iter().rposition(|(role, text)| role == "user" && !text.trim().is_empty() || role == "user" && !images.is_empty());
+        let last = lines.iter().rposition(|(role, text)| role == "user" && !(text.trim().is_empty() && images.is_empty()));
         let Some(last) = last else { return Err("Missing user message in `messages`.".into()) };
         let current = lines[last].1.clone();
         let earlier: Vec<String> = lines[..last].iter().map(|(role, text)| format!("{role}: {text}")).collect();

@@ -15,9 +15,11 @@ use crate::gateway::Gateway;
 /// Longest session action.
 const ACTION_BUDGET: Duration = Duration::from_secs(60);
 
-/// Every plugin with its live status.
+/// Every plugin with its live status, and what the catalog found wrong: a plugin that it skipped has no row.
 pub(super) fn list(gateway: &Arc<Gateway>) -> Answer {
-    Ok(json!({"plugins": gateway.host.plugin_statuses()}))
+    let snapshot = gateway.host.manager.snapshot();
+    let diagnostics: Vec<Value> = snapshot.diagnostics.iter().map(|d| d.to_json()).collect();
+    Ok(json!({"plugins": gateway.host.plugin_statuses(), "diagnostics": diagnostics}))
 }
 
 /// One plugin: what it declared, what it registered, how its worker is.

@@ -147,6 +147,8 @@ impl Gateway {
     ) -> Result<chela_store::SessionRow, ErrorShape> {
         let runtime = &self.host.runtime;
         let word = reason.as_str();
+        // Listeners that are just starting must not miss the end and the start.
+        chela_agent::TurnPlugins::ensure_for_turn(self.host.manager.as_ref()).await;
         let plugins = chela_agent::TurnPlugins::current(self.host.manager.as_ref());
         let opened = runtime.store.open_session(session_key, agent_id, OpenReason::System).await.map_err(internal)?;
         let context =
@@ -157,6 +159,11 @@ impl Gateway {
         }
         // A new session that nobody used has no end to announce, but its successor has a start.
         runtime.lifecycle.ensure_started(&opened.row, None).await;
+        if opened.created {
+            // There was nothing to replace: the session that was made is the new one.
+            self.events.changed(session_key, json!({"reason": word}));
+            return Ok(opened.row);
+        }
         if plugins.hooks.has(HookName::BeforeReset) {
             let all = runtime.store.entries(&opened.row.session_id, EntryQuery::default()).await.unwrap_or_default();
             let messages: Vec<Value> = all.into_iter().map(|e| e.body).collect();

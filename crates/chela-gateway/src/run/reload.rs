@@ -108,15 +108,15 @@ fn files_of(config: &Config) -> Vec<PathBuf> {
 
 /// Follows the files until the gateway stops. Looking at a few files once a second costs less than a watch that misses renames.
 pub(super) fn follow(gateway: &Arc<Gateway>) {
-    let gateway = gateway.clone();
+    let (end, mut seen) = (gateway.host.runtime.shutdown.clone(), stamps(files_of(&gateway.host.runtime.config())));
+    let gateway = Arc::downgrade(gateway);
     tokio::spawn(async move {
-        let mut seen = look(&gateway).await;
-        let end = gateway.host.runtime.shutdown.clone();
         loop {
             tokio::select! {
                 () = tokio::time::sleep(POLL) => {}
                 () = end.cancelled() => return,
             }
+            let Some(gateway) = gateway.upgrade() else { return };
             let mut now = look(&gateway).await;
             if now == seen {
                 continue;
@@ -227,7 +227,8 @@ mod tests {
     // GW-137
     #[test]
     fn the_difference_is_by_path_and_arrays_are_whole() {
-        let before = json!({"a": {"b": 1, "c": [1, 2]}, "gone": {"x": 1}, "plugins": {"installs": {"p": {"installedAt": 1, "version": "1"}}}});
+        let before =
+            json!({"a": {"b": 1, "c": [1, 2]}, "gone": {"x": 1}, "plugins": {"installs": {"p": {"installedAt": 1, "version": "1"}}}});
         let after = json!({"a": {"b": 1, "c": [1, 3]}, "new": {"y": {"z": true}}, "plugins": {"installs": {"p": {"installedAt": 2, "version": "1"}}}});
         assert_eq!(changed_paths(&before, &after), ["a.c", "gone.x", "new.y.z"]);
         assert!(changed_paths(&before, &before).is_empty());

@@ -148,7 +148,7 @@ impl Home {
         };
         let mut task = tokio::spawn(async move { run_until(options, asked).await.map(drop).map_err(|e| e.to_string()) });
         tokio::select! {
-            _ = is_ready.recv() => {}
+            Some(()) = is_ready.recv() => {}
             ended = &mut task => panic!("the gateway ended: {ended:?}"),
         }
         Live { port, stop: Some(stop), task }

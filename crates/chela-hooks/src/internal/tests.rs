@@ -57,7 +57,7 @@ async fn a_silenced_bus_calls_nobody() {
 async fn an_event_can_be_for_some_plugins_only() {
     let worker = Worker::new(1, &[(1, Act::Undefined), (2, Act::Undefined)]);
     let event = &["gateway:startup"];
-    let registry = registry(&[("a", &worker, vec![hook("h", event, 1)]), ("b", &worker, vec![hook("h", event, 2)])]);
+    let registry = registry(&[("a", &worker, vec![hook("h", event, 1)]), ("b", &worker, vec![hook("i", event, 2)])]);
     let options = EmitOptions { only: Some(vec!["b".into()]), ..EmitOptions::default() };
     InternalBus::new(&registry).emit_with("gateway", "startup", "", json!({}), options).await;
     assert_eq!(order(&worker), ["b"]);

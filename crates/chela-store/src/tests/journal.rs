@@ -172,7 +172,7 @@ async fn runs_are_claimed_once_and_remembered() {
         put.await.unwrap();
     }
     let count = store.read(|c, _| c.query_row("SELECT COUNT(*) FROM runs", [], |r| r.get::<_, i64>(0))).await.unwrap();
-    assert_eq!(count, 1001);
+    assert!((1001..1001 + 64).contains(&count), "{count}");
     assert!(store.run_record("running").await.unwrap().is_some(), "a running one is never evicted");
     store.write(|tx| tx.exec("UPDATE runs SET expires_at = 1", [])).await.unwrap();
     assert_eq!(store.run_record("n1099").await.unwrap(), None);

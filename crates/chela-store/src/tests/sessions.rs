@@ -113,6 +113,7 @@ async fn a_turn_is_one_step() {
             r.session_id = "hijack".into();
         })),
         run: Some(RunRecord { key: "agent:k".into(), status: RunStatus::Ok, ..RunRecord::default() }),
+        relaxed: false,
     };
     let done = store.commit_turn(turn(&row.session_id)).await.unwrap();
     let after = done.row.unwrap();

@@ -175,7 +175,8 @@ mod tests {
         let remote = json!({"gateway": {"mode": "remote", "remote": {"url": "ws://localhost:5", "token": "far"}}});
         let args =
             |url: Option<&str>, token: Option<&str>| TargetArgs { url: url.map(Into::into), token: token.map(Into::into), password: None };
-        let cases: Vec<(&Value, &[(&str, &str)], TargetArgs, (&str, &str, &str))> = vec![
+        type Case<'a> = (&'a Value, &'a [(&'a str, &'a str)], TargetArgs, (&'a str, &'a str, &'a str));
+        let cases: Vec<Case<'_>> = vec![
             (&local, &[], args(None, None), ("ws://127.0.0.1:1234", "local loopback", "token conf")),
             (&local, &[("OPENCLAW_GATEWAY_PORT", "7")], args(None, Some("flag")), ("ws://127.0.0.1:7", "local loopback", "token flag")),
             (&local, &[], args(Some("ws://127.0.0.1:9/"), Some("flag")), ("ws://127.0.0.1:9", "command line", "token flag")),

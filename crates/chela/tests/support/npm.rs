@@ -42,6 +42,8 @@ pub fn package(name: &str, version: &str, dependencies: bool) -> Result<PathBuf,
 fn npm(dir: &Path) -> Command {
     let mut command = Command::new("npm");
     command.current_dir(dir).env("npm_config_update_notifier", "false");
+    // Without a network it gives up in seconds.
+    command.env("npm_config_fetch_retry_mintimeout", "1000").env("npm_config_fetch_retry_maxtimeout", "4000");
     command
 }
 
