@@ -21,7 +21,8 @@ impl Connection {
     /// Sends a request and reads the whole answer; returns its status.
     pub async fn send(&mut self, method: &str, path: &str, body: &str) -> Result<u16> {
         let length = body.len();
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n");
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n");
         self.stream.write_all(format!("{head}{body}").as_bytes()).await?;
         self.buffer.clear();
         let head_end = loop {

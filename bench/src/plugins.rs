@@ -21,7 +21,8 @@ pub fn fixture(fixtures: &Path, id: &str) -> Plugin {
 
 /// Writes `count` plugins with one command each; `on_startup` makes the gateway start them.
 pub fn idle(dir: &Path, count: usize, on_startup: bool) -> Result<Vec<Plugin>> {
-    let body = |id: &str| format!("api.registerCommand({{ name: '{id}', description: 'Does nothing', handler: () => ({{ text: 'ok' }}) }});");
+    let body =
+        |id: &str| format!("api.registerCommand({{ name: '{id}', description: 'Does nothing', handler: () => ({{ text: 'ok' }}) }});");
     (0..count).map(|n| write(dir, &format!("bench-idle-{n:03}"), on_startup, &body)).collect()
 }
 

@@ -26,7 +26,9 @@ impl Source {
             || self.path.contains("/test/")
             || name == "tests.rs"
             || name.ends_with("_tests.rs")
-            || name.starts_with("testing") || name.starts_with("testkit") || name.starts_with("test_")
+            || name.starts_with("testing")
+            || name.starts_with("testkit")
+            || name.starts_with("test_")
     }
 }
 

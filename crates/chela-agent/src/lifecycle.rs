@@ -344,14 +344,14 @@ async fn deliver(registry: &Registry, plugin_id: &str, event: Value, ctx: Value)
         stop: None,
         cancel: CancellationToken::new(),
     };
-    let sent = tokio::time::timeout(limit, first.callback.target.hooks(batch)).await;
-    let outcomes = sent.unwrap_or_else(|_| Err(CallError::TimedOut(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX))));
-    let results: Vec<Result<Value, CallError>> = match outcomes {
-        Ok(outcomes) => outcomes.into_iter().map(|o| o.result).collect(),
-        Err(error) => vec![Err(error)],
-    };
-    for error in results.iter().filter_map(|r| r.as_ref().err()) {
+    let failed = |error: &CallError| {
         tracing::error!(target: "hooks", plugin = plugin_id, "[hooks] session_end handler from {plugin_id} failed: {error}");
+        matches!(error, CallError::Thrown { .. })
+    };
+    match tokio::time::timeout(limit, first.callback.target.hooks(batch)).await {
+        // Every handler is looked at, so that every failure is logged.
+        Ok(Ok(outcomes)) => outcomes.iter().filter(|o| !o.result.as_ref().err().is_none_or(failed)).count() == 0,
+        Ok(Err(error)) => failed(&error),
+        Err(_) => failed(&CallError::TimedOut(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX))),
     }
-    results.iter().all(|r| matches!(r, Ok(_) | Err(CallError::Thrown { .. })))
 }

@@ -148,10 +148,10 @@ pub async fn run_until(options: RunOptions, asked: impl Future<Output = StopRequ
 
 /// Waits until nothing holds the state any more, so that it is free when the gateway says that it has ended.
 async fn released(host: Arc<Host>, gateway: Arc<Gateway>) {
-    let left = Arc::downgrade(&host);
+    let (left, turns) = (Arc::downgrade(&host), Arc::downgrade(&host.runtime));
     drop((host, gateway));
     let gone = async {
-        while left.strong_count() > 0 {
+        while left.strong_count() + turns.strong_count() > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

@@ -202,6 +202,8 @@ async fn a_kill_loses_no_message_and_no_session_end() {
     home.until("both started", |l| of(l, "session_start").len() == 2).await;
     let send = json!({"sessionKey": "agent:main:a", "message": "[[sleep:20000]] acknowledged", "idempotencyKey": "killed"});
     assert_eq!(client.ok("chat.send", send.clone()).await["status"], "started");
+    // Nothing of the victim is on its way to the file any more: the model is asked and sleeps.
+    home.until("the third run", |l| of(l, "before_agent_run").len() == 3).await;
     victim.kill();
     assert!(of(&home.recorded(), "session_end").is_empty());
     let before = home.recorded().len();

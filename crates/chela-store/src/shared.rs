@@ -26,7 +26,15 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(db_path: PathBuf, sessions_dir_for: DirFor, cwd: String) -> Self {
-        Self { db_path, sessions_dir_for, cwd, cache: Mutex::default(), loaded: Mutex::default(), readers: Mutex::default(), finished_runs: AtomicU32::new(0) }
+        Self {
+            db_path,
+            sessions_dir_for,
+            cwd,
+            cache: Mutex::default(),
+            loaded: Mutex::default(),
+            readers: Mutex::default(),
+            finished_runs: AtomicU32::new(0),
+        }
     }
 
     /// Locks are held for a look or an insertion, never across an await; what they guard is valid after every

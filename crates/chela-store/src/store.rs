@@ -101,7 +101,15 @@ impl Store {
         for agent in stale {
             let _ = projector.send(projector::Msg::Dirty(agent));
         }
-        let work = Writer { conn, shared: Arc::clone(&shared), projector: projector.clone(), done_ops: Vec::new(), since_checkpoint: 0, durability: options.durability, level: options.durability };
+        let work = Writer {
+            conn,
+            shared: Arc::clone(&shared),
+            projector: projector.clone(),
+            done_ops: Vec::new(),
+            since_checkpoint: 0,
+            durability: options.durability,
+            level: options.durability,
+        };
         let project = projector::Projector::new(Arc::clone(&shared), writer.clone());
         let projector_thread = spawn("chela-projector", &shared.db_path, move || {
             project.run(&projector_queue);

@@ -25,7 +25,7 @@ const RUNS_BUDGET: Duration = Duration::from_secs(2);
 /// How long workers may take to end by themselves.
 const WORKER_GRACE: Duration = Duration::from_secs(1);
 /// How long open requests may take.
-const SERVER_GRACE: Duration = Duration::from_secs(1);
+const SERVER_GRACE: Duration = Duration::from_millis(250);
 
 /// Waits for a signal or for a request from inside.
 pub(super) async fn wait(mut requests: mpsc::Receiver<StopRequest>, asked: impl Future<Output = StopRequest>) -> io::Result<StopRequest> {

@@ -249,10 +249,8 @@ async fn a_bound_conversation_asks_one_plugin() {
 #[tokio::test]
 async fn one_plugin_is_told_alone_and_counted() {
     let (late, early) = (Worker::new(1, &[(1, Act::Undefined)]), Worker::new(2, &[(1, Act::Undefined)]));
-    let engine = HookEngine::new(registry(&[
-        ("early", &early, vec![on("gateway_start", 1, 0)]),
-        ("late", &late, vec![on("gateway_start", 1, 0)]),
-    ]));
+    let engine =
+        HookEngine::new(registry(&[("early", &early, vec![on("gateway_start", 1, 0)]), ("late", &late, vec![on("gateway_start", 1, 0)])]));
     engine.spawn_parallel_of("late", HookName::GatewayStart, || (json!({"port": 1}), json!({})));
     engine.spawn_parallel_of("nobody", HookName::GatewayStart, || panic!("built for nobody"));
     let counted = |id: &str| engine.counters().iter().filter(|c| c.plugin_id == id).map(|c| c.calls).sum::<u64>();
