@@ -26,6 +26,8 @@ use crate::recover::{self, Recovered};
 use crate::requests::{OpenStores, Requests};
 use crate::services::Services;
 
+/// How long a gateway waits for a database that is in use.
+const STORE_PATIENCE: Duration = Duration::from_secs(5);
 /// Memory of a worker when the config does not say, in MiB.
 const WORKER_MEMORY_MIB: u64 = 512;
 
@@ -139,7 +141,7 @@ impl Host {
         if purpose == Purpose::Gateway {
             log_findings(&snapshot);
         }
-        let store = open_store(&paths)?;
+        let store = open_store(&paths, purpose)?;
         let auth = models::auth_store(&config, &env, &paths);
         let registry = models::configured(&config, &auth);
         let names = Names { core_methods: options.core_methods, cli_commands: options.cli_commands };
@@ -319,9 +321,12 @@ fn log_findings(snapshot: &Snapshot) {
     }
 }
 
-fn open_store(paths: &StatePaths) -> Result<Store, StoreError> {
+fn open_store(paths: &StatePaths, purpose: Purpose) -> Result<Store, StoreError> {
     let dirs = paths.clone();
-    Store::open(StoreOptions::new(paths.chela_dir().join("chela.sqlite"), move |agent| dirs.sessions_dir(agent)))
+    let mut options = StoreOptions::new(paths.chela_dir().join("chela.sqlite"), move |agent| dirs.sessions_dir(agent));
+    // The gateway holds a lock of its own: whoever else has the database is a command, or a gateway that is just ending.
+    options.patience = if purpose == Purpose::Gateway { STORE_PATIENCE } else { Duration::ZERO };
+    Store::open(options)
 }
 
 fn node_options(paths: &StatePaths, env: &Env, guard: Option<PathBuf>, inherit: bool) -> NodeLaneOptions {

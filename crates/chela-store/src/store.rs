@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use fs_err as fs;
 use rusqlite::Connection;
@@ -17,6 +18,9 @@ use crate::shared::Shared;
 use crate::tx::Tx;
 use crate::writer::{Writer, WriterMsg, submit};
 use crate::{Result, StoreError, import, mirror, projector, schema, session_key};
+
+/// Time between two looks at a database that is in use.
+const LOCK_POLL: Duration = Duration::from_millis(20);
 
 /// How much of a commit is on disk when a call resolves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,6 +52,8 @@ pub struct StoreOptions {
     pub durability: Durability,
     /// Written into the header of new transcripts as the working directory.
     pub cwd: PathBuf,
+    /// How long to wait for a process that still has the database open: one that is just ending needs a moment.
+    pub patience: Duration,
 }
 
 impl StoreOptions {
@@ -58,6 +64,7 @@ impl StoreOptions {
             sessions_dir_for: Box::new(sessions_dir_for),
             durability: Durability::Full,
             cwd: PathBuf::from("/"),
+            patience: Duration::ZERO,
         }
     }
 }
@@ -91,7 +98,7 @@ impl Store {
         let path = options.db_path;
         let dir = path.parent().unwrap_or(Path::new("."));
         mirror::make_dir(dir).map_err(|e| StoreError::io(dir, "create", e))?;
-        let lock = take_lock(&path)?;
+        let lock = take_lock(&path, options.patience)?;
         make_private(&path)?;
         let conn = schema::open_writer(&path, options.durability)?;
         let shared = Arc::new(Shared::new(path, options.sessions_dir_for, options.cwd.to_string_lossy().into_owned()));
@@ -202,17 +209,21 @@ fn spawn(name: &str, path: &Path, work: impl FnOnce() + Send + 'static) -> Resul
     std::thread::Builder::new().name(name.to_owned()).spawn(work).map_err(|e| StoreError::io(path, "start a thread for", e))
 }
 
-fn take_lock(db_path: &Path) -> Result<std::fs::File> {
+fn take_lock(db_path: &Path, patience: Duration) -> Result<std::fs::File> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut name = db_path.as_os_str().to_owned();
     name.push(".lock");
     let path = PathBuf::from(name);
     let file = std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(mirror::FILE_MODE).open(&path);
     let file = file.map_err(|e| StoreError::io(&path, "open", e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse { path: db_path.to_owned() }),
-        Err(std::fs::TryLockError::Error(e)) => Err(StoreError::io(&path, "lock", e)),
+    let until = Instant::now() + patience;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(LOCK_POLL),
+            Err(std::fs::TryLockError::WouldBlock) => return Err(StoreError::InUse { path: db_path.to_owned() }),
+            Err(std::fs::TryLockError::Error(e)) => return Err(StoreError::io(&path, "lock", e)),
+        }
     }
 }
 
