@@ -1,9 +1,8 @@
 //! What `plugins inspect --runtime` says about a plugin (INS-317..326).
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{PluginEntry, Registry};
-use crate::register::HookPolicy;
 use crate::register::entries::{Notice, Owner, Recorded};
 
 /// Capability kinds in the order of the report, with the method that brings them (INS-324).
@@ -78,17 +77,6 @@ impl Registry {
             "worker": entry.control.as_ref().map(|c| c.status()),
             "loadMs": entry.duration.map(|d| d.as_secs_f64() * 1000.0),
         })
-    }
-
-    /// The `policy` member of the report (INS-325), from the plugin's hook policy.
-    pub fn inspect_policy(policy: &HookPolicy) -> Value {
-        let mut map = Map::new();
-        let mut put = |key: &str, value: Option<Value>| value.map(|v| map.insert(key.into(), v));
-        put("allowPromptInjection", policy.allow_prompt_injection.map(Value::from));
-        put("allowConversationAccess", policy.allow_conversation_access.map(Value::from));
-        put("hookTimeoutMs", policy.timeout_ms.map(Value::from));
-        put("hookTimeouts", (!policy.timeouts.is_empty()).then(|| json!(policy.timeouts)));
-        Value::Object(map)
     }
 
     fn row(&self, entry: &PluginEntry) -> Value {
