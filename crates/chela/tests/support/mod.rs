@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "helpers of a test fail the test")]
 
 pub mod gateway;
+pub mod hooks;
 pub mod npm;
 pub mod service;
 pub mod ws;
