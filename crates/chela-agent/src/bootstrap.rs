@@ -56,7 +56,11 @@ impl BootstrapCache {
 }
 
 fn to_json(file: &BootstrapFile) -> Value {
-    json!({"name": file.name, "path": file.path, "content": file.content, "missing": file.content.is_none()})
+    let mut out = json!({"name": file.name, "path": file.path, "missing": file.content.is_none()});
+    if let Some(content) = &file.content {
+        out["content"] = content.clone().into();
+    }
+    out
 }
 
 fn from_json(value: &Value) -> Option<BootstrapFile> {

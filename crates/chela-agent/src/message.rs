@@ -79,6 +79,16 @@ pub fn tool_result(call: &ToolCall, content: Value, details: Option<Value>, is_e
     Value::Object(message)
 }
 
+/// A message as models and the hooks before them see it: without the details of tool results (HOOK-204).
+pub fn without_details(mut message: Value) -> Value {
+    if message["role"] == "toolResult"
+        && let Some(object) = message.as_object_mut()
+    {
+        object.shift_remove("details");
+    }
+    message
+}
+
 /// Usage in the transcript's shape.
 pub fn usage(usage: &Usage) -> Value {
     json!({

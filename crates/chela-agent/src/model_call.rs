@@ -31,18 +31,24 @@ pub struct Answer {
     pub instead: Option<ModelRef>,
     /// How the call failed; the text so far is kept (GW-85).
     pub error: Option<ModelError>,
+    /// Models that were tried before the one that answered.
+    pub attempts: usize,
+    /// The end of the last attempt, to be announced.
+    pub(crate) ended: Option<CallEnd>,
 }
 
 /// Calls the model, and its fallbacks while none has begun to answer (PRV-217). Failures are inside the answer, because partial text
-/// must not be lost.
+/// must not be lost. `number` counts the calls of the run from 1.
 pub async fn call(
     scope: &TurnScope<'_>,
     models: &ModelRegistry,
+    number: usize,
     request: ModelRequest,
     fallbacks: &[ModelRef],
     cancel: &CancellationToken,
 ) -> Answer {
-    let mut facts = CallFacts::begin(scope, &request.model);
+    let mut calls = number;
+    let mut facts = CallFacts::begin(scope, models, &request.model, calls);
     let begun = Instant::now();
     let mut first_byte = None;
     let mut answer = Answer::default();
@@ -53,9 +59,11 @@ pub async fn call(
             // Each failed attempt was a call of its own (HOOK-020, HOOK-021).
             let later = chain.attempts.iter().skip(1).map(|a| &a.model).chain([&chain.model]);
             for (attempt, next) in chain.attempts.iter().zip(later) {
-                facts.end(scope, begun, None, Some(&attempt.error));
-                facts = CallFacts::begin(scope, next);
+                facts.end(begun, None, Some(&attempt.error)).announce(scope);
+                calls += 1;
+                facts = CallFacts::begin(scope, models, next, calls);
             }
+            answer.attempts = chain.attempts.len();
             answer.instead = (!chain.model.same_as(&asked)).then(|| chain.model.clone());
             let mut stream = chain.stream;
             while let Some(event) = stream.next().await {
@@ -70,7 +78,7 @@ pub async fn call(
             }
         }
     }
-    facts.end(scope, begun, first_byte, answer.error.as_ref());
+    answer.ended = Some(facts.end(begun, first_byte, answer.error.as_ref()));
     answer
 }
 
@@ -101,6 +109,9 @@ fn failure_kind(kind: &ErrorKind) -> Option<&'static str> {
     }
 }
 
+/// How a call is carried. Every transport that is built reads server-sent events.
+const TRANSPORT: &str = "sse";
+
 /// The members that both hooks carry (HOOK-056).
 struct CallFacts {
     event: Value,
@@ -109,16 +120,20 @@ struct CallFacts {
 
 impl CallFacts {
     /// A call begins.
-    fn begin(scope: &TurnScope<'_>, model: &ModelRef) -> Self {
-        let call_id = uuid::Uuid::new_v4().to_string();
+    fn begin(scope: &TurnScope<'_>, models: &ModelRegistry, model: &ModelRef, number: usize) -> Self {
+        let mut event = json!({
+            "runId": scope.run_id(), "callId": format!("{}:model:{number}", scope.run_id()), "provider": model.provider,
+            "model": model.model, "sessionKey": scope.session_key(), "sessionId": scope.session_id(), "transport": TRANSPORT,
+        });
+        let listened = [HookName::ModelCallStarted, HookName::ModelCallEnded].into_iter().any(|hook| scope.hooks().has(hook));
+        if listened && let Some(api) = models.resolve(model).ok().and_then(|r| r.entry.and_then(|e| e.api)) {
+            event["api"] = api.as_str().into();
+        }
         let facts = Self {
-            event: json!({
-                "runId": scope.run_id(), "callId": call_id, "provider": model.provider, "model": model.model,
-                "sessionKey": scope.session_key(), "sessionId": scope.session_id(),
-            }),
+            event,
             context: json!({
-                "runId": scope.run_id(), "sessionKey": scope.session_key(), "sessionId": scope.session_id(),
-                "modelProviderId": model.provider, "modelId": model.model,
+                "runId": scope.run_id(), "trace": scope.trace.of_call(), "sessionKey": scope.session_key(),
+                "sessionId": scope.session_id(), "modelProviderId": model.provider, "modelId": model.model,
             }),
         };
         scope.hooks().spawn_parallel(HookName::ModelCallStarted, || (facts.event.clone(), facts.context.clone()));
@@ -126,22 +141,33 @@ impl CallFacts {
     }
 
     /// It ended (HOOK-057).
-    fn end(&self, scope: &TurnScope<'_>, begun: Instant, first_byte: Option<Duration>, error: Option<&ModelError>) {
-        let duration = begun.elapsed().as_millis() as u64;
-        scope.hooks().spawn_parallel(HookName::ModelCallEnded, || {
-            let mut event = self.event.clone();
-            event["durationMs"] = duration.into();
-            event["outcome"] = if error.is_some() { "error" } else { "completed" }.into();
-            if let Some(first) = first_byte {
-                event["timeToFirstByteMs"] = (first.as_millis() as u64).into();
+    fn end(self, begun: Instant, first_byte: Option<Duration>, error: Option<&ModelError>) -> CallEnd {
+        let (mut event, context) = (self.event, self.context);
+        event["durationMs"] = (begun.elapsed().as_millis() as u64).into();
+        event["outcome"] = if error.is_some() { "error" } else { "completed" }.into();
+        if let Some(first) = first_byte {
+            event["timeToFirstByteMs"] = (first.as_millis() as u64).into();
+        }
+        if let Some(error) = error {
+            event["errorCategory"] = error.kind.as_str().into();
+            if let Some(kind) = failure_kind(&error.kind) {
+                event["failureKind"] = kind.into();
             }
-            if let Some(error) = error {
-                event["errorCategory"] = error.kind.as_str().into();
-                if let Some(kind) = failure_kind(&error.kind) {
-                    event["failureKind"] = kind.into();
-                }
-            }
-            (event, self.context.clone())
-        });
+        }
+        CallEnd { event, context }
+    }
+}
+
+/// A call that has ended and was not announced yet.
+#[derive(Debug)]
+pub(crate) struct CallEnd {
+    event: Value,
+    context: Value,
+}
+
+impl CallEnd {
+    /// Tells the listeners.
+    pub(crate) fn announce(self, scope: &TurnScope<'_>) {
+        scope.hooks().spawn_parallel(HookName::ModelCallEnded, || (self.event, self.context));
     }
 }

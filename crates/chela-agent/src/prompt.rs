@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 /// Workspace files that belong into the prompt, in order.
-const BOOTSTRAP_FILES: [&str; 7] = ["AGENTS.md", "SOUL.md", "TOOLS.md", "IDENTITY.md", "USER.md", "HEARTBEAT.md", "MEMORY.md"];
+const BOOTSTRAP_FILES: [&str; 8] =
+    ["AGENTS.md", "SOUL.md", "TOOLS.md", "IDENTITY.md", "USER.md", "HEARTBEAT.md", "BOOTSTRAP.md", MEMORY_FILE];
+/// Listed only when it exists.
+const MEMORY_FILE: &str = "MEMORY.md";
 /// Longest part of one file, in characters.
 const FILE_LIMIT: usize = 12_000;
 /// Longest sum of all files, in characters.
@@ -20,24 +23,26 @@ pub struct BootstrapFile {
     pub content: Option<String>,
 }
 
-/// Size and time of each workspace file: equal stamps mean unchanged files. Seven `stat` calls, cheap enough for every turn.
+/// Size and time of each workspace file: equal stamps mean unchanged files. A few `stat` calls, cheap enough for every turn.
 pub fn stamp(workspace: &Path) -> Vec<(u64, Option<std::time::SystemTime>)> {
     let one = |name: &&str| std::fs::metadata(workspace.join(name)).map(|m| (m.len(), m.modified().ok())).unwrap_or((0, None));
     BOOTSTRAP_FILES.iter().map(one).collect()
 }
 
-/// Reads the workspace files. A missing workspace is an empty list, not an error: the prompt must never stop a turn.
+/// Reads the workspace files. One that does not exist is listed without content, because plugins may supply it (HOOK-276); a missing
+/// workspace is no error: the prompt must never stop a turn.
 pub async fn bootstrap_files(workspace: &Path) -> Vec<BootstrapFile> {
     let mut files = Vec::new();
     let mut left = TOTAL_LIMIT;
     for name in BOOTSTRAP_FILES {
         let path = workspace.join(name);
-        let Ok(text) = tokio::fs::read_to_string(&path).await else { continue };
-        let text = cut(text.trim(), FILE_LIMIT.min(left));
-        left = left.saturating_sub(text.chars().count());
-        if !text.is_empty() {
-            files.push(BootstrapFile { name: name.into(), path, content: Some(text) });
-        }
+        let content = match tokio::fs::read_to_string(&path).await {
+            Ok(text) => Some(cut(text.trim(), FILE_LIMIT.min(left))),
+            Err(_) if name == MEMORY_FILE => continue,
+            Err(_) => None,
+        };
+        left = left.saturating_sub(content.as_ref().map_or(0, |text| text.chars().count()));
+        files.push(BootstrapFile { name: name.into(), path, content });
     }
     files
 }
@@ -93,7 +98,7 @@ pub fn system_prompt(parts: &PromptParts<'_>) -> String {
         }
     }
     for file in parts.files {
-        if let Some(content) = &file.content {
+        if let Some(content) = file.content.as_ref().filter(|text| !text.is_empty()) {
             out.push_str(&format!("\n## {}\n{}\n", file.name, content));
         }
     }
@@ -124,14 +129,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn long_workspace_files_are_cut_and_missing_ones_skipped() {
+    async fn long_workspace_files_are_cut_and_missing_ones_listed_as_such() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("AGENTS.md"), "ä".repeat(FILE_LIMIT + 5)).unwrap();
         let files = bootstrap_files(dir.path()).await;
-        assert_eq!(files.len(), 1);
+        assert_eq!(files.iter().filter(|f| f.content.is_none()).count(), 6);
         let text = files[0].content.as_deref().unwrap();
         assert!(text.starts_with('ä') && text.ends_with("the prompt allows]"));
         let parts = PromptParts { agent_id: "main", model: "p/m", surface: "webchat", files: &files, ..PromptParts::default() };
-        assert!(system_prompt(&parts).contains("## AGENTS.md"));
+        let prompt = system_prompt(&parts);
+        assert!(prompt.contains("## AGENTS.md") && !prompt.contains("## SOUL.md"), "{prompt}");
     }
 }

@@ -12,6 +12,7 @@ mod open;
 mod prepare;
 mod resolve;
 mod scope;
+mod trace;
 mod write;
 
 use std::sync::Arc;
@@ -180,6 +181,7 @@ async fn answer(scope: &mut TurnScope<'_>) -> Result<RunStatus, TurnError> {
     if let Some(reply) = claim::claim(scope).await {
         return Ok(finish::reply(scope, reply).await);
     }
+    claim::preprocessed(scope);
     open::open(scope).await?;
     scope.emit(RunEvent::Started { at_ms: scope.started_at_ms });
     if let Some(reply) = claim::before_reply(scope).await {

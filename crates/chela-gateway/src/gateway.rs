@@ -221,11 +221,21 @@ impl Gateway {
                     } else {
                         chela_agent::lifecycle::EndReason::Reset
                     };
-                    self.reset_session(session_key, agent_id, reason).await?;
+                    let source = json!({"commandSource": "webchat", "senderId": client.client_id});
+                    self.reset_session(session_key, agent_id, reason, source).await?;
                     Some("A new session has begun".to_string())
                 }
                 "/stop" => {
                     let count = self.host.runtime.runs.abort_session(session_key).len();
+                    let plugins = self.host.manager.current();
+                    let workspace = self.host.runtime.workspace_of(agent_id);
+                    chela_agent::internal::spawn(
+                        &plugins.internal,
+                        "command",
+                        "stop",
+                        session_key,
+                        || json!({"commandSource": "webchat", "senderId": client.client_id, "workspaceDir": workspace}),
+                    );
                     Some(if count == 0 { "Nothing is running".to_string() } else { format!("Stopped {count} run(s)") })
                 }
                 _ => return Ok(None),

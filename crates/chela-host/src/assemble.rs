@@ -300,10 +300,12 @@ impl Host {
             generation.hooks.spawn_parallel_of(id, HookName::GatewayStart, || (serde_json::json!({"port": port}), ctx.clone()));
         }
         if generation.internal.has("gateway", "startup") {
+            // HOOK-279. Workers add the config, which they have already.
+            let ctx = serde_json::json!({"workspaceDir": workspace});
             let options = chela_hooks::EmitOptions { only: Some(fresh.to_vec()), ..chela_hooks::EmitOptions::default() };
             let bus = generation.internal;
             chela_agent::background::spawn_in_order(async move {
-                bus.emit_with("gateway", "startup", "", ctx, options).await;
+                bus.emit_with("gateway", "startup", "gateway:startup", ctx, options).await;
             });
         }
     }

@@ -1,4 +1,5 @@
 // The `call` method: runs one function of this worker, through an adapter where the handler expects more than data.
+import { run as internalHook } from './adapters/internalHook.js';
 import { peer } from './state.js';
 
 const ADAPTERS = new Set(['tool', 'toolFactory', 'gatewayMethod', 'httpRoute', 'service', 'command', 'cli', 'internalHook']);
@@ -20,6 +21,8 @@ export async function call({ fn, args = [], adapter, timeoutMs }, context) {
 
 async function adapt(adapter, row, args, context) {
   if (!ADAPTERS.has(adapter)) throw Object.assign(new Error(`unknown adapter \`${adapter}\``), { code: 'NOT_FOUND' });
+  // Nothing may overtake an event: a typed hook that is sent after it is heard after it.
+  if (adapter === 'internalHook') return internalHook(row, args);
   const module = await import(`./adapters/${adapter}.js`);
   return module.run(row, args, context);
 }

@@ -1,5 +1,6 @@
 // The `hooks` method: one request carries all neighbouring handlers of one hook.
 import { peer, pluginOf, snapshot } from './state.js';
+import { withDispatcher } from './dispatcher.js';
 import { errorToWire } from './errors.js';
 
 /** Hooks whose event and context are frozen before a handler sees them. */
@@ -8,9 +9,10 @@ const FROZEN = new Set(['model_call_started', 'model_call_ended']);
 const FAIL_CLOSED = new Set(['before_agent_run', 'before_tool_call']);
 
 /** Serves `hooks`. Returns one row per handler that was reached. */
-export async function runHooks({ hook, fns, event, ctx, mode, stop, failClosed, stopOnError }) {
+export async function runHooks({ hook, fns, event, ctx, mode, stop, failClosed, stopOnError }, context) {
   const stopsOnError = stopOnError ?? failClosed ?? FAIL_CLOSED.has(hook);
   const batch = { hook, event, ctx: prepareContext(hook, ctx), stop, stopOnError: stopsOnError };
+  if (hook === 'reply_dispatch') batch.replies = withDispatcher(batch.ctx, context?.signal ?? new AbortController().signal);
   if (FROZEN.has(hook)) {
     Object.freeze(event);
     Object.freeze(ctx);
@@ -55,7 +57,8 @@ async function runOne(row, batch) {
   const started = performance.now();
   try {
     const running = (async () => handlerOf(row.fn)(batch.event, batch.ctx))();
-    const value = row.timeoutMs > 0 ? await race(running, row.timeoutMs) : await running;
+    const returned = row.timeoutMs > 0 ? await race(running, row.timeoutMs) : await running;
+    const value = batch.replies ? batch.replies.join(returned) : returned;
     return okRow(row.fn, value, started);
   } catch (error) {
     return { err: errorToWire(error), ms: since(started) };

@@ -23,6 +23,8 @@ pub struct Caller<'a> {
     pub hooks: &'a Arc<HookEngine>,
     /// `ToolCtx` without the tool's own members (HOOK-003).
     pub context: Value,
+    /// Diagnostic context of the run, for the hooks before the call.
+    pub trace: Option<Value>,
     /// Session key.
     pub session_key: &'a str,
     /// Run id, if there is a run.
@@ -100,7 +102,7 @@ async fn decide(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, params: &Valu
         .dispatch_with(HookName::BeforeToolCall, options, || {
             let mut event = event();
             event["params"] = params.clone();
-            (event, tool_context(caller, tool, call))
+            (event, traced_context(caller, tool, call))
         })
         .await;
     if dispatched.refused {
@@ -129,7 +131,7 @@ async fn policies(
         return Ok(None);
     }
     let run = PolicyRun { cancel: caller.cancel.clone(), ..PolicyRun::default() };
-    match run_trusted_policies(&registry, &event(), &tool_context(caller, tool, call), run).await {
+    match run_trusted_policies(&registry, &event(), &traced_context(caller, tool, call), run).await {
         PolicyDecision::Continue { params } => Ok(params),
         PolicyDecision::Block { reason, .. } => Err(Decision::Block(reason)),
         PolicyDecision::RequireApproval { on_resolution, .. } => Err(no_approval(on_resolution)),
@@ -178,7 +180,7 @@ async fn run(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, params: Value) -
     };
     match result {
         Ok(value) => ToolOutcome { params, result: normalise_result(value), is_error: false, refused: None },
-        Err(error) => failed(&params, error.to_string(), None),
+        Err(error) => broken(&params, tool, error.to_string()),
     }
 }
 
@@ -207,6 +209,13 @@ fn blocked(params: &Value, reason: String) -> ToolOutcome {
     ToolOutcome { params: params.clone(), result, is_error: false, refused: Some(Refusal { reason, requires_approval: false }) }
 }
 
+/// A tool that threw: the text for the model, and the same as details for hooks and transcripts.
+fn broken(params: &Value, tool: &Tool, text: String) -> ToolOutcome {
+    let mut outcome = failed(params, text.clone(), None);
+    outcome.result["details"] = json!({"status": "error", "tool": tool.name, "error": text});
+    outcome
+}
+
 fn failed(params: &Value, text: impl Into<String>, refused: Option<Refusal>) -> ToolOutcome {
     ToolOutcome { params: params.clone(), result: text_result(text), is_error: true, refused }
 }
@@ -216,6 +225,14 @@ fn tool_context(caller: &Caller<'_>, tool: &Tool, call: &ToolCall) -> Value {
     context.insert("toolName".into(), tool.name.clone().into());
     context.insert("toolCallId".into(), call.id.clone().into());
     Value::Object(context)
+}
+
+fn traced_context(caller: &Caller<'_>, tool: &Tool, call: &ToolCall) -> Value {
+    let mut context = tool_context(caller, tool, call);
+    if let Some(trace) = &caller.trace {
+        context["trace"] = trace.clone();
+    }
+    context
 }
 
 fn without_nulls(value: Value) -> Value {

@@ -15,15 +15,35 @@ pub(super) fn receive(scope: &TurnScope<'_>) {
     let event = || {
         json!({
             "from": sender, "content": request.message, "timestamp": scope.started_at_ms, "senderId": sender,
-            "sessionKey": request.session_key, "runId": request.run_id,
-            "metadata": {"provider": request.surface, "surface": request.surface, "senderId": sender},
+            "messageId": request.run_id, "sessionKey": request.session_key, "runId": request.run_id,
+            "metadata": {
+                "provider": request.surface, "surface": request.surface, "originatingChannel": request.surface, "senderId": sender,
+                "messageId": request.run_id,
+            },
         })
     };
     scope.hooks().spawn_parallel(HookName::MessageReceived, || (event(), scope.message_context()));
     crate::internal::spawn(scope.internal(), "message", "received", &request.session_key, || {
         json!({
             "from": sender, "content": request.message, "timestamp": scope.started_at_ms, "channelId": request.surface,
-            "conversationId": request.session_key, "metadata": {"surface": request.surface},
+            "conversationId": request.session_key, "messageId": request.run_id,
+            "metadata": {"provider": request.surface, "surface": request.surface, "senderId": sender},
+        })
+    });
+}
+
+/// Announces what the agent is going to see, when no plugin has claimed the message (HOOK-274). Nothing is transcribed yet, so the text
+/// is what came in.
+pub(super) fn preprocessed(scope: &TurnScope<'_>) {
+    if !is_message(scope) {
+        return;
+    }
+    let request = scope.request;
+    let sender = request.sender_id.clone().unwrap_or_else(|| request.surface.clone());
+    crate::internal::spawn(scope.internal(), "message", "preprocessed", &request.session_key, || {
+        json!({
+            "from": sender, "body": request.message, "bodyForAgent": request.message, "channelId": request.surface,
+            "messageId": request.run_id, "senderId": sender, "provider": request.surface, "surface": request.surface, "isGroup": false,
         })
     });
 }
@@ -55,13 +75,41 @@ pub(super) async fn claim(scope: &TurnScope<'_>) -> Option<Reply> {
     }
     let dispatched = scope.hooks().dispatch_with(HookName::ReplyDispatch, scope.options(), || {
         let event = json!({
-            "ctx": {"Body": request.message, "SessionKey": request.session_key, "Surface": request.surface, "Provider": request.surface},
-            "inboundAudio": false, "shouldRouteToOriginating": false, "shouldSendToolSummaries": false, "sendPolicy": "allow",
-            "runId": request.run_id, "sessionKey": request.session_key,
+            "ctx": inbound(scope), "inboundAudio": false, "shouldRouteToOriginating": false, "shouldSendToolSummaries": true,
+            "sendPolicy": "allow", "runId": request.run_id, "sessionKey": request.session_key, "originatingChannel": request.surface,
+            "ttsChannel": request.surface, "suppressUserDelivery": false, "suppressReplyLifecycle": true,
+            "sourceReplyDeliveryMode": "automatic",
         });
         (event, json!({}))
     });
-    is_handled(&dispatched.await.merged).then(Reply::silent)
+    let claimed = dispatched.await.merged;
+    is_handled(&claimed).then(|| dispatched_reply(&claimed))
+}
+
+/// The finalised inbound context (HOOK-073).
+fn inbound(scope: &TurnScope<'_>) -> Value {
+    let request = scope.request;
+    let mut ctx = json!({
+        "Body": request.message, "BodyForAgent": request.message, "BodyForCommands": request.message, "RawBody": request.message,
+        "CommandBody": request.message, "SessionKey": request.session_key, "Provider": request.surface, "Surface": request.surface,
+        "OriginatingChannel": request.surface, "ExplicitDeliverRoute": false, "ChatType": "direct",
+        "CommandAuthorized": request.sender_is_owner, "MessageSid": request.run_id, "GatewayClientScopes": request.scopes,
+    });
+    if let Some(sender) = &request.sender_id {
+        ctx["SenderId"] = sender.clone().into();
+    }
+    ctx
+}
+
+/// What a plugin that took the message sent through the dispatcher: its final replies, else the blocks before them (HOOK-214).
+fn dispatched_reply(claimed: &Value) -> Reply {
+    let texts = |kind: &str| {
+        let sent = claimed.get("replies").and_then(Value::as_array).into_iter().flatten();
+        let texts = sent.filter(|r| r["kind"] == kind).filter_map(|r| r["text"].as_str()).filter(|t| !t.trim().is_empty());
+        texts.collect::<Vec<_>>().join("\n\n")
+    };
+    let text = ["final", "block"].into_iter().map(texts).find(|text| !text.is_empty());
+    text.map_or_else(Reply::silent, Reply::text)
 }
 
 /// `before_agent_reply` (HOOK-018, HOOK-152): a claim without a reply is silent.
@@ -71,7 +119,7 @@ pub(super) async fn before_reply(scope: &TurnScope<'_>) -> Option<Reply> {
     }
     let body = &scope.request.message;
     let dispatched =
-        scope.hooks().dispatch_with(HookName::BeforeAgentReply, scope.options(), || (json!({"cleanedBody": body}), scope.agent_context()));
+        scope.hooks().dispatch_with(HookName::BeforeAgentReply, scope.options(), || (json!({"cleanedBody": body}), scope.early_context()));
     let merged = dispatched.await.merged;
     if !is_handled(&merged) {
         return None;

@@ -2,7 +2,7 @@
 
 use chela_plugin::HookName;
 use chela_store::RowUpdate;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Entry, Reply, TurnScope, write};
 use crate::clock::now_ms;
@@ -11,6 +11,8 @@ use crate::message::{self, AssistantFacts};
 
 /// The token that means "say nothing" (HOOK-152).
 const SILENT: &str = "NO_REPLY";
+/// The id of the embedded loop of model and tools, as plugins know it (HOOK-059).
+const HARNESS: &str = "pi";
 
 /// Ends a turn that a step answered in place of the model.
 pub(super) async fn reply(scope: &mut TurnScope<'_>, reply: Reply) -> RunStatus {
@@ -67,7 +69,7 @@ fn announce_end(scope: &TurnScope<'_>, success: bool) {
         if let Some(error) = scope.error.as_ref().filter(|_| !success) {
             event["error"] = error.clone().into();
         }
-        (event, scope.agent_context())
+        (event, scope.outcome_context())
     });
 }
 
@@ -77,16 +79,28 @@ fn announce_output(scope: &TurnScope<'_>) {
     let usage = scope.usage;
     scope.hooks().spawn_parallel(HookName::LlmOutput, || {
         let last = scope.written.iter().rev().find(|m| m["role"] == "assistant");
-        let texts: Vec<String> = scope.written.iter().filter(|m| m["role"] == "assistant").map(message::text_of).filter(|t| !t.is_empty()).collect();
+        let texts: Vec<String> =
+            scope.written.iter().filter(|m| m["role"] == "assistant").map(message::text_of).filter(|t| !t.is_empty()).collect();
         let mut event = json!({
             "runId": scope.run_id(), "sessionId": scope.session_id(), "provider": provider, "model": model,
-            "resolvedRef": format!("{provider}/{model}"), "prompt": scope.request.message, "assistantTexts": texts,
-            "usage": {"input": usage.input, "output": usage.output, "cacheRead": usage.cache_read, "cacheWrite": usage.cache_write, "total": usage.total},
+            "resolvedRef": format!("{provider}/{model}"), "harnessId": HARNESS, "prompt": scope.request.message, "assistantTexts": texts,
         });
         if let Some(last) = last {
             event["lastAssistant"] = last.clone();
         }
-        (event, scope.agent_context())
+        // Counts that nobody reported are absent, not zero.
+        let counts = [
+            ("input", usage.input),
+            ("output", usage.output),
+            ("cacheRead", usage.cache_read),
+            ("cacheWrite", usage.cache_write),
+            ("total", usage.total),
+        ];
+        let known: Map<String, Value> = counts.into_iter().filter(|(_, n)| *n > 0).map(|(name, n)| (name.into(), n.into())).collect();
+        if !known.is_empty() {
+            event["usage"] = known.into();
+        }
+        (event, scope.outcome_context())
     });
 }
 
@@ -106,7 +120,7 @@ async fn update_row(scope: &mut TurnScope<'_>, status: RunStatus) {
 pub(super) fn closing(scope: &TurnScope<'_>, status: RunStatus) -> RowUpdate {
     let (usage, context, model) = (scope.usage, scope.context_tokens, scope.model.clone());
     let (started, ended) = (scope.started_at_ms, now_ms());
-    let called = scope.model_called;
+    let (called, window) = (scope.model_called, scope.window);
     Box::new(move |row| {
         row.status = Some(row_status(status).into());
         row.started_at_ms = Some(started);
@@ -119,6 +133,10 @@ pub(super) fn closing(scope: &TurnScope<'_>, status: RunStatus) -> RowUpdate {
             row.input_tokens = Some(usage.input);
             row.output_tokens = Some(usage.output);
             row.total_tokens = Some(context);
+            row.extra.insert("cacheRead".into(), usage.cache_read.into());
+            row.extra.insert("cacheWrite".into(), usage.cache_write.into());
+            row.extra.insert("totalTokensFresh".into(), Value::Bool(context > 0));
+            row.context_tokens = window.or(row.context_tokens);
         }
         if let Some((provider, model)) = model {
             row.model_provider = Some(provider);

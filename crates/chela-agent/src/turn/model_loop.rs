@@ -13,7 +13,7 @@ use super::{TurnError, TurnScope, finish, write};
 use crate::clock::now_ms;
 use crate::event::{RunEvent, RunStatus};
 use crate::message::{self, AssistantFacts};
-use crate::model_call::{self, Answer};
+use crate::model_call::{self, Answer, CallEnd};
 use crate::tools::{Caller, ToolOutcome, ToolSet, execute};
 
 /// Most model calls in one turn: a model that calls tools for ever must come to an end.
@@ -25,9 +25,12 @@ pub(super) async fn run(scope: &mut TurnScope<'_>, mut chosen: ChosenModel, prep
     write::user_message(scope).await?;
     scope.model_called = true;
     let mut request = first_request(scope, &chosen, &prepared);
+    let mut calls = 1;
     for _ in 0..MAX_ROUNDS {
         let cancel = scope.cancel.clone();
-        let answer = model_call::call(scope, &chosen.models, request.clone(), &chosen.fallbacks, &cancel).await;
+        let mut answer = model_call::call(scope, &chosen.models, calls, request.clone(), &chosen.fallbacks, &cancel).await;
+        let ended = answer.ended.take();
+        calls += 1 + answer.attempts;
         if let Some(model) = &answer.instead {
             go_on_with(scope, &mut chosen, model);
             request.model = chosen.resolved.model.clone();
@@ -37,9 +40,11 @@ pub(super) async fn run(scope: &mut TurnScope<'_>, mut chosen: ChosenModel, prep
         if let Some(status) = status {
             scope.text = (!answer.text.is_empty()).then(|| answer.text.clone());
             scope.message_id = write_answer(scope, &chosen, &answer, Some(status)).await?;
+            announce_call_end(scope, ended);
             return Ok(status);
         }
         write_answer(scope, &chosen, &answer, None).await?;
+        announce_call_end(scope, ended);
         request.messages.push(ChatMessage::Assistant { text: answer.text, tool_calls: answer.calls.clone(), thinking: answer.thinking });
         let results = call_tools(scope, &prepared.tools, &answer.calls).await?;
         request.messages.extend(results.iter().filter_map(message::to_chat));
@@ -49,6 +54,13 @@ pub(super) async fn run(scope: &mut TurnScope<'_>, mut chosen: ChosenModel, prep
     }
     scope.fail(format!("the model asked for tools {MAX_ROUNDS} times without answering"));
     Ok(RunStatus::Error)
+}
+
+/// The end of a call is told after its message was written (HOOK-130).
+fn announce_call_end(scope: &TurnScope<'_>, ended: Option<CallEnd>) {
+    if let Some(ended) = ended {
+        ended.announce(scope);
+    }
 }
 
 /// A fallback has answered: the rest of the turn stays with it, and what comes after it in the list is its fallback.
@@ -71,7 +83,7 @@ fn announce_input(scope: &TurnScope<'_>, prepared: &Prepared) {
             "systemPrompt": prepared.system, "prompt": prepared.prompt, "historyMessages": scope.history,
             "imagesCount": scope.request.images.len(),
         });
-        (event, scope.agent_context())
+        (event, scope.outcome_context())
     });
 }
 
@@ -189,8 +201,9 @@ async fn call_one(scope: &TurnScope<'_>, tools: &ToolSet, call: &ToolCall) -> To
         hooks: scope.hooks(),
         context: json!({
             "agentId": scope.request.agent_id, "sessionKey": scope.session_key(), "sessionId": scope.session_id(),
-            "runId": scope.run_id(), "channelId": scope.request.surface,
+            "runId": scope.run_id(),
         }),
+        trace: Some(scope.trace.of_call()),
         session_key: scope.session_key(),
         run_id: Some(scope.run_id()),
         cancel: &scope.cancel,

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::resolve::ChosenModel;
 use super::{TurnError, TurnScope};
-use crate::prompt::{self, PromptParts};
+use crate::message;
+use crate::prompt::{self, BootstrapFile, PromptParts};
 use crate::tools::ToolSet;
 
 /// What goes to the model.
@@ -25,14 +26,12 @@ pub(super) struct Prepared {
 pub(super) async fn prepare(scope: &mut TurnScope<'_>, chosen: &ChosenModel) -> Result<Prepared, TurnError> {
     let window = scope.runtime.history_limit;
     let entries = scope.runtime.store.window(scope.session_id(), window).await?;
-    scope.history = entries.into_iter().filter(|e| e.kind == "message").map(|e| e.body).collect();
+    scope.history = entries.into_iter().filter(|e| e.kind == "message").map(|e| message::without_details(e.body)).collect();
     let injections = drain_injections(scope).await?;
     let tools = Arc::new(ToolSet::resolve(scope).await);
+    let files = scope.runtime.bootstrap.files(scope, &scope.workspace()).await;
     let parts = hook_parts(scope, &injections, &chosen.start_result).await;
-    let system = match parts.system {
-        Some(replacement) => replacement,
-        None => base_system(scope, &tools).await,
-    };
+    let system = parts.system.unwrap_or_else(|| base_system(scope, &tools, &files));
     let system = prompt::join_blank([parts.prepend_system.as_str(), &system, &parts.append_system]);
     let prompt = prompt::join_blank([parts.prepend.as_str(), &scope.request.message, &parts.append]);
     Ok(Prepared { system, prompt, tools })
@@ -100,9 +99,8 @@ async fn hook_parts(scope: &TurnScope<'_>, injections: &[Injection], start_resul
     }
 }
 
-async fn base_system(scope: &TurnScope<'_>, tools: &ToolSet) -> String {
+fn base_system(scope: &TurnScope<'_>, tools: &ToolSet, files: &[BootstrapFile]) -> String {
     let workspace = scope.workspace();
-    let files = scope.runtime.bootstrap.files(scope, &workspace).await;
     let model = scope.model.as_ref().map(|(p, m)| format!("{p}/{m}")).unwrap_or_default();
     let guidance: Vec<String> = scope.registry().commands.guidance().into_iter().map(str::to_string).collect();
     prompt::system_prompt(&PromptParts {
@@ -112,7 +110,7 @@ async fn base_system(scope: &TurnScope<'_>, tools: &ToolSet) -> String {
         surface: &scope.request.surface,
         tools: &tools.descriptions(),
         guidance: &guidance,
-        files: &files,
+        files,
         extra: scope.request.extra_system_prompt.as_deref(),
     })
 }

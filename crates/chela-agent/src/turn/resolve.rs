@@ -20,21 +20,22 @@ pub(super) struct ChosenModel {
 /// Resolves the model. An unknown model ends the turn with an error that names it.
 pub(super) async fn model(scope: &mut TurnScope<'_>) -> Step<ChosenModel> {
     let prompt = &scope.request.message;
+    let (mut wish, mut by_default) = wished(scope);
+    scope.model = Some((wish.provider.clone(), wish.model.clone()));
     let images: Vec<Value> = scope.request.images.iter().map(|i| json!({"kind": "image", "mimeType": i["mimeType"]})).collect();
     let resolve = scope.hooks().dispatch_with(HookName::BeforeModelResolve, scope.options(), || {
         let mut event = json!({"prompt": prompt});
         if !images.is_empty() {
             event["attachments"] = images.into();
         }
-        (event, scope.agent_context())
+        (event, scope.model_context())
     });
     let first = resolve.await.merged;
     let start = scope.hooks().dispatch_with(HookName::BeforeAgentStart, scope.options(), || {
-        (json!({"prompt": prompt, "runId": scope.run_id()}), scope.agent_context())
+        (json!({"prompt": prompt, "runId": scope.run_id()}), scope.model_context())
     });
     let start_result = start.await.merged;
     let field = |name: &str| [&first, &start_result].into_iter().find_map(|r| chela_plugin::value::text(r, name).map(str::to_string));
-    let (mut wish, mut by_default) = wished(scope);
     if let Some(provider) = field("providerOverride") {
         wish.provider = provider;
         by_default = false;
@@ -54,6 +55,7 @@ pub(super) async fn model(scope: &mut TurnScope<'_>) -> Step<ChosenModel> {
     match resolved {
         Ok(resolved) => {
             scope.model = Some((resolved.model.provider.clone(), resolved.model.model.clone()));
+            scope.window = resolved.entry.as_ref().map(|e| e.context_window as u64);
             Step::Next(ChosenModel { models, resolved, fallbacks, start_result })
         }
         Err(error) => Step::Done(Reply::failed(error.to_string())),

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::TurnRequest;
+use super::trace::Trace;
 use crate::clock::now_ms;
 use crate::event::{RunEvent, RunOutcome, RunRef, RunStatus};
 use crate::runtime::{AgentRuntime, PluginGeneration};
@@ -36,6 +37,10 @@ pub struct TurnScope<'a> {
     pub session: Option<SessionRow>,
     /// Provider and model, from `resolve` on.
     pub model: Option<(String, String)>,
+    /// The model's context window in tokens, from `resolve` on.
+    pub window: Option<u64>,
+    /// Ids that tie the records of this run together.
+    pub(crate) trace: Trace,
     /// Text of the answer.
     pub text: Option<String>,
     /// Why the turn failed.
@@ -80,6 +85,8 @@ impl<'a> TurnScope<'a> {
             plugins: runtime.plugins.current(),
             session: None,
             model: None,
+            window: None,
+            trace: Trace::new(),
             text: None,
             error: None,
             error_kind: None,
@@ -192,8 +199,32 @@ impl<'a> TurnScope<'a> {
         self.error = Some(error);
     }
 
-    /// `AgentCtx` (HOOK-001). Members that are not known yet are left out.
+    /// `AgentCtx` (HOOK-001) with model and trace: what the hooks around the prompt get.
     pub fn agent_context(&self) -> Value {
+        let mut ctx = self.model_context();
+        ctx["trace"] = self.trace.of_run();
+        ctx
+    }
+
+    /// `AgentCtx` without the model, for the hooks that name it in their event (HOOK-058..060).
+    pub fn outcome_context(&self) -> Value {
+        let mut ctx = self.early_context();
+        ctx["trace"] = self.trace.of_run();
+        ctx
+    }
+
+    /// `AgentCtx` with the model and no trace: before the model is settled (HOOK-048).
+    pub fn model_context(&self) -> Value {
+        let mut ctx = self.early_context();
+        if let Some((provider, model)) = &self.model {
+            ctx["modelProviderId"] = provider.clone().into();
+            ctx["modelId"] = model.clone().into();
+        }
+        ctx
+    }
+
+    /// `AgentCtx` before a model is chosen. Members that are not known yet are left out.
+    pub fn early_context(&self) -> Value {
         let request = self.request;
         let mut ctx = Map::new();
         let mut put = |key: &str, value: Option<String>| {
@@ -209,10 +240,6 @@ impl<'a> TurnScope<'a> {
         put("messageProvider", Some(request.surface.clone()));
         put("trigger", Some(request.trigger.to_string()));
         put("channelId", Some(request.surface.clone()));
-        if let Some((provider, model)) = &self.model {
-            put("modelProviderId", Some(provider.clone()));
-            put("modelId", Some(model.clone()));
-        }
         Value::Object(ctx)
     }
 
@@ -223,6 +250,7 @@ impl<'a> TurnScope<'a> {
             "conversationId": self.request.session_key,
             "sessionKey": self.request.session_key,
             "runId": self.request.run_id,
+            "messageId": self.request.run_id,
             "senderId": self.request.sender_id,
         })
     }

@@ -39,6 +39,8 @@ fn running(scope: &TurnScope<'_>) -> RowUpdate {
         row.ended_at_ms = None;
         row.extra.insert("abortedLastRun".into(), Value::Bool(false));
         row.extra.entry("chatType").or_insert_with(|| "direct".into());
+        row.extra.insert("deliveryContext".into(), json!({"channel": surface}));
+        row.extra.entry("origin").or_insert_with(|| json!({"provider": surface, "surface": surface, "chatType": "direct"}));
         row.extra.insert("lastChannel".into(), surface.into());
         row.touch_interaction(at);
     })

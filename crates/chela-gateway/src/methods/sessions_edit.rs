@@ -133,17 +133,19 @@ pub(super) async fn reset(gateway: &Arc<Gateway>, params: Value) -> Answer {
     p.done()?;
     let (session_key, agent_id) = gateway.route(&key, None)?;
     let reason = if reason.as_deref() == Some("new") { EndReason::New } else { EndReason::Reset };
-    let row = gateway.reset_session(&session_key, &agent_id, reason).await?;
+    let row = gateway.reset_session(&session_key, &agent_id, reason, json!({"commandSource": "gateway:sessions.reset"})).await?;
     Ok(ok_with(json!({"key": session_key, "entry": row.to_projection()})))
 }
 
 impl Gateway {
-    /// The order of HOOK-229: command event, running work, the row, `before_reset`, archive, end, start.
+    /// The order of HOOK-229: command event, running work, the row, `before_reset`, archive, end, start. `source` says who asked, for the
+    /// command event (HOOK-272).
     pub(crate) async fn reset_session(
         &self,
         session_key: &str,
         agent_id: &str,
         reason: EndReason,
+        source: Value,
     ) -> Result<chela_store::SessionRow, ErrorShape> {
         let runtime = &self.host.runtime;
         let word = reason.as_str();
@@ -151,8 +153,11 @@ impl Gateway {
         chela_agent::TurnPlugins::ensure_for_turn(self.host.manager.as_ref()).await;
         let plugins = chela_agent::TurnPlugins::current(self.host.manager.as_ref());
         let opened = runtime.store.open_session(session_key, agent_id, OpenReason::System).await.map_err(internal)?;
-        let context =
-            json!({"sessionEntry": opened.row.to_projection(), "commandSource": "gateway", "workspaceDir": runtime.workspace_of(agent_id)});
+        let entry = Value::Object(opened.row.to_projection());
+        let mut context = json!({"sessionEntry": entry, "previousSessionEntry": entry, "workspaceDir": runtime.workspace_of(agent_id)});
+        if let (Some(context), Value::Object(source)) = (context.as_object_mut(), source) {
+            context.extend(source);
+        }
         plugins.internal.emit("command", word, session_key, context).await;
         for id in runtime.runs.abort_session(session_key) {
             runtime.runs.wait(&id, std::time::Duration::from_secs(5)).await;
@@ -166,7 +171,8 @@ impl Gateway {
         }
         if plugins.hooks.has(HookName::BeforeReset) {
             let all = runtime.store.entries(&opened.row.session_id, EntryQuery::default()).await.unwrap_or_default();
-            let messages: Vec<Value> = all.into_iter().map(|e| e.body).collect();
+            let messages: Vec<Value> =
+                all.into_iter().filter(|e| e.kind == "message").enumerate().map(|(at, e)| marked(e, at + 1)).collect();
             let row = &opened.row;
             plugins.hooks.spawn_parallel(HookName::BeforeReset, || {
                 let event = json!({"sessionFile": row.session_file, "messages": messages, "reason": word});
@@ -176,9 +182,28 @@ impl Gateway {
         }
         let (old, new) = runtime.store.replace_session(session_key, NewSession::default()).await.map_err(internal)?;
         runtime.lifecycle.replaced(&old, &new, reason).await;
+        unbound(&plugins.hooks, session_key, "session-reset", "reset");
         self.events.changed(session_key, json!({"reason": word}));
         Ok(new)
     }
+}
+
+/// A message as `before_reset` shows it: with its place in the transcript.
+fn marked(entry: chela_store::Entry, seq: usize) -> Value {
+    let mut body = entry.body;
+    if let Some(object) = body.as_object_mut() {
+        object.insert("__openclaw".into(), json!({"id": entry.id, "seq": seq}));
+    }
+    body
+}
+
+/// Tells plugins that a session key lost its session, so that they drop what they bound to it (HOOK-229).
+fn unbound(hooks: &chela_hooks::HookEngine, session_key: &str, reason: &str, outcome: &str) {
+    hooks.spawn_parallel(HookName::SubagentEnded, || {
+        let event =
+            json!({"targetSessionKey": session_key, "targetKind": "acp", "reason": reason, "sendFarewell": true, "outcome": outcome});
+        (event, json!({"childSessionKey": session_key}))
+    });
 }
 
 /// Deletes a session; the main session stays (HOOK-224).
@@ -198,6 +223,8 @@ pub(super) async fn delete(gateway: &Arc<Gateway>, params: Value) -> Answer {
         return Ok(ok_with(json!({"key": session_key, "deleted": false, "archived": []})));
     };
     runtime.lifecycle.end(&row, EndReason::Deleted, None).await;
+    let plugins = chela_agent::TurnPlugins::current(gateway.host.manager.as_ref());
+    unbound(&plugins.hooks, &session_key, "session-delete", "deleted");
     gateway.events.changed(&session_key, json!({"reason": "delete"}));
     let archived: Vec<_> = Some(row.session_file).filter(|f| transcript && chela_store::is_archive_name(f)).into_iter().collect();
     Ok(ok_with(json!({"key": session_key, "deleted": true, "archived": archived})))
@@ -232,6 +259,7 @@ pub(super) async fn patch(gateway: &Arc<Gateway>, params: Value) -> Answer {
     let known: Vec<&str> = PATCHABLE.iter().copied().chain(["key"]).collect();
     let mut p = Params::new("sessions.patch", params, &known)?;
     let key = p.text("key");
+    let patch = p.members().clone();
     let label = p.value("label").map(|v| v.as_str().map(|t| t.trim().to_string()).filter(|t| !t.is_empty()));
     let model = p.value("model").map(|v| v.as_str().map(str::to_string));
     let changes: Vec<(String, Value)> = p
@@ -274,7 +302,13 @@ pub(super) async fn patch(gateway: &Arc<Gateway>, params: Value) -> Answer {
         .map_err(internal)?;
     gateway.events.changed(&session_key, json!({"reason": "patch"}));
     let plugins = chela_agent::TurnPlugins::current(gateway.host.manager.as_ref());
-    chela_agent::internal::spawn(&plugins.internal, "session", "patch", &session_key, || json!({"sessionEntry": row.to_projection()}));
+    chela_agent::internal::spawn(
+        &plugins.internal,
+        "session",
+        "patch",
+        &session_key,
+        || json!({"sessionEntry": row.to_projection(), "patch": patch}),
+    );
     let resolved = gateway.host.runtime.default_model(&agent_id);
     Ok(ok_with(json!({
         "path": gateway.sessions_file(&agent_id), "key": session_key, "entry": row.to_projection(),

@@ -100,6 +100,7 @@ pub(crate) async fn call(
     let plugins = chela_agent::TurnPlugins::current(gateway.host.manager.as_ref());
     let cancel = CancellationToken::new();
     let caller = Caller {
+        trace: None,
         runtime: &gateway.host.runtime,
         hooks: &plugins.hooks,
         context: json!({"agentId": agent_id, "sessionKey": session_key}),

@@ -68,7 +68,8 @@ pub(super) async fn stop(gateway: &Arc<Gateway>, server: Server, request: StopRe
 }
 
 async fn internal(bus: &chela_hooks::InternalBus, action: &str, context: &Value) {
-    let emit = bus.emit("gateway", action, "", context.clone());
+    let key = format!("gateway:{action}");
+    let emit = bus.emit("gateway", action, &key, context.clone());
     if tokio::time::timeout(INTERNAL_BUDGET, emit).await.is_err() {
         tracing::warn!(event = action, "internal hooks took too long");
     }

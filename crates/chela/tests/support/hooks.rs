@@ -119,7 +119,8 @@ const TOOL_TURN: &[&str] = &["agent_end", "llm_output", "after_tool_call"];
 /// The scripted turns. Each starts when the one before is over.
 pub fn script() -> Vec<Step> {
     let chat = |message: &str, run: &str| json!({"sessionKey": "agent:main:diff", "message": message, "idempotencyKey": run});
-    let rpc = |message: &str, run: &str| json!({"sessionKey": "agent:main:rpc", "message": message, "idempotencyKey": run, "deliver": false});
+    let rpc =
+        |message: &str, run: &str| json!({"sessionKey": "agent:main:rpc", "message": message, "idempotencyKey": run, "deliver": false});
     vec![
         step("a new session", "chat.send", chat("a plain question", "diff-1"), TURN),
         step("one tool call", "chat.send", chat(r#"[[tool:fixture_echo {"text":"one"}]]"#, "diff-2"), TOOL_TURN),

@@ -1,9 +1,16 @@
 // Adapter `internalHook`: a handler that may push to `messages` and sees its plugin's configuration.
-import { plugins } from '../state.js';
+import { plugins, snapshot } from '../state.js';
+
+/** Events whose context holds the configuration, which the worker has already. */
+const WITH_CFG = new Set([
+  'command:new', 'command:reset', 'command:stop', 'session:patch', 'agent:bootstrap', 'gateway:startup', 'message:transcribed',
+  'message:preprocessed',
+]);
 
 /** Returns `{messages, context?}` as the handler left them. */
 export async function run(row, [event]) {
   const { pluginConfig: _, ...given } = event.context ?? {};
+  if (WITH_CFG.has(`${event.type}:${event.action}`)) given.cfg ??= snapshot.config;
   const seen = {
     ...event,
     messages: [...(event.messages ?? [])],
@@ -11,6 +18,6 @@ export async function run(row, [event]) {
     context: { ...given, pluginConfig: plugins.get(row.pluginId)?.pluginConfig ?? {} },
   };
   await row.fn.call(row.self, seen);
-  const { pluginConfig: _own, ...context } = seen.context ?? {};
+  const { pluginConfig: _own, cfg: _cfg, ...context } = seen.context ?? {};
   return { messages: seen.messages, context };
 }
