@@ -16,6 +16,9 @@ use crate::turn::TurnRequest;
 /// What a repeat of a run gets whose process ended under it.
 const INTERRUPTED: &str = "the gateway ended while this run was under way; the message is kept and was not answered";
 
+/// Member of a session row: when it was found that a killed process had left its last message without an answer, Unix ms.
+pub const INTERRUPTED_AT: &str = "interruptedAt";
+
 /// Key of a run's record.
 pub fn run_key(run_id: &str) -> String {
     format!("run:{run_id}")

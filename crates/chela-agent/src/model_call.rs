@@ -126,7 +126,7 @@ impl CallFacts {
             "model": model.model, "sessionKey": scope.session_key(), "sessionId": scope.session_id(), "transport": TRANSPORT,
         });
         let listened = [HookName::ModelCallStarted, HookName::ModelCallEnded].into_iter().any(|hook| scope.hooks().has(hook));
-        if listened && let Some(api) = models.resolve(model).ok().and_then(|r| r.entry.and_then(|e| e.api)) {
+        if listened && let Some(api) = models.resolve(model).ok().and_then(|r| r.api) {
             event["api"] = api.as_str().into();
         }
         let facts = Self {

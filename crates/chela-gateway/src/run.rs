@@ -148,14 +148,9 @@ pub async fn run_until(options: RunOptions, asked: impl Future<Output = StopRequ
 
 /// Waits until nothing holds the state any more, so that it is free when the gateway says that it has ended.
 async fn released(host: Arc<Host>, gateway: Arc<Gateway>) {
-    let (left, turns) = (Arc::downgrade(&host), Arc::downgrade(&host.runtime));
+    let closed = host.runtime.store.closed();
     drop((host, gateway));
-    let gone = async {
-        while left.strong_count() + turns.strong_count() > 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    if tokio::time::timeout(RELEASE_BUDGET, gone).await.is_err() {
+    if tokio::time::timeout(RELEASE_BUDGET, closed).await.is_err() {
         tracing::warn!("something still holds the state of the stopped gateway");
     }
 }

@@ -224,6 +224,21 @@ async fn a_kill_loses_no_message_and_no_session_end() {
     let history = client.ok("chat.history", json!({"sessionKey": "agent:main:a"})).await;
     let said: Vec<String> = history["messages"].as_array().unwrap().iter().filter(|m| m["role"] == "user").map(text).collect();
     assert_eq!(said, ["first", "[[sleep:20000]] acknowledged"]);
+    // The row does not say for ever that the run goes on; it says that the last message has no answer.
+    let row_of = |list: Value| list["sessions"].as_array().unwrap().iter().find(|r| r["key"] == "agent:main:a").unwrap().clone();
+    let begun = Instant::now();
+    let row = loop {
+        let row = row_of(client.ok("sessions.list", json!({})).await);
+        if row["status"] != "running" {
+            break row;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "{row}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert!(row["status"] == "killed" && row["interruptedAt"].is_i64() && row["abortedLastRun"] == true, "{row}");
+    client.say("agent:main:a", "third").await;
+    let row = row_of(client.ok("sessions.list", json!({})).await);
+    assert!(row["status"] == "done" && row.get("interruptedAt").is_none(), "{row}");
     // The same request after the kill is the same run: it is not run twice.
     let again = client.ok("chat.send", send.clone()).await;
     assert_eq!(again["status"], "error", "{again}");
@@ -232,7 +247,7 @@ async fn a_kill_loses_no_message_and_no_session_end() {
     let live = home.start().await;
     let mut client = live.client().await;
     let history = client.ok("chat.history", json!({"sessionKey": "agent:main:a"})).await;
-    assert_eq!(history["messages"].as_array().unwrap().iter().filter(|m| m["role"] == "user").count(), 2);
+    assert_eq!(history["messages"].as_array().unwrap().iter().filter(|m| m["role"] == "user").count(), 3);
     assert_eq!(ends_of(&home.recorded(), "agent:main:rpc").len(), 1);
     live.stop().await;
 }

@@ -152,9 +152,9 @@ function onevent(event, payload) {
 
 function onrows() {
   for (const [key, talk] of conversations) {
-    const { hasActiveRun, status } = sessions.row(key) ?? {};
+    const { hasActiveRun, interruptedAt } = sessions.row(key) ?? {};
     const active = Boolean(hasActiveRun);
-    talk.interrupted = status === 'running' && !active; // the gateway was killed meanwhile
+    talk.interrupted = Boolean(interruptedAt) && !active; // a gateway was killed under the last run
     if (!talk.runs.size && !talk.sent.size && talk.remoteActive !== active) {
       talk.remoteActive = active;
       talk.load();

@@ -19,6 +19,7 @@ use chela_plugin::{PluginSpec, RegistrationMode};
 use chela_store::{Store, StoreError, StoreOptions};
 use serde_json::Value;
 
+use crate::cleanup::CleanupReason;
 use crate::events::{self, Subscribers};
 use crate::manager::{Changes, ManagerParts, PluginManager, Rules};
 use crate::models;
@@ -32,6 +33,8 @@ const STORE_PATIENCE: Duration = Duration::from_secs(5);
 const WORKER_MEMORY_MIB: u64 = 512;
 
 /// How long a worker may take to end by itself after a config change.
+/// How long plugins that start again may take before what they no longer declare is looked for.
+const START_PATIENCE: Duration = Duration::from_secs(60);
 const STOP_GRACE: Duration = Duration::from_secs(2);
 
 /// What a host is opened for.
@@ -206,18 +209,22 @@ impl Host {
     pub fn reload(self: &Arc<Self>, config: Arc<Config>) {
         let snapshot = Arc::new(scan_plugins(&self.paths, &self.env, &config));
         log_findings(&snapshot);
+        let before = self.manager.registry();
         let changes = self.manager.reload(snapshot.clone(), self.names.rules(&snapshot, &self.paths, &config));
         let catalog = chela_models::ModelCatalog::from_config(config.get("models").unwrap_or(&Value::Null));
         self.models.replace_configured(&catalog, &chela_models::http_client(), &self.auth);
         self.runtime.reload(config.clone(), self.models.clone());
         self.manager.notify_all("config", &public_config(&config));
         let host = self.clone();
-        tokio::spawn(async move { host.apply(changes).await });
+        tokio::spawn(async move { host.apply(&before, changes).await });
     }
 
-    async fn apply(&self, changes: Changes) {
+    async fn apply(&self, before: &Arc<Registry>, changes: Changes) {
         for id in &changes.stop {
-            tracing::info!(target: "plugins", plugin = %id, again = changes.restart.contains(id), "stopping after a config change");
+            let again = changes.restart.contains(id);
+            tracing::info!(target: "plugins", plugin = %id, again, "stopping after a config change");
+            let reason = if again { CleanupReason::Restart } else { CleanupReason::Disable };
+            self.clean_up_plugin(before, reason, id).await;
             self.services.stop_plugin(id).await;
             self.manager.stop_plugin(id, "the config changed", STOP_GRACE).await;
             self.models.remove_plugin(id);
@@ -226,6 +233,9 @@ impl Host {
         self.manager.begin_plugins(&changes.restart);
         if self.started.get().is_some() {
             self.manager.begin(&Trigger::GatewayStartup);
+        }
+        if !changes.restart.is_empty() && self.manager.settle(START_PATIENCE).await {
+            self.prune_slots(changes.restart).await;
         }
     }
 

@@ -4,6 +4,7 @@
 //! another one; consumers get a new immutable generation and never a half-built one. The crate opens no socket and serves no client.
 
 mod assemble;
+mod cleanup;
 mod events;
 mod facts;
 mod manager;
@@ -15,5 +16,6 @@ mod services;
 mod status;
 
 pub use assemble::{Host, HostError, HostOptions, Purpose, bundled_manifests, scan_plugins};
+pub use cleanup::CleanupReason;
 pub use manager::{PluginManager, StartOutcome};
 pub use status::PluginStatus;

@@ -30,6 +30,9 @@ const TURN_PATIENCE: Duration = Duration::from_secs(10);
 /// Longest start of one plugin, worker start and `register` together.
 const START_BUDGET: Duration = Duration::from_secs(30);
 
+/// How long a worker that is not wanted any more may take to end.
+const TAKEN_BACK_GRACE: Duration = Duration::from_secs(1);
+
 /// How the start of a plugin ended.
 #[derive(Clone, Debug)]
 pub enum StartOutcome {
@@ -93,6 +96,8 @@ pub struct PluginManager {
     after_start: OnceLock<AfterStart>,
     pending: watch::Sender<usize>,
     starts: Semaphore,
+    /// One start at a time for each plugin.
+    turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     completions: mpsc::UnboundedSender<collect::Completion>,
     collector: Mutex<Option<mpsc::UnboundedReceiver<collect::Completion>>>,
     host: OnceLock<Arc<dyn HostServices>>,
@@ -116,10 +121,11 @@ impl PluginManager {
             builtin: parts.builtin,
             node: parts.node,
             rules: ArcSwap::from_pointee(parts.rules),
-            state: Mutex::new(State { snapshot: parts.snapshot, slots: HashMap::new(), in_turns: false }),
+            state: Mutex::new(State { snapshot: parts.snapshot, slots: HashMap::new(), starts: 0, in_turns: false }),
             generation: ArcSwap::from_pointee(empty),
             pending: watch::channel(0).0,
             starts: Semaphore::new(PARALLEL_STARTS),
+            turns: Mutex::default(),
             completions,
             collector: Mutex::new(Some(receiver)),
             host: OnceLock::new(),
@@ -171,16 +177,20 @@ impl PluginManager {
     /// Starts these plugins unless they run, start or have failed for good.
     pub fn begin_plugins(self: &Arc<Self>, ids: &[String]) -> usize {
         let mut state = self.state();
-        let records: Vec<PluginRecord> = ids.iter().filter_map(|id| state.startable(id)).collect();
-        for record in &records {
-            state.slots.insert(record.id.clone(), Slot::Starting { since: Instant::now() });
+        let found: Vec<PluginRecord> = ids.iter().filter_map(|id| state.startable(id)).collect();
+        let mut records = Vec::with_capacity(found.len());
+        for record in found {
+            state.starts += 1;
+            let number = state.starts;
+            state.slots.insert(record.id.clone(), Slot::Starting { since: Instant::now(), number });
+            records.push((record, number));
         }
         drop(state);
         self.pending.send_modify(|n| *n += records.len());
         let count = records.len();
-        for record in records {
+        for (record, number) in records {
             let manager = self.clone();
-            tokio::spawn(async move { manager.start(record).await });
+            tokio::spawn(async move { manager.start(record, number).await });
         }
         count
     }
@@ -229,22 +239,37 @@ impl PluginManager {
         }
     }
 
-    async fn start(self: Arc<Self>, record: PluginRecord) {
+    async fn start(self: Arc<Self>, record: PluginRecord, number: u64) {
+        // A start that was taken back ends before the next one of the same plugin begins.
+        let turn = self.turn_of(&record.id);
+        let _turn = turn.lock().await;
         let _permit = self.starts.acquire().await;
         let facts = facts_of(&record);
-        let result = match self.host.get() {
+        let wanted = || self.state().awaits(&record.id, number);
+        let mut result = match self.host.get().filter(|_| wanted()) {
             Some(host) => {
                 let lane: &dyn Lane = if self.builtin.has(&record.id) { &self.builtin } else { self.node.as_ref() };
                 let start = lane.start((self.rules.load().spec_of)(&record), host.clone());
                 tokio::time::timeout(START_BUDGET, start).await.unwrap_or_else(|_| Err(too_slow()))
             }
+            None if !wanted() => Err(taken_back()),
             None => Err(StartError { phase: StartPhase::Load, message: "the plugin host is not connected".into(), transient: true }),
         };
         match &result {
-            Ok(started) => self.offer_pending(&facts, started).await,
+            Ok(started) if wanted() => self.offer_pending(&facts, started).await,
+            Ok(started) => {
+                // It was switched off while it started: it never takes part in anything.
+                started.control.stop("the plugin is off", TAKEN_BACK_GRACE).await;
+                result = Err(taken_back());
+            }
+            Err(_) if !wanted() => {}
             Err(error) => tracing::error!(target: "plugins", plugin = %record.id, phase = ?error.phase, "{error}"),
         }
-        let _ = self.completions.send(collect::Completion { facts, result });
+        let _ = self.completions.send(collect::Completion { facts, number, result });
+    }
+
+    fn turn_of(&self, id: &str) -> Arc<tokio::sync::Mutex<()>> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner).entry(id.to_string()).or_default().clone()
     }
 
     /// Session ends that the plugin has not had come before anything else it sees.
@@ -371,6 +396,10 @@ impl PluginManager {
 fn too_slow() -> StartError {
     let message = format!("the plugin did not register within {} s", START_BUDGET.as_secs());
     StartError { phase: StartPhase::Register, message, transient: true }
+}
+
+fn taken_back() -> StartError {
+    StartError { phase: StartPhase::Load, message: "the plugin was switched off while it started".into(), transient: true }
 }
 
 /// What the registry has to know about a plugin.

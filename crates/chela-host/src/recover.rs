@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chela_agent::AgentRuntime;
+use chela_agent::clock::now_ms;
 use chela_agent::{journal, message};
 use chela_store::{NewEntry, RunRecord, StoreError};
 use serde_json::Value;
@@ -25,9 +26,28 @@ pub(crate) async fn recover(runtime: &Arc<AgentRuntime>) -> Result<Recovered, St
     let mut recovered = Recovered { sessions: runtime.lifecycle.recover().await?, messages: 0 };
     for run in runtime.store.interrupted_runs().await? {
         recovered.messages += usize::from(keep_message(runtime, &run).await?);
+        close_row(runtime, &run).await?;
         runtime.store.put_run_record(journal::interrupted(&run)).await?;
     }
     Ok(recovered)
+}
+
+/// The row of a session does not say for ever that a run is under way. `interruptedAt` tells clients that the last message has no answer;
+/// the next run removes it.
+async fn close_row(runtime: &Arc<AgentRuntime>, run: &RunRecord) -> Result<(), StoreError> {
+    let Some(key) = &run.session_key else { return Ok(()) };
+    if runtime.store.session(key).await?.is_none() {
+        return Ok(());
+    }
+    let at = now_ms();
+    let close = move |row: &mut chela_store::SessionRow| {
+        row.status = Some("killed".into());
+        row.ended_at_ms = Some(at);
+        row.extra.insert("abortedLastRun".into(), Value::Bool(true));
+        row.extra.insert(journal::INTERRUPTED_AT.into(), at.into());
+    };
+    runtime.store.update_session(key, close).await?;
+    Ok(())
 }
 
 async fn keep_message(runtime: &Arc<AgentRuntime>, run: &RunRecord) -> Result<bool, StoreError> {

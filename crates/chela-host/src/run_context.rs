@@ -71,6 +71,11 @@ impl RunContexts {
         }
     }
 
+    /// Everything of a plugin goes.
+    pub fn clear_plugin(&self, plugin: &str) {
+        self.lock().values.retain(|(p, _), _| p != plugin);
+    }
+
     /// Closes a run: everything kept for it goes.
     pub fn clear_run(&self, run: &str) {
         let mut inner = self.lock();
@@ -101,6 +106,9 @@ mod tests {
         contexts.clear("a", "r", Some("n"));
         assert_eq!(contexts.get("a", "r", "n"), None);
         contexts.set("a", "r", "m", Some(2.into()));
+        contexts.set("b", "r", "m", Some(3.into()));
+        contexts.clear_plugin("b");
+        assert_eq!((contexts.get("a", "r", "m"), contexts.get("b", "r", "m")), (Some(2.into()), None));
         contexts.clear_run("r");
         assert_eq!(contexts.get("a", "r", "m"), None);
         assert!(!contexts.set("a", "r", "m", Some(2.into())), "the run is closed");

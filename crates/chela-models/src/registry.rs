@@ -4,7 +4,7 @@ use crate::auth::{AuthState, AuthStore};
 use crate::catalog::ModelCatalog;
 use crate::error::{ErrorKind, ModelError};
 use crate::http::HttpClient;
-use crate::settings::{ModelEntry, ProviderSettings};
+use crate::settings::{ApiKind, ModelEntry, ProviderSettings};
 use crate::transport::transport_with_auth;
 use crate::types::{EventStream, ModelRef, ModelRequest, ModelTransport, normalize_provider_id};
 use std::collections::BTreeMap;
@@ -20,6 +20,8 @@ pub struct ProviderEntry {
     pub label: String,
     /// Other ids under which it is found.
     pub aliases: Vec<String>,
+    /// Wire format of models whose row names none; `None` for a provider inside a plugin.
+    pub api: Option<ApiKind>,
     /// Known models.
     pub models: Vec<ModelEntry>,
     /// How its models are called.
@@ -39,6 +41,7 @@ impl ProviderEntry {
             id: normalize_provider_id(id),
             label: label.to_owned(),
             aliases: Vec::new(),
+            api: None,
             models,
             transport,
             auth_state: AuthState::NotNeeded,
@@ -65,6 +68,8 @@ pub struct ResolvedModel {
     pub model: ModelRef,
     /// The model's row, when the provider lists it.
     pub entry: Option<ModelEntry>,
+    /// Wire format, when the provider has one.
+    pub api: Option<ApiKind>,
     /// How to call it.
     pub transport: Arc<dyn ModelTransport>,
 }
@@ -161,7 +166,8 @@ impl ModelRegistry {
         }
         let id = entry.as_ref().map_or_else(|| model.model.clone(), |e| e.id.clone());
         let model = ModelRef { provider: provider.id.clone(), model: id };
-        Ok(ResolvedModel { model, entry, transport: provider.transport.clone() })
+        let api = entry.as_ref().and_then(|e| e.api.clone()).or_else(|| provider.api.clone());
+        Ok(ResolvedModel { model, entry, api, transport: provider.transport.clone() })
     }
 }
 
@@ -174,6 +180,7 @@ fn configured(settings: &ProviderSettings, http: &HttpClient, auth: &AuthStore) 
         id: settings.id.clone(),
         label: settings.label.clone(),
         aliases: Vec::new(),
+        api: Some(settings.api.clone()),
         models: settings.models.clone(),
         transport,
         auth_state: auth.state(settings, None),

@@ -86,6 +86,8 @@ pub(crate) struct Inner {
     writer_thread: Option<JoinHandle<()>>,
     /// Held for the life of the store; the operating system lets go of it however the process ends.
     _lock: std::fs::File,
+    /// Last, so that it goes when everything else has gone.
+    closing: tokio::sync::watch::Sender<()>,
 }
 
 impl Store {
@@ -131,8 +133,16 @@ impl Store {
             projector_thread: Some(projector_thread),
             writer_thread: Some(writer_thread),
             _lock: lock,
+            closing: tokio::sync::watch::channel(()).0,
         };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Resolves when the last handle is gone, the threads have ended and the database is free for another process. It does not keep the
+    /// store open.
+    pub fn closed(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut closing = self.inner.closing.subscribe();
+        async move { while closing.changed().await.is_ok() {} }
     }
 
     /// The database file.

@@ -147,14 +147,9 @@ async fn write_answer(
     ended: Option<RunStatus>,
 ) -> Result<Option<String>, TurnError> {
     let error = answer.error.as_ref().map(ToString::to_string);
-    let api = chosen
-        .resolved
-        .entry
-        .as_ref()
-        .and_then(|e| e.api.as_ref())
-        .map_or_else(|| "openai-completions".to_string(), |a| a.as_str().to_string());
+    let api = chosen.resolved.api.as_ref().map_or("openai-completions", |api| api.as_str());
     let facts = AssistantFacts {
-        api: &api,
+        api,
         provider: &chosen.resolved.model.provider,
         model: &chosen.resolved.model.model,
         usage: answer.usage,

@@ -38,6 +38,7 @@ fn running(scope: &TurnScope<'_>) -> RowUpdate {
         row.started_at_ms = Some(at);
         row.ended_at_ms = None;
         row.extra.insert("abortedLastRun".into(), Value::Bool(false));
+        row.extra.shift_remove(crate::journal::INTERRUPTED_AT);
         row.extra.entry("chatType").or_insert_with(|| "direct".into());
         row.extra.insert("deliveryContext".into(), json!({"channel": surface}));
         row.extra.entry("origin").or_insert_with(|| json!({"provider": surface, "surface": surface, "chatType": "direct"}));

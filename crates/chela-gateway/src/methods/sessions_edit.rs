@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chela_agent::lifecycle::EndReason;
 use chela_agent::{Entry, TurnRequest};
 use chela_gateway_protocol::error::{ErrorShape, Reason};
+use chela_host::CleanupReason;
 use chela_models::ModelRef;
 use chela_plugin::HookName;
 use chela_store::{EntryQuery, ExtensionPatch, NewSession, OpenReason};
@@ -162,6 +163,7 @@ impl Gateway {
         for id in runtime.runs.abort_session(session_key) {
             runtime.runs.wait(&id, std::time::Duration::from_secs(5)).await;
         }
+        self.host.clean_up_session(CleanupReason::Reset, session_key).await;
         // A new session that nobody used has no end to announce, but its successor has a start.
         runtime.lifecycle.ensure_started(&opened.row, None).await;
         if opened.created {
@@ -218,6 +220,9 @@ pub(super) async fn delete(gateway: &Arc<Gateway>, params: Value) -> Answer {
     let runtime = &gateway.host.runtime;
     for id in runtime.runs.abort_session(&session_key) {
         runtime.runs.wait(&id, std::time::Duration::from_secs(5)).await;
+    }
+    if runtime.store.session(&session_key).await.map_err(internal)?.is_some() {
+        gateway.host.clean_up_session(CleanupReason::Delete, &session_key).await;
     }
     let Some(row) = runtime.store.delete_session(&session_key, transcript).await.map_err(internal)? else {
         return Ok(ok_with(json!({"key": session_key, "deleted": false, "archived": []})));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use chela_config::{Env, StatePaths};
 use chela_gateway::gateway::StopRequest;
-use chela_gateway::run::{RunOptions, run_until};
+use chela_gateway::run::{Ended, RunOptions, run_until};
 use chela_models::testing::MockServer;
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -146,12 +146,12 @@ impl Home {
                 Err(_) => std::future::pending().await,
             }
         };
-        let mut task = tokio::spawn(async move { run_until(options, asked).await.map(drop).map_err(|e| e.to_string()) });
+        let mut task = tokio::spawn(async move { run_until(options, asked).await.map_err(|e| e.to_string()) });
         tokio::select! {
             Some(()) = is_ready.recv() => {}
             ended = &mut task => panic!("the gateway ended: {ended:?}"),
         }
-        Live { port, stop: Some(stop), task }
+        Live { port, stop: Some(stop), task, database: self.dir.path().join("state/chela/chela.sqlite") }
     }
 }
 
@@ -201,7 +201,8 @@ fn base_config(url: &str) -> Value {
 pub struct Live {
     pub port: u16,
     stop: Option<oneshot::Sender<StopRequest>>,
-    task: JoinHandle<Result<(), String>>,
+    task: JoinHandle<Result<Ended, String>>,
+    database: PathBuf,
 }
 
 impl Live {
@@ -233,7 +234,17 @@ impl Live {
     async fn end(mut self, restart_expected_ms: Option<u64>) {
         let request = StopRequest { reason: "gateway stopping".into(), restart_expected_ms };
         assert!(self.stop.take().unwrap().send(request).is_ok());
-        tokio::time::timeout(WAIT, &mut self.task).await.expect("the gateway did not stop").unwrap().unwrap();
+        self.ended().await;
+    }
+
+    /// Waits until it has ended by itself. Nothing of it holds the database then.
+    pub async fn ended(mut self) -> Ended {
+        let ended = tokio::time::timeout(WAIT, &mut self.task).await.expect("the gateway did not stop").unwrap().unwrap();
+        let state = self.database.parent().unwrap().parent().unwrap().to_path_buf();
+        let sessions = move |agent: &str| state.join("agents").join(agent).join("sessions");
+        let free = chela_store::Store::open(chela_store::StoreOptions::new(&self.database, sessions));
+        assert!(free.is_ok(), "the database is still held: {:?}", free.err());
+        ended
     }
 
     pub async fn client(&self) -> Client {

@@ -12,6 +12,8 @@ use super::state::Slot;
 /// A finished start.
 pub(super) struct Completion {
     pub(super) facts: PluginFacts,
+    /// Number of the start.
+    pub(super) number: u64,
     pub(super) result: Result<StartedPlugin, StartError>,
 }
 
@@ -24,11 +26,15 @@ pub(super) async fn run(manager: Weak<PluginManager>, mut completions: mpsc::Unb
             batch.push(more);
         }
         let count = batch.len();
-        let mut fresh = Vec::new();
+        let (mut fresh, mut unwanted) = (Vec::new(), Vec::new());
         {
             let mut state = manager.state();
-            for Completion { facts, result } in batch {
+            for Completion { facts, number, result } in batch {
                 let id = facts.id.clone();
+                if !state.awaits(&id, number) {
+                    unwanted.extend(result.ok());
+                    continue;
+                }
                 let slot = match result {
                     Ok(started) => {
                         fresh.push(id.clone());
@@ -38,6 +44,10 @@ pub(super) async fn run(manager: Weak<PluginManager>, mut completions: mpsc::Unb
                 };
                 state.slots.insert(id, slot);
             }
+        }
+        for started in unwanted {
+            // It was switched off while it started: it never takes part in anything.
+            tokio::spawn(async move { started.control.stop("the plugin is off", super::TAKEN_BACK_GRACE).await });
         }
         let registry = manager.rebuild();
         manager.after_start(&registry, &fresh);

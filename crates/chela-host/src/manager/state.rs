@@ -16,6 +16,8 @@ pub(crate) enum Slot {
     Starting {
         /// When it was asked for.
         since: Instant,
+        /// Tells this start from an earlier one that was taken back.
+        number: u64,
     },
     /// It registered.
     Started {
@@ -37,6 +39,8 @@ pub(crate) enum Slot {
 pub(crate) struct State {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) slots: HashMap<String, Slot>,
+    /// Starts that were asked for.
+    pub(crate) starts: u64,
     /// True once the plugins for turns were asked for.
     pub(crate) in_turns: bool,
 }
@@ -63,10 +67,15 @@ impl State {
         changes
     }
 
+    /// True while this very start is wanted: it was not taken back, for instance by a config that switches the plugin off.
+    pub(crate) fn awaits(&self, id: &str, start: u64) -> bool {
+        matches!(self.slots.get(id), Some(Slot::Starting { number, .. }) if *number == start)
+    }
+
     /// For how long each start that is under way has been.
     pub(crate) fn starting_for(&self) -> Vec<Duration> {
         let since = self.slots.values().filter_map(|slot| match slot {
-            Slot::Starting { since } => Some(since.elapsed()),
+            Slot::Starting { since, .. } => Some(since.elapsed()),
             _ => None,
         });
         since.collect()
