@@ -98,6 +98,8 @@ pub struct Host {
     started: OnceLock<u16>,
     names: Names,
     agent_events: events::Flow,
+    /// Held while a changed config is applied: one change after another, and the stop waits for it.
+    applying: tokio::sync::Mutex<()>,
 }
 
 /// Names that plugins cannot take.
@@ -177,6 +179,7 @@ impl Host {
             started: OnceLock::new(),
             names,
             agent_events: events::Flow::default(),
+            applying: tokio::sync::Mutex::default(),
         });
         if purpose == Purpose::Gateway {
             runtime.lifecycle.expect_recovery();
@@ -220,11 +223,16 @@ impl Host {
     }
 
     async fn apply(&self, before: &Arc<Registry>, changes: Changes) {
+        let _one = self.applying.lock().await;
+        let ended = || self.runtime.shutdown.cancelled();
         for id in &changes.stop {
             let again = changes.restart.contains(id);
             tracing::info!(target: "plugins", plugin = %id, again, "stopping after a config change");
             let reason = if again { CleanupReason::Restart } else { CleanupReason::Disable };
-            self.clean_up_plugin(before, reason, id).await;
+            tokio::select! {
+                () = self.clean_up_plugin(before, reason, id) => {}
+                () = ended() => return,
+            }
             self.services.stop_plugin(id).await;
             self.manager.stop_plugin(id, "the config changed", STOP_GRACE).await;
             self.models.remove_plugin(id);
@@ -234,8 +242,12 @@ impl Host {
         if self.started.get().is_some() {
             self.manager.begin(&Trigger::GatewayStartup);
         }
-        if !changes.restart.is_empty() && self.manager.settle(START_PATIENCE).await {
-            self.prune_slots(changes.restart).await;
+        if changes.restart.is_empty() {
+            return;
+        }
+        tokio::select! {
+            settled = self.manager.settle(START_PATIENCE) => if settled { self.prune_slots(changes.restart).await },
+            () = ended() => {}
         }
     }
 
@@ -274,6 +286,10 @@ impl Host {
 
     /// Stops services and workers, and writes what waits. No process of a plugin is left when it returns.
     pub async fn close(&self, grace: Duration) {
+        // A plugin that a changed config is just stopping is not in the manager's hands.
+        if tokio::time::timeout(STOP_GRACE + grace, self.applying.lock()).await.is_err() {
+            tracing::warn!("a changed config was still being applied");
+        }
         self.services.stop_all().await;
         self.manager.stop_all("the gateway stops", grace).await;
         if let Err(error) = self.runtime.store.flush_projections().await {
