@@ -27,16 +27,17 @@ pub(crate) async fn project(extension: &SessionExtension, row: &SessionRow, valu
     }
 }
 
-/// The list in a session row: values of registered namespaces, as last projected or stored. It calls no plugin: a list of a hundred
+/// The list in a session row: values of registered namespaces, as their projector last made them, else as stored. It calls no plugin: a list of a hundred
 /// sessions must not wait for one.
 pub(crate) fn projected(gateway: &Gateway, row: &SessionRow) -> Option<Value> {
     let states = row.extra.get("pluginExtensions")?.as_object()?;
     let registry = gateway.host.manager.registry();
     let mut out = Vec::new();
     for extension in &registry.session_extensions {
-        let value = states.get(extension.owner.id.as_ref()).and_then(|s| s.get(&extension.namespace));
-        let Some(raw) = value else { continue };
-        let shown = extension.slot_key.as_ref().and_then(|slot| row.extra.get(slot)).unwrap_or(raw);
+        let of = |states: &Value| states.get(extension.owner.id.as_ref())?.get(&extension.namespace).cloned();
+        let views = || row.extra.get("pluginExtensionViews").and_then(of);
+        let Some(raw) = states.get(extension.owner.id.as_ref()).and_then(|s| s.get(&extension.namespace)) else { continue };
+        let Some(shown) = (if extension.project.is_some() { views() } else { Some(raw.clone()) }) else { continue };
         out.push(json!({"pluginId": extension.owner.id.as_ref(), "namespace": extension.namespace, "value": shown}));
     }
     (!out.is_empty()).then(|| out.into())

@@ -222,21 +222,17 @@ impl Gateway {
                         chela_agent::lifecycle::EndReason::Reset
                     };
                     let source = json!({"commandSource": "webchat", "senderId": client.client_id});
-                    self.reset_session(session_key, agent_id, reason, source).await?;
-                    Some("A new session has begun".to_string())
+                    let (_, said) = self.reset_session(session_key, agent_id, reason, source).await?;
+                    Some(with_said("A new session has begun".to_string(), said))
                 }
                 "/stop" => {
                     let count = self.host.runtime.runs.abort_session(session_key).len();
                     let plugins = self.host.manager.current();
                     let workspace = self.host.runtime.workspace_of(agent_id);
-                    chela_agent::internal::spawn(
-                        &plugins.internal,
-                        "command",
-                        "stop",
-                        session_key,
-                        || json!({"commandSource": "webchat", "senderId": client.client_id, "workspaceDir": workspace}),
-                    );
-                    Some(if count == 0 { "Nothing is running".to_string() } else { format!("Stopped {count} run(s)") })
+                    let context = json!({"commandSource": "webchat", "senderId": client.client_id, "workspaceDir": workspace});
+                    let said = plugins.internal.emit("command", "stop", session_key, context).await.messages;
+                    let done = if count == 0 { "Nothing is running".to_string() } else { format!("Stopped {count} run(s)") };
+                    Some(with_said(done, said))
                 }
                 _ => return Ok(None),
             }
@@ -272,4 +268,10 @@ impl Gateway {
         let settings = self.host.runtime.config().gateway();
         chela_agent::tool_policy::ToolPolicy { allow: settings.tools_allow, deny: settings.tools_deny }
     }
+}
+
+/// An answer, after what plugins want to say with it (HOOK-280).
+fn with_said(answer: String, mut said: Vec<String>) -> String {
+    said.push(answer);
+    said.join("\n\n")
 }

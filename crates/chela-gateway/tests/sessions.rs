@@ -197,6 +197,9 @@ export default function register(api) {
   const cleanup = (what) => (ctx) => log({ what, ctx });
   api.registerSessionExtension({ namespace: 'notes', description: 'notes', sessionEntrySlotKey: 'keeperNotes', cleanup: cleanup('extension'),
     project: ({ state }) => state === undefined ? undefined : { seen: state } });
+  const views = { viewed: ({ state }) => ({ view: state.n }), throws() { throw new Error('no view'); }, nothing() {} };
+  for (const [namespace, project] of Object.entries(views)) api.registerSessionExtension({ namespace, description: namespace, project });
+  api.registerSessionExtension({ namespace: 'raw', description: 'raw' });
   api.registerRuntimeLifecycle({ id: 'stuck', cleanup: (ctx) => { if (ctx.sessionKey === 'agent:main:stuck') return new Promise(() => {}); } });
   api.registerRuntimeLifecycle({ id: 'broken', cleanup() { throw new Error('cleanup broke'); } });
   api.registerRuntimeLifecycle({ id: 'life', cleanup: cleanup('lifecycle') });
@@ -215,6 +218,31 @@ async fn keep_state(client: &mut Client, key: &str) {
     let row = row(client, key).await;
     assert_eq!(row["keeperNotes"], json!({"seen": {"n": 1}}), "{row}");
     assert_eq!(row["pluginExtensions"][0]["value"], json!({"seen": {"n": 1}}), "{row}");
+}
+
+// HOOK-259
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_show_what_a_projector_made_and_nothing_when_it_failed() {
+    let mut home = Home::new().await;
+    home.plugin("keeper", &code(KEEPER));
+    let live = home.start().await;
+    let mut client = live.client().await;
+    let key = "agent:main:views";
+    client.ok("sessions.create", json!({"key": key})).await;
+    for namespace in ["viewed", "throws", "nothing", "raw"] {
+        let patch = json!({"key": key, "pluginId": "keeper", "namespace": namespace, "value": {"n": 1}});
+        client.ok("sessions.pluginPatch", patch).await;
+    }
+    let shown = row(&mut client, key).await;
+    let expected = json!([
+        {"pluginId": "keeper", "namespace": "viewed", "value": {"view": 1}},
+        {"pluginId": "keeper", "namespace": "raw", "value": {"n": 1}},
+    ]);
+    assert_eq!(shown["pluginExtensions"], expected, "{shown}");
+    let unset = json!({"key": key, "pluginId": "keeper", "namespace": "viewed", "unset": true});
+    client.ok("sessions.pluginPatch", unset).await;
+    assert_eq!(row(&mut client, key).await["pluginExtensions"].as_array().unwrap().len(), 1);
+    live.stop().await;
 }
 
 // HOOK-230, HOOK-263, HOOK-264, HOOK-265, API-213

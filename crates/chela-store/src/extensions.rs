@@ -8,6 +8,8 @@ use crate::{Result, SessionRow, Store, StoreError};
 
 const EXTENSIONS: &str = "pluginExtensions";
 const SLOTS: &str = "pluginExtensionSlotKeys";
+/// What projectors made of the values, for lists that must not call a plugin.
+const VIEWS: &str = "pluginExtensionViews";
 const INJECTIONS: &str = "pluginNextTurnInjections";
 
 /// A change of one namespace of a plugin's state in a session.
@@ -23,6 +25,8 @@ pub struct ExtensionPatch {
     pub slot: Option<String>,
     /// Value for that member; `None` removes it.
     pub slot_value: Option<Value>,
+    /// What the plugin's projector made of the value; `None` when it has none, or made nothing.
+    pub view: Option<Value>,
 }
 
 impl Store {
@@ -36,7 +40,7 @@ impl Store {
         if patch.plugin_id.trim().is_empty() || patch.namespace.trim().is_empty() {
             return Err(StoreError::invalid("plugin session extension", "plugin id and namespace are required"));
         }
-        for value in patch.value.iter().chain(&patch.slot_value) {
+        for value in patch.value.iter().chain(&patch.slot_value).chain(&patch.view) {
             json_limits::check(value).map_err(|e| StoreError::invalid("plugin session extension value", e.to_string()))?;
         }
         if let Some(slot) = &patch.slot {
@@ -109,6 +113,7 @@ fn apply(row: &mut SessionRow, patch: ExtensionPatch) {
     }
     let unset = patch.value.is_none();
     set_nested(&mut row.extra, EXTENSIONS, &patch.plugin_id, &patch.namespace, patch.value);
+    set_nested(&mut row.extra, VIEWS, &patch.plugin_id, &patch.namespace, patch.view.filter(|_| !unset));
     let slot_owner = patch.slot.clone().filter(|_| !unset).map(Value::from);
     set_nested(&mut row.extra, SLOTS, &patch.plugin_id, &patch.namespace, slot_owner);
     if let Some(slot) = patch.slot {
@@ -150,7 +155,7 @@ fn clear(row: &mut SessionRow, plugin: Option<&str>) {
             drop_slot(row, &owner, &namespace, &slot);
         }
     }
-    for field in [EXTENSIONS, SLOTS, INJECTIONS] {
+    for field in [EXTENSIONS, SLOTS, VIEWS, INJECTIONS] {
         let mut plugins = take_object(&mut row.extra, field);
         match plugin {
             Some(plugin) => {
@@ -193,7 +198,7 @@ fn slots_of(row: &SessionRow) -> Vec<(String, String, String)> {
 /// Members of the row that no plugin may take, and names every JavaScript object has (HOOK-261).
 const RESERVED: &str = "
   lastHeartbeatText lastHeartbeatSentAt heartbeatIsolatedBaseSessionKey heartbeatTaskState pluginExtensions
-  pluginExtensionSlotKeys pluginNextTurnInjections sessionId updatedAt sessionFile spawnedBy spawnedWorkspaceDir
+  pluginExtensionSlotKeys pluginExtensionViews pluginNextTurnInjections sessionId updatedAt sessionFile spawnedBy spawnedWorkspaceDir
   parentSessionKey forkedFromParent spawnDepth subagentRole subagentControlScope subagentRecovery pluginOwnerId systemSent
   abortedLastRun sessionStartedAt lastInteractionAt startedAt endedAt runtimeMs status abortCutoffMessageSid
   abortCutoffTimestamp chatType thinkingLevel fastMode verboseLevel traceLevel reasoningLevel elevatedLevel ttsAuto

@@ -22,7 +22,7 @@ const PREVIEW_CHARS: usize = 300;
 /// A session as clients see it.
 pub(crate) fn public_row(gateway: &Gateway, row: &SessionRow) -> Map<String, Value> {
     let mut out = row.to_projection();
-    for private in ["sessionFile", "pluginNextTurnInjections", "skillsSnapshot", "systemPromptReport"] {
+    for private in ["sessionFile", "pluginNextTurnInjections", "pluginExtensionViews", "skillsSnapshot", "systemPromptReport"] {
         out.remove(private);
     }
     out.insert("key".into(), row.key.clone().into());

@@ -134,20 +134,20 @@ pub(super) async fn reset(gateway: &Arc<Gateway>, params: Value) -> Answer {
     p.done()?;
     let (session_key, agent_id) = gateway.route(&key, None)?;
     let reason = if reason.as_deref() == Some("new") { EndReason::New } else { EndReason::Reset };
-    let row = gateway.reset_session(&session_key, &agent_id, reason, json!({"commandSource": "gateway:sessions.reset"})).await?;
+    let (row, _) = gateway.reset_session(&session_key, &agent_id, reason, json!({"commandSource": "gateway:sessions.reset"})).await?;
     Ok(ok_with(json!({"key": session_key, "entry": row.to_projection()})))
 }
 
 impl Gateway {
     /// The order of HOOK-229: command event, running work, the row, `before_reset`, archive, end, start. `source` says who asked, for the
-    /// command event (HOOK-272).
+    /// command event (HOOK-272). Answers with the new row and what listeners of that event want to say in the chat (HOOK-280).
     pub(crate) async fn reset_session(
         &self,
         session_key: &str,
         agent_id: &str,
         reason: EndReason,
         source: Value,
-    ) -> Result<chela_store::SessionRow, ErrorShape> {
+    ) -> Result<(chela_store::SessionRow, Vec<String>), ErrorShape> {
         let runtime = &self.host.runtime;
         let word = reason.as_str();
         // Listeners that are just starting must not miss the end and the start.
@@ -159,7 +159,7 @@ impl Gateway {
         if let (Some(context), Value::Object(source)) = (context.as_object_mut(), source) {
             context.extend(source);
         }
-        plugins.internal.emit("command", word, session_key, context).await;
+        let said = plugins.internal.emit("command", word, session_key, context).await.messages;
         for id in runtime.runs.abort_session(session_key) {
             runtime.runs.wait(&id, std::time::Duration::from_secs(5)).await;
         }
@@ -169,7 +169,7 @@ impl Gateway {
         if opened.created {
             // There was nothing to replace: the session that was made is the new one.
             self.events.changed(session_key, json!({"reason": word}));
-            return Ok(opened.row);
+            return Ok((opened.row, said));
         }
         if plugins.hooks.has(HookName::BeforeReset) {
             let all = runtime.store.entries(&opened.row.session_id, EntryQuery::default()).await.unwrap_or_default();
@@ -186,7 +186,7 @@ impl Gateway {
         runtime.lifecycle.replaced(&old, &new, reason).await;
         unbound(&plugins.hooks, session_key, "session-reset", "reset");
         self.events.changed(session_key, json!({"reason": word}));
-        Ok(new)
+        Ok((new, said))
     }
 }
 
@@ -357,6 +357,7 @@ pub(super) async fn plugin_patch(gateway: &Arc<Gateway>, client: &ClientInfo, pa
         value,
         slot: extension.slot_key.clone(),
         slot_value: extension.slot_key.is_some().then(|| projected.clone()).flatten(),
+        view: extension.project.is_some().then(|| projected.clone()).flatten(),
     };
     gateway
         .host
