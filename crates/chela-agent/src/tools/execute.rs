@@ -130,7 +130,11 @@ async fn policies(
     if registry.trusted_policies.is_empty() {
         return Ok(None);
     }
-    let run = PolicyRun { cancel: caller.cancel.clone(), ..PolicyRun::default() };
+    // HOOK-175: a policy reads the state of its own plugin and of no other.
+    let row = caller.runtime.store.session(caller.session_key).await.ok().flatten();
+    let states = row.and_then(|row| row.extra.get("pluginExtensions").cloned()).unwrap_or_default();
+    let extensions = |plugin: &str| states.get(plugin).cloned().unwrap_or_default();
+    let run = PolicyRun { cancel: caller.cancel.clone(), extensions: Some(&extensions), ..PolicyRun::default() };
     match run_trusted_policies(&registry, &event(), &traced_context(caller, tool, call), run).await {
         PolicyDecision::Continue { params } => Ok(params),
         PolicyDecision::Block { reason, .. } => Err(Decision::Block(reason)),

@@ -55,7 +55,7 @@ pub(super) async fn model(scope: &mut TurnScope<'_>) -> Step<ChosenModel> {
     match resolved {
         Ok(resolved) => {
             scope.model = Some((resolved.model.provider.clone(), resolved.model.model.clone()));
-            scope.window = resolved.entry.as_ref().map(|e| e.context_window as u64);
+            scope.window = resolved.entry.as_ref().map(|e| e.context_window);
             Step::Next(ChosenModel { models, resolved, fallbacks, start_result })
         }
         Err(error) => Step::Done(Reply::failed(error.to_string())),
