@@ -330,7 +330,7 @@ async fn a_plugin_that_is_switched_off_while_it_starts_takes_part_in_nothing() {
     assert_eq!(heard, ["loading", "registered"]);
 }
 
-// HOOK-239, HOOK-129
+// HOOK-239
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_that_needs_a_restart_ends_the_sessions_with_that_reason() {
     let mut home = Home::new().await;
@@ -338,7 +338,7 @@ async fn a_change_that_needs_a_restart_ends_the_sessions_with_that_reason() {
     let live = home.start().await;
     let mut client = live.client().await;
     client.say("agent:main:a", "hello").await;
-    // Permissions are read again with the registry, and the plugin goes on.
+    // One change that is applied at once, one that needs a restart.
     home.config["agents"]["defaults"]["maxConcurrent"] = json!(3);
     home.config["gateway"]["http"]["endpoints"]["chatCompletions"]["enabled"] = json!(false);
     home.write_config();

@@ -210,7 +210,7 @@ fn unlike(theirs: &Heard, ours: &Heard, found: &mut std::collections::BTreeSet<S
     }
 }
 
-// HOOK-001..007, HOOK-010, HOOK-112, HOOK-130..135, HOOK-272, HOOK-273, HOOK-274, HOOK-279
+// HOOK-001..004, HOOK-006, HOOK-007, HOOK-010, HOOK-112, HOOK-130..135, HOOK-272, HOOK-273, HOOK-279, HOOK-296, HOOK-309
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_hears_what_it_hears_in_the_reference() {
     let Some(program) = std::env::var_os("CHELA_REFERENCE_DIR").map(|dir| PathBuf::from(dir).join("openclaw.mjs")) else {

@@ -72,6 +72,11 @@ impl Gateway {
         std::fs::read_to_string(self.home.path().join("log")).unwrap_or_default()
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.process), signal).unwrap();
+    }
+
     /// Its state directory.
     pub fn state(&self) -> PathBuf {
         self.home.path().join("state")
