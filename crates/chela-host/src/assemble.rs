@@ -219,11 +219,20 @@ impl Host {
         self.runtime.reload(config.clone(), self.models.clone());
         self.manager.notify_all("config", &public_config(&config));
         let host = self.clone();
-        tokio::spawn(async move { host.apply(&before, changes).await });
+        tokio::spawn(async move { host.follow(&before, changes).await });
+    }
+
+    // One change at a time, and none after the end: whoever stops the host waits for this lock.
+    async fn follow(&self, before: &Arc<Registry>, changes: Changes) {
+        let _one = self.applying.lock().await;
+        self.apply(before, changes).await;
+        tokio::select! {
+            () = self.refresh_providers() => {}
+            () = self.runtime.shutdown.cancelled() => {}
+        }
     }
 
     async fn apply(&self, before: &Arc<Registry>, changes: Changes) {
-        let _one = self.applying.lock().await;
         let ended = || self.runtime.shutdown.cancelled();
         for id in &changes.stop {
             let again = changes.restart.contains(id);
@@ -248,6 +257,32 @@ impl Host {
         tokio::select! {
             settled = self.manager.settle(START_PATIENCE) => if settled { self.prune_slots(changes.restart).await },
             () = ended() => {}
+        }
+    }
+
+    /// Plugins lay their catalogues under what the operator configured, so a new config needs them again.
+    async fn refresh_providers(&self) {
+        let registry = self.manager.registry();
+        let mut owners: Vec<String> = registry.providers.iter().map(|p| p.owner.id.to_string()).collect();
+        owners.dedup();
+        models::add_plugin_providers(&self.models, &registry, &owners, &self.provider_world()).await;
+    }
+
+    pub(crate) fn auth(&self) -> &AuthStore {
+        &self.auth
+    }
+
+    /// What the providers of plugins are built from, by the config of now.
+    pub(crate) fn provider_world(&self) -> models::ProviderWorld {
+        let config = self.runtime.config();
+        let agent = &self.runtime.settings().agents.default_id;
+        models::ProviderWorld {
+            public: Arc::new(public_config(&config)),
+            snapshot: self.manager.snapshot(),
+            auth: self.auth.clone(),
+            agent_dir: self.paths.agent_dir(agent),
+            workspace: self.runtime.workspace_of(agent),
+            config,
         }
     }
 
@@ -302,10 +337,13 @@ impl Host {
 fn plugins_started(host: &Weak<Host>, registry: &Arc<Registry>, fresh: &[String]) {
     let Some(host) = host.upgrade() else { return };
     let (registry, fresh) = (registry.clone(), fresh.to_vec());
+    // Taken before the plugins count as started: no turn may look for a provider that is just being asked for its models.
+    let hold = host.manager.hold_turns();
     tokio::spawn(async move {
-        let config = host.runtime.config();
-        let public = Arc::new(public_config(&config));
-        models::add_plugin_providers(&host.models, &registry, &fresh, &host.auth, &public, &host.env).await;
+        let world = host.provider_world();
+        models::add_plugin_providers(&host.models, &registry, &fresh, &world).await;
+        drop(hold);
+        let public = world.public;
         if host.purpose != Purpose::Gateway {
             return;
         }

@@ -95,6 +95,8 @@ pub struct PluginManager {
     this: Weak<Self>,
     after_start: OnceLock<AfterStart>,
     pending: watch::Sender<usize>,
+    /// Started plugins whose models are not known yet.
+    held: Arc<watch::Sender<usize>>,
     starts: Semaphore,
     /// One start at a time for each plugin.
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
@@ -106,6 +108,15 @@ pub struct PluginManager {
     generation_seen: watch::Sender<u64>,
     /// What plugins keep for running turns (API-092..094).
     pub run_contexts: RunContexts,
+}
+
+/// Keeps turns waiting for something that belongs to a plugin's start.
+pub(crate) struct TurnHold(Arc<watch::Sender<usize>>);
+
+impl Drop for TurnHold {
+    fn drop(&mut self) {
+        self.0.send_modify(|n| *n = n.saturating_sub(1));
+    }
 }
 
 impl PluginManager {
@@ -124,6 +135,7 @@ impl PluginManager {
             state: Mutex::new(State { snapshot: parts.snapshot, slots: HashMap::new(), starts: 0, in_turns: false }),
             generation: ArcSwap::from_pointee(empty),
             pending: watch::channel(0).0,
+            held: Arc::new(watch::channel(0).0),
             starts: Semaphore::new(PARALLEL_STARTS),
             turns: Mutex::default(),
             completions,
@@ -198,8 +210,18 @@ impl PluginManager {
     /// Waits until nothing is starting any more, at most `patience`.
     pub async fn settle(&self, patience: Duration) -> bool {
         let mut pending = self.pending.subscribe();
-        let settled = tokio::time::timeout(patience, pending.wait_for(|n| *n == 0)).await;
-        settled.is_ok()
+        let mut held = self.held.subscribe();
+        let settled = tokio::time::timeout(patience, async {
+            let _ = pending.wait_for(|n| *n == 0).await;
+            let _ = held.wait_for(|n| *n == 0).await;
+        });
+        settled.await.is_ok()
+    }
+
+    /// Turns wait while the returned guard lives, at most [`TURN_PATIENCE`].
+    pub(crate) fn hold_turns(&self) -> TurnHold {
+        self.held.send_modify(|n| *n += 1);
+        TurnHold(self.held.clone())
     }
 
     /// Starts one plugin and waits for the outcome; used by commands and inspection.
@@ -233,6 +255,7 @@ impl PluginManager {
                 if !ages.is_empty() {
                     tracing::warn!(target: "plugins", "{} plugins are still starting; this turn goes on without them", ages.len());
                 }
+                let _ = tokio::time::timeout(TURN_PATIENCE, self.held.subscribe().wait_for(|n| *n == 0)).await;
                 return;
             };
             let _ = tokio::time::timeout(left, pending.changed()).await;

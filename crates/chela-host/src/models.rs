@@ -1,17 +1,20 @@
 //! The models: providers of the config, and those that plugins bring.
 
-use std::collections::BTreeMap;
+mod credentials;
+mod discovery;
+mod hooks;
+mod transport;
+
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
+use chela_catalog::Snapshot;
 use chela_config::{Config, Env, StatePaths};
-use chela_models::{AuthInputs, AuthStore, ModelCatalog, ModelEntry, ModelRegistry, ProviderEntry, http_client, transport_with_auth};
-use chela_plugin::Call;
+use chela_models::{AuthInputs, AuthStore, ModelCatalog, ModelEntry, ModelRegistry, ProviderEntry, http_client};
 use chela_plugin::registry::Registry;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-/// Longest catalogue call of one provider.
-const CATALOG_BUDGET: Duration = Duration::from_secs(15);
+pub(crate) use self::credentials::settings_of;
 
 /// Credentials from config, environment and auth profiles.
 pub(crate) fn auth_store(config: &Config, env: &Env, paths: &StatePaths) -> AuthStore {
@@ -33,56 +36,62 @@ pub(crate) fn configured(config: &Config, auth: &AuthStore) -> Arc<ModelRegistry
     Arc::new(ModelRegistry::from_catalog(&catalog, &http_client(), auth))
 }
 
-/// Adds the providers of plugins that have just started. A provider of a Rust plugin brings its transport; one of a JavaScript plugin
-/// brings a catalogue that names URL, API and models.
-pub(crate) async fn add_plugin_providers(
-    models: &ModelRegistry,
-    registry: &Registry,
-    fresh: &[String],
-    auth: &AuthStore,
-    config: &Value,
-    env: &Env,
-) {
-    for provider in registry.providers.iter().filter(|p| fresh.iter().any(|id| *id == *p.owner.id)) {
-        let entry = match &provider.transport {
-            Some(transport) => {
-                let rows = provider.provider.get("models").and_then(Value::as_array).cloned().unwrap_or_default();
-                let rows =
-                    rows.iter().filter_map(|m| m.get("id").and_then(Value::as_str)).map(|id| ModelEntry::new(&provider.id, id)).collect();
-                Some(ProviderEntry::from_plugin(&provider.owner.id, &provider.id, &provider.label, rows, transport.clone()))
+/// What the providers of plugins are built from.
+#[derive(Clone)]
+pub(crate) struct ProviderWorld {
+    /// The effective config; what plugins see of it is `public`.
+    pub(crate) config: Arc<Config>,
+    /// The config as plugins get it.
+    pub(crate) public: Arc<Value>,
+    /// The plugins on disk: their manifests name variables with credentials.
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) auth: AuthStore,
+    /// Directory of the default agent.
+    pub(crate) agent_dir: PathBuf,
+    /// Workspace of the default agent.
+    pub(crate) workspace: PathBuf,
+}
+
+/// Adds the providers of these plugins, in place of what they brought before. A provider of a Rust plugin brings its transport; one of a
+/// JavaScript plugin brings a catalogue that names URL, API and models, and hooks that take part in the calls.
+pub(crate) async fn add_plugin_providers(models: &ModelRegistry, registry: &Registry, fresh: &[String], world: &ProviderWorld) {
+    for id in fresh {
+        let mut entries = Vec::new();
+        for provider in registry.providers.iter().filter(|p| *id == *p.owner.id) {
+            match &provider.transport {
+                Some(transport) => entries.push((native(provider, transport.clone()), false)),
+                None => entries.extend(discovery::entries(provider, registry, world).await.into_iter().map(|entry| (entry, true))),
             }
-            None => from_catalog(provider, auth, config, env).await,
-        };
-        let Some(mut entry) = entry else { continue };
-        entry.aliases = provider.aliases.clone();
-        models.remove_plugin(&provider.owner.id);
-        if let Err(error) = models.register(entry) {
-            tracing::warn!(target: "models", plugin = %provider.owner.id, "{error}");
+        }
+        models.remove_plugin(id);
+        for (entry, merged) in entries {
+            let added = if merged { models.register_merged(entry) } else { models.register(entry) };
+            if let Err(error) = added {
+                tracing::warn!(target: "models", plugin = %id, "{error}");
+            }
         }
     }
 }
 
-/// Asks `catalog.run(ctx)`; without a credential there is nothing to call and the provider stays out.
-async fn from_catalog(
-    provider: &chela_plugin::register::entries::ProviderEntry,
-    auth: &AuthStore,
-    config: &Value,
-    env: &Env,
-) -> Option<ProviderEntry> {
-    let run = provider.function("/catalog/run").or_else(|| provider.function("/staticCatalog/run"))?;
-    let own: BTreeMap<&str, &str> = provider.env_vars.iter().filter_map(|name| Some((name.as_str(), env.non_empty(name)?))).collect();
-    let api_key = own.values().next().copied();
-    let ctx = json!({"config": config, "env": own, "resolvedApiKey": {"apiKey": api_key, "discoveryApiKey": api_key}});
-    let result = match run.call(Call::new(vec![ctx]).budget(Some(CATALOG_BUDGET))).await {
-        Ok(result) => result,
-        Err(error) => {
-            tracing::warn!(target: "models", plugin = %provider.owner.id, provider = %provider.id, "provider catalogue failed: {error}");
-            return None;
-        }
-    };
-    let own_config = result.get("provider").or_else(|| result.pointer(&format!("/providers/{}", provider.id)))?;
-    let catalog = ModelCatalog::from_config(&json!({"mode": "replace", "providers": {provider.id.clone(): own_config}}));
-    let settings = catalog.providers.values().next()?;
-    let transport = transport_with_auth(settings, &http_client(), auth).ok()?;
-    Some(ProviderEntry::from_plugin(&provider.owner.id, &provider.id, &provider.label, settings.models.clone(), transport))
+fn native(provider: &chela_plugin::register::entries::ProviderEntry, transport: Arc<dyn chela_models::ModelTransport>) -> ProviderEntry {
+    let rows = provider.provider.get("models").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let rows = rows.iter().filter_map(|m| m.get("id").and_then(Value::as_str)).map(|id| ModelEntry::new(&provider.id, id)).collect();
+    let mut entry = ProviderEntry::from_plugin(&provider.owner.id, &provider.id, &provider.label, rows, transport);
+    entry.aliases.clone_from(&provider.aliases);
+    entry
+}
+
+/// The answer of a provider's `prepareRuntimeAuth`, when a plugin has one (PRV-123).
+///
+/// # Errors
+/// What the plugin threw.
+pub(crate) async fn exchange(
+    registry: &Registry,
+    id: &str,
+    world: &ProviderWorld,
+    ctx: Value,
+) -> Result<Option<Value>, chela_plugin::CallError> {
+    let id = chela_models::normalize_provider_id(id);
+    let Some(provider) = registry.providers.iter().find(|p| p.id == id || p.aliases.iter().any(|a| *a == id)) else { return Ok(None) };
+    hooks::ProviderHooks::new(provider, world).call("prepareRuntimeAuth", ctx).await.transpose()
 }

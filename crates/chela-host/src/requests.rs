@@ -2,6 +2,7 @@
 #![allow(clippy::result_large_err, reason = "the error is the answer that goes to the plugin, once for a request")]
 
 mod agent;
+mod auth;
 mod config;
 mod llm;
 mod session;
@@ -80,7 +81,8 @@ impl HostServices for Requests {
         match method.strip_prefix("host.").unwrap_or(method).split('.').next() {
             Some("config") => config::serve(&request).await,
             Some("state") => state::serve(&request).await,
-            Some("llm" | "modelAuth") => llm::serve(&request).await,
+            Some("llm") => llm::serve(&request).await,
+            Some("modelAuth") => auth::serve(&request).await,
             Some("session" | "runContext" | "agentEvent") => session::serve(&request).await,
             Some("subagent" | "agent") => agent::serve(&request).await,
             Some("system") => system::serve(&request).await,

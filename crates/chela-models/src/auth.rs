@@ -49,6 +49,21 @@ impl AuthState {
     }
 }
 
+/// The credential that a call would use first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolvedAuth {
+    /// The secret; `None` for servers that need none.
+    pub api_key: Option<Secret>,
+    /// Where it came from, such as `env: OPENAI_API_KEY`.
+    pub source: String,
+    /// `api-key`, `token` or `oauth`.
+    pub mode: &'static str,
+    /// The auth profile that holds it.
+    pub profile_id: Option<String>,
+    /// The environment variable that holds it.
+    pub env_var: Option<String>,
+}
+
 /// What is tried next when a credential is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rotation {
@@ -97,6 +112,29 @@ impl AuthStore {
             },
             Err(hint) => AuthState::Missing(hint),
         }
+    }
+
+    /// The credential that a call on behalf of an agent (`None`: the default agent) would use first (RT-070).
+    ///
+    /// # Errors
+    /// When there is none; the text says what to do about it.
+    pub fn resolve(&self, settings: &ProviderSettings, agent: Option<&str>, pinned: Option<&str>) -> Result<ResolvedAuth, String> {
+        let list = self.credentials(settings, agent, pinned)?;
+        let Some(first) = list.into_iter().next() else { return Err(missing(settings, &[], None)) };
+        let profile_id = first.source.strip_prefix("profile: ").map(str::to_owned);
+        let kind = profile_id.as_ref().and_then(|id| {
+            let file = self.profile_file(agent.unwrap_or(&self.inputs.default_agent));
+            file.profiles.get(id).map(|p| p.kind)
+        });
+        let mode = match kind {
+            Some(ProfileKind::OAuth) => "oauth",
+            Some(ProfileKind::Token) => "token",
+            // PRV-163
+            None if first.bearer && first.source.starts_with("env: ") => "oauth",
+            _ => "api-key",
+        };
+        let env_var = first.source.strip_prefix("env: ").map(str::to_owned);
+        Ok(ResolvedAuth { api_key: first.secret, source: first.source, mode, profile_id, env_var })
     }
 
     /// Credentials in the order in which they are tried; never empty. A pinned profile is the only one.

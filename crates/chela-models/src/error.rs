@@ -105,6 +105,25 @@ impl FailoverReason {
         }
     }
 
+    /// The reason of a word that a plugin gave (PRV-116); `None` for a word that names none.
+    pub fn parse(word: &str) -> Option<Self> {
+        let all = [
+            Self::Auth,
+            Self::AuthPermanent,
+            Self::Format,
+            Self::Overloaded,
+            Self::RateLimit,
+            Self::Billing,
+            Self::Timeout,
+            Self::ServerError,
+            Self::ModelNotFound,
+            Self::SessionExpired,
+            Self::EmptyResponse,
+            Self::Unknown,
+        ];
+        all.into_iter().find(|reason| reason.as_str() == word)
+    }
+
     /// The HTTP status that stands for the reason when the error itself carried none (PRV-194).
     pub fn status(self) -> Option<u16> {
         match self {
@@ -221,7 +240,9 @@ mod tests {
         ];
         for (reason, word, status) in cases {
             assert_eq!((reason.as_str(), reason.status()), (word, status));
+            assert_eq!(FailoverReason::parse(word), Some(reason));
         }
+        assert_eq!(FailoverReason::parse("tired"), None);
     }
 
     #[test]

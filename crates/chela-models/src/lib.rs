@@ -16,6 +16,7 @@ mod error;
 mod failover;
 mod history;
 mod http;
+mod merge;
 mod names;
 mod openai;
 mod partial_json;
@@ -32,12 +33,13 @@ mod types;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use auth::{AgentDir, AuthInputs, AuthState, AuthStore};
+pub use auth::{AgentDir, AuthInputs, AuthState, AuthStore, ResolvedAuth};
 pub use catalog::{CatalogIssue, ModelCatalog};
 pub use compat::{Compat, MaxTokensField, ThinkingFormat};
 pub use error::{ErrorKind, FailoverReason, ModelError};
 pub use failover::{ChainAttempt, ChainStream, stream_with_fallback};
 pub use http::{HttpClient, Timeouts, http_client};
+pub use merge::merge_discovered;
 pub use names::{ModelNames, NameError, Selection};
 pub use registry::{ModelRegistry, ProviderEntry, RegisterError, ResolvedModel};
 pub use secret::{Secret, is_non_secret_marker};

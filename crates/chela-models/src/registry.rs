@@ -8,7 +8,7 @@ use crate::settings::{ApiKind, ModelEntry, ProviderSettings};
 use crate::transport::transport_with_auth;
 use crate::types::{EventStream, ModelRef, ModelRequest, ModelTransport, normalize_provider_id};
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio_util::sync::CancellationToken;
 
 /// One provider.
@@ -77,7 +77,25 @@ pub struct ResolvedModel {
 /// The providers. Lookups take a read lock only.
 #[derive(Default)]
 pub struct ModelRegistry {
-    providers: RwLock<BTreeMap<String, Arc<ProviderEntry>>>,
+    layers: RwLock<Layers>,
+}
+
+/// What plugins bring lies over what the configuration says, so that a plugin that goes uncovers it again.
+#[derive(Default)]
+struct Layers {
+    configured: BTreeMap<String, Arc<ProviderEntry>>,
+    plugins: BTreeMap<String, Arc<ProviderEntry>>,
+}
+
+impl Layers {
+    fn get(&self, id: &str) -> Option<&Arc<ProviderEntry>> {
+        self.plugins.get(id).or_else(|| self.configured.get(id))
+    }
+
+    /// The providers in force, by id.
+    fn all(&self) -> BTreeMap<&str, &Arc<ProviderEntry>> {
+        self.configured.iter().chain(&self.plugins).map(|(id, entry)| (id.as_str(), entry)).collect()
+    }
 }
 
 impl ModelRegistry {
@@ -91,56 +109,68 @@ impl ModelRegistry {
 
     /// Puts the providers of a new configuration in place of the old ones; those of plugins stay.
     pub fn replace_configured(&self, catalog: &ModelCatalog, http: &HttpClient, auth: &AuthStore) {
-        let fresh = catalog.providers.values().map(|s| (s.id.clone(), Arc::new(configured(s, http, auth))));
-        let fresh: Vec<_> = fresh.collect();
-        let mut providers = self.providers.write().unwrap_or_else(PoisonError::into_inner);
-        providers.retain(|_, p| p.plugin_id.is_some());
-        for (id, entry) in fresh {
-            // What the operator wrote beats what a plugin brings under the same id.
-            providers.insert(id, entry);
-        }
+        let fresh = catalog.providers.values().map(|s| (s.id.clone(), Arc::new(configured(s, http, auth)))).collect();
+        self.write().configured = fresh;
     }
 
     /// Adds a provider.
     ///
     /// # Errors
-    /// When the id is taken; the first one stays.
+    /// When the id is taken, by the configuration too; the first one stays.
     pub fn register(&self, entry: ProviderEntry) -> Result<(), RegisterError> {
-        let mut providers = self.providers.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(first) = providers.get(&entry.id) {
-            let owner = first.plugin_id.as_ref().map_or("the configuration".to_owned(), |p| format!("the plugin `{p}`"));
-            return Err(RegisterError { id: entry.id, owner });
+        let mut layers = self.write();
+        if let Some(first) = layers.get(&entry.id) {
+            return Err(taken(first));
         }
-        providers.insert(entry.id.clone(), Arc::new(entry));
+        layers.plugins.insert(entry.id.clone(), Arc::new(entry));
         Ok(())
+    }
+
+    /// Adds a provider whose settings already contain what the configuration says about it (PRV-66): it stands before the configured
+    /// one, and before an earlier one of the same plugin.
+    ///
+    /// # Errors
+    /// When another plugin has the id; the first one stays.
+    pub fn register_merged(&self, entry: ProviderEntry) -> Result<(), RegisterError> {
+        let mut layers = self.write();
+        match layers.plugins.get(&entry.id) {
+            Some(first) if first.plugin_id != entry.plugin_id => Err(taken(first)),
+            _ => {
+                layers.plugins.insert(entry.id.clone(), Arc::new(entry));
+                Ok(())
+            }
+        }
     }
 
     /// Removes the providers of a plugin; calls that run go on.
     pub fn remove_plugin(&self, plugin_id: &str) {
-        let mut providers = self.providers.write().unwrap_or_else(PoisonError::into_inner);
-        providers.retain(|_, p| p.plugin_id.as_deref() != Some(plugin_id));
+        self.write().plugins.retain(|_, p| p.plugin_id.as_deref() != Some(plugin_id));
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<String, Arc<ProviderEntry>>> {
-        self.providers.read().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> RwLockReadGuard<'_, Layers> {
+        self.layers.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Layers> {
+        self.layers.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A provider by id or alias.
     pub fn provider(&self, id: &str) -> Option<Arc<ProviderEntry>> {
         let id = normalize_provider_id(id);
-        let providers = self.read();
-        let by_alias = || providers.values().find(|p| p.aliases.iter().any(|a| normalize_provider_id(a) == id));
-        providers.get(&id).or_else(by_alias).cloned()
+        let layers = self.read();
+        let by_alias = || layers.all().into_values().find(|p| p.aliases.iter().any(|a| normalize_provider_id(a) == id));
+        layers.get(&id).or_else(by_alias).cloned()
     }
 
     /// All providers, by id.
     pub fn providers(&self) -> Vec<Arc<ProviderEntry>> {
-        self.read().values().cloned().collect()
+        self.read().all().into_values().cloned().collect()
     }
 
     /// All listed models, by provider.
     pub fn models(&self) -> Vec<ModelEntry> {
-        self.read().values().flat_map(|p| p.models.iter().cloned()).collect()
+        self.read().all().into_values().flat_map(|p| p.models.iter().cloned()).collect()
     }
 
     /// Finds out how to call a model. A provider that is not `closed_models` takes any name.
@@ -149,7 +179,7 @@ impl ModelRegistry {
     /// `ModelNotFound` for an unknown provider, or an unlisted model of a closed one.
     pub fn resolve(&self, model: &ModelRef) -> Result<ResolvedModel, ModelError> {
         let Some(provider) = self.provider(&model.provider) else {
-            let known: Vec<String> = self.read().keys().map(|id| format!("`{id}`")).collect();
+            let known: Vec<String> = self.read().all().into_keys().map(|id| format!("`{id}`")).collect();
             let text = format!(
                 "there is no provider `{}`; known are {}; add `models.providers.{}` or enable the plugin that brings it",
                 model.provider,
@@ -169,6 +199,11 @@ impl ModelRegistry {
         let api = entry.as_ref().and_then(|e| e.api.clone()).or_else(|| provider.api.clone());
         Ok(ResolvedModel { model, entry, api, transport: provider.transport.clone() })
     }
+}
+
+fn taken(first: &ProviderEntry) -> RegisterError {
+    let owner = first.plugin_id.as_ref().map_or("the configuration".to_owned(), |p| format!("the plugin `{p}`"));
+    RegisterError { id: first.id.clone(), owner }
 }
 
 fn configured(settings: &ProviderSettings, http: &HttpClient, auth: &AuthStore) -> ProviderEntry {
@@ -225,6 +260,20 @@ mod tests {
         assert_eq!(registry.provider("x").unwrap().plugin_id.as_deref(), Some("one"));
         registry.remove_plugin("one");
         assert!(registry.provider("x").is_none());
+    }
+
+    #[test]
+    fn a_merged_provider_covers_the_configured_one_until_its_plugin_goes() {
+        let registry = registry(&json!({"providers": {"x": {"baseUrl": "http://h/v1", "models": ["Theirs"]}}}));
+        assert!(registry.register(plugin("one", "x")).is_err());
+        registry.register_merged(plugin("one", "x")).unwrap();
+        registry.register_merged(plugin("one", "x")).unwrap();
+        assert!(registry.register_merged(plugin("two", "x")).unwrap_err().to_string().contains("plugin `one`"));
+        let listed =
+            || registry.providers().iter().filter(|p| p.id == "x").flat_map(|p| p.models.clone()).map(|m| m.id).collect::<Vec<_>>();
+        assert_eq!(listed(), ["Only"]);
+        registry.remove_plugin("one");
+        assert_eq!(listed(), ["Theirs"]);
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub enum Adapter {
     Cli,
     /// An internal hook handler (HOOK-266).
     InternalHook,
+    /// A catalogue or hook of a model provider, with credential look-ups in its context (PRV-58).
+    Provider,
 }
 
 impl Adapter {
@@ -51,6 +53,7 @@ impl Adapter {
             Self::Command => "command",
             Self::Cli => "cli",
             Self::InternalHook => "internalHook",
+            Self::Provider => "provider",
         }
     }
 }

@@ -50,6 +50,24 @@ pub const CONSUMED_METHODS: &[&str] = &[
     "registerSecurityAuditCollector",
 ];
 
+/// Functions of a registered text provider that something calls.
+pub const CONSUMED_PROVIDER_HOOKS: &[&str] = &[
+    "normalizeModelId",
+    "prepareDynamicModel",
+    "resolveDynamicModel",
+    "normalizeResolvedModel",
+    "contributeResolvedModelCompat",
+    "normalizeTransport",
+    "prepareExtraParams",
+    "resolveTransportTurnState",
+    "resolveSyntheticAuth",
+    "prepareRuntimeAuth",
+    "buildMissingAuthMessage",
+    "buildUnknownModelHint",
+    "matchesContextOverflowError",
+    "classifyFailoverReason",
+];
+
 /// Why a plugin is not loaded (INS-327).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -226,6 +244,13 @@ impl Registry {
         rows.extend(self.memory_capabilities.iter().map(|c| row(&c.owner, "registerMemoryCapability", "")));
         rows.extend(self.memory_prompt_supplements.iter().map(|s| row(&s.owner, "registerMemoryPromptSupplement", "")));
         rows.extend(self.recorded.iter().map(|r| row(&r.owner, &r.method, &r.id)));
+        for provider in &self.providers {
+            let hooks = provider.provider.as_object().into_iter().flatten();
+            let unused = hooks.filter(|(name, value)| {
+                crate::value::function_handle(value).is_some() && !CONSUMED_PROVIDER_HOOKS.contains(&name.as_str())
+            });
+            rows.extend(unused.map(|(name, _)| row(&provider.owner, &format!("registerProvider.{name}"), &provider.id)));
+        }
         rows.retain(|r| !CONSUMED_METHODS.contains(&r.method.as_str()));
         let position = |id: &str| self.plugins.iter().position(|p| p.owner.id.as_ref() == id);
         rows.sort_by_key(|r| position(&r.plugin_id));

@@ -1,1 +1,2 @@
 export { normalizeSecretInput } from './internal/secrets.js';
+export { createProviderApiKeyAuthMethod } from './internal/provider-entry.js';

@@ -132,13 +132,20 @@ impl Home {
 
     /// Starts a gateway and waits only until it answers.
     pub async fn start_cold(&self) -> Live {
+        self.start_cold_with(&[]).await
+    }
+
+    /// As [`Home::start_cold`], with further environment variables.
+    pub async fn start_cold_with(&self, vars: &[(&str, &str)]) -> Live {
         self.write_config();
         let node = node().await;
         let (stop, asked) = oneshot::channel::<StopRequest>();
         let (ready, mut is_ready) = mpsc::unbounded_channel();
-        let options = options(self.dir.path(), &node, move || {
+        let mut options = options(self.dir.path(), &node, move || {
             let _ = ready.send(());
         });
+        let all = options.env.iter().chain(vars.iter().copied());
+        options.env = all.map(|(k, v)| (k.to_string(), v.to_string())).collect();
         let port = options.port.unwrap();
         let asked = async move {
             match asked.await {

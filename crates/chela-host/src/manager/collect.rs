@@ -26,6 +26,8 @@ pub(super) async fn run(manager: Weak<PluginManager>, mut completions: mpsc::Unb
             batch.push(more);
         }
         let count = batch.len();
+        // Whoever comes after this start is over also waits for the models of what has started.
+        let hold = manager.hold_turns();
         let (mut fresh, mut unwanted) = (Vec::new(), Vec::new());
         {
             let mut state = manager.state();
@@ -51,6 +53,7 @@ pub(super) async fn run(manager: Weak<PluginManager>, mut completions: mpsc::Unb
         }
         let registry = manager.rebuild();
         manager.after_start(&registry, &fresh);
+        drop(hold);
         manager.pending.send_modify(|n| *n = n.saturating_sub(count));
     }
 }

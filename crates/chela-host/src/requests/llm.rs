@@ -1,4 +1,4 @@
-//! `api.runtime.llm` and `api.runtime.modelAuth` (RT-057..073).
+//! `api.runtime.llm` (RT-057..069).
 
 use chela_models::{ChatMessage, ModelEvent, ModelRef, ModelRequest};
 use chela_plugin::CallError;

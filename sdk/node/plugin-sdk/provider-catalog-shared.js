@@ -1,0 +1,1 @@
+export { buildSingleProviderApiKeyCatalog } from './internal/provider-entry.js';

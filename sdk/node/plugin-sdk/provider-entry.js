@@ -1,0 +1,1 @@
+export { defineSingleProviderPluginEntry } from './internal/provider-entry.js';
