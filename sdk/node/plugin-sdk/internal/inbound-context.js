@@ -1,0 +1,150 @@
+// The context of an inbound message, from the facts that a channel has about it.
+
+/** Where each member of the context comes from, in order of preference: a path into the facts, or a function of them. */
+const MEMBERS = {
+  Body: ['message.body', 'message.rawBody'],
+  InboundEventKind: ['message.inboundEventKind', () => 'user_request'],
+  BodyForAgent: ['message.bodyForAgent', 'message.rawBody'],
+  InboundHistory: ['message.inboundHistory'],
+  SourceModality: ['message.sourceModality'],
+  RawBody: ['message.rawBody'],
+  CommandBody: ['message.commandBody', 'message.rawBody'],
+  BodyForCommands: ['message.commandBody', 'message.rawBody'],
+  From: ['from'],
+  To: ['reply.to'],
+  SessionKey: ['route.dispatchSessionKey', 'route.routeSessionKey'],
+  AgentId: ['route.agentId'],
+  AccountId: ['route.accountId', 'accountId'],
+  ParentSessionKey: ['route.parentSessionKey'],
+  ModelParentSessionKey: ['route.modelParentSessionKey'],
+  MessageSid: ['messageId'],
+  MessageSidFull: ['messageIdFull'],
+  ReplyToId: ['reply.replyToId'],
+  ReplyToIdFull: ['reply.replyToIdFull'],
+  ChatType: ['conversation.kind'],
+  ChatId: ['conversation.id'],
+  ConversationLabel: ['conversation.label'],
+  GroupSubject: [({ conversation }) => (conversation.kind === 'direct' ? undefined : conversation.label)],
+  GroupSpace: ['conversation.spaceId'],
+  SenderName: ['sender.name', 'sender.displayLabel'],
+  SenderId: ['sender.id'],
+  SenderUsername: ['sender.username'],
+  SenderTag: ['sender.tag'],
+  MemberRoleIds: ['sender.roles'],
+  Timestamp: ['timestamp'],
+  Provider: ['provider', 'channel'],
+  Surface: ['surface', 'provider', 'channel'],
+  WasMentioned: ['access.mentions.wasMentioned'],
+  ExplicitlyMentionedBot: ['access.mentions.explicitlyMentionedBot'],
+  MentionedUserIds: ['access.mentions.mentionedUserIds'],
+  MentionedSubteamIds: ['access.mentions.mentionedSubteamIds'],
+  ImplicitMentionKinds: ['access.mentions.implicitMentionKinds'],
+  MentionSource: ['access.mentions.mentionSource'],
+  CommandAuthorized: [({ access }) => commandAuthorized(access)],
+  CommandTurn: ['commandTurn', commandTurn],
+  MessageThreadId: ['reply.messageThreadId', 'conversation.threadId'],
+  NativeChannelId: ['reply.nativeChannelId', 'conversation.nativeChannelId'],
+  ChannelContext: ['channelContext'],
+  OriginatingChannel: ['channel'],
+  OriginatingTo: ['reply.originatingTo', 'reply.to'],
+  ThreadParentId: ['reply.threadParentId', 'conversation.parentId'],
+};
+const BODIES = ['Body', 'BodyForAgent', 'RawBody', 'CommandBody', 'BodyForCommands'];
+
+const at = (facts, path) => path.split('.').reduce((value, name) => value?.[name], facts);
+
+function commandAuthorized(access) {
+  const commands = access?.commands;
+  return typeof commands?.authorized === 'boolean' ? commands.authorized : Boolean(commands?.authorizers?.some((row) => row.allowed));
+}
+
+function commandTurn({ command, message, access }) {
+  if (!command) return undefined;
+  const source = command.kind === 'normal' ? 'message' : command.kind;
+  const authorized = command.kind === 'normal' ? false : (command.authorized ?? commandAuthorized(access));
+  return { kind: command.kind, source, authorized, commandName: command.name, body: command.body ?? message.commandBody ?? message.rawBody };
+}
+
+/** Whether a quote, a forward or a thread may be shown to the agent. */
+function visible(kind, mode, senderAllowed) {
+  if (!mode || mode === 'all' || senderAllowed === true) return true;
+  return senderAllowed !== undefined && mode === 'allowlist_quote' && kind === 'quote';
+}
+
+function shown(supplemental, mode) {
+  if (!supplemental) return undefined;
+  const out = { ...supplemental };
+  for (const kind of ['quote', 'forwarded', 'thread']) if (!visible(kind, mode, supplemental[kind]?.senderAllowed)) out[kind] = undefined;
+  return out;
+}
+
+/** The quote without what only the channel needs, and the media that it brings. */
+function quoteOf(quote, quoteMedia, { suppressSelfQuoteBody = true, suppressSelfQuoteMedia = true }) {
+  const { media: _media, isSelf, ...rest } = quote;
+  if (isSelf === true && suppressSelfQuoteBody) delete rest.body;
+  return { quote: rest, media: isSelf === true && suppressSelfQuoteMedia ? [] : (quoteMedia ?? []) };
+}
+
+const typeOf = (item) => item.contentType ?? item.kind;
+const aligned = (list) => (list.some(Boolean) ? list.map((item) => item ?? '') : undefined);
+
+/** The members of the context that describe attached media. */
+export function buildChannelInboundMediaPayload(media) {
+  const items = Array.isArray(media) ? media : [];
+  const transcribed = items.flatMap((item, index) => (item.transcribed ? [index] : []));
+  return {
+    MediaPath: items[0]?.path,
+    MediaUrl: items[0]?.url ?? items[0]?.path,
+    MediaType: items[0] && typeOf(items[0]),
+    MediaPaths: aligned(items.map((item) => item.path)),
+    MediaUrls: aligned(items.map((item) => item.url ?? item.path)),
+    MediaTypes: aligned(items.map(typeOf)),
+    MediaTranscribedIndexes: transcribed.length > 0 ? transcribed : undefined,
+  };
+}
+
+function untrusted(supplemental, extra) {
+  const rows = [...(Array.isArray(extra) ? extra : []), ...(supplemental?.untrustedContext ?? [])];
+  const prompt = supplemental?.untrustedGroupSystemPrompt;
+  if (typeof prompt === 'string' && prompt.trim()) {
+    rows.push({ label: 'Group prompt context', type: 'group_prompt_context', payload: { text: prompt.replace(/\r\n?/g, '\n') } });
+  }
+  return rows.length > 0 ? rows : undefined;
+}
+
+function finalizeContext(context) {
+  const out = { ...context, CommandAuthorized: context.CommandAuthorized === true };
+  for (const name of BODIES) if (typeof out[name] === 'string') out[name] = out[name].replace(/\r\n?/g, '\n');
+  return out;
+}
+
+/** The context of one inbound message; a promise with `resolveSupplementalMedia`, since quoted media may have to be fetched. */
+export function buildChannelInboundEventContext(params) {
+  const context = {};
+  for (const [name, sources] of Object.entries(MEMBERS)) {
+    for (const source of sources) {
+      context[name] ??= typeof source === 'function' ? source(params) : at(params, source);
+    }
+  }
+  Object.assign(context, params.extra);
+  const finish = (supplemental, media) => {
+    const payload = Object.entries(media ? buildChannelInboundMediaPayload(media) : {}).filter(([, value]) => value !== undefined);
+    const whole = { ...context, SupplementalContext: supplemental, ...Object.fromEntries(payload) };
+    whole.UntrustedStructuredContext = untrusted(supplemental, context.UntrustedStructuredContext);
+    return (params.finalize ?? finalizeContext)(whole, params.finalizeOptions);
+  };
+  const supplemental = shown(params.supplemental ?? context.SupplementalContext, params.contextVisibility);
+  const withQuote = (quoteMedia) => {
+    const { quote, media } = quoteOf(supplemental.quote, quoteMedia, params);
+    return finish({ ...supplemental, quote }, [...(params.media ?? []), ...media]);
+  };
+  const given = supplemental?.quote?.media;
+  if (!params.resolveSupplementalMedia) {
+    return supplemental?.quote ? withQuote(Array.isArray(given) ? given : undefined) : finish(supplemental, params.media);
+  }
+  return (async () => {
+    if (!supplemental?.quote) return finish(supplemental, params.media);
+    const hidden = supplemental.quote.isSelf === true && (params.suppressSelfQuoteMedia ?? true);
+    return withQuote(hidden ? undefined : typeof given === 'function' ? await given() : given);
+  })();
+}
