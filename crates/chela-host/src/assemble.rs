@@ -93,6 +93,8 @@ pub struct Host {
     pub(crate) subscribers: Subscribers,
     pub(crate) keyed: OpenStores,
     purpose: Purpose,
+    /// The state belongs to a running gateway; what is here is empty and goes with the command.
+    detached: Option<tempfile::TempDir>,
     auth: AuthStore,
     models: Arc<ModelRegistry>,
     started: OnceLock<u16>,
@@ -146,7 +148,7 @@ impl Host {
         if purpose == Purpose::Gateway {
             log_findings(&snapshot);
         }
-        let store = open_store(&paths, purpose)?;
+        let (store, detached) = open_store(&paths, purpose)?;
         let auth = models::auth_store(&config, &env, &paths);
         let registry = models::configured(&config, &auth);
         let names = Names { core_methods: options.core_methods, cli_commands: options.cli_commands };
@@ -156,12 +158,13 @@ impl Host {
             builtin: BuiltinLane::new(bundled_code()),
             node: Arc::new(NodeLane::new(node_options(&paths, &env, options.guard, options.inherit_output))),
         });
+        let sink = events::TranscriptSink::new(sink);
         let runtime = AgentRuntime::new(RuntimeParts {
             store,
             plugins: manager.clone(),
             models: registry.clone(),
             config: config.clone(),
-            sink,
+            sink: sink.clone(),
             state_dir: paths.state_dir.clone(),
         });
         let workspace = runtime.workspace_of(&runtime.settings().agents.default_id);
@@ -174,6 +177,7 @@ impl Host {
             subscribers: Subscribers::default(),
             keyed: OpenStores::default(),
             purpose,
+            detached,
             auth,
             models: registry,
             started: OnceLock::new(),
@@ -181,6 +185,7 @@ impl Host {
             agent_events: events::Flow::default(),
             applying: tokio::sync::Mutex::default(),
         });
+        sink.connect(&host);
         if purpose == Purpose::Gateway {
             runtime.lifecycle.expect_recovery();
         }
@@ -266,6 +271,11 @@ impl Host {
         let mut owners: Vec<String> = registry.providers.iter().map(|p| p.owner.id.to_string()).collect();
         owners.dedup();
         models::add_plugin_providers(&self.models, &registry, &owners, &self.provider_world()).await;
+    }
+
+    /// True while the state belongs to a running gateway and not to this command.
+    pub(crate) fn is_detached(&self) -> bool {
+        self.detached.is_some()
     }
 
     pub(crate) fn auth(&self) -> &AuthStore {
@@ -387,12 +397,21 @@ fn log_findings(snapshot: &Snapshot) {
     }
 }
 
-fn open_store(paths: &StatePaths, purpose: Purpose) -> Result<Store, StoreError> {
+/// The database. A command that only runs plugin code goes on without it while a gateway has it: on an empty one that goes with it.
+fn open_store(paths: &StatePaths, purpose: Purpose) -> Result<(Store, Option<tempfile::TempDir>), StoreError> {
     let dirs = paths.clone();
     let mut options = StoreOptions::new(paths.chela_dir().join("chela.sqlite"), move |agent| dirs.sessions_dir(agent));
     // The gateway holds a lock of its own: whoever else has the database is a command, or a gateway that is just ending.
     options.patience = if purpose == Purpose::Gateway { STORE_PATIENCE } else { Duration::ZERO };
-    Store::open(options)
+    match Store::open(options) {
+        Err(error @ StoreError::InUse { .. }) if purpose == Purpose::Inspect => {
+            let Ok(dir) = tempfile::tempdir() else { return Err(error) };
+            let root = dir.path().to_path_buf();
+            let options = StoreOptions::new(root.join("chela.sqlite"), move |agent| root.join(agent));
+            Ok((Store::open(options)?, Some(dir)))
+        }
+        opened => Ok((opened?, None)),
+    }
 }
 
 fn node_options(paths: &StatePaths, env: &Env, guard: Option<PathBuf>, inherit: bool) -> NodeLaneOptions {

@@ -78,7 +78,14 @@ impl HostServices for Requests {
     async fn request(&self, caller: &HostCaller, method: &str, params: Value) -> Reply {
         let Some(host) = self.host.upgrade() else { return Err(CallError::refused("CLOSED", "the host is closing")) };
         let request = Request { host: &host, plugin: &caller.plugin_id, bundled: caller.bundled, method, params };
-        match method.strip_prefix("host.").unwrap_or(method).split('.').next() {
+        let area = method.strip_prefix("host.").unwrap_or(method).split('.').next();
+        if host.is_detached() && matches!(area, Some("state" | "session" | "subagent")) {
+            let text = format!(
+                "`{method}` needs the state, which the running gateway holds; stop it with `chela gateway stop`, or use a gateway method"
+            );
+            return Err(CallError::refused("STATE_IN_USE", text));
+        }
+        match area {
             Some("config") => config::serve(&request).await,
             Some("state") => state::serve(&request).await,
             Some("llm") => llm::serve(&request).await,

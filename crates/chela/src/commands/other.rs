@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 
+use chela_plugin::register::RESERVED_CLI_ROOTS;
+
 use crate::cli;
 use crate::context::Context;
 use crate::report::Failure;
@@ -69,15 +71,24 @@ pub fn run(ctx: &Context, words: Vec<OsString>) -> Result<(), Failure> {
     let Some((name, rest)) = words.split_first() else {
         return Err(Failure::usage("no command given").hint("see `chela --help`"));
     };
-    if let Some((_, instead)) = NOT_BUILT.iter().find(|(known, _)| known == name) {
-        return Err(Failure::not_built(&format!("chela {name}"), instead));
+    let not_built = NOT_BUILT.iter().find(|(known, _)| known == name);
+    // Only a command below it can be a plugin's (API-175); the name itself is ours (API-181).
+    let ours = not_built.is_some() && rest.first().is_none_or(|word| word.starts_with('-'));
+    if !ours && !RESERVED_CLI_ROOTS.contains(&name.as_str()) {
+        let config = ctx.config()?;
+        let snapshot = ctx.scan(&config);
+        let declared = not_built.is_none().then(|| snapshot.owners.cli.get(&name.to_lowercase())).flatten();
+        if let Some(owner) = declared.and_then(|owners| owners.first()) {
+            return super::plugin_runtime::cli_command(ctx, config, owner, &words);
+        }
+        if let Some(result) = super::plugin_runtime::search_cli_command(ctx, config, &snapshot, &words)? {
+            return result;
+        }
     }
-    let config = ctx.config()?;
-    let snapshot = ctx.scan(&config);
-    if let Some(owner) = snapshot.owners.cli.get(&name.to_lowercase()).and_then(|owners| owners.first()) {
-        return super::plugin_runtime::cli_command(ctx, config, owner, name, rest);
+    match not_built {
+        Some((_, instead)) => Err(Failure::not_built(&format!("chela {name}"), instead)),
+        None => Err(unknown("chela", name, &cli::command_names())),
     }
-    Err(unknown("chela", name, &cli::command_names()))
 }
 
 /// The error for a subcommand of a group that is known but not built, or not known at all.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chela_agent::{RunEvent, RunRef, RunSink};
-use chela_catalog::RuntimeFacts;
+use chela_catalog::{Lane, RuntimeFacts, Snapshot};
 use chela_config::Config;
 use chela_host::{Host, HostOptions, Purpose};
 use chela_plugin::{Adapter, Call};
@@ -65,35 +65,74 @@ pub fn facts(ctx: &Context, config: &Config, ids: &[String]) -> Result<Vec<(Stri
     })
 }
 
-/// Runs a command that a plugin registered; `rest` is behind its name.
+/// Runs a command of a plugin that its manifest declares; `words` begins with its name (API-182).
 ///
 /// # Errors
 /// When the plugin cannot be loaded; the command's own failure.
-pub fn cli_command(ctx: &Context, config: Config, owner: &str, name: &str, rest: &[String]) -> Result<(), Failure> {
+pub fn cli_command(ctx: &Context, config: Config, owner: &str, words: &[String]) -> Result<(), Failure> {
     crate::context::block_on(async {
         let host = open(ctx, config, Arc::new(Silent), Purpose::Inspect, true)?;
         host.manager.begin_plugins(&[owner.to_string()]);
         host.manager.settle(PATIENCE).await;
-        let result = call(&host, owner, name, rest).await;
+        let result = match call(&host, words).await {
+            Some(result) => result,
+            None => Err(not_registered(&host, owner, &words[0])),
+        };
         host.close(GRACE).await;
         result
     })
 }
 
-async fn call(host: &Arc<Host>, owner: &str, name: &str, rest: &[String]) -> Result<(), Failure> {
+/// Looks for a command that no manifest declares among what the enabled plugins register, below parent commands too (API-059, API-175).
+/// `None` when no plugin has it.
+///
+/// # Errors
+/// When no plugin host can be had. The command's own failure is inside.
+pub fn search_cli_command(
+    ctx: &Context,
+    config: Config,
+    snapshot: &Snapshot,
+    words: &[String],
+) -> Result<Option<Result<(), Failure>>, Failure> {
+    let native = snapshot.plugins.iter().filter(|p| p.enabled && p.lane == Lane::Node);
+    let ids: Vec<String> = native.map(|p| p.id.clone()).collect();
+    if ids.is_empty() {
+        return Ok(None);
+    }
+    crate::context::block_on(async {
+        let host = open(ctx, config, Arc::new(Silent), Purpose::Inspect, true)?;
+        host.manager.begin_plugins(&ids);
+        host.manager.settle(PATIENCE).await;
+        let result = call(&host, words).await;
+        host.close(GRACE).await;
+        Ok(result)
+    })
+}
+
+fn not_registered(host: &Host, owner: &str, name: &str) -> Failure {
+    let failure = Failure::new(format!("plugin `{owner}` registered no command `{name}`"))
+        .hint(format!("see `chela plugins inspect {owner} --runtime`"));
+    match host.runtime_facts(owner).error {
+        Some(error) => failure.cause(error),
+        None => failure,
+    }
+}
+
+/// Runs the command with the longest path that the words begin with.
+async fn call(host: &Arc<Host>, words: &[String]) -> Option<Result<(), Failure>> {
     let registry = host.manager.registry();
-    let Some(command) = registry.cli_command(&[name]) else {
-        let facts = host.runtime_facts(owner);
-        let failure = Failure::new(format!("plugin `{owner}` registered no command `{name}`"))
-            .hint(format!("see `chela plugins inspect {owner} --runtime`"));
-        return Err(facts.error.map_or(failure.clone(), |error| failure.cause(error)));
-    };
-    let argv: Vec<&str> = std::iter::once(name).chain(rest.iter().map(String::as_str)).collect();
-    let args = vec![json!({"argv": argv, "parentPath": command.parent_path, "workspaceDir": host.runtime.workspace_of("main")})];
+    let names: Vec<&str> = words.iter().map(String::as_str).take_while(|word| !word.starts_with('-')).collect();
+    let (length, command) = (1..=names.len()).rev().find_map(|n| Some((n, registry.cli_command(&names[..n])?)))?;
+    let (name, owner) = (words[..length].join(" "), &command.owner.id);
+    let args = vec![json!({
+        "argv": words[length - 1..], "parentPath": command.parent_path,
+        "workspaceDir": host.runtime.workspace_of(&host.runtime.settings().agents.default_id),
+    })];
     let done = command.registrar.call(Call::new(args).adapter(Adapter::Cli)).await;
-    let result = done.map_err(|error| Failure::new(format!("command `{name}` of plugin `{owner}` failed")).cause(error.to_string()))?;
-    match result.get("exitCode").and_then(serde_json::Value::as_i64) {
+    let failed =
+        |error: chela_plugin::CallError| Failure::new(format!("command `{name}` of plugin `{owner}` failed")).cause(error.to_string());
+    Some(done.map_err(failed).and_then(|result| match result.get("exitCode").and_then(serde_json::Value::as_i64) {
         Some(0) | None => Ok(()),
         Some(code) => Err(Failure::silent(u8::try_from(code).unwrap_or(1))),
-    }
+    }))
 }
