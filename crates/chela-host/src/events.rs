@@ -1,14 +1,17 @@
-//! Agent events for plugins: subscriptions (API-205) and `api.runtime.events` (RT-103).
+//! Agent events for plugins: subscriptions (API-205) and `api.runtime.events` (RT-103, RT-106).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use chela_agent::background::spawn_in_order;
+use chela_agent::{RunEvent, RunRef, RunSink};
 use chela_plugin::Call;
 use chela_plugin::registry::Registry;
 use serde_json::{Value, json};
+
+use crate::assemble::Host;
 
 /// Events that wait for one subscription at most.
 const MOST_WAITING: usize = 256;
@@ -47,6 +50,41 @@ impl Subscribers {
     pub fn of(&self, name: &str) -> Vec<String> {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.iter().filter(|(_, n)| n == name).map(|(p, _)| p.clone()).collect()
+    }
+}
+
+/// Passes run events on, and tells plugins of messages that went into a transcript (RT-106).
+pub(crate) struct TranscriptSink {
+    inner: Arc<dyn RunSink>,
+    host: OnceLock<Weak<Host>>,
+}
+
+impl TranscriptSink {
+    pub(crate) fn new(inner: Arc<dyn RunSink>) -> Arc<Self> {
+        Arc::new(Self { inner, host: OnceLock::new() })
+    }
+
+    pub(crate) fn connect(&self, host: &Arc<Host>) {
+        let _ = self.host.set(Arc::downgrade(host));
+    }
+}
+
+impl RunSink for TranscriptSink {
+    fn emit(&self, run: &RunRef, event: RunEvent) {
+        if let RunEvent::MessageWritten { id, seq, message } = &event
+            && let Some(host) = self.host.get().and_then(Weak::upgrade).filter(|h| h.subscribers.any("sessionTranscriptUpdate"))
+        {
+            let (key, id, seq, message) = (run.session_key.clone(), id.clone(), *seq, message.clone());
+            spawn_in_order(async move {
+                let Ok(Some(row)) = host.runtime.store.session(&key).await else { return };
+                let payload =
+                    json!({"sessionFile": row.session_file, "sessionKey": key, "messageId": id, "messageSeq": seq, "message": message});
+                for plugin in host.subscribers.of("sessionTranscriptUpdate") {
+                    host.manager.notify(&plugin, "sessionTranscriptUpdate", &payload);
+                }
+            });
+        }
+        self.inner.emit(run, event);
     }
 }
 

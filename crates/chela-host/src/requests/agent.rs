@@ -23,6 +23,7 @@ pub(super) async fn serve(request: &Request<'_>) -> Reply {
         "host.agent.resolveAgentDir" => Ok(json!(request.host.paths.agent_dir(&agent_argument(request)))),
         "host.agent.resolveAgentWorkspaceDir" => Ok(json!(request.host.runtime.workspace_of(&agent_argument(request)))),
         "host.agent.resolveAgentTimeoutMs" => Ok(json!(request.host.runtime.settings().agents.timeout_seconds * 1000)),
+        "host.agent.resolveAgentIdentity" => Ok(identity(request).unwrap_or_else(|| json!({"$undefined": true}))),
         "host.agent.ensureAgentWorkspace" => {
             let dir = request.host.runtime.workspace_of(&agent_argument(request));
             tokio::fs::create_dir_all(&dir).await.map_err(|e| failed(format!("could not create `{}`: {e}", dir.display())))?;
@@ -36,6 +37,15 @@ pub(super) async fn serve(request: &Request<'_>) -> Reply {
 fn agent_argument(request: &Request<'_>) -> String {
     let named = request.params.pointer("/args/1").and_then(Value::as_str).map(str::to_string);
     named.unwrap_or_else(|| request.host.runtime.settings().agents.default_id.clone())
+}
+
+/// The `identity` of an agent's entry in the config.
+fn identity(request: &Request<'_>) -> Option<Value> {
+    let config = request.host.runtime.config();
+    let id = chela_store::session_key::normalize_agent_id(&agent_argument(request));
+    let agents = config.get("agents.list")?.as_array()?;
+    let named = |a: &&Value| a.get("id").and_then(Value::as_str).is_some_and(|n| chela_store::session_key::normalize_agent_id(n) == id);
+    agents.iter().find(named)?.get("identity").filter(|i| i.is_object()).cloned()
 }
 
 fn key_of(request: &Request<'_>) -> Result<(String, String), CallError> {

@@ -1,4 +1,6 @@
-//! Injections, run context, agent events (HOOK-246..255, API-090..094, API-201..203), session files.
+//! Injections, run context, agent events (HOOK-246..255, API-090..094, API-201..203).
+
+mod store;
 
 use chela_agent::{RunEvent, RunRef};
 use chela_plugin::CallError;
@@ -28,27 +30,7 @@ pub(super) async fn serve(request: &Request<'_>) -> Reply {
             Ok(Value::Null)
         }
         "host.agentEvent.emit" => emit(request),
-        "host.session.resolveStorePath" => {
-            let agent =
-                request.optional("agentId").map_or_else(|| request.host.runtime.settings().agents.default_id.clone(), str::to_string);
-            Ok(json!(request.host.paths.sessions_dir(&agent).join("sessions.json")))
-        }
-        "host.session.resolveSessionFilePath" => {
-            let id = request.text("sessionId")?;
-            if !chela_store::is_safe_session_id(id) {
-                return Err(CallError::refused("INVALID_PARAMS", format!("`{id}` is no session id")));
-            }
-            let agent = request.host.runtime.settings().agents.default_id.clone();
-            let known = params.pointer("/entry/sessionFile").and_then(Value::as_str).map(str::to_string);
-            Ok(json!(
-                known.unwrap_or_else(|| request.host.paths.sessions_dir(&agent).join(format!("{id}.jsonl")).to_string_lossy().into_owned())
-            ))
-        }
-        "host.session.loadStore" => {
-            let page = request.host.runtime.store.list_sessions(chela_store::SessionQuery::default()).await.map_err(failed)?;
-            let rows: serde_json::Map<String, Value> = page.rows.iter().map(|r| (r.key.clone(), r.to_projection().into())).collect();
-            Ok(rows.into())
-        }
+        other if other.starts_with("host.session.") => store::serve(request).await,
         other => Err(CallError::NotBuilt(other.into())),
     }
 }
