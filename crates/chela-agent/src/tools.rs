@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use chela_models::ToolSpec;
 use chela_plugin::register::entries::{ToolEntry, ToolSource};
+use chela_plugin::registry::Registry;
 use chela_plugin::{Adapter, Call, Callback, Diagnostic, Level};
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -70,6 +71,8 @@ pub struct ToolContext {
 pub struct ToolSet {
     tools: Vec<Tool>,
     by_name: HashMap<String, usize>,
+    /// Tools that no manifest declares are refused (API-099).
+    strict: bool,
     /// What went wrong while the tools were built (API-110..114).
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -85,12 +88,14 @@ impl ToolSet {
             scope.request.sender_is_owner,
             scope.model.as_ref(),
         );
-        Self::build(&scope.registry().tools, &context).await
+        Self::build(scope.registry(), &context).await
     }
 
     /// Builds the set: host tools first, then plugins in load order; a later tool of the same name is skipped (API-113).
-    pub async fn build(entries: &[ToolEntry], context: &ToolContext) -> Self {
+    pub async fn build(registry: &Registry, context: &ToolContext) -> Self {
+        let entries = &registry.tools;
         let mut set = Self::default();
+        set.strict = registry.is_strict();
         for tool in CORE_TOOLS.iter().filter(|t| context.policy.permits_core_tool(t.name())) {
             set.push(tool.describe());
         }
@@ -115,6 +120,11 @@ impl ToolSet {
             match row {
                 Resolved::Malformed(reason) => self.problem(entry, format!("plugin tool is malformed ({plugin}): {reason}")),
                 Resolved::Tool(tool) => {
+                    let declared = entry.names.iter().chain(&entry.declared).any(|n| *n == tool.name);
+                    if self.strict && !declared {
+                        self.problem(entry, format!("plugin tool is undeclared ({plugin}): {}", tool.name));
+                        continue;
+                    }
                     let hidden = tool.owner_only && !context.sender_is_owner;
                     if hidden || !context.policy.permits_plugin_tool(&tool.name, plugin, entry.is_optional(&tool.name)) {
                         continue;

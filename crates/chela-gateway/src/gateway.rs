@@ -199,10 +199,14 @@ impl Gateway {
             if !allowed {
                 Some("You are not authorized to use this command".to_string())
             } else {
-                let ctx = json!({
+                let mut ctx = json!({
                     "senderId": client.client_id, "channel": "webchat", "channelId": "webchat", "isAuthorizedSender": true,
                     "gatewayClientScopes": client.scopes, "sessionKey": session_key, "args": found.args, "commandBody": message,
                 });
+                if !found.command.required_scopes.is_empty() || found.command.reserved {
+                    // API-143: who only answers texts need not know who the owner is.
+                    ctx["senderIsOwner"] = client.scopes.iter().any(|s| s == chela_plugin::register::ADMIN_SCOPE).into();
+                }
                 let call = Call::new(vec![ctx]).adapter(Adapter::Command).budget(Some(COMMAND_BUDGET));
                 match found.command.handler.call(call).await {
                     Ok(reply) if reply.get("continueAgent") == Some(&Value::Bool(true)) => return Ok(None),

@@ -40,10 +40,13 @@ async fn the_runtime_has_its_members_and_keeps_its_identity() {
         "modelAuth", "channel"]});
     assert_eq!(client.ok("probe.has", names).await["value"], json!([]));
     assert_eq!(client.ok("probe.same", json!({})).await["value"], true);
-    assert_eq!(value(&mut client, "version", json!([])).await, chela_catalog::HOST_COMPAT_VERSION);
+    assert_eq!(value(&mut client, "version", json!([])).await, "2026.6.11");
     assert_eq!(value(&mut client, "state.resolveStateDir", json!([])).await, json!(home.dir.path().join("state")));
     assert_eq!(value(&mut client, "logging.shouldLogVerbose", json!([])).await, false);
-    assert_eq!(client.ok("probe.child", json!({"bindings": {"a": 1}})).await["value"], json!(["function", "function", "function", "function"]));
+    assert_eq!(
+        client.ok("probe.child", json!({"bindings": {"a": 1}})).await["value"],
+        json!(["function", "function", "function", "function"])
+    );
     live.stop().await;
 }
 
@@ -53,7 +56,8 @@ async fn config_is_read_and_written() {
     let (home, live, mut client) = probe(|_| {}).await;
     let current = value(&mut client, "config.current", json!([])).await;
     assert_eq!(current["agents"]["defaults"]["model"]["primary"], "mock/mock-1");
-    let done = client.ok("probe.mutateConfig", json!({"level": 1, "afterWrite": {"mode": "none", "reason": "a test"}})).await["value"].clone();
+    let done =
+        client.ok("probe.mutateConfig", json!({"level": 1, "afterWrite": {"mode": "none", "reason": "a test"}})).await["value"].clone();
     assert_eq!(done["followUp"], json!({"mode": "none", "reason": "a test", "requiresRestart": false}));
     assert_eq!((&done["result"]["hadHash"], &done["path"]), (&done["previousHash"], &json!(home.config_path())));
     let level = |config: &Value| config["plugins"]["entries"]["runtime-probe"]["config"]["level"].clone();
@@ -105,7 +109,10 @@ async fn agents_and_their_session_store() {
     let changed = client.ok("probe.update", json!({"storePath": path, "key": key, "set": {"label": "Mine", "probe": {"a": 1}}})).await;
     assert_eq!(changed["value"], store.as_object().unwrap().len());
     let after = value(&mut client, "agent.session.loadSessionStore", json!([path])).await;
-    assert_eq!((&after[key]["label"], &after[key]["probe"], &after[key]["sessionId"]), (&json!("Mine"), &json!({"a": 1}), &row["sessionId"]));
+    assert_eq!(
+        (&after[key]["label"], &after[key]["probe"], &after[key]["sessionId"]),
+        (&json!("Mine"), &json!({"a": 1}), &row["sessionId"])
+    );
     // Updates that begin together run one after another.
     client.ok("probe.updateEntry", json!({"storePath": path, "key": key, "times": 5})).await;
     let after = value(&mut client, "agent.session.loadSessionStore", json!([path])).await;
@@ -117,7 +124,8 @@ async fn agents_and_their_session_store() {
         let refused = client.ok("probe.update", json!({"storePath": path, "key": key, "set": set})).await["threw"].clone();
         assert!(refused["message"].as_str().unwrap().contains(said), "{refused}");
     }
-    let unknown = client.ok("probe.update", json!({"storePath": path, "key": "agent:main:new", "set": {"label": "x"}})).await["threw"].clone();
+    let unknown =
+        client.ok("probe.update", json!({"storePath": path, "key": "agent:main:new", "set": {"label": "x"}})).await["threw"].clone();
     assert!(unknown["message"].as_str().unwrap().contains("there is no session `agent:main:new`"), "{unknown}");
     assert!(client.ok("probe.update", json!({"storePath": path, "key": key, "remove": true})).await["value"].is_number());
     assert!(value(&mut client, "agent.session.loadSessionStore", json!([path])).await.get(key).is_none());
@@ -163,7 +171,10 @@ async fn subagents_run_and_are_deleted_by_their_owner_only() {
     let key = "agent:main:sub";
     let run = value(&mut client, "subagent.run", json!([{"sessionKey": key, "message": "do it"}])).await;
     assert!(run["runId"].is_string(), "{run}");
-    assert_eq!(value(&mut client, "subagent.waitForRun", json!([{"runId": run["runId"], "timeoutMs": 30000}])).await, json!({"status": "ok"}));
+    assert_eq!(
+        value(&mut client, "subagent.waitForRun", json!([{"runId": run["runId"], "timeoutMs": 30000}])).await,
+        json!({"status": "ok"})
+    );
     assert_eq!(value(&mut client, "subagent.waitForRun", json!([{"runId": "nobody", "timeoutMs": 1}])).await, json!({"status": "timeout"}));
     let messages = value(&mut client, "subagent.getSessionMessages", json!([{"sessionKey": key}])).await;
     let roles: Vec<&str> = messages["messages"].as_array().unwrap().iter().filter_map(|m| m["role"].as_str()).collect();
@@ -188,8 +199,16 @@ async fn subagents_run_and_are_deleted_by_their_owner_only() {
 async fn completions_outside_a_session() {
     let (home, live, mut client) = probe(|_| {}).await;
     let messages = json!([{"role": "system", "content": " more "}, {"role": "user", "content": "hi"}]);
-    let done = value(&mut client, "llm.complete", json!([{"messages": messages, "systemPrompt": "base", "purpose": "test", "caller": {"kind": "host"}}])).await;
-    assert_eq!((&done["text"], &done["provider"], &done["model"], &done["agentId"]), (&json!("Mock reply: all good."), &json!("mock"), &json!("mock-1"), &json!("main")));
+    let done = value(
+        &mut client,
+        "llm.complete",
+        json!([{"messages": messages, "systemPrompt": "base", "purpose": "test", "caller": {"kind": "host"}}]),
+    )
+    .await;
+    assert_eq!(
+        (&done["text"], &done["provider"], &done["model"], &done["agentId"]),
+        (&json!("Mock reply: all good."), &json!("mock"), &json!("mock-1"), &json!("main"))
+    );
     assert_eq!(done["audit"], json!({"caller": {"kind": "plugin", "id": "runtime-probe"}, "purpose": "test"}));
     assert_eq!(home.model.last_request().body["messages"][0]["content"], "base\n\nmore");
     for params in [json!({"model": "mock/mock-1"}), json!({"agentId": "main"}), json!({"messages": []})] {

@@ -18,7 +18,7 @@ pub(crate) async fn toolset(gateway: &Gateway, agent_id: &str, session_key: &str
     chela_agent::TurnPlugins::ensure_for_turn(gateway.host.manager.as_ref()).await;
     let model = runtime.default_model(agent_id);
     let context = runtime.tool_context(agent_id, session_key, "", "webchat", owner, Some(&(model.provider, model.model)));
-    ToolSet::build(&gateway.host.manager.registry().tools, &context).await
+    ToolSet::build(&gateway.host.manager.registry(), &context).await
 }
 
 fn row(tool: &Tool) -> Value {
