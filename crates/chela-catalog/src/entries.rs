@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use chela_manifest::PackageMeta;
 
 use crate::diagnostic::{Diagnostic, Level};
-use crate::fsio::{lexical, link_count, real_path};
+use crate::fsio::{link_count, real_path};
 use crate::record::Origin;
 
 /// Entries that are tried, in this order, when a package declares none (MAN-206).
@@ -142,7 +142,7 @@ impl EntryScope<'_> {
 
     /// Finds an entry inside the package, by its real path (MAN-196).
     fn lookup(&self, entry: &str) -> Lookup {
-        let path = lexical(&self.root.join(entry));
+        let path = chela_config::paths::lexical(&self.root.join(entry));
         if !path.starts_with(self.root) {
             return Lookup::Refused("");
         }

@@ -2,7 +2,7 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 /// The largest `package.json` and marker manifest that is read, in bytes.
 pub(crate) const MAX_PACKAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -94,21 +94,6 @@ pub(crate) fn link_count(_stat: &Metadata) -> u64 {
 /// The real path, or nothing when it cannot be resolved.
 pub(crate) fn real_path(path: &Path) -> Option<PathBuf> {
     path.canonicalize().ok()
-}
-
-/// Resolves `.` and `..` in the text of a path, without looking at the disk.
-pub(crate) fn lexical(path: &Path) -> PathBuf {
-    let mut out = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                out.pop();
-            }
-            part => out.push(part),
-        }
-    }
-    out
 }
 
 /// Permission bits and owner; `None` where the platform has none (INS-025).

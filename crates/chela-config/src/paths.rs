@@ -186,8 +186,8 @@ fn absolute(path: &Path) -> PathBuf {
     lexical(&std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()))
 }
 
-/// Removes `.` and `..` without looking at the file system.
-pub(crate) fn lexical(path: &Path) -> PathBuf {
+/// Resolves `.` and `..` in the text of a path, without looking at the file system.
+pub fn lexical(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
         match part {

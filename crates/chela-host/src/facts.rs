@@ -35,7 +35,7 @@ pub(crate) fn facts_of(registry: &Registry, id: &str) -> RuntimeFacts {
             .map(|h| CustomHookFact { name: h.name.clone(), events: h.events.clone() })
             .collect(),
         commands: registry.commands.all().iter().filter(|c| own(&c.owner)).map(|c| c.name.clone()).collect(),
-        cli_commands: registry.cli.iter().filter(|c| own(&c.owner)).flat_map(|c| c.commands.clone()).collect(),
+        cli_commands: registry.cli.iter().filter(|c| own(&c.owner)).flat_map(chela_plugin::register::CliEntry::paths).collect(),
         services: registry.services.iter().filter(|s| own(&s.owner)).map(|s| s.id.clone()).collect(),
         gateway_discovery_services: recorded("registerGatewayDiscoveryService"),
         gateway_methods: registry.gateway_methods.iter().filter(|m| own(&m.owner)).map(|m| m.name.clone()).collect(),
@@ -63,3 +63,6 @@ fn diagnostic(found: &chela_plugin::Diagnostic) -> Diagnostic {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,6 +92,6 @@ pub(crate) async fn exchange(
     ctx: Value,
 ) -> Result<Option<Value>, chela_plugin::CallError> {
     let id = chela_models::normalize_provider_id(id);
-    let Some(provider) = registry.providers.iter().find(|p| p.id == id || p.aliases.iter().any(|a| *a == id)) else { return Ok(None) };
+    let Some(provider) = registry.providers.iter().find(|p| p.id == id || p.aliases.contains(&id)) else { return Ok(None) };
     hooks::ProviderHooks::new(provider, world).call("prepareRuntimeAuth", ctx).await.transpose()
 }

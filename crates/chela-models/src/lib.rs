@@ -29,6 +29,7 @@ mod sse;
 mod thinking;
 mod transport;
 mod types;
+mod wire;
 
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -14,6 +14,8 @@ pub mod host;
 pub mod lane;
 pub mod register;
 pub mod registry;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod value;
 
 pub use call::{Adapter, Call, CallError, CallTarget, Callback, HandlerOutcome, HandlerRef, HookBatch, HostFn, SharedJson};

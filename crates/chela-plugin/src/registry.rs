@@ -3,7 +3,6 @@
 //! Consumers hold it in an `Arc` and look things up; a change of plugins builds a new one (HOOK-117). What it holds and nothing
 //! consumes yet is reported by [`Registry::not_consumed`].
 
-mod inspect;
 mod tool_names;
 
 use std::collections::{BTreeSet, HashMap};
@@ -227,6 +226,11 @@ impl Registry {
     /// The memory capability in force: the last one registered (API-083).
     pub fn memory_capability(&self) -> Option<&MemoryCapability> {
         self.memory_capabilities.last()
+    }
+
+    /// True when what older references ran is refused (`plugins.compat.strict`).
+    pub fn is_strict(&self) -> bool {
+        self.strict
     }
 
     /// A fresh check of tool names for one resolution of tools (API-111..114).

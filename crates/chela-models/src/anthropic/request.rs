@@ -7,6 +7,7 @@ use crate::openai::schema;
 use crate::thinking::{AnthropicThinking, anthropic_thinking};
 use crate::transport::Target;
 use crate::types::{ModelRequest, ToolChoice, ToolSpec};
+use crate::wire::Rows;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
@@ -56,7 +57,8 @@ impl Serialize for Body<'_> {
         }
         let tools_offered = self.target.flags.tools && !request.tools.is_empty();
         if tools_offered {
-            let tools = Tools { tools: &request.tools, drop: &self.target.compat.unsupported_tool_schema_keywords };
+            let drop = &self.target.compat.unsupported_tool_schema_keywords;
+            let tools = Rows(&request.tools, |tool| Tool { tool, drop });
             out.serialize_entry("tools", &tools)?;
         }
         if let Some(choice) = tool_choice(&request.tool_choice).filter(|_| tools_offered) {
@@ -126,17 +128,6 @@ impl Serialize for System<'_> {
             map.serialize_entry("cache_control", cache)?;
         }
         map.end()
-    }
-}
-
-struct Tools<'a> {
-    tools: &'a [ToolSpec],
-    drop: &'a [String],
-}
-
-impl Serialize for Tools<'_> {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_seq(self.tools.iter().map(|tool| Tool { tool, drop: self.drop }))
     }
 }
 

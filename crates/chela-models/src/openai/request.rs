@@ -6,6 +6,7 @@ use crate::history::{IdMode, Unpaired, plan};
 use crate::thinking::{ThinkingLevel, looks_like_reasoning, openai_effort};
 use crate::transport::Target;
 use crate::types::{ModelRequest, ToolChoice, ToolSpec};
+use crate::wire::Rows;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
@@ -60,7 +61,8 @@ impl Serialize for Body<'_> {
             out.put("temperature", &temperature)?;
         }
         if flags.tools && !request.tools.is_empty() {
-            out.put("tools", &Tools { tools: &request.tools, drop: &self.target.compat.unsupported_tool_schema_keywords })?;
+            let drop = &self.target.compat.unsupported_tool_schema_keywords;
+            out.put("tools", &Rows(&request.tools, |tool| Tool { tool, drop }))?;
             match &request.tool_choice {
                 ToolChoice::Auto => {}
                 ToolChoice::None => out.put("tool_choice", "none")?,
@@ -156,17 +158,6 @@ fn reasoning(extra: &mut Map<String, Value>, request: &ModelRequest, target: &Ta
                 extra.insert("reasoning_effort".to_owned(), Value::String(effort));
             }
         }
-    }
-}
-
-struct Tools<'a> {
-    tools: &'a [ToolSpec],
-    drop: &'a [String],
-}
-
-impl Serialize for Tools<'_> {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_seq(self.tools.iter().map(|tool| Tool { tool, drop: self.drop }))
     }
 }
 

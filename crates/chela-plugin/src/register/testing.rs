@@ -1,67 +1,13 @@
 //! Fakes for the tests of this crate.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{PluginFacts, RegistryBuilder, RegistryInputs};
-use crate::call::{Call, CallError, CallTarget, HandlerOutcome, HookBatch};
-use crate::lane::{Definition, LinkReport, PluginControl, Registration, StartedPlugin, WorkerStatus};
+use crate::lane::StartedPlugin;
 use crate::registry::Registry;
-
-/// A target and control that answers nothing.
-#[derive(Debug)]
-struct Idle;
-
-#[async_trait]
-impl CallTarget for Idle {
-    fn worker_key(&self) -> u64 {
-        1
-    }
-
-    async fn call(&self, _: u64, _: Call) -> Result<Value, CallError> {
-        Err(CallError::Cancelled)
-    }
-
-    async fn hooks(&self, _: HookBatch) -> Result<Vec<HandlerOutcome>, CallError> {
-        Err(CallError::Cancelled)
-    }
-
-    fn release(&self, _: &[u64]) {}
-}
-
-#[async_trait]
-impl PluginControl for Idle {
-    async fn stop(&self, _: &str, _: Duration) {}
-
-    fn status(&self) -> WorkerStatus {
-        WorkerStatus::default()
-    }
-
-    fn notify(&self, _: &str, _: &Value) {}
-}
-
-/// A function value.
-pub(crate) fn f(handle: u64) -> Value {
-    json!({ "$fn": handle })
-}
-
-pub(crate) fn started(calls: &[(&str, Value)]) -> StartedPlugin {
-    let registrations = calls
-        .iter()
-        .map(|(method, args)| Registration { method: (*method).into(), args: args.as_array().cloned().unwrap_or_default() })
-        .collect();
-    StartedPlugin {
-        definition: Definition::default(),
-        registrations,
-        link_report: LinkReport::default(),
-        target: Arc::new(Idle),
-        control: Arc::new(Idle),
-        duration: Duration::from_millis(3),
-    }
-}
+pub(crate) use crate::testing::{f, started};
 
 pub(crate) fn facts(id: &str, manifest: Value) -> PluginFacts {
     let mut manifest = manifest;

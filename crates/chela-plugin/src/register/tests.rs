@@ -10,8 +10,6 @@ mod surfaces;
 mod tools;
 mod trust;
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use super::testing::{World, f, facts, said, started};

@@ -10,7 +10,8 @@ fn twice(method: &str, args: &Value) -> Vec<String> {
     said(&World::new().plugin("a", &[(method, args.clone())]).plugin("b", &[(method, args.clone())]).build())
 }
 
-// API-040..API-071, API-082, API-102: the same call by two plugins.
+// API-037, API-040..044, API-046..055, API-058, API-059, API-060, API-062, API-063, API-065, API-066, API-067, API-069, API-070, API-071,
+// API-082, API-102, API-153: the same call by two plugins.
 #[test]
 fn ids_that_belong_to_another_plugin_are_refused() {
     let id = |extra: Value| {
@@ -84,7 +85,7 @@ fn ids_that_belong_to_another_plugin_are_refused() {
     }
 }
 
-// API-075..API-081: ids that are unique within a plugin only.
+// API-076..081: ids that are unique within a plugin only.
 #[test]
 fn ids_of_host_hooks_are_unique_per_plugin() {
     let extension = |namespace: &str| json!({"namespace": namespace, "description": "d", "sessionEntrySlotKey": "slotX"});
@@ -115,4 +116,22 @@ fn ids_of_host_hooks_are_unique_per_plugin() {
         .plugin("b", &[("registerSessionExtension", object(extension("y")))])
         .build();
     assert_eq!(said(&registry), ["error sessionEntrySlotKey already registered: slotX"]);
+}
+
+// API-039, API-045, API-061, API-064, API-068: these have no id, so every call counts, of one plugin and of several.
+#[test]
+fn what_has_no_id_is_appended() {
+    for (method, args) in [
+        ("registerHostedMediaResolver", json!([f(1)])),
+        ("registerTextTransforms", object(json!({"input": [{"from": "a", "to": "b"}]}))),
+        ("registerReload", object(json!({"hotPrefixes": ["x"]}))),
+        ("onConversationBindingResolved", json!([f(1)])),
+    ] {
+        let calls = [(method, args.clone()), (method, args)];
+        let registry = World::new().plugin("a", &calls).plugin("b", &calls).build();
+        assert_eq!((said(&registry), registry.recorded_of(method).count()), (Vec::<String>::new(), 4), "{method}");
+    }
+    let collector = ("registerSecurityAuditCollector", json!([f(1)]));
+    let registry = World::new().plugin("a", &[collector.clone(), collector]).build();
+    assert_eq!((said(&registry), registry.audit_collectors.len()), (Vec::<String>::new(), 2));
 }

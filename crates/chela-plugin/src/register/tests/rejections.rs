@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::{alone, object};
 use crate::register::testing::f;
 
-// API-036..API-098: one bad call of each method, with the exact words.
+// API-038, API-039, API-040, API-041, API-042, API-043, API-044, API-046..055, API-059, API-062, API-063, API-067, API-070, API-071,
+// API-075..081, API-098, API-100, API-104: one bad call of each method, with the exact words; what is taken is in `duplicates`.
 #[test]
 fn bad_registrations_are_dropped_with_their_diagnostic() {
     let overlong = json!("x".repeat(70_000));
@@ -165,6 +166,19 @@ fn bad_registrations_are_dropped_with_their_diagnostic() {
     ];
     for (method, args, expected) in cases {
         assert_eq!(alone(&[(method, args)]), [expected], "{method}");
+    }
+    for (method, thing) in [
+        ("registerSpeechProvider", "speech provider"),
+        ("registerRealtimeTranscriptionProvider", "realtime transcription provider"),
+        ("registerRealtimeVoiceProvider", "realtime voice provider"),
+        ("registerImageGenerationProvider", "image-generation provider"),
+        ("registerVideoGenerationProvider", "video-generation provider"),
+        ("registerMusicGenerationProvider", "music-generation provider"),
+        ("registerWebFetchProvider", "web fetch provider"),
+        ("registerWebSearchProvider", "web search provider"),
+        ("registerMigrationProvider", "migration provider"),
+    ] {
+        assert_eq!(alone(&[(method, object(json!({"id": " "})))]), [format!("error {thing} registration missing id")], "{method}");
     }
     let schema = alone(&[("registerSessionAction", object(json!({"id": "a", "handler": f(1), "schema": {"type": 7}})))]);
     assert!(schema[0].starts_with("error session action schema is not valid JSON Schema: a: "), "{schema:?}");

@@ -37,7 +37,7 @@ fn gateway_methods_and_their_scopes() {
     }
 }
 
-// API-038, API-149..155, API-165
+// API-149, API-150, API-151, API-152, API-153, API-154
 #[test]
 fn routes_overlap_and_match_in_order() {
     let route = |path: &str, auth: &str, matching: &str, handle: u64| {
