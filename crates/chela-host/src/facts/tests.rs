@@ -25,7 +25,7 @@ fn snapshot(dir: &std::path::Path, manifests: &[(&str, Value)]) -> Snapshot {
     }
     let entries: serde_json::Map<String, Value> = manifests.iter().map(|(id, _)| ((*id).to_owned(), json!({"enabled": true}))).collect();
     let config = json!({"plugins": {"load": {"paths": paths}, "entries": entries}});
-    chela_catalog::scan(&CatalogInputs::new(&dir.join("state"), &dir.join("home"), config))
+    chela_catalog::scan(&CatalogInputs::new(dir.join("state"), dir.join("home"), config))
 }
 
 fn facts(snapshot: &Snapshot, id: &str) -> PluginFacts {
