@@ -82,7 +82,8 @@ fn cost_of(row: &SessionRow) -> usize {
     ROW_OVERHEAD + row.key.len() * 2 + row.extra.iter().map(|(k, v)| k.len() + value_cost(v)).sum::<usize>()
 }
 
-fn value_cost(value: &serde_json::Value) -> usize {
+/// Rough bytes of a value in memory.
+pub(crate) fn value_cost(value: &serde_json::Value) -> usize {
     use serde_json::Value;
     32 + match value {
         Value::String(s) => s.len(),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use crate::shared::Shared;
+use crate::windows::Appended;
 use crate::{SessionRow, projector};
 
 /// A change of a file beside the database, done after the commit that made it true.
@@ -27,6 +28,10 @@ pub(crate) struct Effects {
     pub(crate) rows: HashMap<String, Option<Arc<SessionRow>>>,
     /// Session id to its key and number of messages.
     pub(crate) messages: HashMap<String, (String, u64)>,
+    /// Entries for the end of transcripts.
+    pub(crate) appended: Vec<Appended>,
+    /// Session ids of transcripts that changed in any other way.
+    pub(crate) rewritten: HashSet<String>,
     pub(crate) ops: Vec<FileOp>,
     pub(crate) dirty_agents: HashSet<String>,
     pub(crate) loaded: Vec<String>,
@@ -37,6 +42,8 @@ impl Effects {
     pub(crate) fn absorb(&mut self, later: Self) {
         self.rows.extend(later.rows);
         self.messages.extend(later.messages);
+        self.appended.extend(later.appended);
+        self.rewritten.extend(later.rewritten);
         for op in later.ops {
             self.push_op(op);
         }
@@ -75,6 +82,12 @@ impl Effects {
                 cache.set_messages(key, session_id, *messages);
             }
         }
+        if !self.appended.is_empty() || !self.rewritten.is_empty() {
+            let mut windows = shared.windows();
+            let appended = self.appended.into_iter().filter(|a| !self.rewritten.contains(&a.session_id));
+            appended.for_each(|a| windows.append(a));
+            self.rewritten.iter().for_each(|id| windows.forget(id));
+        }
         for id in self.unloaded {
             shared.mark_unloaded(&id);
         }
@@ -90,6 +103,11 @@ impl Effects {
 }
 
 impl FileOp {
+    /// Whether it takes a file away from its place.
+    pub(crate) fn moves_files(&self) -> bool {
+        matches!(self, Self::Rename { .. } | Self::Remove { .. })
+    }
+
     fn touches(&self, file: &std::path::Path) -> bool {
         match self {
             Self::Append { path, .. } | Self::Rewrite { path, .. } | Self::Remove { path, .. } => path == file,

@@ -6,7 +6,7 @@
 //! Invariants:
 //! - A call that resolved is on disk, whatever kills the process. With [`Durability::Full`] it also survives a power failure; the few
 //!   calls that only prepare another (a session's row and start before its first message, steps within a turn) do from that one on.
-//! - One thread writes. It takes all waiting calls into one transaction and commits once for all of them.
+//! - One thread writes. It takes all waiting calls into one transaction and commits once for all of them; another one syncs.
 //! - No lock is held across an await, and no call's cost grows with the number of sessions or the length of a transcript.
 //! - A file beside the database is never needed to read back what was acknowledged.
 
@@ -31,9 +31,11 @@ pub mod session_key;
 mod sessions;
 mod shared;
 mod store;
+mod sync;
 mod time;
 mod transcripts;
 mod tx;
+mod windows;
 mod writer;
 
 pub use archive::{ArchiveReason, archive_path, is_archive_name};
@@ -46,7 +48,7 @@ pub use lifecycle::{LifecycleEnd, LifecycleStart, PendingDelivery, end_event_id,
 pub use row::{SessionRow, is_safe_session_id};
 pub use runs::{RunClaim, RunRecord, RunStatus};
 pub use sessions::{Carry, NewSession, OpenReason, OpenedSession, SessionPage, SessionQuery};
-pub use store::{Durability, Store, StoreOptions};
+pub use store::{Durability, Safe, Store, StoreOptions};
 pub use transcripts::{EntryQuery, RowUpdate, TurnCommit, TurnCommitted};
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 
 use crate::tx::Tx;
-use crate::{Result, Store, StoreError, time};
+use crate::{Result, Safe, Store, StoreError, time};
 
 /// How long a finished run answers repeats, milliseconds (GW-77).
 const TTL_MS: i64 = 5 * 60 * 1000;
@@ -117,7 +117,18 @@ impl Store {
     /// # Errors
     /// Write errors.
     pub async fn claim_run(&self, record: RunRecord) -> Result<RunClaim> {
-        self.write(move |tx| {
+        let (claim, mut safe) = self.claim_run_early(record).await?;
+        safe.wait().await?;
+        Ok(claim)
+    }
+
+    /// As [`Store::claim_run`], but resolves with the commit: work may begin, and nothing may be acknowledged before the second value
+    /// resolves.
+    ///
+    /// # Errors
+    /// Write errors.
+    pub async fn claim_run_early(&self, record: RunRecord) -> Result<(RunClaim, Safe)> {
+        self.write_early(move |tx| {
             let now = time::now_ms();
             let fail = |e: rusqlite::Error| tx.shared.sqlite("read", &e);
             let mut found = find(tx.conn, "key = ?1", params![record.key, now]).map_err(fail)?;

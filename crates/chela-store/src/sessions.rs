@@ -140,9 +140,13 @@ impl Store {
             OpenReason::Interaction => (None, true),
             OpenReason::System => (None, false),
         };
-        if rollover.is_none()
-            && let Some(row) = self.session(&key).await?
-        {
+        // A turn has looked already: what is not in memory then is new as a rule, and the writer looks once more.
+        let known = match (&rollover, relaxed) {
+            (Some(_), _) => None,
+            (None, true) => self.inner.shared.cache().get(&key).map(|row| SessionRow::clone(&row)),
+            (None, false) => self.session(&key).await?,
+        };
+        if let Some(row) = known {
             return Ok(OpenedSession { row, created: false, replaced: None });
         }
         let work = move |tx: &mut Tx<'_>| {
@@ -213,9 +217,10 @@ impl Store {
     pub async fn purge_archives(&self, before_ms: i64, limit: usize) -> Result<usize> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.write(move |tx| {
-            let sql = "SELECT tid, file FROM transcripts WHERE archived_at IS NOT NULL AND archived_at < ?1 ORDER BY archived_at LIMIT ?2";
-            let old = tx.all(sql, [before_ms, limit], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?)))?;
-            for (tid, file) in &old {
+            let sql = "SELECT tid, file, session_id FROM transcripts WHERE archived_at IS NOT NULL AND archived_at < ?1 ORDER BY archived_at LIMIT ?2";
+            let old = tx.all(sql, [before_ms, limit], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?, r.get::<_, String>(2)?)))?;
+            for (tid, file, session_id) in &old {
+                tx.effects.rewritten.insert(session_id.clone());
                 tx.exec("DELETE FROM entries WHERE tid = ?1", [tid])?;
                 tx.exec("DELETE FROM transcripts WHERE tid = ?1", [tid])?;
                 tx.queue_remove(PathBuf::from(file))?;

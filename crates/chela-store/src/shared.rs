@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::Connection;
 
 use crate::cache::{RecentSet, RowCache};
+use crate::windows::WindowCache;
 use crate::{Result, StoreError, schema};
 
 /// Reading connections kept open.
@@ -19,6 +20,7 @@ pub(crate) struct Shared {
     pub(crate) sessions_dir_for: DirFor,
     pub(crate) cwd: String,
     cache: Mutex<RowCache>,
+    windows: Mutex<WindowCache>,
     loaded: Mutex<RecentSet>,
     readers: Mutex<Vec<Connection>>,
     finished_runs: AtomicU32,
@@ -31,6 +33,7 @@ impl Shared {
             sessions_dir_for,
             cwd,
             cache: Mutex::default(),
+            windows: Mutex::default(),
             loaded: Mutex::default(),
             readers: Mutex::default(),
             finished_runs: AtomicU32::new(0),
@@ -41,6 +44,10 @@ impl Shared {
     /// single step, so a panic elsewhere does not spoil it.
     pub(crate) fn cache(&self) -> MutexGuard<'_, RowCache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn windows(&self) -> MutexGuard<'_, WindowCache> {
+        self.windows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a finished run; true for the first and then for each `every`-th.

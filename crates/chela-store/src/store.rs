@@ -15,8 +15,9 @@ use crate::effects::Effects;
 use crate::injections::DrainCache;
 use crate::keyed::KeyedOptions;
 use crate::shared::Shared;
+use crate::sync::{self, Wal};
 use crate::tx::Tx;
-use crate::writer::{Writer, WriterMsg, submit};
+use crate::writer::{Writer, WriterMsg, submit, submit_early};
 use crate::{Result, StoreError, import, mirror, projector, schema, session_key};
 
 /// Time between two looks at a database that is in use.
@@ -84,6 +85,7 @@ pub(crate) struct Inner {
     projector: Sender<projector::Msg>,
     projector_thread: Option<JoinHandle<()>>,
     writer_thread: Option<JoinHandle<()>>,
+    sync_thread: Option<JoinHandle<()>>,
     /// Held for the life of the store; the operating system lets go of it however the process ends.
     _lock: std::fs::File,
     /// Last, so that it goes when everything else has gone.
@@ -110,15 +112,23 @@ impl Store {
         for agent in stale {
             let _ = projector.send(projector::Msg::Dirty(agent));
         }
-        let work = Writer {
-            conn,
-            shared: Arc::clone(&shared),
-            projector: projector.clone(),
-            done_ops: Vec::new(),
-            since_checkpoint: 0,
-            durability: options.durability,
-            level: options.durability,
+        let wal = match options.durability {
+            Durability::Full => Wal::open(&conn, &shared.db_path)?,
+            Durability::Normal => None,
         };
+        let (syncer, sync_thread) = match wal {
+            Some(wal) => {
+                // The syncer does what SQLite would do at each commit.
+                conn.pragma_update(None, "synchronous", Durability::Normal.pragma()).map_err(|e| shared.sqlite("open", &e))?;
+                let (sender, queue) = channel();
+                let log = Arc::clone(&wal);
+                let thread = spawn("chela-sync", &shared.db_path, move || sync::run(&log, &queue))?;
+                (Some((wal, sender)), Some(thread))
+            }
+            None => (None, None),
+        };
+        let work =
+            Writer { conn, shared: Arc::clone(&shared), projector: projector.clone(), done_ops: Vec::new(), since_checkpoint: 0, syncer };
         let project = projector::Projector::new(Arc::clone(&shared), writer.clone());
         let projector_thread = spawn("chela-projector", &shared.db_path, move || {
             project.run(&projector_queue);
@@ -132,6 +142,7 @@ impl Store {
             projector,
             projector_thread: Some(projector_thread),
             writer_thread: Some(writer_thread),
+            sync_thread,
             _lock: lock,
             closing: tokio::sync::watch::channel(()).0,
         };
@@ -179,6 +190,17 @@ impl Store {
         submit(&self.inner.writer, false, work).await.unwrap_or(Err(StoreError::Closed))
     }
 
+    /// As [`Store::write`], but resolves with the commit already, and hands back what resolves when it is durable.
+    pub(crate) async fn write_early<T, F>(&self, work: F) -> Result<(T, Safe)>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        let (committed, synced) = submit_early(&self.inner.writer, work);
+        let value = committed.await.unwrap_or(Err(StoreError::Closed))?;
+        Ok((value, Safe(synced)))
+    }
+
     /// Runs a query on a reading connection, off the async threads.
     pub(crate) async fn read<T, F>(&self, work: F) -> Result<T>
     where
@@ -198,6 +220,20 @@ impl Store {
     }
 }
 
+/// A committed call on its way to the disk.
+#[derive(Debug)]
+pub struct Safe(oneshot::Receiver<Result<()>>);
+
+impl Safe {
+    /// Resolves when the call survives a power failure; only then it may be acknowledged.
+    ///
+    /// # Errors
+    /// When the disk refused.
+    pub async fn wait(&mut self) -> Result<()> {
+        (&mut self.0).await.unwrap_or(Err(StoreError::Closed))
+    }
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
         // The projector first: what it wrote last is recorded through the writer.
@@ -205,6 +241,8 @@ impl Drop for Inner {
         join(self.projector_thread.take());
         let _ = self.writer.send(WriterMsg::Stop);
         join(self.writer_thread.take());
+        // Ends once it has answered what the writer left.
+        join(self.sync_thread.take());
         self.shared.close_readers();
     }
 }

@@ -106,7 +106,30 @@ impl Store {
     /// # Errors
     /// [`StoreError::UnknownTranscript`] and read errors.
     pub async fn window(&self, session_id: &str, max_messages: usize) -> Result<Vec<Entry>> {
-        self.entries(session_id, EntryQuery { limit: Some(max_messages), ..EntryQuery::default() }).await
+        self.ensure_loaded(session_id).await?;
+        let hot = self.inner.shared.windows().get(session_id, max_messages);
+        if let Some(hot) = hot {
+            return Ok(hot.iter().map(|entry| Entry::clone(entry)).collect());
+        }
+        let id = session_id.to_owned();
+        let query = EntryQuery { limit: Some(max_messages), ..EntryQuery::default() };
+        let found = self
+            .read(move |conn, shared| {
+                // Within this closure, which runs to its end even when nobody waits any more.
+                let hands_in = shared.windows().begin_read(&id);
+                let found = match find_transcript(conn, &id) {
+                    Ok(Some(t)) => read_entries(conn, &t, &query).map(Some),
+                    Ok(None) => Ok(None),
+                    Err(e) => Err(e),
+                };
+                if hands_in {
+                    let entries = found.as_ref().ok().and_then(Option::as_deref);
+                    shared.windows().end_read(&id, entries.map(|e| (e, max_messages)));
+                }
+                found
+            })
+            .await?;
+        found.ok_or_else(|| StoreError::UnknownTranscript { session_id: session_id.to_owned() })
     }
 
     /// Entries of a transcript, oldest first; with a limit the newest of those that match.

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::effects::{Effects, FileOp};
 use crate::shared::Shared;
-use crate::{Result, SessionRow, StoreError, entry};
+use crate::windows::Appended;
+use crate::{Entry, Result, SessionRow, StoreError, entry};
 
 /// Columns of a session row with its message count, for [`read_row`].
 pub(crate) const ROW_COLUMNS: &str = "s.key, s.agent_id, s.created_at, s.row_json, COALESCE(t.messages, 0) \
@@ -175,7 +176,13 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
+    /// Stores the head of a transcript whose entries may have changed.
     pub(crate) fn save_transcript(&mut self, t: &Transcript) -> Result<()> {
+        self.effects.rewritten.insert(t.session_id.clone());
+        self.save_head(t)
+    }
+
+    fn save_head(&mut self, t: &Transcript) -> Result<()> {
         self.exec(
             "UPDATE transcripts SET file = ?2, header = ?3, leaf_id = ?4, next_seq = ?5, messages = ?6, last_at = ?7, \
              file_bytes = ?8, imported = ?9, archived_at = ?10 WHERE tid = ?1",
@@ -205,6 +212,8 @@ impl<'a> Tx<'a> {
             bytes.push(b'\n');
         }
         let before = u64::try_from(t.file_bytes).unwrap_or_default();
+        let from_start = t.next_seq == 0;
+        let mut context = Vec::with_capacity(entries.len());
         let mut metas = Vec::with_capacity(entries.len());
         for new in entries {
             let id = self.entry_id(t.tid, new.id.as_deref())?;
@@ -215,8 +224,12 @@ impl<'a> Tx<'a> {
             bytes.extend_from_slice(line.as_bytes());
             bytes.push(b'\n');
             let seq = u64::try_from(t.next_seq).unwrap_or_default();
-            metas.push(entry::EntryMeta { id: id.clone(), parent_id: t.leaf_id.replace(id), seq });
+            let parent_id = t.leaf_id.replace(id.clone());
+            metas.push(entry::EntryMeta { id: id.clone(), parent_id: parent_id.clone(), seq });
             t.messages += i64::from(new.kind == entry::MESSAGE);
+            if entry::is_context(&new.kind) {
+                context.push(Arc::new(Entry { id, parent_id, seq, kind: new.kind, at_ms: at, body: new.body }));
+            }
             t.next_seq += 1;
             t.last_at = Some(at);
         }
@@ -224,7 +237,8 @@ impl<'a> Tx<'a> {
             return Ok(metas);
         }
         t.file_bytes += i64::try_from(bytes.len()).unwrap_or_default();
-        self.save_transcript(t)?;
+        self.save_head(t)?;
+        self.effects.appended.push(Appended { session_id: t.session_id.clone(), from_start, entries: context });
         self.effects.push_op(FileOp::Append { session_id: t.session_id.clone(), path: t.file.clone(), before, bytes });
         Ok(metas)
     }

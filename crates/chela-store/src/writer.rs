@@ -8,10 +8,11 @@ use std::sync::mpsc::{Receiver, Sender};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use crate::effects::Effects;
+use crate::effects::{Effects, FileOp};
 use crate::shared::Shared;
+use crate::sync::{Committed, Wal};
 use crate::tx::Tx;
-use crate::{Durability, Result, StoreError, mirror, projector};
+use crate::{Result, StoreError, mirror, projector};
 
 /// Calls in one transaction; bounds the time until the first of them is answered.
 const MAX_BATCH: usize = 512;
@@ -24,7 +25,9 @@ pub(crate) trait Job: Send {
     fn is_durable(&self) -> bool;
     /// Does the work inside a savepoint; an error rolls back to it.
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<()>;
-    /// Answers the caller once the fate of the transaction is known.
+    /// Tells a caller who asked for it that the work is committed, though not yet safe from a power failure.
+    fn committed(&mut self) {}
+    /// Answers the caller once the fate of the work is known.
     fn finish(self: Box<Self>, committed: Result<()>);
 }
 
@@ -50,14 +53,8 @@ where
     }
 
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<()> {
-        let Some(work) = self.work.take() else {
-            return Ok(());
-        };
-        let result = catch_unwind(AssertUnwindSafe(|| work(tx))).unwrap_or_else(|cause| {
-            tracing::error!(cause = panic_text(&*cause), "an update function panicked in the store");
-            Err(StoreError::UpdatePanicked)
-        });
-        let outcome = result.as_ref().map(|_| ()).map_err(Clone::clone);
+        let Some(work) = self.work.take() else { return Ok(()) };
+        let (outcome, result) = guarded(work, tx);
         self.result = Some(result);
         outcome
     }
@@ -72,6 +69,56 @@ where
         // The caller may have been cancelled; what it asked for is stored all the same.
         let _ = self.answer.send(answer);
     }
+}
+
+/// A call whose caller wants to know of the commit and of the sync, each when it is done.
+struct EarlyJob<F, T> {
+    work: Option<F>,
+    result: Option<Result<T>>,
+    early: Option<oneshot::Sender<Result<T>>>,
+    safe: oneshot::Sender<Result<()>>,
+}
+
+impl<F, T> Job for EarlyJob<F, T>
+where
+    F: FnOnce(&mut Tx<'_>) -> Result<T> + Send,
+    T: Send,
+{
+    fn is_durable(&self) -> bool {
+        true
+    }
+
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<()> {
+        let Some(work) = self.work.take() else { return Ok(()) };
+        let (outcome, result) = guarded(work, tx);
+        self.result = Some(result);
+        outcome
+    }
+
+    fn committed(&mut self) {
+        if let (Some(early), Some(result)) = (self.early.take(), self.result.take()) {
+            let _ = early.send(result);
+        }
+    }
+
+    fn finish(mut self: Box<Self>, done: Result<()>) {
+        if let Some(early) = self.early.take() {
+            let own = self.result.take().and_then(Result::err);
+            let error = own.or(done.clone().err()).unwrap_or(StoreError::Closed);
+            let _ = early.send(Err(error));
+        }
+        // The caller may have been cancelled.
+        let _ = self.safe.send(done);
+    }
+}
+
+/// Runs work; a panic in it is an error of this call alone. Also hands back whether to keep what it did.
+fn guarded<T>(work: impl FnOnce(&mut Tx<'_>) -> Result<T>, tx: &mut Tx<'_>) -> (Result<()>, Result<T>) {
+    let result = catch_unwind(AssertUnwindSafe(|| work(tx))).unwrap_or_else(|cause| {
+        tracing::error!(cause = panic_text(&*cause), "an update function panicked in the store");
+        Err(StoreError::UpdatePanicked)
+    });
+    (result.as_ref().map(|_| ()).map_err(Clone::clone), result)
 }
 
 fn panic_text(cause: &(dyn Any + Send)) -> &str {
@@ -91,6 +138,20 @@ where
     waiting
 }
 
+/// As [`submit`], in two steps: the first receiver resolves with the commit, which any end of the process leaves standing, the second
+/// once it is synced.
+pub(crate) fn submit_early<T, F>(queue: &Sender<WriterMsg>, work: F) -> (oneshot::Receiver<Result<T>>, oneshot::Receiver<Result<()>>)
+where
+    T: Send + 'static,
+    F: FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+{
+    let (early, committed) = oneshot::channel();
+    let (safe, synced) = oneshot::channel();
+    let job = EarlyJob { work: Some(work), result: None, early: Some(early), safe };
+    let _ = queue.send(WriterMsg::Job(Box::new(job)));
+    (committed, synced)
+}
+
 pub(crate) struct Writer {
     pub(crate) conn: Connection,
     pub(crate) shared: Arc<Shared>,
@@ -98,10 +159,8 @@ pub(crate) struct Writer {
     /// File operations done whose journal rows the next transaction removes.
     pub(crate) done_ops: Vec<i64>,
     pub(crate) since_checkpoint: usize,
-    /// What durable calls are owed.
-    pub(crate) durability: Durability,
-    /// What commits do now.
-    pub(crate) level: Durability,
+    /// Where durable calls wait for the disk; `None` when a commit is all that they are owed, or syncs by itself.
+    pub(crate) syncer: Option<(Arc<Wal>, Sender<Committed>)>,
 }
 
 impl Writer {
@@ -133,8 +192,6 @@ impl Writer {
             return;
         }
         self.since_checkpoint += jobs.len();
-        let durable = jobs.iter().any(|job| job.is_durable());
-        self.set_level(if durable { self.durability } else { Durability::Normal });
         let mut effects = Effects::default();
         let mut waiting: Vec<Box<dyn Job>> = Vec::with_capacity(jobs.len());
         let mut open = Err(StoreError::Closed);
@@ -159,12 +216,25 @@ impl Writer {
         if waiting.is_empty() {
             return;
         }
-        let committed = self.commit();
-        if committed.is_ok() {
-            self.publish(effects);
+        if let Err(e) = self.commit() {
+            waiting.into_iter().for_each(|job| job.finish(Err(e.clone())));
+            return;
         }
-        for job in waiting {
-            job.finish(committed.clone());
+        self.publish(effects);
+        self.answer(waiting);
+    }
+
+    /// Answers the callers of a committed batch; those who are owed a synced commit get their answer from the syncer.
+    fn answer(&self, mut jobs: Vec<Box<dyn Job>>) {
+        jobs.iter_mut().for_each(|job| job.committed());
+        let (safe, ready) = match &self.syncer {
+            Some(_) => jobs.into_iter().partition(|job| job.is_durable()),
+            None => (Vec::new(), jobs),
+        };
+        ready.into_iter().for_each(|job| job.finish(Ok(())));
+        if let (Some((_, queue)), false) = (&self.syncer, safe.is_empty()) {
+            // The syncer lives as long as this sender; jobs that are dropped tell their callers that the store is closed.
+            let _ = queue.send(safe);
         }
     }
 
@@ -188,17 +258,6 @@ impl Writer {
         }
         self.sql("RELEASE job")?;
         outcome
-    }
-
-    /// A synced commit covers all commits before it, because the log is one file: so only batches that somebody waits for are synced.
-    fn set_level(&mut self, level: Durability) {
-        if self.level == level {
-            return;
-        }
-        match self.conn.pragma_update(None, "synchronous", level.pragma()) {
-            Ok(()) => self.level = level,
-            Err(e) => tracing::error!(error = %e, "the database's sync level could not be changed"),
-        }
     }
 
     fn begin(&mut self) -> Result<()> {
@@ -246,6 +305,10 @@ impl Writer {
     /// debounced projection. All before the callers are answered, so that who reads next sees it.
     fn publish(&mut self, effects: Effects) {
         let ops = effects.apply_to(&self.shared, &self.projector);
+        if let (Some((wal, _)), true) = (&self.syncer, ops.iter().any(FileOp::moves_files)) {
+            // A power failure must not leave a renamed file and a database that knows nothing of it. A failure is told to the callers.
+            let _ = wal.sync();
+        }
         let heal = mirror::execute(ops, &self.conn, &self.shared, &mut self.done_ops);
         for session_id in heal {
             if let Err(e) = self.heal(&session_id) {
