@@ -133,10 +133,9 @@ pub fn event_head(event: &str, payload: &str) -> String {
     out
 }
 
-/// Completes an event for one client.
-pub fn event_text(head: &str, seq: Option<u64>, state_version: Option<&str>) -> String {
-    let mut out = String::with_capacity(head.len() + 48 + state_version.map_or(0, str::len));
-    out.push_str(head);
+/// Completes an event for one client: what follows its head.
+pub fn event_tail(seq: Option<u64>, state_version: Option<&str>) -> String {
+    let mut out = String::with_capacity(32 + state_version.map_or(0, |version| 16 + version.len()));
     if let Some(seq) = seq {
         out.push_str(",\"seq\":");
         out.push_str(&seq.to_string());
@@ -211,7 +210,7 @@ mod tests {
             ),
         ];
         for (seq, version, expected) in cases {
-            let parsed: Value = serde_json::from_str(&event_text(&head, seq, version)).unwrap();
+            let parsed: Value = serde_json::from_str(&format!("{head}{}", event_tail(seq, version))).unwrap();
             assert_eq!(parsed, expected);
         }
     }

@@ -6,12 +6,12 @@
 pub mod outbox;
 pub mod presence;
 
-pub use outbox::{ClientHandle, CloseRequest};
+pub use outbox::{ClientHandle, CloseRequest, Outgoing};
 pub use presence::{PresenceEntry, PresenceList};
 
 use crate::ws::ClientInfo;
 use chela_gateway_protocol::events::{EventGuard, guard};
-use chela_gateway_protocol::frame::{event_head, event_text};
+use chela_gateway_protocol::frame::{event_head, event_tail};
 use chela_gateway_protocol::limits::close;
 use serde::Serialize;
 use serde_json::json;
@@ -19,6 +19,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// Longest time that a change of the presence list waits to be told.
 const PRESENCE_DELAY_MAX: Duration = Duration::from_secs(2);
@@ -111,9 +112,9 @@ impl EventBus {
             if !named && !guard.allows(client.info.role, &client.info.scopes) {
                 continue;
             }
-            let head = head.get_or_insert_with(|| event_head(event, payload));
-            let make = |seq| event_text(head, seq, version.as_deref());
-            reached += usize::from(client.send_event(sequenced, options.drop_if_slow, make));
+            let head: &Utf8Bytes = head.get_or_insert_with(|| event_head(event, payload).into());
+            let tail = |seq| event_tail(seq, version.as_deref());
+            reached += usize::from(client.send_event(head, sequenced, options.drop_if_slow, tail));
         }
         reached
     }

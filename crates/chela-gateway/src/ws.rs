@@ -3,6 +3,7 @@
 pub mod client;
 pub mod connection;
 pub mod dispatch;
+mod frames;
 pub mod handler;
 mod handshake;
 mod io;

@@ -39,6 +39,40 @@ impl CloseRequest {
     }
 }
 
+/// A message in a queue. Its head is shared by all clients that get the same event, so that a large one waits only once in memory.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    head: Utf8Bytes,
+    tail: String,
+}
+
+impl Outgoing {
+    /// A message of two parts, which follow one another.
+    pub fn new(head: Utf8Bytes, tail: String) -> Self {
+        Outgoing { head, tail }
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> usize {
+        self.head.len() + self.tail.len()
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Both parts.
+    pub fn parts(&self) -> (&str, &str) {
+        (&self.head, &self.tail)
+    }
+
+    /// The whole text.
+    pub fn into_text(self) -> Utf8Bytes {
+        if self.tail.is_empty() { self.head } else { [self.head.as_str(), &self.tail].concat().into() }
+    }
+}
+
 /// A connected client as the bus sees it.
 #[derive(Debug)]
 pub struct ClientHandle {
@@ -46,7 +80,7 @@ pub struct ClientHandle {
     pub info: Arc<ClientInfo>,
     /// The wish to close it.
     pub close: CloseRequest,
-    queue: mpsc::UnboundedSender<Utf8Bytes>,
+    queue: mpsc::UnboundedSender<Outgoing>,
     buffered: AtomicUsize,
     max_buffered: usize,
     seq: Mutex<u64>,
@@ -54,7 +88,7 @@ pub struct ClientHandle {
 
 impl ClientHandle {
     /// A handle and the end of its queue that the connection reads.
-    pub(crate) fn new(info: Arc<ClientInfo>, max_buffered: usize) -> (Arc<Self>, mpsc::UnboundedReceiver<Utf8Bytes>) {
+    pub(crate) fn new(info: Arc<ClientInfo>, max_buffered: usize) -> (Arc<Self>, mpsc::UnboundedReceiver<Outgoing>) {
         let (queue, receiver) = mpsc::unbounded_channel();
         let handle =
             ClientHandle { info, close: CloseRequest::default(), queue, buffered: AtomicUsize::new(0), max_buffered, seq: Mutex::new(0) };
@@ -67,11 +101,17 @@ impl ClientHandle {
             self.close.request(close::POLICY, "slow consumer");
             return;
         }
-        self.push(text);
+        self.push(Outgoing::new(text.into(), String::new()));
     }
 
-    /// Queues an event; `make` completes it with its number. Whether it was queued.
-    pub(crate) fn send_event(&self, sequenced: bool, drop_if_slow: bool, make: impl FnOnce(Option<u64>) -> String) -> bool {
+    /// Queues an event; `tail` completes its head with the client's number. Whether it was queued.
+    pub(crate) fn send_event(
+        &self,
+        head: &Utf8Bytes,
+        sequenced: bool,
+        drop_if_slow: bool,
+        tail: impl FnOnce(Option<u64>) -> String,
+    ) -> bool {
         // Held until the frame is queued, so that numbers arrive in order.
         let mut seq = self.seq.lock().unwrap_or_else(PoisonError::into_inner);
         let slow = self.is_slow();
@@ -86,7 +126,7 @@ impl ClientHandle {
         if slow {
             return false;
         }
-        self.push(make(number))
+        self.push(Outgoing::new(head.clone(), tail(number)))
     }
 
     /// Notes that bytes have left for the socket.
@@ -98,10 +138,9 @@ impl ClientHandle {
         self.buffered.load(Ordering::Relaxed) > self.max_buffered
     }
 
-    fn push(&self, text: String) -> bool {
-        let len = text.len();
-        self.buffered.fetch_add(len, Ordering::Relaxed);
+    fn push(&self, message: Outgoing) -> bool {
+        self.buffered.fetch_add(message.len(), Ordering::Relaxed);
         // Fails only when the connection has ended; then nobody counts any more.
-        self.queue.send(text.into()).is_ok()
+        self.queue.send(message).is_ok()
     }
 }

@@ -4,16 +4,15 @@ use super::*;
 use crate::ws::client::test_client;
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-fn join(bus: &EventBus, id: &str, scopes: &[&str], max: usize) -> (Arc<ClientHandle>, UnboundedReceiver<Utf8Bytes>) {
+fn join(bus: &EventBus, id: &str, scopes: &[&str], max: usize) -> (Arc<ClientHandle>, UnboundedReceiver<Outgoing>) {
     let (handle, receiver) = ClientHandle::new(Arc::new(test_client(id, scopes)), max);
     bus.register(handle.clone());
     (handle, receiver)
 }
 
-fn next(receiver: &mut UnboundedReceiver<Utf8Bytes>) -> Option<Value> {
-    receiver.try_recv().ok().map(|text| serde_json::from_str(&text).unwrap())
+fn next(receiver: &mut UnboundedReceiver<Outgoing>) -> Option<Value> {
+    receiver.try_recv().ok().map(|message| serde_json::from_str(&message.into_text()).unwrap())
 }
 
 // GW-93, GW-95
@@ -27,7 +26,7 @@ fn sequence_numbers_count_what_the_client_may_see() {
     bus.broadcast("unheard.of", &json!({}), EventTarget::All);
     bus.broadcast("tick", &json!({"ts":2}), EventTarget::All);
     bus.broadcast("chat", &json!({"y":1}), EventTarget::Client("a".into()));
-    let seqs = |receiver: &mut UnboundedReceiver<Utf8Bytes>| {
+    let seqs = |receiver: &mut UnboundedReceiver<Outgoing>| {
         std::iter::from_fn(|| next(receiver)).map(|event| (event["event"].clone(), event.get("seq").cloned())).collect::<Vec<_>>()
     };
     assert_eq!(

@@ -1,17 +1,18 @@
 //! One connection: challenge, handshake, then requests in and responses and events out.
 
 use super::dispatch::Dispatcher;
+use super::frames::FrameWriter;
 use super::handshake::{self, Accepted, Context, Refused, auth_changed};
 use super::io::{LimitedIo, PreauthLimit};
 use super::preauth::PreauthPlace;
 use crate::auth::Peer;
 use crate::devices::DeviceToken;
-use crate::events::{ClientHandle, PresenceEntry};
+use crate::events::{ClientHandle, Outgoing, PresenceEntry};
 use crate::server::{AuthState, Gateway};
 use bytes::Bytes;
 use chela_gateway_protocol::error::{ErrorShape, Reason};
 use chela_gateway_protocol::events;
-use chela_gateway_protocol::frame::{FrameError, RequestFrame, encode_err, encode_ok, event_head, event_text, parse_request};
+use chela_gateway_protocol::frame::{FrameError, RequestFrame, encode_err, encode_ok, event_head, event_tail, parse_request};
 use chela_gateway_protocol::hello::{Features, HelloAuth, HelloOk, HelloWarning, Policy, ServerInfo};
 use chela_gateway_protocol::limits::{MAX_PAYLOAD_BYTES, MAX_PREAUTH_PAYLOAD_BYTES, PROTOCOL_VERSION, close, truncate_close_reason};
 use futures::{SinkExt, StreamExt};
@@ -41,7 +42,7 @@ pub(crate) struct Upgraded<S> {
     pub(crate) place: PreauthPlace,
 }
 
-type Socket<S> = WebSocketStream<LimitedIo<S>>;
+pub(super) type Socket<S> = WebSocketStream<LimitedIo<S>>;
 
 /// Serves a connection to its end.
 pub(crate) async fn serve<S>(gateway: Arc<Gateway>, upgraded: Upgraded<S>)
@@ -95,7 +96,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let challenge = json!({ "nonce": context.nonce, "ts": crate::devices::now_ms() }).to_string();
-    let text = event_text(&event_head("connect.challenge", &challenge), None, None);
+    let text = event_head("connect.challenge", &challenge) + &event_tail(None, None);
     socket.send(Message::text(text)).await.map_err(|_| End::Gone)?;
     let text = first_frame(socket).await?;
     let request = first_request(&text)?;
@@ -180,11 +181,7 @@ where
     let info = Arc::new(client);
     let (handle, mut queue) = ClientHandle::new(info.clone(), gateway.config.limits.max_buffered_bytes);
     let presence = enter(gateway, &handle);
-    let hello = hello(gateway, &handle, token, warnings);
-    match serde_json::value::to_raw_value(&hello) {
-        Ok(payload) => handle.send_response(encode_ok(id, &payload)),
-        Err(error) => tracing::error!(%error, "hello cannot be serialised"),
-    }
+    greet(gateway, &handle, id, token, warnings);
     gateway.bus.register(handle.clone());
     if presence.is_some() {
         gateway.bus.presence_changed();
@@ -206,7 +203,7 @@ async fn pump<S>(
     gateway: &Gateway,
     socket: &mut Socket<S>,
     handle: &ClientHandle,
-    queue: &mut UnboundedReceiver<Utf8Bytes>,
+    queue: &mut UnboundedReceiver<Outgoing>,
     dispatcher: &mut Dispatcher,
     auth: &AuthState,
 ) -> End
@@ -216,10 +213,11 @@ where
     let period = gateway.config.limits.ping_interval;
     let mut ping = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
     ping.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut writer = FrameWriter::default();
     loop {
         let result = tokio::select! {
             biased;
-            () = handle.close.requested() => return last_words(socket, handle, queue).await,
+            () = handle.close.requested() => return last_words(socket, &mut writer, handle, queue).await,
             frame = next_text(socket) => match frame {
                 Ok(Some(_)) if handle.info.auth_method.uses_shared_secret() && !gateway.auth_is_current(auth) => {
                     let Refused { code, reason, .. } = auth_changed();
@@ -227,12 +225,12 @@ where
                 }
                 Ok(Some(text)) => {
                     dispatcher.frame(&text).await;
-                    flush(socket, handle, queue, None).await
+                    flush(socket, &mut writer, handle, queue, None).await
                 }
                 Ok(None) => Ok(()),
                 Err(end) => return end,
             },
-            Some(text) = queue.recv() => flush(socket, handle, queue, Some(text)).await,
+            Some(first) = queue.recv() => flush(socket, &mut writer, handle, queue, Some(first)).await,
             _ = ping.tick() => socket.send(Message::Ping(Bytes::new())).await.map_err(|_| End::Gone),
         };
         if let Err(end) = result {
@@ -245,9 +243,10 @@ where
 // becomes too slow, its close is requested and ends the write.
 async fn flush<S>(
     socket: &mut Socket<S>,
+    writer: &mut FrameWriter,
     handle: &ClientHandle,
-    queue: &mut UnboundedReceiver<Utf8Bytes>,
-    first: Option<Utf8Bytes>,
+    queue: &mut UnboundedReceiver<Outgoing>,
+    first: Option<Outgoing>,
 ) -> Result<(), End>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -255,12 +254,12 @@ where
     let write = async {
         let mut next = first.or_else(|| queue.try_recv().ok());
         let mut bytes = 0;
-        while let Some(text) = next {
-            bytes += text.len();
-            socket.feed(Message::Text(text)).await.map_err(|_| End::Gone)?;
+        while let Some(message) = next {
+            bytes += message.len();
+            writer.feed(socket, message).await.map_err(|_| End::Gone)?;
             next = queue.try_recv().ok();
         }
-        socket.flush().await.map_err(|_| End::Gone)?;
+        writer.flush(socket).await.map_err(|_| End::Gone)?;
         handle.sent(bytes);
         Ok(())
     };
@@ -272,20 +271,27 @@ where
     }
 }
 
-async fn last_words<S>(socket: &mut Socket<S>, handle: &ClientHandle, queue: &mut UnboundedReceiver<Utf8Bytes>) -> End
+async fn last_words<S>(
+    socket: &mut Socket<S>,
+    writer: &mut FrameWriter,
+    handle: &ClientHandle,
+    queue: &mut UnboundedReceiver<Outgoing>,
+) -> End
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let write = async {
-        while let Ok(text) = queue.try_recv() {
-            socket.feed(Message::Text(text)).await?;
+        while let Ok(message) = queue.try_recv() {
+            writer.feed(socket, message).await?;
         }
-        socket.flush().await
+        writer.flush(socket).await
     };
     if !matches!(tokio::time::timeout(CLOSE_GRACE, write).await, Ok(Ok(()))) {
         tracing::debug!(conn = %handle.info.conn_id, "client did not read its last messages");
     }
     match handle.close.frame() {
+        // A close frame in the middle of a message would be read as a part of it.
+        _ if writer.is_midway() => End::Gone,
         Some((code, reason)) => End::Close(*code, reason.clone()),
         None => End::Gone,
     }
@@ -303,14 +309,31 @@ where
         socket.flush().await
     };
     let _ = tokio::time::timeout(CLOSE_GRACE, close).await; // the peer may be gone already
-    let mut io = socket.into_inner();
-    io.lift();
-    let drain = async {
+    let parting = async {
+        if is_close_answered(&mut socket).await {
+            return;
+        }
+        let mut io = socket.into_inner();
+        io.lift();
         let _ = io.shutdown().await;
         let mut waste = vec![0_u8; 16 * 1024];
         while io.read(&mut waste).await.is_ok_and(|read| read > 0) {}
     };
-    let _ = tokio::time::timeout(CLOSE_GRACE, drain).await;
+    let _ = tokio::time::timeout(CLOSE_GRACE, parting).await;
+}
+
+// A peer that answered has nothing more to say, and waits for the server to end the connection (RFC 6455, 7.1.1).
+async fn is_close_answered<S>(socket: &mut Socket<S>) -> bool
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        match socket.next().await {
+            Some(Ok(Message::Close(_))) | None => return true,
+            Some(Ok(_)) => {}
+            Some(Err(error)) => return matches!(error, WsError::ConnectionClosed | WsError::AlreadyClosed),
+        }
+    }
 }
 
 // Command line clients come and go too fast to be worth listing.
@@ -338,6 +361,15 @@ fn enter(gateway: &Gateway, handle: &ClientHandle) -> Option<String> {
     };
     gateway.bus.presence().connect(&key, entry);
     Some(key)
+}
+
+// A function of its own: the hello holds the whole presence list, and as a local of the connection's task it would stay as long as that.
+fn greet(gateway: &Gateway, handle: &ClientHandle, id: &str, token: Option<DeviceToken>, warnings: Vec<HelloWarning>) {
+    let hello = hello(gateway, handle, token, warnings);
+    match serde_json::value::to_raw_value(&hello) {
+        Ok(payload) => handle.send_response(encode_ok(id, &payload)),
+        Err(error) => tracing::error!(%error, "hello cannot be serialised"),
+    }
 }
 
 fn hello(gateway: &Gateway, handle: &ClientHandle, token: Option<DeviceToken>, warnings: Vec<HelloWarning>) -> HelloOk {
