@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::clock::now_ms;
 use crate::event::{RunOutcome, RunStatus};
-use crate::run::Begin;
+use crate::gate::{Gate, Pledge};
+use crate::run::{Begin, RunTicket};
 use crate::runtime::AgentRuntime;
 use crate::turn::TurnRequest;
 
@@ -24,23 +25,40 @@ pub fn run_key(run_id: &str) -> String {
     format!("run:{run_id}")
 }
 
+/// Answer to [`AgentRuntime::accept`].
+pub enum Accepted {
+    /// The run is new: the ticket ends it, and it stays silent until the pledge is kept and dropped.
+    New(RunTicket, Pledge),
+    /// The same run, or the same text in the same session, is under way; its id (GW-80).
+    InFlight(String),
+    /// It ended not long ago.
+    Finished(Arc<RunOutcome>),
+}
+
 impl AgentRuntime {
-    /// Accepts a message: when this returns a new ticket, the message is on disk and no kill loses it. A repeat of a run that this
-    /// process or a former one finished gets that run's outcome.
+    /// Accepts a message: when this returns a new ticket, no kill loses the message, and its run may begin; once the pledge is kept, no
+    /// power failure does, and it may be acknowledged. A repeat of a run that this process or a former one finished gets that run's
+    /// outcome.
     ///
     /// # Errors
     /// When the journal cannot be written; the message is not accepted then.
-    pub async fn accept(&self, request: &TurnRequest, method: &str) -> Result<Begin, StoreError> {
-        let begun = self.runs.begin(&request.run_id, &request.session_key, &request.message, &self.shutdown);
-        let Begin::New(ticket) = begun else { return Ok(begun) };
+    pub async fn accept(&self, request: &TurnRequest, method: &str) -> Result<Accepted, StoreError> {
+        let mut ticket = match self.runs.begin(&request.run_id, &request.session_key, &request.message, &self.shutdown) {
+            Begin::New(ticket) => ticket,
+            Begin::InFlight(run_id) => return Ok(Accepted::InFlight(run_id)),
+            Begin::Finished(outcome) => return Ok(Accepted::Finished(outcome)),
+        };
         let record = accepted(request, method);
-        match self.store.claim_run(record.clone()).await? {
+        let (claim, safe) = self.store.claim_run_early(record.clone()).await?;
+        match claim {
             RunClaim::New => {}
             // The ticket says that no such run is active: this one lost its task.
             RunClaim::Existing(found) if found.status == Recorded::InFlight => self.store.put_run_record(record).await?,
-            RunClaim::Existing(found) => return Ok(Begin::Finished(Arc::new(outcome_of(&found)))),
+            RunClaim::Existing(found) => return Ok(Accepted::Finished(Arc::new(outcome_of(&found)))),
         }
-        Ok(Begin::New(ticket))
+        let (gate, pledge) = Gate::shut(safe, self.sink.clone());
+        ticket.gate = gate;
+        Ok(Accepted::New(ticket, pledge))
     }
 }
 

@@ -8,6 +8,7 @@ mod bootstrap;
 pub mod clock;
 mod details;
 pub mod event;
+mod gate;
 mod history;
 pub mod internal;
 pub mod journal;
@@ -23,6 +24,8 @@ pub mod tools;
 pub mod turn;
 
 pub use event::{RunEvent, RunOutcome, RunRef, RunSink, RunStatus};
+pub use gate::Pledge;
+pub use journal::Accepted;
 pub use run::{Begin, RunRegistry, RunTicket};
 pub use runtime::{AgentRuntime, RuntimeParts, TurnPlugins};
 pub use turn::{Entry, TurnRequest};

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::event::RunEvent;
-use crate::turn::TurnScope;
+use crate::turn::{TurnError, TurnScope};
 
 /// What one call brought.
 #[derive(Debug, Default)]
@@ -39,6 +39,9 @@ pub struct Answer {
 
 /// Calls the model, and its fallbacks while none has begun to answer (PRV-217). Failures are inside the answer, because partial text
 /// must not be lost. `number` counts the calls of the run from 1.
+///
+/// # Errors
+/// When the message that the call answers could not be stored.
 pub async fn call(
     scope: &TurnScope<'_>,
     models: &ModelRegistry,
@@ -46,14 +49,17 @@ pub async fn call(
     request: ModelRequest,
     fallbacks: &[ModelRef],
     cancel: &CancellationToken,
-) -> Answer {
+) -> Result<Answer, TurnError> {
     let mut calls = number;
     let mut facts = CallFacts::begin(scope, models, &request.model, calls);
     let begun = Instant::now();
     let mut first_byte = None;
     let mut answer = Answer::default();
     let asked = request.model.clone();
-    match stream_with_fallback(models, request, fallbacks, cancel).await {
+    // The model is asked while the disk still syncs the message; nothing of its answer is taken before that is done.
+    let (stream, passed) = tokio::join!(stream_with_fallback(models, request, fallbacks, cancel), scope.gate.passed());
+    passed?;
+    match stream {
         Err(error) => answer.error = Some(error),
         Ok(chain) => {
             // Each failed attempt was a call of its own (HOOK-020, HOOK-021).
@@ -79,7 +85,7 @@ pub async fn call(
         }
     }
     answer.ended = Some(facts.end(begun, first_byte, answer.error.as_ref()));
-    answer
+    Ok(answer)
 }
 
 fn take(scope: &TurnScope<'_>, answer: &mut Answer, event: ModelEvent) {

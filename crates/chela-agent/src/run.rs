@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::now_ms;
 use crate::event::RunOutcome;
+use crate::gate::Gate;
 
 /// How long a finished run is remembered (GW-77).
 const REMEMBER_MS: i64 = 5 * 60 * 1000;
@@ -55,6 +56,7 @@ pub struct RunTicket {
     pub run_id: String,
     /// Fires on abort and shutdown.
     pub cancel: CancellationToken,
+    pub(crate) gate: Arc<Gate>,
     registry: Arc<RunRegistry>,
 }
 
@@ -114,7 +116,7 @@ impl RunRegistry {
         };
         inner.active.insert(run_id.into(), active);
         inner.by_session.entry(session_key.into()).or_default().push(run_id.into());
-        Begin::New(RunTicket { run_id: run_id.into(), cancel, registry: self.clone() })
+        Begin::New(RunTicket { run_id: run_id.into(), cancel, gate: Gate::open(), registry: self.clone() })
     }
 
     fn finish(&self, run_id: &str, outcome: Option<Arc<RunOutcome>>) {

@@ -120,7 +120,7 @@ pub async fn run(runtime: Arc<AgentRuntime>, request: TurnRequest, ticket: RunTi
         lane = runtime.runs.lane(&request.session_key) => Some(lane),
         () = cancel.cancelled() => None,
     };
-    let mut scope = TurnScope::new(&runtime, &request, cancel.clone(), started_at_ms);
+    let mut scope = TurnScope::new(&runtime, &request, &ticket, started_at_ms);
     let slot = match &lane {
         Some(_) => tokio::select! {
             slot = runtime.slots.acquire() => Some(slot),
@@ -136,11 +136,15 @@ pub async fn run(runtime: Arc<AgentRuntime>, request: TurnRequest, ticket: RunTi
         }
     };
     scope.record(&outcome).await;
-    let run = scope.run_ref();
+    // Whoever acknowledges the message does so before its end is known.
+    if let Err(error) = ticket.gate.passed().await {
+        tracing::error!(run = scope.run_id(), %error, "a run came to nothing, since its message could not be stored");
+    }
+    let (run, gate) = (scope.run_ref(), ticket.gate.clone());
     runtime.plugins.run_ended(&run.run_id);
     drop((slot, lane));
     let outcome = ticket.finish(outcome);
-    runtime.sink.emit(&run, RunEvent::Ended(Box::new((*outcome).clone())));
+    gate.emit(&*runtime.sink, run, RunEvent::Ended(Box::new((*outcome).clone())));
     outcome
 }
 

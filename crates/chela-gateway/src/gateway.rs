@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use chela_agent::clock::now_ms;
-use chela_agent::{Begin, RunEvent, RunRef, RunSink, TurnPlugins, TurnRequest};
+use chela_agent::{Accepted, RunEvent, RunRef, RunSink, TurnPlugins, TurnRequest};
 use chela_gateway_protocol::error::ErrorShape;
 use chela_host::Host;
 use chela_plugin::{Adapter, Call};
@@ -166,8 +166,8 @@ impl Gateway {
         Duration::from_secs(self.host.runtime.settings().agents.timeout_seconds.max(1))
     }
 
-    /// Accepts a message: when this returns a new ticket, the message is on disk and is not lost by any kill (GW-F12).
-    pub(crate) async fn accept(&self, request: &TurnRequest, method: &str) -> Result<Begin, StoreError> {
+    /// Accepts a message: when this returns a new ticket, it is not lost by any kill; acknowledge it once the pledge is kept (GW-F12).
+    pub(crate) async fn accept(&self, request: &TurnRequest, method: &str) -> Result<Accepted, StoreError> {
         self.wait_ready().await;
         self.host.runtime.accept(request, method).await
     }

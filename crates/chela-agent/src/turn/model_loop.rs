@@ -28,7 +28,7 @@ pub(super) async fn run(scope: &mut TurnScope<'_>, mut chosen: ChosenModel, prep
     let mut calls = 1;
     for _ in 0..MAX_ROUNDS {
         let cancel = scope.cancel.clone();
-        let mut answer = model_call::call(scope, &chosen.models, calls, request.clone(), &chosen.fallbacks, &cancel).await;
+        let mut answer = model_call::call(scope, &chosen.models, calls, request.clone(), &chosen.fallbacks, &cancel).await?;
         let ended = answer.ended.take();
         calls += 1 + answer.attempts;
         if let Some(model) = &answer.instead {

@@ -16,6 +16,8 @@ use super::TurnRequest;
 use super::trace::Trace;
 use crate::clock::now_ms;
 use crate::event::{RunEvent, RunOutcome, RunRef, RunStatus};
+use crate::gate::Gate;
+use crate::run::RunTicket;
 use crate::runtime::{AgentRuntime, PluginGeneration};
 
 /// Longest hook that guards what an aborted run writes.
@@ -29,6 +31,8 @@ pub struct TurnScope<'a> {
     pub request: &'a TurnRequest,
     /// Fires on abort, time-out and shutdown.
     pub cancel: CancellationToken,
+    /// Keeps the run silent until its message is acknowledged.
+    pub(crate) gate: Arc<Gate>,
     /// Unix ms.
     pub started_at_ms: i64,
     /// The plugins as they were when the turn began: a reload does not change a turn under way.
@@ -76,11 +80,12 @@ pub struct TurnScope<'a> {
 }
 
 impl<'a> TurnScope<'a> {
-    pub(super) fn new(runtime: &'a Arc<AgentRuntime>, request: &'a TurnRequest, cancel: CancellationToken, started_at_ms: i64) -> Self {
+    pub(super) fn new(runtime: &'a Arc<AgentRuntime>, request: &'a TurnRequest, ticket: &RunTicket, started_at_ms: i64) -> Self {
         Self {
             runtime,
             request,
-            cancel,
+            cancel: ticket.cancel.clone(),
+            gate: ticket.gate.clone(),
             started_at_ms,
             plugins: runtime.plugins.current(),
             session: None,
@@ -159,7 +164,7 @@ impl<'a> TurnScope<'a> {
 
     /// Tells the outside.
     pub fn emit(&self, event: RunEvent) {
-        self.runtime.sink.emit(&self.run_ref(), event);
+        self.gate.emit(&*self.runtime.sink, self.run_ref(), event);
     }
 
     pub(super) fn run_ref(&self) -> RunRef {

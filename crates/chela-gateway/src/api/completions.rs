@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chela_agent::{Begin, Entry, RunOutcome, RunStatus, TurnRequest};
+use chela_agent::{Accepted, Entry, RunOutcome, RunStatus, TurnRequest};
 use futures::StreamExt;
 use hyper::StatusCode;
 use serde_json::{Value, json};
@@ -33,17 +33,25 @@ pub(super) async fn serve(gateway: &Arc<Gateway>, call: HttpCall) -> HttpReply {
         Ok(completion) => completion,
         Err(message) => return HttpReply::error(StatusCode::BAD_REQUEST, "invalid_request_error", message),
     };
-    let ticket = match gateway.accept(&completion.turn, "chat.completions").await {
-        Ok(Begin::New(ticket)) => ticket,
+    let (ticket, mut pledge) = match gateway.accept(&completion.turn, "chat.completions").await {
+        Ok(Accepted::New(ticket, pledge)) => (ticket, pledge),
         Ok(_) => return HttpReply::error(StatusCode::CONFLICT, "conflict", "the same message is being answered in this session already"),
         Err(error) => return HttpReply::error(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", error.to_string()),
     };
     let runtime = gateway.host.runtime.clone();
     if completion.stream {
-        return streamed(gateway, completion, ticket);
+        // The head of the answer acknowledges the message.
+        return match pledge.kept().await {
+            Ok(()) => streamed(gateway, completion, ticket),
+            Err(error) => HttpReply::error(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", error.to_string()),
+        };
     }
     // The run belongs to the gateway: it goes on when the caller leaves, like every other run.
     let run = tokio::spawn(chela_agent::turn::run(runtime, completion.turn.clone(), ticket));
+    if let Err(error) = pledge.kept().await {
+        return HttpReply::error(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", error.to_string());
+    }
+    drop(pledge);
     match run.await {
         Ok(outcome) => whole(&completion, &outcome),
         Err(_) => HttpReply::error(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "the run ended unexpectedly"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chela_agent::clock::now_ms;
-use chela_agent::{Begin, Entry, RunOutcome, RunStatus, TurnRequest};
+use chela_agent::{Accepted, Entry, RunOutcome, RunStatus, TurnRequest};
 use chela_gateway_protocol::error::ErrorShape;
 use chela_models::ModelRef;
 use serde_json::{Value, json};
@@ -66,19 +66,26 @@ pub(super) async fn agent(gateway: &Arc<Gateway>, call: MethodCall) {
         Err(error) => return call.reply.err(&internal(error)),
     };
     match begun {
-        Begin::New(ticket) => {
-            call.reply.ok(&json!({"runId": ticket.run_id, "status": "accepted", "acceptedAt": now_ms()}));
+        Accepted::New(ticket, mut pledge) => {
+            let run_id = ticket.run_id.clone();
             let runtime = gateway.host.runtime.clone();
             let state = runtime.store.clone();
+            let run = tokio::spawn(chela_agent::turn::run(runtime, request, ticket));
+            if let Err(error) = pledge.kept().await {
+                return call.reply.err(&internal(error));
+            }
+            call.reply.ok(&json!({"runId": run_id, "status": "accepted", "acceptedAt": now_ms()}));
+            drop(pledge);
             tokio::spawn(async move {
-                let outcome = chela_agent::turn::run(runtime, request, ticket).await;
+                // A run that panicked says so in the log; dropping the replier answers.
+                let Ok(outcome) = run.await else { return };
                 let row = state.session(&outcome.session_key).await.ok().flatten();
                 let file = row.map(|r| r.session_file.to_string_lossy().into_owned());
                 call.reply.ok(&final_reply(&outcome, file.as_deref()));
             });
         }
-        Begin::InFlight(run_id) => call.reply.ok(&json!({"runId": run_id, "status": "in_flight"})),
-        Begin::Finished(outcome) => call.reply.ok(&final_reply(&outcome, None)),
+        Accepted::InFlight(run_id) => call.reply.ok(&json!({"runId": run_id, "status": "in_flight"})),
+        Accepted::Finished(outcome) => call.reply.ok(&final_reply(&outcome, None)),
     }
 }
 

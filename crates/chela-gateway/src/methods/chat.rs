@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chela_agent::clock::now_ms;
-use chela_agent::{Begin, Entry, TurnRequest};
+use chela_agent::{Accepted, Entry, TurnRequest};
 use chela_gateway_protocol::error::ErrorShape;
 use chela_store::{EntryQuery, NewEntry, OpenReason};
 use serde_json::{Value, json};
@@ -77,14 +77,15 @@ pub(super) async fn send(gateway: &Arc<Gateway>, client: &ClientInfo, params: Va
 /// Accepts a message durably, then runs it in the background. Shared by every method that starts a chat run.
 pub(super) async fn start(gateway: &Arc<Gateway>, request: TurnRequest, method: &str) -> Answer {
     match gateway.accept(&request, method).await.map_err(internal)? {
-        Begin::New(ticket) => {
+        Accepted::New(ticket, mut pledge) => {
             let run_id = ticket.run_id.clone();
             let runtime = gateway.host.runtime.clone();
             tokio::spawn(chela_agent::turn::run(runtime, request, ticket));
+            pledge.kept().await.map_err(internal)?;
             Ok(json!({"runId": run_id, "status": "started"}))
         }
-        Begin::InFlight(run_id) => Ok(json!({"runId": run_id, "status": "in_flight"})),
-        Begin::Finished(outcome) => Ok(json!({"runId": outcome.run_id, "status": outcome.status.as_str()})),
+        Accepted::InFlight(run_id) => Ok(json!({"runId": run_id, "status": "in_flight"})),
+        Accepted::Finished(outcome) => Ok(json!({"runId": outcome.run_id, "status": outcome.status.as_str()})),
     }
 }
 

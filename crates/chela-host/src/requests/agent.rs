@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chela_agent::{Begin, Entry, RunStatus, TurnRequest};
+use chela_agent::{Accepted, Entry, RunStatus, TurnRequest};
 use chela_plugin::CallError;
 use chela_store::{OpenReason, session_key};
 use serde_json::{Value, json};
@@ -92,12 +92,13 @@ async fn run(request: &Request<'_>) -> Reply {
         timeout: RUN_LIMIT,
     };
     match runtime.accept(&turn, "subagent.run").await.map_err(failed)? {
-        Begin::New(ticket) => {
+        Accepted::New(ticket, mut pledge) => {
             tokio::spawn(chela_agent::turn::run(runtime.clone(), turn, ticket));
+            pledge.kept().await.map_err(failed)?;
             Ok(json!({"runId": run_id}))
         }
-        Begin::InFlight(id) => Ok(json!({"runId": id})),
-        Begin::Finished(outcome) => Ok(json!({"runId": outcome.run_id})),
+        Accepted::InFlight(id) => Ok(json!({"runId": id})),
+        Accepted::Finished(outcome) => Ok(json!({"runId": outcome.run_id})),
     }
 }
 
