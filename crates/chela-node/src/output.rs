@@ -17,6 +17,9 @@ pub(crate) const MAX_LINE: usize = 8 * 1024;
 /// Lines per second and at once.
 const RATE: (u32, u32) = (200, 2000);
 
+/// Lines that are handled before all other tasks had their turn.
+const LINES_AT_ONCE: usize = 64;
+
 /// Lines kept for the message about a worker that died.
 const TAIL: usize = 12;
 
@@ -57,9 +60,15 @@ async fn lines(reader: impl AsyncRead + Unpin, name: &'static str, sink: LineSin
     let mut limit = RateLimit::new(RATE.0, RATE.1);
     let dropped_note = |count: u64| json!({"level": "warn", "message": format!("{count} lines were dropped: the plugin prints too fast"), "meta": {"stream": name, "dropped": count}});
     let mut line = Vec::new();
+    let mut read = 0_usize;
     while let Some(cut) = read_line(&mut reader, &mut line).await {
         let mut text = String::from_utf8_lossy(&line).trim_end().to_string();
         line.clear();
+        read += 1;
+        if read.is_multiple_of(LINES_AT_ONCE) {
+            // A plugin that floods its output must not keep others off this thread.
+            tokio::task::yield_now().await;
+        }
         if cut {
             text.push_str(" [line cut]");
         }
