@@ -42,7 +42,18 @@ pub struct State {
 impl State {
     /// Writes the config.
     pub fn new(setup: Setup) -> Result<Self> {
-        let dir = tempfile::Builder::new().prefix("chela-bench-").tempdir()?;
+        Self::in_dir(setup, tempfile::Builder::new().prefix("chela-bench-").tempdir()?)
+    }
+
+    /// As [`State::new`], in memory where the system has a place for it: what is measured then holds no time of the disk.
+    pub fn in_memory(setup: Setup) -> Result<Self> {
+        match tempfile::Builder::new().prefix("chela-bench-").tempdir_in("/dev/shm") {
+            Ok(dir) => Self::in_dir(setup, dir),
+            Err(_) => Self::new(setup),
+        }
+    }
+
+    fn in_dir(setup: Setup, dir: TempDir) -> Result<Self> {
         let port = free_port()?;
         let entry = |p: &Plugin| {
             let mut entry = json!({"enabled": true, "hooks": {"allowConversationAccess": true}});

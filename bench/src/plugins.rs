@@ -26,9 +26,10 @@ pub fn idle(dir: &Path, count: usize, on_startup: bool) -> Result<Vec<Plugin>> {
     (0..count).map(|n| write(dir, &format!("bench-idle-{n:03}"), on_startup, &body)).collect()
 }
 
-/// Writes a plugin with one handler on one hook, which returns nothing.
-pub fn no_op_hook(dir: &Path, hook: &str) -> Result<Plugin> {
-    write(dir, "bench-hook", true, &|_| format!("api.on('{hook}', () => {{}});"))
+/// Writes a plugin with one handler, which returns nothing, on each of these hooks.
+pub fn no_op_hooks(dir: &Path, hooks: &[&str]) -> Result<Plugin> {
+    let body: Vec<String> = hooks.iter().map(|hook| format!("api.on('{hook}', () => {{}});")).collect();
+    write(dir, "bench-hook", true, &|_| body.join("\n  "))
 }
 
 fn write(dir: &Path, id: &str, on_startup: bool, body: &dyn Fn(&str) -> String) -> Result<Plugin> {
