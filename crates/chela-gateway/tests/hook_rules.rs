@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chela_agent::lifecycle::{DRAIN_BUDGET, EndReason};
-use chela_agent::{Begin, Entry, RunEvent, RunRef, RunSink, TurnRequest};
+use chela_agent::{Accepted, Entry, RunEvent, RunRef, RunSink, TurnRequest};
 use chela_host::{Host, HostOptions, Purpose};
 use live::{Home, text};
 use serde_json::{Value, json};
@@ -270,7 +270,11 @@ async fn turn(host: &Arc<Host>, message: &str, entry: Entry, trigger: &'static s
         trigger,
         timeout: Duration::from_secs(30),
     };
-    let Begin::New(ticket) = host.runtime.accept(&request, "test").await.unwrap() else { panic!("the run is known already") };
+    let Accepted::New(ticket, mut pledge) = host.runtime.accept(&request, "test").await.unwrap() else {
+        panic!("the run is known already")
+    };
+    pledge.kept().await.unwrap();
+    drop(pledge);
     chela_agent::turn::run(host.runtime.clone(), request, ticket).await.text.clone()
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chela_agent::runtime::PluginGeneration;
-use chela_agent::{AgentRuntime, Begin, Entry, RunEvent, RunRef, RunSink, RuntimeParts, TurnPlugins, TurnRequest};
+use chela_agent::{Accepted, AgentRuntime, Entry, RunEvent, RunRef, RunSink, RuntimeParts, TurnPlugins, TurnRequest};
 use chela_hooks::{HookEngine, InternalBus};
 use chela_models::{AuthInputs, AuthStore, ModelCatalog, ModelRegistry};
 use chela_plugin::builtin::{BuiltinLane, BuiltinPlugin, PluginApi};
@@ -161,7 +161,9 @@ async fn turn(runtime: &Arc<AgentRuntime>, message: String) -> Vec<Value> {
         trigger: "user",
         timeout: Duration::from_secs(30),
     };
-    let Begin::New(ticket) = runtime.accept(&request, "test").await.unwrap() else { panic!("the run is known already") };
+    let Accepted::New(ticket, mut pledge) = runtime.accept(&request, "test").await.unwrap() else { panic!("the run is known already") };
+    pledge.kept().await.unwrap();
+    drop(pledge);
     let outcome = chela_agent::turn::run(runtime.clone(), request, ticket).await;
     assert_eq!(outcome.error, None);
     let window = runtime.store.window(&outcome.session_id, 4).await.unwrap();

@@ -7,7 +7,7 @@ mod live;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chela_agent::{Begin, Entry, RunEvent, RunRef, RunSink, TurnRequest};
+use chela_agent::{Accepted, Entry, RunEvent, RunRef, RunSink, TurnRequest};
 use chela_gateway::run::Ended;
 use chela_host::{Host, HostOptions, Purpose};
 use live::{Client, Home};
@@ -76,7 +76,11 @@ async fn turn(host: &Arc<Host>, key: &str) {
         trigger: "user",
         timeout: Duration::from_secs(30),
     };
-    let Begin::New(ticket) = host.runtime.accept(&request, "chat.send").await.unwrap() else { panic!("the run is known already") };
+    let Accepted::New(ticket, mut pledge) = host.runtime.accept(&request, "chat.send").await.unwrap() else {
+        panic!("the run is known already")
+    };
+    pledge.kept().await.unwrap();
+    drop(pledge);
     let outcome = chela_agent::turn::run(host.runtime.clone(), request, ticket).await;
     assert_eq!(outcome.error, None);
 }
