@@ -62,9 +62,26 @@ pub struct HelloAuth {
     /// When that token was issued, in milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub issued_at_ms: Option<i64>,
+    /// Tokens of further roles that a setup code hands out.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub device_tokens: Vec<HandedToken>,
     /// Things the client should tell its user, such as scopes that were dropped (GW-F9).
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub warnings: Vec<HelloWarning>,
+}
+
+/// A device token that the hello hands out besides the one of the granted role (GW-28).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HandedToken {
+    /// The token, to be stored by the client.
+    pub device_token: String,
+    /// The role it is for.
+    pub role: String,
+    /// The scopes it allows.
+    pub scopes: Vec<String>,
+    /// When it was issued, in milliseconds since 1970.
+    pub issued_at_ms: i64,
 }
 
 /// Something the client should tell its user.

@@ -28,6 +28,8 @@ pub const MAX_UNAUTHORIZED_REPLIES: u32 = 10;
 pub const CLOSE_REASON_MAX_BYTES: usize = 120;
 /// Life of a pending device request, in milliseconds (GW-51).
 pub const PENDING_DEVICE_TTL_MS: i64 = 5 * 60 * 1000;
+/// Life of a setup code, in milliseconds (GW-51).
+pub const BOOTSTRAP_TOKEN_TTL_MS: i64 = 10 * 60 * 1000;
 
 /// WebSocket close codes in use.
 pub mod close {

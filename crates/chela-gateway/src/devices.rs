@@ -1,19 +1,21 @@
-//! Paired devices and pending requests, in the reference's files (GW-148).
+//! Paired devices, pending requests and setup codes, in the reference's files (GW-148).
 //!
-//! `paired.json` and `pending.json` stay readable and writable by the reference in both directions: fields
+//! `paired.json`, `pending.json` and `bootstrap.json` stay readable and writable by the reference in both directions: fields
 //! that we do not know are kept, and another program's change is noticed before every operation. Tokens stay
 //! in clear as there (files have mode 0600), because the reference could not use the file otherwise and the
 //! hello must be able to repeat a token; comparisons take constant time.
 
+mod bootstrap;
 pub mod model;
 mod pairing;
 mod tokens;
 
-pub use model::{DeviceToken, PairedDevice, PendingDevice};
+pub use bootstrap::{BootstrapUse, IssuedBootstrap};
+pub use model::{BootstrapProfile, BootstrapToken, DeviceRecord, DeviceToken, PairedDevice, PendingDevice};
 pub use pairing::{ApproveOutcome, DeviceClaim, PairingRequested};
 pub use tokens::{TokenCheck, TokenError};
 
-use chela_gateway_protocol::limits::PENDING_DEVICE_TTL_MS;
+use chela_gateway_protocol::limits::{BOOTSTRAP_TOKEN_TTL_MS, PENDING_DEVICE_TTL_MS};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -52,6 +54,7 @@ pub enum DeviceStoreError {
 pub struct DeviceStore {
     paired_path: PathBuf,
     pending_path: PathBuf,
+    bootstrap_path: PathBuf,
     state: Mutex<State>,
 }
 
@@ -59,8 +62,10 @@ pub struct DeviceStore {
 pub(crate) struct State {
     pub(crate) paired: BTreeMap<String, PairedDevice>,
     pub(crate) pending: BTreeMap<String, PendingDevice>,
+    pub(crate) bootstrap: BTreeMap<String, BootstrapToken>,
     paired_seen: Option<FileStamp>,
     pending_seen: Option<FileStamp>,
+    bootstrap_seen: Option<FileStamp>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,13 +80,20 @@ pub(crate) enum Dirty {
     Nothing,
     Paired,
     Pending,
+    /// Paired devices and pending requests.
     Both,
+    Bootstrap,
 }
 
 impl DeviceStore {
     /// A store over a directory; the files need not exist.
     pub fn new(dir: &Path) -> Self {
-        DeviceStore { paired_path: dir.join("paired.json"), pending_path: dir.join("pending.json"), state: Mutex::default() }
+        DeviceStore {
+            paired_path: dir.join("paired.json"),
+            pending_path: dir.join("pending.json"),
+            bootstrap_path: dir.join("bootstrap.json"),
+            state: Mutex::default(),
+        }
     }
 
     /// All paired devices and pending requests, newest first.
@@ -102,18 +114,13 @@ impl DeviceStore {
     /// Loads what changed on disk and drops requests that have outlived their time (GW-51).
     pub(crate) fn load(&self) -> Result<MutexGuard<'_, State>, DeviceStoreError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let stamp = file_stamp(&self.paired_path)?;
-        if stamp != state.paired_seen {
-            state.paired = read_map(&self.paired_path)?;
-            state.paired_seen = stamp;
-        }
-        let stamp = file_stamp(&self.pending_path)?;
-        if stamp != state.pending_seen {
-            state.pending = read_map(&self.pending_path)?;
-            state.pending_seen = stamp;
-        }
+        let State { paired, pending, bootstrap, paired_seen, pending_seen, bootstrap_seen } = &mut *state;
+        refresh(&self.paired_path, paired, paired_seen)?;
+        refresh(&self.pending_path, pending, pending_seen)?;
+        refresh(&self.bootstrap_path, bootstrap, bootstrap_seen)?;
         let now = now_ms();
-        state.pending.retain(|_, request| now - request.ts <= PENDING_DEVICE_TTL_MS);
+        pending.retain(|_, request| now - request.ts <= PENDING_DEVICE_TTL_MS);
+        bootstrap.retain(|_, token| now - token.ts <= BOOTSTRAP_TOKEN_TTL_MS);
         Ok(state)
     }
 
@@ -141,6 +148,10 @@ impl DeviceStore {
             write_private(&self.paired_path, &state.paired)?;
             state.paired_seen = file_stamp(&self.paired_path)?;
         }
+        if dirty == Dirty::Bootstrap {
+            write_private(&self.bootstrap_path, &state.bootstrap)?;
+            state.bootstrap_seen = file_stamp(&self.bootstrap_path)?;
+        }
         Ok(())
     }
 }
@@ -155,6 +166,15 @@ fn file_stamp(path: &Path) -> Result<Option<FileStamp>, DeviceStoreError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(io_error(path, source)),
     }
+}
+
+fn refresh<T: DeserializeOwned>(path: &Path, rows: &mut BTreeMap<String, T>, seen: &mut Option<FileStamp>) -> Result<(), DeviceStoreError> {
+    let stamp = file_stamp(path)?;
+    if stamp != *seen {
+        *rows = read_map(path)?;
+        *seen = stamp;
+    }
+    Ok(())
 }
 
 fn read_map<T: DeserializeOwned>(path: &Path) -> Result<BTreeMap<String, T>, DeviceStoreError> {

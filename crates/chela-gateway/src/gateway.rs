@@ -15,6 +15,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+use crate::devices::DeviceStore;
 use crate::events::EventBus;
 use crate::methods::internal;
 use crate::run_events::ClientEvents;
@@ -42,6 +43,8 @@ pub struct Gateway {
     pub bus: EventBus,
     /// Run events for clients.
     pub events: Arc<ClientEvents>,
+    /// Paired devices.
+    pub devices: Arc<DeviceStore>,
     /// When the process began to serve.
     pub started: Instant,
     /// Version text for clients.
@@ -66,6 +69,8 @@ pub struct GatewayParts {
     pub bus: EventBus,
     /// See [`Gateway::events`].
     pub events: Arc<ClientEvents>,
+    /// See [`Gateway::devices`].
+    pub devices: Arc<DeviceStore>,
     /// See [`Gateway::port`].
     pub port: u16,
     /// See [`Gateway::auth_mode`].
@@ -83,6 +88,7 @@ impl Gateway {
             host: parts.host,
             bus: parts.bus,
             events: parts.events,
+            devices: parts.devices,
             started: Instant::now(),
             version: env!("CARGO_PKG_VERSION"),
             port: parts.port,

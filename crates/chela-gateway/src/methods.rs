@@ -3,6 +3,7 @@
 mod agent;
 mod chat;
 mod config;
+mod devices;
 mod models;
 pub(crate) mod params;
 mod plugin_methods;
@@ -81,6 +82,12 @@ impl MethodHandler for Methods {
             "plugins.inspect" => plugins::inspect(gateway, params),
             "plugins.uiDescriptors" => plugins::ui_descriptors(gateway, params),
             "plugins.sessionAction" => plugins::session_action(gateway, params).await,
+            "device.pair.list"
+            | "device.pair.approve"
+            | "device.pair.reject"
+            | "device.pair.remove"
+            | "device.token.rotate"
+            | "device.token.revoke" => return devices::serve(gateway, call).await,
             "config.get" => config::get(gateway).await,
             "config.schema" => config::schema(),
             other => return plugin_methods::call(gateway, other.to_string(), call).await,

@@ -119,10 +119,12 @@ pub async fn run_until(options: RunOptions, asked: impl Future<Output = StopRequ
     let sessions = session_events::start(&bus, &events);
     let (stop, stop_requests) = mpsc::channel::<StopRequest>(4);
     let device = transport::device_identity(&options.paths);
-    let gateway = Gateway::new(GatewayParts { host: host.clone(), bus: bus.clone(), events, port, auth_mode, stop, device });
+    let devices = Arc::new(DeviceStore::new(&transport.devices_dir));
+    let parts = GatewayParts { host: host.clone(), bus: bus.clone(), events, devices: devices.clone(), port, auth_mode, stop, device };
+    let gateway = Gateway::new(parts);
     sessions.serve(&gateway);
     let server = Server::start(ServerParts {
-        devices: Arc::new(DeviceStore::new(&transport.devices_dir)),
+        devices,
         config: transport,
         methods: Arc::new(Methods(gateway.clone())),
         http: Arc::new(Api(gateway.clone())),

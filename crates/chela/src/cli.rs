@@ -1,6 +1,7 @@
 //! Commands and flags, as the reference's command line names them. What they do is in `commands`.
 
 pub mod config;
+pub mod devices;
 pub mod gateway;
 pub mod plugins;
 
@@ -87,6 +88,10 @@ pub enum Command {
     Plugins(plugins::PluginsArgs),
     /// Read and edit the config file
     Config(config::ConfigArgs),
+    /// Approve, list and remove devices
+    Devices(devices::DevicesArgs),
+    /// Print a setup code that pairs one device
+    Qr(devices::QrArgs),
     /// List conversations
     Sessions(SessionsArgs),
     /// Show gateway, agents, plugins and recent sessions

@@ -22,6 +22,8 @@ pub enum AuthMethod {
     TrustedProxy,
     /// The token of a paired device.
     DeviceToken,
+    /// A setup code.
+    BootstrapToken,
 }
 
 impl AuthMethod {
@@ -33,6 +35,7 @@ impl AuthMethod {
             AuthMethod::Password => "password",
             AuthMethod::TrustedProxy => "trusted-proxy",
             AuthMethod::DeviceToken => "device-token",
+            AuthMethod::BootstrapToken => "bootstrap-token",
         }
     }
 

@@ -1,6 +1,6 @@
 //! Requests for pairing and their approval (GW-45..GW-51, GW-54).
 
-use super::model::{PairedDevice, PendingDevice, merge};
+use super::model::{BootstrapProfile, DeviceRecord, PairedDevice, PendingDevice, merge};
 use super::tokens::{new_token, role_scopes};
 use super::{DeviceStore, DeviceStoreError, Dirty, State, now_ms};
 use chela_gateway_protocol::scope::{missing_scope, normalize_scopes, role_scopes_allow};
@@ -9,19 +9,10 @@ use serde_json::Map;
 const OPERATOR: &str = "operator";
 
 /// What a device says about itself when it asks for pairing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[allow(missing_docs)] // the fields of `pending.json`
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DeviceClaim {
-    pub device_id: String,
-    pub public_key: String,
-    pub display_name: Option<String>,
-    pub platform: Option<String>,
-    pub device_family: Option<String>,
-    pub client_id: Option<String>,
-    pub client_mode: Option<String>,
-    pub role: String,
-    pub scopes: Vec<String>,
-    pub remote_ip: Option<String>,
+    /// Who it is, with the role, the roles and the scopes that it asks for.
+    pub record: DeviceRecord,
     /// Whether it may be approved without asking anyone.
     pub silent: bool,
 }
@@ -46,6 +37,8 @@ pub enum ApproveOutcome {
     MissingScope(String),
     /// A requested scope belongs to none of the requested roles.
     ScopeOutsideRoles(String),
+    /// The setup code does not cover this role or scope.
+    OutsideProfile(String),
 }
 
 impl DeviceStore {
@@ -58,6 +51,16 @@ impl DeviceStore {
     /// Approves a request. `caller_scopes`: what the approver holds; operators' scopes beyond that are refused (GW-54).
     pub fn approve(&self, request_id: &str, caller_scopes: &[String]) -> Result<ApproveOutcome, DeviceStoreError> {
         self.update(|state| approve_in(state, request_id, caller_scopes))
+    }
+
+    /// Approves a request of a device that has used a setup code: it gets every role of the code's profile at once (GW-28).
+    pub fn approve_bootstrap(&self, request_id: &str, profile: &BootstrapProfile) -> Result<ApproveOutcome, DeviceStoreError> {
+        self.update(|state| approve_by_profile(state, request_id, profile))
+    }
+
+    /// The live request of this id.
+    pub fn pending(&self, request_id: &str) -> Result<Option<PendingDevice>, DeviceStoreError> {
+        Ok(self.load()?.pending.get(request_id).cloned())
     }
 
     /// Rejects a request; the rejected one, if it was there.
@@ -76,22 +79,22 @@ impl DeviceStore {
             if state.paired.remove(device_id).is_none() {
                 return Ok((false, Dirty::Nothing));
             }
-            state.pending.retain(|_, request| request.device_id != device_id);
+            state.pending.retain(|_, request| request.record.device_id != device_id);
             Ok((true, Dirty::Both))
         })
     }
 
     /// Notes who connected; writes only when something differs.
-    pub fn note_access(&self, claim: &DeviceClaim) -> Result<(), DeviceStoreError> {
+    pub fn note_access(&self, claim: &DeviceRecord) -> Result<(), DeviceStoreError> {
         self.update(|state| {
             let Some(device) = state.paired.get_mut(&claim.device_id) else {
                 return Ok(((), Dirty::Nothing));
             };
             let before = device.clone();
-            device.display_name.clone_from(&claim.display_name);
-            device.client_id.clone_from(&claim.client_id);
-            device.client_mode.clone_from(&claim.client_mode);
-            device.remote_ip.clone_from(&claim.remote_ip);
+            device.record.display_name.clone_from(&claim.display_name);
+            device.record.client_id.clone_from(&claim.client_id);
+            device.record.client_mode.clone_from(&claim.client_mode);
+            device.record.remote_ip.clone_from(&claim.remote_ip);
             let dirty = if *device == before { Dirty::Nothing } else { Dirty::Paired };
             Ok(((), dirty))
         })
@@ -100,19 +103,24 @@ impl DeviceStore {
     /// The id of the live request of this device and key, if any.
     pub fn pending_id(&self, device_id: &str, public_key: &str) -> Result<Option<String>, DeviceStoreError> {
         let state = self.load()?;
-        let mut found: Vec<_> =
-            state.pending.values().filter(|request| request.device_id == device_id && request.public_key == public_key).collect();
+        let mut found: Vec<_> = state
+            .pending
+            .values()
+            .filter(|request| request.record.device_id == device_id && request.record.public_key == public_key)
+            .collect();
         found.sort_by_key(|request| std::cmp::Reverse(request.ts));
         Ok(found.first().map(|request| request.request_id.clone()))
     }
 }
 
 fn request_in(state: &mut State, claim: &DeviceClaim) -> PairingRequested {
-    let is_repair = state.paired.contains_key(&claim.device_id);
-    let mut existing: Vec<PendingDevice> = state.pending.values().filter(|request| request.device_id == claim.device_id).cloned().collect();
+    let device_id = &claim.record.device_id;
+    let is_repair = state.paired.contains_key(device_id);
+    let mut existing: Vec<PendingDevice> =
+        state.pending.values().filter(|request| request.record.device_id == *device_id).cloned().collect();
     existing.sort_by_key(|request| std::cmp::Reverse(request.ts));
     if let [only] = existing.as_slice()
-        && same_request(only, claim)
+        && same_request(&only.record, &claim.record)
     {
         let request = refreshed(only, claim, is_repair);
         state.pending.insert(request.request_id.clone(), request.clone());
@@ -126,22 +134,31 @@ fn request_in(state: &mut State, claim: &DeviceClaim) -> PairingRequested {
     PairingRequested { request, created: true }
 }
 
-fn same_request(existing: &PendingDevice, claim: &DeviceClaim) -> bool {
+fn same_request(existing: &DeviceRecord, claim: &DeviceRecord) -> bool {
+    let sorted = |record: &DeviceRecord| {
+        let mut roles = record.all_roles();
+        roles.sort();
+        roles
+    };
     existing.public_key == claim.public_key
-        && existing.role.as_deref() == Some(claim.role.as_str())
-        && existing.requested_roles() == [claim.role.clone()]
-        && normalize_scopes(existing.requested_scopes()) == normalize_scopes(&claim.scopes)
+        && existing.role == claim.role
+        && sorted(existing) == sorted(claim)
+        && normalize_scopes(existing.all_scopes()) == normalize_scopes(claim.all_scopes())
 }
 
 fn refreshed(existing: &PendingDevice, claim: &DeviceClaim, is_repair: bool) -> PendingDevice {
     let newer = |new: &Option<String>, old: &Option<String>| new.clone().or_else(|| old.clone());
+    let (old, new) = (&existing.record, &claim.record);
     PendingDevice {
-        display_name: newer(&claim.display_name, &existing.display_name),
-        platform: newer(&claim.platform, &existing.platform),
-        device_family: newer(&claim.device_family, &existing.device_family),
-        client_id: newer(&claim.client_id, &existing.client_id),
-        client_mode: newer(&claim.client_mode, &existing.client_mode),
-        remote_ip: newer(&claim.remote_ip, &existing.remote_ip),
+        record: DeviceRecord {
+            display_name: newer(&new.display_name, &old.display_name),
+            platform: newer(&new.platform, &old.platform),
+            device_family: newer(&new.device_family, &old.device_family),
+            client_id: newer(&new.client_id, &old.client_id),
+            client_mode: newer(&new.client_mode, &old.client_mode),
+            remote_ip: newer(&new.remote_ip, &old.remote_ip),
+            ..old.clone()
+        },
         silent: existing.silent && claim.silent,
         is_repair: existing.is_repair || is_repair,
         ..existing.clone()
@@ -149,23 +166,13 @@ fn refreshed(existing: &PendingDevice, claim: &DeviceClaim, is_repair: bool) -> 
 }
 
 fn superseding(existing: &[PendingDevice], claim: &DeviceClaim, is_repair: bool) -> PendingDevice {
-    let mut roles: Vec<String> = existing.iter().flat_map(PendingDevice::requested_roles).collect();
-    roles.push(claim.role.clone());
-    let mut scopes: Vec<String> = existing.iter().flat_map(|request| request.requested_scopes().to_vec()).collect();
-    scopes.extend(claim.scopes.iter().cloned());
+    let mut roles: Vec<String> = existing.iter().flat_map(|request| request.record.all_roles()).collect();
+    roles.extend(claim.record.all_roles());
+    let mut scopes: Vec<String> = existing.iter().flat_map(|request| request.record.all_scopes().to_vec()).collect();
+    scopes.extend_from_slice(claim.record.all_scopes());
     PendingDevice {
         request_id: uuid::Uuid::new_v4().to_string(),
-        device_id: claim.device_id.clone(),
-        public_key: claim.public_key.clone(),
-        display_name: claim.display_name.clone(),
-        platform: claim.platform.clone(),
-        device_family: claim.device_family.clone(),
-        client_id: claim.client_id.clone(),
-        client_mode: claim.client_mode.clone(),
-        role: Some(claim.role.clone()),
-        roles: Some(merge(&[Some(&roles)])),
-        scopes: Some(merge(&[Some(&scopes)])),
-        remote_ip: claim.remote_ip.clone(),
+        record: DeviceRecord { roles: Some(merge(&[Some(&roles)])), scopes: Some(merge(&[Some(&scopes)])), ..claim.record.clone() },
         silent: claim.silent && existing.iter().all(|request| request.silent),
         is_repair,
         ts: now_ms(),
@@ -177,8 +184,8 @@ fn approve_in(state: &mut State, request_id: &str, caller_scopes: &[String]) -> 
     let Some(request) = state.pending.get(request_id).cloned() else {
         return Ok((ApproveOutcome::Unknown, Dirty::Nothing));
     };
-    let roles = request.requested_roles();
-    let requested = normalize_scopes(request.requested_scopes());
+    let roles = request.record.all_roles();
+    let requested = normalize_scopes(request.record.all_scopes());
     let outside = requested.iter().find(|scope| {
         let one = [scope.as_str()];
         !roles.iter().any(|role| role_scopes_allow(role, &one, &one))
@@ -186,21 +193,53 @@ fn approve_in(state: &mut State, request_id: &str, caller_scopes: &[String]) -> 
     if let Some(scope) = outside {
         return Ok((ApproveOutcome::ScopeOutsideRoles(scope.clone()), Dirty::Nothing));
     }
-    let existing = state.paired.get(&request.device_id).cloned();
+    let existing = state.paired.get(&request.record.device_id).cloned();
     let mut grants = Vec::new();
     for role in &roles {
         let scopes = granted_scopes(role, &request, existing.as_ref());
         if role == OPERATOR {
-            let needed = merge(&[Some(&role_scopes(role, request.requested_scopes())), Some(&scopes)]);
+            let needed = merge(&[Some(&role_scopes(role, request.record.all_scopes())), Some(&scopes)]);
             if let Some(missing) = missing_scope(OPERATOR, &needed, caller_scopes) {
                 return Ok((ApproveOutcome::MissingScope(missing.to_owned()), Dirty::Nothing));
             }
         }
         grants.push((role.clone(), scopes));
     }
-    let device = approved_device(&request, existing, grants)?;
-    state.pending.remove(request_id);
-    state.paired.insert(device.device_id.clone(), device.clone());
+    let scopes = merge(&[existing.as_ref().and_then(PairedDevice::approved), Some(request.record.all_scopes())]);
+    grant(state, request, existing, scopes, grants)
+}
+
+// The setup code decides what is granted, whatever the device asks for beyond its first role (GW-28).
+fn approve_by_profile(
+    state: &mut State,
+    request_id: &str,
+    profile: &BootstrapProfile,
+) -> Result<(ApproveOutcome, Dirty), DeviceStoreError> {
+    let Some(request) = state.pending.get(request_id).cloned() else {
+        return Ok((ApproveOutcome::Unknown, Dirty::Nothing));
+    };
+    if let Some(role) = request.record.all_roles().into_iter().find(|role| !profile.roles.contains(role)) {
+        return Ok((ApproveOutcome::OutsideProfile(role), Dirty::Nothing));
+    }
+    if let Some(scope) = missing_scope(OPERATOR, &role_scopes(OPERATOR, request.record.all_scopes()), &profile.scopes) {
+        return Ok((ApproveOutcome::OutsideProfile(scope.to_owned()), Dirty::Nothing));
+    }
+    let existing = state.paired.get(&request.record.device_id).cloned();
+    let scopes = normalize_scopes(&profile.handed_out());
+    let grants = profile.roles.iter().map(|role| (role.clone(), role_scopes(role, &scopes))).collect();
+    grant(state, request, existing, scopes, grants)
+}
+
+fn grant(
+    state: &mut State,
+    request: PendingDevice,
+    existing: Option<PairedDevice>,
+    scopes: Vec<String>,
+    grants: Vec<(String, Vec<String>)>,
+) -> Result<(ApproveOutcome, Dirty), DeviceStoreError> {
+    let device = approved_device(&request, existing, scopes, grants)?;
+    state.pending.remove(&request.request_id);
+    state.paired.insert(device.record.device_id.clone(), device.clone());
     Ok((ApproveOutcome::Approved(Box::new(device)), Dirty::Both))
 }
 
@@ -208,7 +247,7 @@ fn approve_in(state: &mut State, request_id: &str, caller_scopes: &[String]) -> 
 fn granted_scopes(role: &str, request: &PendingDevice, existing: Option<&PairedDevice>) -> Vec<String> {
     let token = existing.and_then(|device| device.tokens.get(role));
     let approved = existing.and_then(PairedDevice::approved);
-    let asked = role_scopes(role, request.requested_scopes());
+    let asked = role_scopes(role, request.record.all_scopes());
     if asked.is_empty() {
         let base = token.map(|token| token.scopes.as_slice()).or(approved).unwrap_or_default();
         return role_scopes(role, base);
@@ -225,13 +264,13 @@ fn granted_scopes(role: &str, request: &PendingDevice, existing: Option<&PairedD
 fn approved_device(
     request: &PendingDevice,
     existing: Option<PairedDevice>,
+    scopes: Vec<String>,
     grants: Vec<(String, Vec<String>)>,
 ) -> Result<PairedDevice, DeviceStoreError> {
     let now = now_ms();
-    let old_roles = existing.as_ref().map(PairedDevice::approved_roles);
-    let old_scopes = existing.as_ref().and_then(PairedDevice::approved);
-    let scopes = merge(&[old_scopes, Some(request.requested_scopes())]);
-    let roles = merge(&[old_roles.as_deref(), Some(&request.requested_roles())]);
+    let old_roles = existing.as_ref().map(|device| device.record.all_roles());
+    let granted: Vec<String> = grants.iter().map(|(role, _)| role.clone()).collect();
+    let roles = merge(&[old_roles.as_deref(), Some(&request.record.all_roles()), Some(&granted)]);
     let (mut tokens, created_at_ms, extra) = match existing {
         Some(device) => (device.tokens, device.created_at_ms, device.extra),
         None => (Default::default(), now, Map::new()),
@@ -241,18 +280,8 @@ fn approved_device(
         tokens.insert(role, token);
     }
     Ok(PairedDevice {
-        device_id: request.device_id.clone(),
-        public_key: request.public_key.clone(),
-        display_name: request.display_name.clone(),
-        platform: request.platform.clone(),
-        device_family: request.device_family.clone(),
-        client_id: request.client_id.clone(),
-        client_mode: request.client_mode.clone(),
-        role: request.role.clone(),
-        roles: Some(roles),
-        scopes: Some(scopes.clone()),
+        record: DeviceRecord { roles: Some(roles), scopes: Some(scopes.clone()), ..request.record.clone() },
         approved_scopes: Some(scopes),
-        remote_ip: request.remote_ip.clone(),
         tokens,
         created_at_ms,
         approved_at_ms: now,

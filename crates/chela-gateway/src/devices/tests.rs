@@ -5,17 +5,17 @@ use super::*;
 use serde_json::json;
 
 fn claim(scopes: &[&str]) -> DeviceClaim {
-    DeviceClaim {
+    let record = DeviceRecord {
         device_id: "dev".into(),
         public_key: "key".into(),
         platform: Some("linux".into()),
         client_id: Some("cli".into()),
         client_mode: Some("cli".into()),
-        role: "operator".into(),
-        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-        silent: true,
-        ..DeviceClaim::default()
-    }
+        role: Some("operator".into()),
+        scopes: Some(scopes.iter().map(|scope| (*scope).to_owned()).collect()),
+        ..DeviceRecord::default()
+    };
+    DeviceClaim { record, silent: true }
 }
 
 fn strings(list: &[&str]) -> Vec<String> {
@@ -99,7 +99,7 @@ fn a_wider_request_supersedes_and_merges() {
     let wider = store.request(&loud).unwrap();
     assert!(wider.created && !wider.request.silent);
     assert_ne!(wider.request.request_id, first.request.request_id);
-    assert_eq!(wider.request.requested_scopes(), ["operator.read", "operator.pairing"]);
+    assert_eq!(wider.request.record.all_scopes(), ["operator.read", "operator.pairing"]);
     assert_eq!(store.list().unwrap().1.len(), 1);
     assert_eq!(store.approve(&first.request.request_id, &[]).unwrap(), ApproveOutcome::Unknown);
 }

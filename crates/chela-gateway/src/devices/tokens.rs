@@ -95,7 +95,7 @@ impl DeviceStore {
                 return Ok((Err(TokenError::Unknown), Dirty::Nothing));
             };
             let present = device.tokens.get(role);
-            let wanted = scopes.or(present.map(|token| token.scopes.as_slice())).or(device.scopes.as_deref()).unwrap_or_default();
+            let wanted = scopes.or(present.map(|token| token.scopes.as_slice())).or(device.record.scopes.as_deref()).unwrap_or_default();
             let requested = normalize_scopes(wanted);
             let approved = device.approved().map(normalize_scopes);
             if !approved.is_some_and(|approved| role_scopes_allow(role, &requested, &approved)) {
@@ -137,7 +137,7 @@ fn caller_missing(role: &str, requested: &[String], caller: Option<&[String]>) -
 }
 
 fn device_in_role<'a>(state: &'a mut State, device_id: &str, role: &str) -> Option<&'a mut PairedDevice> {
-    state.paired.get_mut(device_id.trim()).filter(|device| device.approved_roles().iter().any(|approved| approved == role))
+    state.paired.get_mut(device_id.trim()).filter(|device| device.record.all_roles().iter().any(|approved| approved == role))
 }
 
 /// The scopes among these that a role can hold: `operator.*` for operators, all others for other roles.
@@ -146,12 +146,17 @@ pub(super) fn role_scopes(role: &str, scopes: &[String]) -> Vec<String> {
     normalize_scopes(scopes).into_iter().filter(|scope| scope.starts_with("operator.") == operator).collect()
 }
 
-/// A fresh token that takes the place of `present`.
-pub(super) fn new_token(role: &str, scopes: Vec<String>, present: Option<&DeviceToken>, now: i64) -> Result<DeviceToken, DeviceStoreError> {
+/// 256 random bits as text.
+pub(super) fn random_token() -> Result<String, DeviceStoreError> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes).map_err(|error| DeviceStoreError::Random(error.to_string()))?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// A fresh token that takes the place of `present`.
+pub(super) fn new_token(role: &str, scopes: Vec<String>, present: Option<&DeviceToken>, now: i64) -> Result<DeviceToken, DeviceStoreError> {
     Ok(DeviceToken {
-        token: URL_SAFE_NO_PAD.encode(bytes),
+        token: random_token()?,
         role: role.to_owned(),
         scopes,
         created_at_ms: present.map_or(now, |token| token.created_at_ms),

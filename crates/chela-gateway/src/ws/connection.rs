@@ -13,7 +13,7 @@ use bytes::Bytes;
 use chela_gateway_protocol::error::{ErrorShape, Reason};
 use chela_gateway_protocol::events;
 use chela_gateway_protocol::frame::{FrameError, RequestFrame, encode_err, encode_ok, event_head, event_tail, parse_request};
-use chela_gateway_protocol::hello::{Features, HelloAuth, HelloOk, HelloWarning, Policy, ServerInfo};
+use chela_gateway_protocol::hello::{Features, HandedToken, HelloAuth, HelloOk, HelloWarning, Policy, ServerInfo};
 use chela_gateway_protocol::limits::{MAX_PAYLOAD_BYTES, MAX_PREAUTH_PAYLOAD_BYTES, PROTOCOL_VERSION, close, truncate_close_reason};
 use futures::{SinkExt, StreamExt};
 use hyper::HeaderMap;
@@ -177,11 +177,11 @@ async fn run<S>(gateway: &Arc<Gateway>, socket: &mut Socket<S>, id: &str, accept
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Accepted { client, token, warnings, auth } = accepted;
+    let Accepted { client, token, further, warnings, auth } = accepted;
     let info = Arc::new(client);
     let (handle, mut queue) = ClientHandle::new(info.clone(), gateway.config.limits.max_buffered_bytes);
     let presence = enter(gateway, &handle);
-    greet(gateway, &handle, id, token, warnings);
+    greet(gateway, &handle, id, Greeting { token, further, warnings });
     gateway.bus.register(handle.clone());
     if presence.is_some() {
         gateway.bus.presence_changed();
@@ -363,16 +363,24 @@ fn enter(gateway: &Gateway, handle: &ClientHandle) -> Option<String> {
     Some(key)
 }
 
+/// What the handshake found for the hello.
+struct Greeting {
+    token: Option<DeviceToken>,
+    further: Vec<HandedToken>,
+    warnings: Vec<HelloWarning>,
+}
+
 // A function of its own: the hello holds the whole presence list, and as a local of the connection's task it would stay as long as that.
-fn greet(gateway: &Gateway, handle: &ClientHandle, id: &str, token: Option<DeviceToken>, warnings: Vec<HelloWarning>) {
-    let hello = hello(gateway, handle, token, warnings);
+fn greet(gateway: &Gateway, handle: &ClientHandle, id: &str, greeting: Greeting) {
+    let hello = hello(gateway, handle, greeting);
     match serde_json::value::to_raw_value(&hello) {
         Ok(payload) => handle.send_response(encode_ok(id, &payload)),
         Err(error) => tracing::error!(%error, "hello cannot be serialised"),
     }
 }
 
-fn hello(gateway: &Gateway, handle: &ClientHandle, token: Option<DeviceToken>, warnings: Vec<HelloWarning>) -> HelloOk {
+fn hello(gateway: &Gateway, handle: &ClientHandle, greeting: Greeting) -> HelloOk {
+    let Greeting { token, further, warnings } = greeting;
     let info = &handle.info;
     let scopes = token.as_ref().map_or_else(|| info.scopes.clone(), |token| token.scopes.clone());
     HelloOk {
@@ -387,6 +395,7 @@ fn hello(gateway: &Gateway, handle: &ClientHandle, token: Option<DeviceToken>, w
             scopes,
             issued_at_ms: token.as_ref().map(DeviceToken::issued_at_ms),
             device_token: token.map(|token| token.token),
+            device_tokens: further,
             warnings,
         },
         policy: Policy {

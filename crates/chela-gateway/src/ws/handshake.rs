@@ -9,11 +9,11 @@ use crate::auth::limiter::{AuthLimiter, LimitKey, LimitScope};
 use crate::auth::origin::{check_origin, limit_key};
 use crate::auth::policy::{self, Facts, WithoutDevice};
 use crate::auth::shared::{self, AuthFailure, AuthMethod, Credentials};
-use crate::devices::{DeviceToken, TokenCheck, now_ms};
+use crate::devices::{BootstrapProfile, BootstrapUse, DeviceToken, TokenCheck, now_ms};
 use crate::server::{AuthState, Gateway};
 use chela_gateway_protocol::connect::ConnectAuth;
 use chela_gateway_protocol::error::{AuthReason, ConnectDetail, ErrorCode, ErrorShape, Reason};
-use chela_gateway_protocol::hello::HelloWarning;
+use chela_gateway_protocol::hello::{HandedToken, HelloWarning};
 use chela_gateway_protocol::limits::{MIN_PROBE_PROTOCOL_VERSION, PROTOCOL_VERSION, close};
 use chela_gateway_protocol::{ConnectParams, Role};
 use hyper::HeaderMap;
@@ -50,6 +50,8 @@ impl Refused {
 pub(crate) struct Accepted {
     pub(crate) client: ClientInfo,
     pub(crate) token: Option<DeviceToken>,
+    /// Tokens of further roles (GW-28).
+    pub(crate) further: Vec<HandedToken>,
     pub(crate) warnings: Vec<HelloWarning>,
     /// State of the shared secret under which it was accepted (GW-58).
     pub(crate) auth: Arc<AuthState>,
@@ -95,7 +97,9 @@ pub(crate) async fn connect(context: &Context<'_>, params: &Value) -> Result<Acc
         }
     }
     let device = check_device(context, &params, role)?;
+    let mut setup = None;
     if let Some(device) = &device {
+        setup = check_setup_code(context, &params, &secrets, device, role, &mut progress).await?;
         check_device_token(context, &params, &secrets, device, role, &key, &mut progress).await?;
     }
     let method = match progress.result {
@@ -106,21 +110,28 @@ pub(crate) async fn connect(context: &Context<'_>, params: &Value) -> Result<Acc
         return Err(auth_changed());
     }
     limit_proxied_scopes(context, &mut params, role, method);
-    let mut token = None;
+    let (mut token, mut further) = (None, Vec::new());
     if let Some(device) = &device {
         let open = matches!(auth.config, crate::transport_config::AuthConfig::None);
         let facts = Facts { peer: context.peer, client: &params.client, role, method: Some(method), shared_ok: progress.shared_ok };
-        let skip = policy::ui_skips_pairing(&facts, ui, open);
-        let backend = policy::is_trusted_backend(&facts);
-        let outcome = pairing::ensure_paired(context, &params, role, device, &facts, skip, backend).await?;
+        let skip = policy::ui_skips_pairing(&facts, ui, open) || policy::is_trusted_backend(&facts);
+        let profile = setup.as_ref().map(|setup: &SetupCode| &setup.profile);
+        let outcome = pairing::ensure_paired(context, &params, role, device, &facts, profile, skip).await?;
+        let handed_over = matches!(outcome, PairingOutcome::HandedOver);
         if let PairingOutcome::Paired { platform, device_family } = outcome {
             params.client.platform = platform.unwrap_or(params.client.platform);
             params.client.device_family = device_family.or(params.client.device_family);
         }
         token = pairing::issue_token(context, device, role, &params.scopes).await?;
+        if let Some(setup) = setup {
+            if handed_over {
+                further = pairing::issue_further(context, device, role, &setup.profile).await?;
+            }
+            redeem(context, setup.token, role, &params.scopes, handed_over).await?;
+        }
     }
     let client = client_info(context, params, role, device, method);
-    Ok(Accepted { client, token, warnings, auth })
+    Ok(Accepted { client, token, further, warnings, auth })
 }
 
 /// `gateway auth changed` (GW-58).
@@ -239,7 +250,47 @@ fn check_device(context: &Context<'_>, params: &ConnectParams, role: Role) -> Re
     })
 }
 
-// Setup codes and device tokens, after the shared secret (GW-32).
+/// A setup code that was right.
+struct SetupCode {
+    token: String,
+    profile: BootstrapProfile,
+}
+
+fn given(secret: &Option<String>) -> Option<String> {
+    secret.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+// A right setup code is the method even when the shared secret was right too (GW-32).
+async fn check_setup_code(
+    context: &Context<'_>,
+    params: &ConnectParams,
+    secrets: &ConnectAuth,
+    device: &VerifiedDevice,
+    role: Role,
+    progress: &mut AuthProgress,
+) -> Result<Option<SetupCode>, Refused> {
+    let Some(token) = given(&secrets.bootstrap_token) else { return Ok(None) };
+    let (store, device, scopes, shown) = (context.gateway.devices.clone(), device.clone(), params.scopes.clone(), token.clone());
+    let check = move || {
+        let used =
+            BootstrapUse { token: &shown, device_id: &device.id, public_key: &device.public_key, role: role.as_str(), scopes: &scopes };
+        store.verify_bootstrap(&used)
+    };
+    let profile = context.gateway.blocking(check).await.map_err(Refused::internal)?;
+    match profile {
+        Some(_) => progress.result = Ok(AuthMethod::BootstrapToken),
+        None if progress.result.is_err() => progress.result = Err(AuthFailure::new(AuthReason::BootstrapTokenInvalid)),
+        None => {}
+    }
+    Ok(profile.map(|profile| SetupCode { token, profile }))
+}
+
+async fn redeem(context: &Context<'_>, token: String, role: Role, scopes: &[String], whole: bool) -> Result<(), Refused> {
+    let (store, scopes) = (context.gateway.devices.clone(), scopes.to_vec());
+    context.gateway.blocking(move || store.redeem_bootstrap(&token, role.as_str(), &scopes, whole)).await.map_err(Refused::internal)
+}
+
+// The token of a device, when nothing else has proved it (GW-32).
 async fn check_device_token(
     context: &Context<'_>,
     params: &ConnectParams,
@@ -252,13 +303,7 @@ async fn check_device_token(
     let Err(failure) = &progress.result else {
         return Ok(());
     };
-    let given = |secret: &Option<String>| secret.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
-    let mut fallback = failure.reason.clone();
-    if given(&secrets.bootstrap_token).is_some() {
-        // This gateway issues no setup codes, so none can be right.
-        fallback = AuthReason::BootstrapTokenInvalid;
-        progress.result = Err(AuthFailure::new(fallback.clone()));
-    }
+    let fallback = failure.reason.clone();
     let explicit = given(&secrets.device_token);
     let is_explicit = explicit.is_some();
     let Some(token) = explicit.or_else(|| given(&secrets.token)) else {

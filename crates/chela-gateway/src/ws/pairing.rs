@@ -4,10 +4,13 @@
 use super::handshake::{Context, Refused};
 use crate::auth::device::VerifiedDevice;
 use crate::auth::policy::{Facts, approves_node, approves_silently};
-use crate::devices::{ApproveOutcome, DeviceClaim, DeviceStoreError, DeviceToken, PairedDevice, PendingDevice, now_ms};
+use crate::devices::{
+    ApproveOutcome, BootstrapProfile, DeviceClaim, DeviceRecord, DeviceStoreError, DeviceToken, PairedDevice, PendingDevice, now_ms,
+};
 use crate::events::{EventOptions, EventTarget};
 use chela_gateway_protocol::connect::normalize_metadata;
 use chela_gateway_protocol::error::{ErrorCode, ErrorShape, PairingReason};
+use chela_gateway_protocol::hello::HandedToken;
 use chela_gateway_protocol::limits::close;
 use chela_gateway_protocol::scope::role_scopes_allow;
 use chela_gateway_protocol::{ConnectParams, Role};
@@ -19,6 +22,8 @@ pub(crate) enum PairingOutcome {
     Skipped,
     /// It is paired; these approved values replace what it claims (GW-48).
     Paired { platform: Option<String>, device_family: Option<String> },
+    /// It was paired just now by its setup code, with every role of the code.
+    HandedOver,
 }
 
 /// Pairs the device when that needs nobody's consent; refuses with `NOT_PAIRED` when it does.
@@ -28,22 +33,27 @@ pub(crate) async fn ensure_paired(
     role: Role,
     device: &VerifiedDevice,
     facts: &Facts<'_>,
-    skip_page: bool,
-    skip_backend: bool,
+    setup: Option<&BootstrapProfile>,
+    skip: bool,
 ) -> Result<PairingOutcome, Refused> {
     let known = find(context, device).await?;
-    let same_key = known.as_ref().filter(|paired| paired.public_key == device.public_key);
+    let same_key = known.as_ref().filter(|paired| paired.record.public_key == device.public_key);
     let Some(paired) = same_key else {
-        if skip_page || skip_backend {
+        if skip {
             return Ok(PairingOutcome::Skipped);
         }
-        let step = Step { context, params, role, device, facts };
+        // A setup code brings in a fresh node at once; whoever asks for more is looked at first.
+        let setup = setup.filter(|_| role == Role::Node && params.scopes.is_empty() && known.is_none());
+        let step = Step { context, params, role, device, facts, setup };
         step.require(PairingReason::NotPaired, known.as_ref()).await?;
-        return Ok(PairingOutcome::Paired { platform: None, device_family: None });
+        return Ok(match setup {
+            Some(_) => PairingOutcome::HandedOver,
+            None => PairingOutcome::Paired { platform: None, device_family: None },
+        });
     };
-    let step = Step { context, params, role, device, facts };
+    let step = Step { context, params, role, device, facts, setup: None };
     let mut current = paired.clone();
-    let mut pinned = (current.platform.clone(), current.device_family.clone());
+    let mut pinned = (current.record.platform.clone(), current.record.device_family.clone());
     if metadata_differs(params, &current) {
         current = step.require(PairingReason::MetadataUpgrade, Some(paired)).await?;
         pinned = (None, None);
@@ -55,7 +65,7 @@ pub(crate) async fn ensure_paired(
         step.require(PairingReason::ScopeUpgrade, Some(paired)).await?;
     }
     let (store, claim) = (context.gateway.devices.clone(), step.claim(false));
-    context.gateway.blocking(move || store.note_access(&claim)).await.map_err(store_failed)?;
+    context.gateway.blocking(move || store.note_access(&claim.record)).await.map_err(store_failed)?;
     Ok(PairingOutcome::Paired { platform: pinned.0, device_family: pinned.1 })
 }
 
@@ -70,6 +80,29 @@ pub(crate) async fn issue_token(
     context.gateway.blocking(move || store.ensure_token(&id, role.as_str(), &scopes)).await.map_err(store_failed)
 }
 
+/// Tokens of the other roles that a setup code hands out (GW-28).
+pub(crate) async fn issue_further(
+    context: &Context<'_>,
+    device: &VerifiedDevice,
+    role: Role,
+    profile: &BootstrapProfile,
+) -> Result<Vec<HandedToken>, Refused> {
+    let (store, id, profile) = (context.gateway.devices.clone(), device.id.clone(), profile.clone());
+    let issue = move || {
+        let others = profile.roles.iter().filter(|other| *other != role.as_str());
+        let tokens = others.map(|other| store.ensure_token(&id, other, &profile.scopes_of(other)));
+        tokens.filter_map(Result::transpose).collect::<Result<Vec<DeviceToken>, _>>()
+    };
+    let tokens = context.gateway.blocking(issue).await.map_err(store_failed)?;
+    let handed = |token: DeviceToken| HandedToken {
+        issued_at_ms: token.issued_at_ms(),
+        device_token: token.token,
+        role: token.role,
+        scopes: token.scopes,
+    };
+    Ok(tokens.into_iter().map(handed).collect())
+}
+
 async fn find(context: &Context<'_>, device: &VerifiedDevice) -> Result<Option<PairedDevice>, Refused> {
     let (store, id) = (context.gateway.devices.clone(), device.id.clone());
     context.gateway.blocking(move || store.paired(&id)).await.map_err(store_failed)
@@ -80,8 +113,8 @@ fn metadata_differs(params: &ConnectParams, paired: &PairedDevice) -> bool {
         let pinned = normalize_metadata(pinned);
         !pinned.is_empty() && normalize_metadata(claimed) != pinned
     };
-    differs(Some(&params.client.platform), paired.platform.as_deref())
-        || differs(params.client.device_family.as_deref(), paired.device_family.as_deref())
+    differs(Some(&params.client.platform), paired.record.platform.as_deref())
+        || differs(params.client.device_family.as_deref(), paired.record.device_family.as_deref())
 }
 
 fn covers(paired: &PairedDevice, role: Role, scopes: &[String]) -> bool {
@@ -94,12 +127,13 @@ struct Step<'a> {
     role: Role,
     device: &'a VerifiedDevice,
     facts: &'a Facts<'a>,
+    setup: Option<&'a BootstrapProfile>,
 }
 
 impl Step<'_> {
     fn claim(&self, silent: bool) -> DeviceClaim {
         let client = &self.params.client;
-        DeviceClaim {
+        let record = DeviceRecord {
             device_id: self.device.id.clone(),
             public_key: self.device.public_key.clone(),
             display_name: client.display_name.clone(),
@@ -107,26 +141,30 @@ impl Step<'_> {
             device_family: client.device_family.clone(),
             client_id: Some(client.id.clone()),
             client_mode: Some(client.mode.clone()),
-            role: self.role.as_str().to_owned(),
-            scopes: self.params.scopes.clone(),
+            role: Some(self.role.as_str().to_owned()),
+            roles: self.setup.map(|profile| profile.roles.clone()),
+            scopes: Some(self.params.scopes.clone()),
             remote_ip: self.context.peer.reported_ip().map(|ip| ip.to_string()),
-            silent,
-        }
+        };
+        DeviceClaim { record, silent }
     }
 
     // Approves silently where that is allowed; otherwise leaves a request and refuses.
     async fn require(&self, reason: PairingReason, existing: Option<&PairedDevice>) -> Result<PairedDevice, Refused> {
         let gateway = self.context.gateway;
         let networks = &gateway.config.node_auto_approve_cidrs;
-        let silent =
-            approves_silently(self.facts, reason) || approves_node(self.facts, reason, existing.is_some(), &self.params.scopes, networks);
-        let (store, claim) = (gateway.devices.clone(), self.claim(silent));
+        let silent = self.setup.is_some()
+            || approves_silently(self.facts, reason)
+            || approves_node(self.facts, reason, existing.is_some(), &self.params.scopes, networks);
+        let (store, claim, setup) = (gateway.devices.clone(), self.claim(silent), self.setup.cloned());
         let (requested, outcome) = gateway
             .blocking(move || {
                 let requested = store.request(&claim)?;
-                let outcome = match requested.request.silent {
-                    true => Some(store.approve(&requested.request.request_id, &claim.scopes)?),
-                    false => None,
+                let id = &requested.request.request_id;
+                let outcome = match (requested.request.silent, &setup) {
+                    (true, Some(profile)) => Some(store.approve_bootstrap(id, profile)?),
+                    (true, None) => Some(store.approve(id, claim.record.all_scopes())?),
+                    (false, _) => None,
                 };
                 Ok((requested, outcome))
             })
@@ -138,7 +176,7 @@ impl Step<'_> {
         }
         // Someone else may have approved it meanwhile; then there is no request left to wait for.
         if let Some(paired) = find(self.context, self.device).await? {
-            let same = paired.public_key == self.device.public_key;
+            let same = paired.record.public_key == self.device.public_key;
             let in_role = paired.effective_roles().iter().any(|held| held == self.role.as_str());
             let unknown = outcome == Some(ApproveOutcome::Unknown);
             if unknown && same && in_role && covers(&paired, self.role, &self.params.scopes) {
@@ -185,8 +223,8 @@ impl Step<'_> {
             "requestedScopes": self.params.scopes,
         });
         // Only the holder of the approved key learns what was approved.
-        if let Some(paired) = existing.filter(|paired| paired.public_key == self.device.public_key) {
-            details["approvedRoles"] = json!(paired.approved_roles());
+        if let Some(paired) = existing.filter(|paired| paired.record.public_key == self.device.public_key) {
+            details["approvedRoles"] = json!(paired.record.all_roles());
             details["approvedScopes"] = json!(paired.approved().unwrap_or_default());
         }
         tracing::warn!(device = %self.device.id, reason = reason.as_str(), request_id, "device waits for approval");

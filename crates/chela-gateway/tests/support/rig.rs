@@ -140,17 +140,7 @@ impl Rig {
     }
 
     pub async fn try_open(&self, path: &str, headers: &[(&'static str, &str)]) -> Result<Client, Error> {
-        let url = format!("ws://{}{path}", self.server.address());
-        let mut request = url.into_client_request().unwrap();
-        for (name, value) in headers {
-            request.headers_mut().insert(*name, value.parse().unwrap());
-        }
-        let (socket, _) = tokio_tungstenite::connect_async(request).await?;
-        let mut client = Client { socket, nonce: String::new() };
-        let challenge = client.read().await.json();
-        assert_eq!(challenge["event"], "connect.challenge");
-        client.nonce = challenge["payload"]["nonce"].as_str().unwrap().to_owned();
-        Ok(client)
+        open_at(self.server.address(), path, headers).await
     }
 
     /// A client with all scopes: the backend on loopback.
@@ -189,6 +179,20 @@ impl Rig {
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         Reply { status, head: head.to_ascii_lowercase(), body: body.to_owned(), all_sent: sent.is_ok() }
     }
+}
+
+/// Connects to a gateway anywhere and takes its challenge.
+pub async fn open_at(address: std::net::SocketAddr, path: &str, headers: &[(&'static str, &str)]) -> Result<Client, Error> {
+    let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, value.parse().unwrap());
+    }
+    let (socket, _) = tokio_tungstenite::connect_async(request).await?;
+    let mut client = Client { socket, nonce: String::new() };
+    let challenge = client.read().await.json();
+    assert_eq!(challenge["event"], "connect.challenge");
+    client.nonce = challenge["payload"]["nonce"].as_str().unwrap().to_owned();
+    Ok(client)
 }
 
 pub struct Reply {

@@ -94,9 +94,7 @@ impl ClientError {
             Self::Timeout { .. } => "look at `chela logs`, or wait longer with `--timeout`".into(),
             Self::Refused { error, .. } => match error["details"]["code"].as_str().unwrap_or_default() {
                 "PAIRING_REQUIRED" => match error["details"]["requestId"].as_str() {
-                    Some(id) => format!(
-                        "approve request `{id}` with `chela gateway call device.pair.approve --params '{{\"requestId\":\"{id}\"}}'` from a paired device"
-                    ),
+                    Some(id) => format!("approve it on the gateway's machine with `chela devices approve {id}`"),
                     None => "approve this device on the gateway's machine".into(),
                 },
                 code if code.starts_with("AUTH_TOKEN") => {
