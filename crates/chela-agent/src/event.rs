@@ -120,6 +120,8 @@ pub struct RunOutcome {
     pub usage: chela_models::Usage,
     /// Last stop reason.
     pub stop_reason: String,
+    /// Calls that the caller must run before the conversation can go on (GW-109).
+    pub pending_calls: Vec<chela_models::ToolCall>,
     /// Unix ms.
     pub started_at_ms: i64,
     /// Unix ms.

@@ -122,6 +122,7 @@ fn outcome_of(record: &RunRecord) -> RunOutcome {
         model: text("model").unwrap_or_default(),
         usage: Usage { input: tokens(0), output: tokens(1), cache_read: tokens(2), cache_write: tokens(3), total: tokens(4) },
         stop_reason: text("stopReason").unwrap_or_else(|| "stop".into()),
+        pending_calls: Vec::new(),
         started_at_ms: number("startedAt", record.created_at_ms),
         ended_at_ms: number("endedAt", record.updated_at_ms),
         message_id: text("messageId"),

@@ -242,6 +242,7 @@ mod tests {
             model: "m".into(),
             usage: chela_models::Usage::default(),
             stop_reason: "stop".into(),
+            pending_calls: Vec::new(),
             started_at_ms: 0,
             ended_at_ms: 1,
             message_id: None,

@@ -34,6 +34,8 @@ pub enum ToolKind {
         /// True when a factory made the handle for this resolution: it is released with the set.
         temporary: bool,
     },
+    /// At the caller's: the host only asks its hooks, and hands the call over.
+    Client,
 }
 
 /// A tool that a run may call.
@@ -143,6 +145,28 @@ impl ToolSet {
     fn push(&mut self, tool: Tool) {
         self.by_name.insert(normalise(&tool.name), self.tools.len());
         self.tools.push(tool);
+    }
+
+    /// Adds tools that the caller runs itself.
+    ///
+    /// # Errors
+    /// The first name that is taken; the set is of no use then.
+    pub fn offer(&mut self, specs: &[ToolSpec]) -> Result<(), String> {
+        for spec in specs {
+            if self.by_name.contains_key(&normalise(&spec.name)) {
+                return Err(spec.name.clone());
+            }
+            self.push(Tool {
+                name: spec.name.clone(),
+                label: None,
+                description: spec.description.clone(),
+                parameters: spec.parameters.clone(),
+                plugin_id: None,
+                owner_only: false,
+                kind: ToolKind::Client,
+            });
+        }
+        Ok(())
     }
 
     fn problem(&mut self, entry: &ToolEntry, message: String) {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use chela_models::ModelRef;
+use chela_models::{ModelRef, ToolSpec};
 use serde_json::Value;
 
 pub use scope::TurnScope;
@@ -76,6 +76,8 @@ pub struct TurnRequest {
     pub thinking: Option<String>,
     /// Text to add to the system prompt of this turn.
     pub extra_system_prompt: Option<String>,
+    /// Tools that the caller runs itself: a call of one ends the turn with [`RunOutcome::pending_calls`] (GW-109).
+    pub client_tools: Vec<ToolSpec>,
     /// Why the turn runs: `user`, `manual`, `heartbeat`, `cron` (HOOK-008).
     pub trigger: &'static str,
     /// Longest time of the whole turn.
@@ -224,4 +226,7 @@ pub enum TurnError {
     /// The session or transcript could not be written.
     #[error("the message could not be stored: {0}")]
     Store(#[from] chela_store::StoreError),
+    /// A tool of the caller has the name of one that is there already, or two of them share one.
+    #[error("the tool name `{0}` is taken; give the caller's tool another name")]
+    ToolConflict(String),
 }

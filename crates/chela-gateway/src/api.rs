@@ -1,6 +1,8 @@
 //! The HTTP endpoints: chat completions, models, tools, plugin routes, session history.
 
+mod client_tools;
 mod completions;
+mod kill;
 mod openai;
 mod plugin_routes;
 
@@ -35,6 +37,10 @@ impl HttpApi for Api {
 
     async fn session_history(&self, call: HttpCall, key: String) -> HttpReply {
         session_history(&self.0, call, key).await
+    }
+
+    async fn session_kill(&self, call: HttpCall, key: String) -> HttpReply {
+        kill::serve(&self.0, &call, &key).await
     }
 
     fn plugin_route_auth(&self, canonical_path: &str) -> Option<PluginRouteAuth> {

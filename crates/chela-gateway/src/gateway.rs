@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 
 use crate::devices::DeviceStore;
 use crate::events::EventBus;
-use crate::methods::internal;
+use crate::methods::{ControlPlaneBudget, internal};
 use crate::run_events::ClientEvents;
 use crate::ws::ClientInfo;
 
@@ -56,6 +56,7 @@ pub struct Gateway {
     /// Asks for the end of the process.
     pub stop: tokio::sync::mpsc::Sender<StopRequest>,
     pub(crate) device: Option<(String, String)>,
+    pub(crate) control_plane: ControlPlaneBudget,
     ready: AtomicBool,
     became_ready: tokio::sync::Notify,
     health: Mutex<Option<(Instant, Arc<RawValue>)>>,
@@ -95,6 +96,7 @@ impl Gateway {
             auth_mode: parts.auth_mode,
             stop: parts.stop,
             device: parts.device,
+            control_plane: ControlPlaneBudget::default(),
             ready: AtomicBool::new(false),
             became_ready: tokio::sync::Notify::new(),
             health: Mutex::new(None),

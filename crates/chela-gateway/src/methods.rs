@@ -3,6 +3,7 @@
 mod agent;
 mod chat;
 mod config;
+mod control_plane;
 mod devices;
 mod models;
 pub(crate) mod params;
@@ -37,6 +38,9 @@ impl MethodHandler for Methods {
         if !gateway.is_ready() && NEEDS_READY.contains(&call.method.as_str()) {
             let error =
                 ErrorShape::unavailable(chela_gateway_protocol::error::Reason::NotReady, "the gateway is still starting").retry_after(250);
+            return call.reply.err(&error);
+        }
+        if let Err(error) = gateway.control_plane.take(&call.method, &call.client) {
             return call.reply.err(&error);
         }
         let params = call.params.clone();
@@ -144,6 +148,7 @@ fn own_method_spec(name: &str) -> Option<MethodSpecRef> {
 }
 
 pub use self::agent::final_reply;
+pub(crate) use self::control_plane::ControlPlaneBudget;
 pub(crate) use self::sessions::public_row;
 pub(crate) use self::tools::call as call_tool;
 

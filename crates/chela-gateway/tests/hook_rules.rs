@@ -267,6 +267,7 @@ async fn turn(host: &Arc<Host>, message: &str, entry: Entry, trigger: &'static s
         model: None,
         thinking: None,
         extra_system_prompt: None,
+        client_tools: Vec::new(),
         trigger,
         timeout: Duration::from_secs(30),
     };

@@ -253,3 +253,20 @@ async fn an_edit_of_the_config_file_is_applied_and_a_bad_one_is_not() {
     assert!(services.starts_with(&[json!("start"), json!("stop")]), "{services:?}");
     live.stop().await;
 }
+
+// GW-133, GW-135
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_the_gateways_own_section_restarts_it_once_the_work_is_done() {
+    let mut home = Home::new().await;
+    let live = home.start_cold().await;
+    let mut client = live.client().await;
+    let send = json!({"sessionKey": "agent:main:w", "message": "[[sleep:2500]] hi", "idempotencyKey": "work"});
+    client.ok("chat.send", send).await;
+    home.config["gateway"]["handshakeTimeoutMs"] = json!(14_000);
+    home.write_config();
+    // The run is not cut off: its answer comes before the gateway goes.
+    assert_eq!(client.chat_end("work").await["state"], "final");
+    let told = client.event(|e| e["event"] == "shutdown").await;
+    assert!(told["payload"]["restartExpectedMs"].is_u64(), "{told}");
+    live.ended().await;
+}

@@ -158,6 +158,7 @@ async fn turn(runtime: &Arc<AgentRuntime>, message: String) -> Vec<Value> {
         model: None,
         thinking: None,
         extra_system_prompt: None,
+        client_tools: Vec::new(),
         trigger: "user",
         timeout: Duration::from_secs(30),
     };

@@ -73,6 +73,7 @@ async fn turn(host: &Arc<Host>, key: &str) {
         model: None,
         thinking: None,
         extra_system_prompt: None,
+        client_tools: Vec::new(),
         trigger: "user",
         timeout: Duration::from_secs(30),
     };

@@ -217,3 +217,16 @@ fn logs_are_read_without_a_gateway() {
         (Some("gateway"), Some("info"), Some(line))
     );
 }
+
+// GW-162
+#[test]
+fn an_agent_whose_gateway_is_gone_answers_by_itself_and_says_so() {
+    let home = Home::new();
+    home.private();
+    home.config(r#"{"gateway": {"mode": "local"}, "agents": {"defaults": {"skipBootstrap": true}}}"#);
+    let out = home.run(&["agent", "--message", "hello", "--json"]);
+    assert_eq!(out.code, 0, "{}", out.stderr);
+    let answer: Value = serde_json::from_str(&out.stdout).unwrap();
+    let meta = answer.pointer("/result/meta").or_else(|| answer.get("meta")).unwrap();
+    assert_eq!((&meta["transport"], &meta["fallbackFrom"]), (&json!("embedded"), &json!("gateway")), "{answer}");
+}

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use support::gateway::Gateway;
+use support::gateway::{Gateway, TOKEN};
 use support::node;
 
 async fn run(gateway: &Gateway, args: &[&str]) -> (Option<i32>, String, String) {
@@ -71,4 +71,42 @@ async fn devices_are_managed_from_the_command_line() {
     assert_eq!((&payload["url"], &setup["auth"]), (&json!("wss://gw.example"), &json!("token")));
     let stored: Value = serde_json::from_slice(&std::fs::read(dir.join("bootstrap.json")).unwrap()).unwrap();
     assert!(stored.get(payload["bootstrapToken"].as_str().unwrap()).is_some(), "{stored}");
+}
+
+// GW-11, GW-160
+#[tokio::test(flavor = "multi_thread")]
+async fn a_raw_call_answers_with_the_first_or_the_final_response() {
+    let gateway = Gateway::start(&node().await.unwrap(), json!({})).await;
+    let call = async |key: &str, more: &[&str]| {
+        let params = json!({"message": "hello", "sessionKey": format!("agent:main:{key}"), "idempotencyKey": key}).to_string();
+        let mut args = vec!["gateway", "call", "agent", "--params", params.as_str()];
+        args.extend(more);
+        json_of(&gateway, &args).await
+    };
+    let first = call("a", &[]).await;
+    assert_eq!((&first["runId"], &first["status"]), (&json!("a"), &json!("accepted")), "{first}");
+    let last = call("b", &["--expect-final"]).await;
+    assert_eq!((&last["status"], &last["summary"]), (&json!("ok"), &json!("completed")), "{last}");
+    let (code, out, errors) = run(&gateway, &["gateway", "call", "no.such.method"]).await;
+    assert!(code == Some(1) && out.is_empty() && errors.contains("unknown method: no.such.method"), "{errors}");
+}
+
+// GW-157
+#[tokio::test(flavor = "multi_thread")]
+async fn looking_leaves_no_identity_and_no_pairing_behind() {
+    let gateway = Gateway::start(&node().await.unwrap(), json!({})).await;
+    let url = format!("ws://127.0.0.1:{}", gateway.port);
+    // A wrong secret makes it try everything that it may; a right one lets it in.
+    for token in ["wrong", TOKEN] {
+        for words in [&["gateway", "status"][..], &["health"], &["status"]] {
+            let mut args = words.to_vec();
+            args.extend(["--json", "--url", &url, "--token", token]);
+            run(&gateway, &args).await;
+        }
+    }
+    for file in ["identity/device.json", "identity/device-auth.json", "devices/paired.json", "devices/pending.json"] {
+        assert!(!gateway.state().join(file).exists(), "{file}");
+    }
+    let seen = json_of(&gateway, &["health", "--json"]).await;
+    assert_eq!(seen["ok"], true);
 }

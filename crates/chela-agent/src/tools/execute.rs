@@ -46,6 +46,8 @@ pub struct ToolOutcome {
     pub result: Value,
     /// The call failed; the model is told.
     pub is_error: bool,
+    /// The caller runs it: hooks let it pass, and `params` are what they made of the arguments.
+    pub delegated: bool,
     /// A hook or policy refused it, with its reason.
     pub refused: Option<Refusal>,
 }
@@ -83,7 +85,8 @@ pub async fn execute(caller: &Caller<'_>, tools: &ToolSet, call: &ToolCall) -> T
             failed(&params, reason.clone(), Some(Refusal { reason, requires_approval: true }))
         }
     };
-    if caller.announce_end {
+    // A call that the caller runs has not ended here.
+    if caller.announce_end && !outcome.delegated {
         announce(caller, tool, call, &outcome, begun.elapsed());
     }
     outcome
@@ -166,6 +169,7 @@ fn overlay(params: &Value, changed: Option<&Value>) -> Value {
 
 async fn run(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, params: Value) -> ToolOutcome {
     let result = match &tool.kind {
+        ToolKind::Client => return delegated(tool, params),
         ToolKind::Core(core) => core.run(caller.runtime, caller.session_key).await.map_err(CallError::thrown),
         ToolKind::Plugin { execute, .. } => {
             let mut request = Call::new(vec![call.id.clone().into(), params.clone()]).adapter(Adapter::Tool);
@@ -183,9 +187,17 @@ async fn run(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, params: Value) -
         }
     };
     match result {
-        Ok(value) => ToolOutcome { params, result: normalise_result(value), is_error: false, refused: None },
+        Ok(value) => ToolOutcome { params, result: normalise_result(value), is_error: false, delegated: false, refused: None },
         Err(error) => broken(&params, tool, error.to_string()),
     }
+}
+
+/// What the transcript holds of a call that the caller runs (GW-109).
+fn delegated(tool: &Tool, params: Value) -> ToolOutcome {
+    let details = json!({"status": "pending", "tool": tool.name});
+    let mut result = text_result(format!("`{}` runs at the caller; its result comes with the next request", tool.name));
+    result["details"] = details;
+    ToolOutcome { params, result, is_error: false, delegated: true, refused: None }
 }
 
 /// A result is `{content: [...], details?}`; a plain text or value becomes one text block.
@@ -210,7 +222,8 @@ fn normalise_result(value: Value) -> Value {
 fn blocked(params: &Value, reason: String) -> ToolOutcome {
     let mut result = text_result(&reason);
     result["details"] = json!({"status": "blocked", "deniedReason": "plugin-before-tool-call", "reason": reason});
-    ToolOutcome { params: params.clone(), result, is_error: false, refused: Some(Refusal { reason, requires_approval: false }) }
+    let refused = Some(Refusal { reason, requires_approval: false });
+    ToolOutcome { params: params.clone(), result, is_error: false, delegated: false, refused }
 }
 
 /// A tool that threw: the text for the model, and the same as details for hooks and transcripts.
@@ -221,7 +234,7 @@ fn broken(params: &Value, tool: &Tool, text: String) -> ToolOutcome {
 }
 
 fn failed(params: &Value, text: impl Into<String>, refused: Option<Refusal>) -> ToolOutcome {
-    ToolOutcome { params: params.clone(), result: text_result(text), is_error: true, refused }
+    ToolOutcome { params: params.clone(), result: text_result(text), is_error: true, delegated: false, refused }
 }
 
 fn tool_context(caller: &Caller<'_>, tool: &Tool, call: &ToolCall) -> Value {

@@ -43,13 +43,21 @@ pub(super) async fn run(scope: &mut TurnScope<'_>, mut chosen: ChosenModel, prep
             announce_call_end(scope, ended);
             return Ok(status);
         }
-        write_answer(scope, &chosen, &answer, None).await?;
+        let written = write_answer(scope, &chosen, &answer, None).await?;
         announce_call_end(scope, ended);
+        let said = answer.text.clone();
         request.messages.push(ChatMessage::Assistant { text: answer.text, tool_calls: answer.calls.clone(), thinking: answer.thinking });
         let results = call_tools(scope, &prepared.tools, &answer.calls).await?;
         request.messages.extend(results.iter().filter_map(message::to_chat));
         if scope.cancel.is_cancelled() {
             return Ok(scope.stopped());
+        }
+        // What the caller must run ends the turn; what the host ran beside it is in the transcript.
+        if !scope.pending_calls.is_empty() {
+            scope.stop_reason = "tool_calls";
+            scope.text = (!said.is_empty()).then_some(said);
+            scope.message_id = written;
+            return Ok(RunStatus::Ok);
         }
     }
     scope.fail(format!("the model asked for tools {MAX_ROUNDS} times without answering"));
@@ -177,6 +185,9 @@ async fn call_tools(scope: &mut TurnScope<'_>, tools: &Arc<ToolSet>, calls: &[To
     let outcomes = join_all(calls.iter().map(|call| call_one(scope, tools, call))).await;
     let mut messages = Vec::with_capacity(calls.len());
     for (call, outcome) in calls.iter().zip(outcomes) {
+        if outcome.delegated {
+            scope.pending_calls.push(ToolCall { arguments: outcome.params.clone(), ..call.clone() });
+        }
         let content = outcome.result.get("content").cloned().unwrap_or_else(|| json!([]));
         let details = outcome.result.get("details").cloned();
         messages.push(message::tool_result(call, content, details, outcome.is_error, now_ms()));

@@ -28,7 +28,12 @@ pub(super) async fn prepare(scope: &mut TurnScope<'_>, chosen: &ChosenModel) -> 
     let entries = scope.runtime.store.window(scope.session_id(), window).await?;
     scope.history = entries.into_iter().filter(|e| e.kind == "message").map(|e| message::without_details(e.body)).collect();
     let injections = drain_injections(scope).await?;
-    let tools = Arc::new(ToolSet::resolve(scope).await);
+    let mut tools = ToolSet::resolve(scope).await;
+    if let Err(name) = tools.offer(&scope.request.client_tools) {
+        scope.stop_reason = "tool_conflict";
+        return Err(TurnError::ToolConflict(name));
+    }
+    let tools = Arc::new(tools);
     let files = scope.runtime.bootstrap.files(scope, &scope.workspace()).await;
     let parts = hook_parts(scope, &injections, &chosen.start_result).await;
     let system = parts.system.unwrap_or_else(|| base_system(scope, &tools, &files));

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chela_hooks::{DispatchOptions, HookEngine, InternalBus};
-use chela_models::{ThinkingLevel, Usage};
+use chela_models::{ThinkingLevel, ToolCall, Usage};
 use chela_plugin::registry::Registry;
 use chela_store::SessionRow;
 use serde_json::{Map, Value, json};
@@ -57,6 +57,8 @@ pub struct TurnScope<'a> {
     pub context_tokens: u64,
     /// Last stop reason.
     pub stop_reason: &'static str,
+    /// Calls that are left to the caller.
+    pub pending_calls: Vec<ToolCall>,
     /// Entry id of the answer.
     pub message_id: Option<String>,
     /// Messages of this turn, for `agent_end`.
@@ -98,6 +100,7 @@ impl<'a> TurnScope<'a> {
             usage: Usage::default(),
             context_tokens: 0,
             stop_reason: "stop",
+            pending_calls: Vec::new(),
             message_id: None,
             written: Vec::new(),
             history: Vec::new(),
@@ -275,6 +278,7 @@ impl<'a> TurnScope<'a> {
             model,
             usage: self.usage,
             stop_reason: self.stop_reason.to_string(),
+            pending_calls: self.pending_calls.clone(),
             started_at_ms: self.started_at_ms,
             ended_at_ms: now_ms(),
             message_id: self.message_id.clone(),

@@ -10,7 +10,7 @@ use hyper::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::openai;
+use super::{client_tools, openai};
 use crate::attachments::split_data_url;
 use crate::gateway::Gateway;
 use crate::http::{HttpCall, HttpReply};
@@ -60,15 +60,26 @@ pub(super) async fn serve(gateway: &Arc<Gateway>, call: HttpCall) -> HttpReply {
 
 fn whole(completion: &Completion, outcome: &RunOutcome) -> HttpReply {
     if outcome.status != RunStatus::Ok {
+        if outcome.stop_reason == "tool_conflict" {
+            return HttpReply::error(StatusCode::BAD_REQUEST, "invalid_request_error", outcome.error.clone().unwrap_or_default());
+        }
         let text = outcome.error.clone().unwrap_or_else(|| "the run failed".into());
         return HttpReply::error(StatusCode::INTERNAL_SERVER_ERROR, "api_error", text);
     }
+    let mut message = json!({"role": "assistant", "content": outcome.text.clone().unwrap_or_default()});
+    if !outcome.pending_calls.is_empty() {
+        message["tool_calls"] = outcome.pending_calls.iter().map(client_tools::whole).collect();
+    }
     let body = json!({
         "id": completion.id, "object": "chat.completion", "created": completion.created, "model": completion.model,
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": outcome.text.clone().unwrap_or_default()}, "finish_reason": "stop"}],
+        "choices": [{"index": 0, "message": message, "finish_reason": finish_reason(outcome)}],
         "usage": usage(outcome),
     });
     HttpReply::json(StatusCode::OK, &body)
+}
+
+fn finish_reason(outcome: &RunOutcome) -> &'static str {
+    if outcome.pending_calls.is_empty() { "stop" } else { "tool_calls" }
 }
 
 fn usage(outcome: &RunOutcome) -> Value {
@@ -118,8 +129,13 @@ fn streamed(gateway: &Arc<Gateway>, completion: Completion, ticket: chela_agent:
                 if let (false, Some(text)) = (any, &outcome.text) {
                     let _ = out.send(chunk(json!({"content": text}), None)).await;
                 }
+                for (at, call) in outcome.pending_calls.iter().enumerate() {
+                    for delta in client_tools::deltas(at, call) {
+                        let _ = out.send(chunk(json!({"tool_calls": [delta]}), None)).await;
+                    }
+                }
                 if outcome.status == RunStatus::Ok {
-                    let _ = out.send(chunk(json!({}), Some("stop"))).await;
+                    let _ = out.send(chunk(json!({}), Some(finish_reason(&outcome)))).await;
                 } else {
                     let error = json!({"error": {"message": outcome.error, "type": "api_error"}});
                     let _ = out.send(format!("data: {error}\n\n")).await;
@@ -154,7 +170,7 @@ fn read(gateway: &Gateway, call: &HttpCall) -> Result<Completion, String> {
         Some(id) => gateway.agent_or_default(Some(id)).map_err(|e| e.message)?,
         None => openai::agent_of_model(gateway, &model).ok_or("Invalid `model`. Use `openclaw` or `openclaw/<agentId>`.")?,
     };
-    refuse_tools(&body)?;
+    let client_tools = client_tools::read(&body).map_err(|e| format!("Invalid tools/tool_choice: {e}"))?;
     let conversation = Conversation::read(&body)?;
     let session_key = openai::session_of(call, &agent, body.get("user").and_then(Value::as_str))?;
     let chosen = call.header("x-openclaw-model").and_then(|m| chela_models::ModelRef::parse(m).ok());
@@ -177,6 +193,7 @@ fn read(gateway: &Gateway, call: &HttpCall) -> Result<Completion, String> {
             model: chosen,
             thinking: None,
             extra_system_prompt: conversation.system,
+            client_tools,
             trigger: "user",
             timeout: gateway.turn_timeout(),
         },
@@ -185,19 +202,7 @@ fn read(gateway: &Gateway, call: &HttpCall) -> Result<Completion, String> {
     })
 }
 
-/// Client tools are not built: a request that depends on them must not be answered as if it had none (GW-109).
-fn refuse_tools(body: &Value) -> Result<(), String> {
-    let has_tools = body.get("tools").and_then(Value::as_array).is_some_and(|t| !t.is_empty());
-    match body.get("tool_choice") {
-        Some(Value::String(choice)) if choice == "none" => Ok(()),
-        _ if has_tools => Err("`tools` of the caller are not built yet; leave them out, or set `tool_choice` to `none`".into()),
-        Some(Value::String(choice)) if choice == "auto" => Ok(()),
-        Some(Value::Null) | None => Ok(()),
-        Some(_) => Err("`tool_choice` must be `auto` or `none`".into()),
-    }
-}
-
-/// The caller's messages as one prompt: the last user message, and what came before as context.
+/// The caller's messages as one prompt: the last message of the user or of a tool, and what came before as context.
 struct Conversation {
     prompt: String,
     system: Option<String>,
@@ -208,26 +213,31 @@ impl Conversation {
     fn read(body: &Value) -> Result<Self, String> {
         let messages = body.get("messages").and_then(Value::as_array).filter(|m| !m.is_empty()).ok_or("Missing `messages`.")?;
         let mut system = Vec::new();
-        let mut lines: Vec<(String, String)> = Vec::new();
+        let mut entries: Vec<(bool, String, String)> = Vec::new();
         let mut images = Vec::new();
         for message in messages {
             let role = message.get("role").and_then(Value::as_str).unwrap_or_default();
             let (text, own_images) = content(message.get("content").unwrap_or(&Value::Null))?;
             match role {
                 "system" | "developer" => system.push(text),
-                "user" | "assistant" | "tool" | "function" => {
-                    if role == "user" {
-                        images = own_images;
-                    }
-                    lines.push((role.to_string(), text));
+                "user" => {
+                    images = own_images;
+                    entries.push((true, role.into(), text));
+                }
+                "assistant" => entries.push((false, role.into(), client_tools::with_calls(&text, message))),
+                "tool" | "function" => {
+                    // What a tool found out answers itself; images before it have been seen.
+                    images = Vec::new();
+                    entries.push((true, client_tools::speaker(message), text));
                 }
                 other => return Err(format!("unknown message role `{other}`")),
             }
         }
-        let last = lines.iter().rposition(|(role, text)| role == "user" && !(text.trim().is_empty() && images.is_empty()));
+        let last = entries.iter().rposition(|(asks, _, text)| *asks && !(text.trim().is_empty() && images.is_empty()));
         let Some(last) = last else { return Err("Missing user message in `messages`.".into()) };
-        let current = lines[last].1.clone();
-        let earlier: Vec<String> = lines[..last].iter().map(|(role, text)| format!("{role}: {text}")).collect();
+        let (_, speaker, text) = &entries[last];
+        let current = if speaker == "user" { text.clone() } else { format!("{speaker}: {text}") };
+        let earlier: Vec<String> = entries[..last].iter().map(|(_, speaker, text)| format!("{speaker}: {text}")).collect();
         let prompt = if earlier.is_empty() {
             current
         } else {
@@ -283,11 +293,14 @@ mod tests {
 
     // GW-109
     #[test]
-    fn tool_choice_other_than_auto_and_none_is_refused() {
-        assert!(refuse_tools(&json!({"tool_choice": "required"})).is_err());
-        assert!(refuse_tools(&json!({"tool_choice": {"type": "function"}})).is_err());
-        assert!(refuse_tools(&json!({"tool_choice": "auto"})).is_ok());
-        assert!(refuse_tools(&json!({"tools": [{}]})).is_err());
-        assert!(refuse_tools(&json!({"tools": [{}], "tool_choice": "none"})).is_ok());
+    fn results_of_the_callers_tools_are_the_current_message() {
+        let call = json!({"id": "c1", "type": "function", "function": {"name": "weather", "arguments": "{\"city\":\"Oslo\"}"}});
+        let body = json!({"messages": [
+            {"role": "user", "content": "How is it in Oslo?"}, {"role": "assistant", "content": null, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "c1", "content": "rain"},
+        ]});
+        let prompt = Conversation::read(&body).unwrap().prompt;
+        assert!(prompt.ends_with("Current message:\ntool c1: rain"), "{prompt}");
+        assert!(prompt.contains("called `weather` as c1 with {\"city\":\"Oslo\"}"), "{prompt}");
     }
 }

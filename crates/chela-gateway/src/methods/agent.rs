@@ -150,6 +150,7 @@ async fn request_of(gateway: &Arc<Gateway>, client: &ClientInfo, params: Value) 
         model: model_of(provider, model),
         thinking,
         extra_system_prompt: extra,
+        client_tools: Vec::new(),
         trigger: "user",
         timeout: timeout.filter(|t| *t > 0).map_or_else(|| gateway.turn_timeout(), Duration::from_secs),
     })

@@ -44,7 +44,7 @@ pub(super) async fn send(gateway: &Arc<Gateway>, client: &ClientInfo, params: Va
     let (key, message, run_id) = (p.text("sessionKey"), p.text("message"), p.text("idempotencyKey"));
     let (thinking, timeout) = (p.optional_text("thinking"), p.optional_count("timeoutMs"));
     let attachments = p.value("attachments").cloned();
-    if key.len() > MAX_KEY {
+    if key.chars().count() > MAX_KEY {
         p.reject(format!("at /sessionKey: must NOT have more than {MAX_KEY} characters"));
     }
     p.done()?;
@@ -68,6 +68,7 @@ pub(super) async fn send(gateway: &Arc<Gateway>, client: &ClientInfo, params: Va
         model: None,
         thinking,
         extra_system_prompt: None,
+        client_tools: Vec::new(),
         trigger: "user",
         timeout: timeout.map_or_else(|| gateway.turn_timeout(), Duration::from_millis),
     };
@@ -89,12 +90,13 @@ pub(super) async fn start(gateway: &Arc<Gateway>, request: TurnRequest, method: 
     }
 }
 
-/// GW-81: no NUL, no other control characters.
+/// GW-81: composed characters, no NUL, no other control characters.
 pub(super) fn clean_message(message: &str) -> Result<String, ErrorShape> {
     if message.contains('\0') {
         return Err(ErrorShape::invalid_params("chat.send", "message must not contain null bytes"));
     }
-    Ok(message.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t' | '\r')).collect())
+    let composed = icu_normalizer::ComposingNormalizerBorrowed::new_nfc().normalize(message);
+    Ok(composed.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t' | '\r')).collect())
 }
 
 /// The conversation as a person sees it (GW-86).

@@ -75,6 +75,7 @@ fn request(gateway: &Gateway, client: &ClientInfo, session_key: &str, agent_id: 
         model: None,
         thinking: None,
         extra_system_prompt: None,
+        client_tools: Vec::new(),
         trigger: "user",
         timeout: gateway.turn_timeout(),
     }

@@ -289,12 +289,16 @@ pub struct Client {
 
 impl Client {
     pub async fn connect(port: u16) -> Self {
+        Self::connect_as(port, &["operator.admin", "operator.read", "operator.write", "operator.approvals", "operator.pairing"]).await
+    }
+
+    pub async fn connect_as(port: u16, scopes: &[&str]) -> Self {
         let (socket, _) = tokio_tungstenite::connect_async(format!("ws://127.0.0.1:{port}/")).await.unwrap();
         let mut client = Self { socket, events: Vec::new(), next: 0 };
         let params = json!({
             "minProtocol": 3, "maxProtocol": 4, "role": "operator", "auth": {"token": TOKEN},
             "client": {"id": "gateway-client", "version": "1", "platform": "linux", "mode": "backend"},
-            "scopes": ["operator.admin", "operator.read", "operator.write", "operator.approvals", "operator.pairing"],
+            "scopes": scopes,
         });
         client.ok("connect", params).await;
         client

@@ -88,6 +88,7 @@ async fn run(request: &Request<'_>) -> Reply {
         model: None,
         thinking: None,
         extra_system_prompt: request.optional("extraSystemPrompt").map(str::to_string),
+        client_tools: Vec::new(),
         trigger: "user",
         timeout: RUN_LIMIT,
     };

@@ -92,6 +92,7 @@ async fn request(host: &chela_host::Host, args: &AgentArgs) -> Result<TurnReques
             .map(|text| ModelRef::parse(text).unwrap_or_else(|_| ModelRef::new(&host.runtime.default_model("main").provider, text))),
         thinking: args.thinking.clone(),
         extra_system_prompt: None,
+        client_tools: Vec::new(),
         trigger: "user",
         timeout: Duration::from_secs(args.timeout.unwrap_or(settings.agents.timeout_seconds).max(1)),
     })
