@@ -1,4 +1,4 @@
-//! `chela devices` and `chela qr` against a gateway in a process of its own.
+//! Commands that need a running gateway, and signals, against a gateway in a process of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of a test fail the test")]
 
 mod support;
@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use support::gateway::{Gateway, TOKEN};
-use support::node;
+use support::{PATIENCE, node};
 
 async fn run(gateway: &Gateway, args: &[&str]) -> (Option<i32>, String, String) {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_chela"));
@@ -109,4 +109,37 @@ async fn looking_leaves_no_identity_and_no_pairing_behind() {
     }
     let seen = json_of(&gateway, &["health", "--json"]).await;
     assert_eq!(seen["ok"], true);
+}
+
+// GW-144
+#[tokio::test(flavor = "multi_thread")]
+async fn one_signal_starts_it_anew_in_its_process_and_another_ends_it() {
+    use rustix::process::Signal;
+    let mut gateway = Gateway::start(&node().await.unwrap(), json!({})).await;
+    let began = std::time::Instant::now();
+    let uptime = async || {
+        let (code, out, _) = run(&gateway, &["health", "--json"]).await;
+        let health: Option<Value> = serde_json::from_str(&out).ok().filter(|_| code == Some(0));
+        health.and_then(|health| health["uptimeMs"].as_u64())
+    };
+    let mut before = None;
+    while before.is_none_or(|ms| ms < 500) {
+        before = uptime().await;
+        assert!(began.elapsed() < PATIENCE, "never up");
+    }
+    gateway.signal(Signal::USR1);
+    // Each look takes its time, so a gateway that was not started anew would be older each time.
+    while uptime().await.is_none_or(|ms| Some(ms) >= before) {
+        assert!(began.elapsed() < PATIENCE, "never anew: {}", gateway.log());
+    }
+    assert!(gateway.ended().is_none(), "the process is the same");
+    gateway.signal(Signal::TERM);
+    let ended = loop {
+        if let Some(status) = gateway.ended() {
+            break status;
+        }
+        assert!(began.elapsed() < PATIENCE, "never ended: {}", gateway.log());
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    };
+    assert!(ended.success(), "{ended}");
 }
