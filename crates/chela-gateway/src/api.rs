@@ -58,7 +58,19 @@ impl HttpApi for Api {
     }
 
     fn control_ui_config(&self) -> Value {
-        json!({"assistantName": "Assistant", "assistantAvatar": "A", "assistantAgentId": self.0.host.runtime.settings().agents.default_id})
+        let runtime = &self.0.host.runtime;
+        let ui = runtime.config().gateway().control_ui;
+        let sandbox = ui.embed_sandbox.as_deref().filter(|mode| ["strict", "trusted"].contains(mode)).unwrap_or("scripts");
+        let mut out = json!({
+            "assistantName": "Assistant", "assistantAvatar": "A", "assistantAvatarSource": null, "assistantAvatarStatus": "none",
+            "assistantAvatarReason": "missing", "assistantAgentId": runtime.settings().agents.default_id,
+            // Media of the host are not served, so there is no place to preview them from.
+            "localMediaPreviewRoots": [], "embedSandbox": sandbox, "allowExternalEmbedUrls": ui.allow_external_embed_urls,
+        });
+        if let Some(width) = ui.chat_message_max_width {
+            out["chatMessageMaxWidth"] = width.into();
+        }
+        out
     }
 }
 

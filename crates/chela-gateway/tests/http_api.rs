@@ -263,3 +263,35 @@ async fn streams_are_numbered_throttled_and_not_quadratic() {
     assert!(chat.len() * 3 < said.len(), "{} chat events for {} pieces", chat.len(), said.len());
     live.stop().await;
 }
+
+// GW-121
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_learns_its_settings_behind_the_secret() {
+    let mut home = Home::new().await;
+    home.config["gateway"]["controlUi"] = json!({"embedSandbox": "strict", "chatMessageMaxWidth": "60rem"});
+    let live = home.start_cold().await;
+    let path = "/__openclaw/control-ui-config.json";
+    assert_eq!(live.http_with("GET", path, None, &[]).await.0, 401);
+    let (status, _, body) = live.http("GET", path, None).await;
+    assert_eq!(status, 200);
+    let config = parsed(&body);
+    let mut keys: Vec<&str> = config.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    let expected = [
+        "allowExternalEmbedUrls",
+        "assistantAgentId",
+        "assistantAvatar",
+        "assistantAvatarReason",
+        "assistantAvatarSource",
+        "assistantAvatarStatus",
+        "assistantName",
+        "basePath",
+        "chatMessageMaxWidth",
+        "embedSandbox",
+        "localMediaPreviewRoots",
+        "serverVersion",
+    ];
+    assert_eq!(keys, expected);
+    assert_eq!((&config["embedSandbox"], &config["allowExternalEmbedUrls"]), (&json!("strict"), &json!(false)));
+    live.stop().await;
+}
