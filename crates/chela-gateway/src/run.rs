@@ -95,6 +95,8 @@ pub async fn run(options: RunOptions) -> Result<Ended, RunError> {
 /// As [`run`].
 pub async fn run_until(options: RunOptions, asked: impl Future<Output = StopRequest>) -> Result<Ended, RunError> {
     let (port, ip, auth) = listen_settings(&options)?;
+    // Before anything answers: whoever sees the gateway may stop it.
+    let signals = stop::Signals::listen().map_err(RunError::Signals)?;
     let uid = chela_process::current_uid();
     let lock =
         GatewayLock::acquire(&LockOptions::new(default_lock_dir(&options.temp_dir, uid), options.paths.config_path.clone(), Some(port)))
@@ -140,7 +142,7 @@ pub async fn run_until(options: RunOptions, asked: impl Future<Output = StopRequ
     let starting = host.start_plugins(server.address().port());
     let ready = Ready::new(&gateway, server.address(), &auth, starting, options.process_started.elapsed());
     (options.on_ready)(&ready);
-    let request = stop::wait(stop_requests, asked).await.map_err(RunError::Signals)?;
+    let request = signals.wait(stop_requests, asked).await;
     let restart = request.restart_expected_ms.is_some();
     stop::stop(&gateway, server, request).await;
     released(host, gateway).await;

@@ -9,7 +9,7 @@ use chela_agent::lifecycle::{DRAIN_BUDGET, EndReason};
 use chela_hooks::DispatchOptions;
 use chela_plugin::HookName;
 use serde_json::{Value, json};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::FORCED_EXIT_AFTER;
@@ -27,22 +27,40 @@ const WORKER_GRACE: Duration = Duration::from_secs(1);
 /// How long open requests may take.
 const SERVER_GRACE: Duration = Duration::from_millis(250);
 
-/// Waits for a signal or for a request from inside.
-pub(super) async fn wait(mut requests: mpsc::Receiver<StopRequest>, asked: impl Future<Output = StopRequest>) -> io::Result<StopRequest> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut restart = signal(SignalKind::user_defined1())?;
-    let named = |reason: &str, restart: Option<u64>| StopRequest { reason: reason.into(), restart_expected_ms: restart };
-    let request = tokio::select! {
-        _ = terminate.recv() => named("gateway stopping", None),
-        _ = interrupt.recv() => named("gateway stopping", None),
-        _ = hangup.recv() => named("gateway stopping", None),
-        _ = restart.recv() => named("gateway restarting", Some(2000)),
-        Some(request) = requests.recv() => request,
-        request = asked => request,
-    };
-    Ok(request)
+/// The signals that end a gateway. From the moment that this exists they do not end the process any more.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    restart: Signal,
+}
+
+impl Signals {
+    /// Takes the signals over.
+    ///
+    /// # Errors
+    /// When the system does not let it.
+    pub(super) fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+            restart: signal(SignalKind::user_defined1())?,
+        })
+    }
+
+    /// Waits for a signal or for a request from inside.
+    pub(super) async fn wait(mut self, mut requests: mpsc::Receiver<StopRequest>, asked: impl Future<Output = StopRequest>) -> StopRequest {
+        let named = |reason: &str, restart: Option<u64>| StopRequest { reason: reason.into(), restart_expected_ms: restart };
+        tokio::select! {
+            _ = self.terminate.recv() => named("gateway stopping", None),
+            _ = self.interrupt.recv() => named("gateway stopping", None),
+            _ = self.hangup.recv() => named("gateway stopping", None),
+            _ = self.restart.recv() => named("gateway restarting", Some(2000)),
+            Some(request) = requests.recv() => request,
+            request = asked => request,
+        }
+    }
 }
 
 /// Stops everything. A step that fails or is slow never keeps the next from running.
