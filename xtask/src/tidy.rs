@@ -23,6 +23,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("chela-process", 0),
     ("chela-store", 0),
     ("chela-models", 0),
+    ("chela-npm", 1),
     ("chela-catalog", 1),
     ("chela-plugin", 1),
     ("chela-hooks", 2),
