@@ -23,6 +23,7 @@ use crate::release::newest_release;
 use crate::settings::NpmSettings;
 use crate::spec::{Selector, Spec};
 use crate::store::{Store, StoredPackage};
+use crate::trust::KeyRing;
 
 /// Abbreviated metadata where the registry has them.
 const ACCEPT_METADATA: &str = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*";
@@ -49,10 +50,14 @@ struct Inner {
     store: Store,
     memo: Mutex<HashMap<String, Arc<OnceCell<Arc<Packument>>>>>,
     unpacking: Semaphore,
+    keys: Mutex<HashMap<String, KeyCell>>,
     platform: Platform,
     preference: Preference,
     progress: Arc<dyn Progress>,
 }
+
+/// The keys of one registry, asked for once.
+type KeyCell = Arc<OnceCell<Option<Arc<KeyRing>>>>;
 
 /// What happens when a bare name or `latest` leads to a prerelease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +107,7 @@ impl NpmClient {
             store: Store::new(root.join("store")),
             http: Http::new(settings)?,
             memo: Mutex::default(),
+            keys: Mutex::default(),
             unpacking: Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from).max(2)),
             platform,
             preference: Preference { node: node.and_then(|text| Version::parse(text).ok()) },
@@ -243,12 +249,16 @@ impl NpmClient {
 
     /// The address to fetch a tarball from. Like npm, what names the public registry is asked of the configured one.
     fn tarball_url(&self, manifest: &Manifest) -> Result<Url, NpmError> {
-        let registry = self.settings().registry_for(&manifest.name);
-        let mut url = registry
-            .join(&manifest.dist.tarball)
-            .map_err(|_| NpmError::bad_answer(registry, format!("`{}` has no usable tarball address", manifest.id())))?;
-        if manifest.dist.tarball.is_empty() || !matches!(url.scheme(), "http" | "https") {
-            return Err(NpmError::bad_answer(registry, format!("`{}` has no usable tarball address", manifest.id())));
+        self.registry_url(&manifest.name, &manifest.dist.tarball)
+    }
+
+    /// An address from the metadata of a package.
+    pub(crate) fn registry_url(&self, package: &str, address: &str) -> Result<Url, NpmError> {
+        let registry = self.settings().registry_for(package);
+        let unusable = || NpmError::bad_answer(registry, format!("the metadata of `{package}` give no usable address: `{address}`"));
+        let mut url = registry.join(address).map_err(|_| unusable())?;
+        if address.is_empty() || !matches!(url.scheme(), "http" | "https") {
+            return Err(unusable());
         }
         if url.host_str() == Some(PUBLIC_HOST) && registry.host_str() != Some(PUBLIC_HOST) {
             let below = format!("{}{}", registry.path().trim_end_matches('/'), url.path());
@@ -260,6 +270,10 @@ impl NpmClient {
 
     fn cell(&self, name: &str) -> Arc<OnceCell<Arc<Packument>>> {
         self.inner.memo.lock().unwrap_or_else(PoisonError::into_inner).entry(name.to_owned()).or_default().clone()
+    }
+
+    pub(crate) fn key_cell(&self, registry: &Url) -> KeyCell {
+        self.inner.keys.lock().unwrap_or_else(PoisonError::into_inner).entry(registry.to_string()).or_default().clone()
     }
 
     async fn load(&self, name: &str, revalidate: bool) -> Result<Arc<Packument>, NpmError> {
@@ -300,7 +314,7 @@ impl NpmClient {
         Ok(Arc::new(packument))
     }
 
-    fn package_url(&self, name: &str) -> Result<Url, NpmError> {
+    pub(crate) fn package_url(&self, name: &str) -> Result<Url, NpmError> {
         let registry = self.settings().registry_for(name);
         registry.join(&name.replace('/', "%2f")).map_err(|_| NpmError::bad_answer(registry, format!("`{name}` makes no address")))
     }

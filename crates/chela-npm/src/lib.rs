@@ -21,6 +21,7 @@ mod resolve;
 mod settings;
 mod spec;
 mod store;
+mod trust;
 mod unpack;
 mod warm;
 
@@ -36,3 +37,4 @@ pub use resolve::{Resolution, ResolveRequest, ResolvedDependency, ResolvedPackag
 pub use settings::NpmSettings;
 pub use spec::{Selector, Spec, is_safe_name};
 pub use store::{Store, StoredFile, StoredPackage};
+pub use trust::{Attestation, AttestationStatus, SignatureStatus};

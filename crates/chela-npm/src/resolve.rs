@@ -8,6 +8,8 @@
 mod driver;
 mod output;
 mod place;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use std::collections::BTreeMap;

@@ -203,7 +203,7 @@ impl<'a, S: Source> Driver<'a, S> {
         let skip = matches!(edge.kind, Kind::Optional | Kind::OptionalPeer) || (edge.kind == Kind::Peer && error.spares_optional());
         if skip && error.spares_optional() {
             if edge.kind != Kind::OptionalPeer && !matches!(error, NpmError::Platform { .. }) {
-                self.warnings.push(format!("left out {} `{}` of `{who}`: {error}", edge.kind.field(), edge.name));
+                self.warnings.push(format!("left out `{}` ({}) of `{who}`: {error}", edge.name, edge.kind.field()));
             }
             self.drop_edge(id, &edge.name);
             return Ok(());
@@ -354,7 +354,9 @@ impl<'a, S: Source> Driver<'a, S> {
             let own = package.get("name").and_then(serde_json::Value::as_str).unwrap_or(name);
             let manifest = Arc::new(Manifest::from_value(own, text, &package));
             let scope = self.tree.get(owner).map(|node| node.scope.clone()).unwrap_or_default();
-            let edges = self.edges_of(&manifest, &scope).await.unwrap_or_default();
+            // Peers of what is bundled are the bundle's own business.
+            let mut edges = self.edges_of(&manifest, &scope).await.unwrap_or_default();
+            edges.retain(|edge| !edge.kind.is_peer());
             let mut bundled = node(name.to_owned(), manifest, version, Some(parent), edges, scope);
             bundled.bundled = true;
             let id = self.tree.add(bundled);

@@ -153,10 +153,13 @@ impl Tree {
         self.lookup(start, &edge.name)
     }
 
-    /// True when an edge is satisfied, needs nothing or does not count.
+    /// True when an edge is satisfied, needs nothing or does not count. What an author bundled stays as it
+    /// is: a version that its users did not ask for is the author's choice.
     pub fn is_valid(&self, from: NodeId, edge: &Edge) -> bool {
+        let bundled = |id: NodeId| self.get(id).is_some_and(|node| node.bundled);
         match self.target(from, edge).and_then(|id| self.get(id)) {
             _ if edge.dropped => true,
+            Some(_) if bundled(from) => true,
             Some(node) => edge.wanted.accepts(&node.manifest.name, &node.version),
             None => edge.kind == Kind::OptionalPeer,
         }
