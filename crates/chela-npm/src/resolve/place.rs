@@ -82,9 +82,9 @@ fn place_peers(tree: &mut Tree, id: NodeId, family: &Family, outcome: &mut Outco
     }
 }
 
-/// The highest place that takes the candidate with its peers; without one, the deepest that takes it alone.
+/// The highest place that takes the candidate with its peers; without one, the highest that takes it alone.
 fn find_place(tree: &Tree, start: NodeId, from: NodeId, edge: &Edge, candidate: &Candidate, family: &Family) -> Option<(NodeId, Fit)> {
-    let (mut best, mut alone) = (None, None);
+    let (mut best, mut alone, mut peers_fit_so_far) = (None, None, true);
     for target in tree.ancestry(start) {
         // A package cannot bring its own peer; the walk goes on above it.
         if target != TOP && tree.edge(target, &edge.name).is_some_and(|own| own.kind.is_peer()) {
@@ -94,14 +94,12 @@ fn find_place(tree: &Tree, start: NodeId, from: NodeId, edge: &Edge, candidate: 
         if fit == Fit::Conflict {
             break;
         }
-        let with_peers = fit == Fit::Keep || peers_fit(tree, target, candidate, family, &mut vec![edge.name.clone()]);
-        if alone.is_none() {
-            alone = Some((target, fit));
+        alone = Some((target, fit));
+        // Where they do not fit, they fit no higher either.
+        peers_fit_so_far &= fit == Fit::Keep || peers_fit(tree, target, candidate, family, &mut vec![edge.name.clone()]);
+        if peers_fit_so_far {
+            best = alone;
         }
-        if !with_peers {
-            break;
-        }
-        best = Some((target, fit));
     }
     best.or(alone)
 }

@@ -194,9 +194,16 @@ fn dropping_an_optional_package_takes_what_only_it_needs() {
     assert_eq!(places(&found), ["a 1.0.0", "s 1.0.0"]);
 }
 
+#[test]
+fn versions_that_need_each_other_in_turn_end_with_an_error() {
+    let packages = json!({"a@1.0.0": {"dependencies": {"a": "2"}}, "a@2.0.0": {"dependencies": {"a": "1"}}});
+    let error = resolve(packages, json!({"dependencies": {"a": "1"}})).unwrap_err().to_string();
+    assert!(error.contains("the nesting of `node_modules/a/node_modules/a/") && error.contains("60 packages"), "{error}");
+}
+
 /// What Node finds for `require(name)` in the package at `location`.
 fn node_finds<'a>(resolution: &'a Resolution, location: &str, name: &str) -> Option<&'a Arc<Manifest>> {
-    let mut at = format!("{location}/");
+    let mut at = if location.is_empty() { String::new() } else { format!("{location}/") };
     loop {
         if let Some(package) = resolution.packages.get(&format!("{at}node_modules/{name}")) {
             return Some(&package.manifest);
@@ -235,14 +242,17 @@ fn registries() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn node_finds_a_satisfying_version_for_every_dependency(packages in registries(), first in 0..8_usize, second in 0..8_usize) {
         let mut root = json!({"dependencies": {}});
         root["dependencies"][format!("p{first}")] = "*".into();
         root["dependencies"][format!("p{second}")] = "^1.0.0".into();
-        let found = resolve(packages, root).unwrap();
+        let found = resolve(packages, root);
+        // Two versions that need each other in turn have no finite layout; see the test below.
+        prop_assume!(!matches!(found, Err(NpmError::TooLarge { .. })));
+        let found = found.unwrap();
         for (location, package) in &found.packages {
             let needs = &package.manifest.needs;
             let must = needs.dependencies.iter().chain(&needs.optional);

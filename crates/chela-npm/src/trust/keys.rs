@@ -54,11 +54,8 @@ impl KeyRing {
         let keys = wire.keys.into_iter().filter(|key| key.scheme.is_empty() || key.scheme == "ecdsa-sha2-nistp256");
         let keys = keys.filter_map(|key| {
             let spki = STANDARD.decode(&key.key).ok().filter(|spki| spki.len() == P256_HEAD.len() + 65 && spki.starts_with(&P256_HEAD))?;
-            let expires = match key.expires.as_deref() {
-                // A date that cannot be read must not make a key good for ever.
-                Some(text) => Some(text.parse().unwrap_or(Timestamp::MIN)),
-                None => None,
-            };
+            // A date that cannot be read must not make a key good for ever.
+            let expires = key.expires.as_deref().map(|text| text.parse().unwrap_or(Timestamp::MIN));
             Some(Key { id: key.keyid, spki, expires })
         });
         Ok(Self(keys.collect()))
