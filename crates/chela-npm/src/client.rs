@@ -5,7 +5,6 @@ use std::io::{Cursor, Read, Seek, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use nodejs_semver::Version;
 use reqwest::StatusCode;
 use reqwest::header::{CACHE_CONTROL, ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use tokio::sync::{OnceCell, Semaphore};
@@ -19,6 +18,7 @@ use crate::integrity::{Checker, Integrity};
 use crate::packument::{Manifest, Packument};
 use crate::platform::Platform;
 use crate::progress::{Progress, Quiet, Step};
+use crate::range::parse_version;
 use crate::release::newest_release;
 use crate::settings::NpmSettings;
 use crate::spec::{Selector, Spec};
@@ -110,7 +110,7 @@ impl NpmClient {
             keys: Mutex::default(),
             unpacking: Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from).max(2)),
             platform,
-            preference: Preference { node: node.and_then(|text| Version::parse(text).ok()) },
+            preference: Preference { node: node.and_then(parse_version) },
             progress,
         };
         Ok(Self { inner: Arc::new(inner) })

@@ -1,9 +1,10 @@
 //! One declared dependency: reading what its author wrote, and choosing a version for it.
 
-use nodejs_semver::{Range, Version};
+use semver::Version;
 
 use crate::error::NpmError;
 use crate::packument::{Manifest, Packument};
+use crate::range::{Range, parse_version};
 use crate::spec::is_safe_name;
 
 /// What a dependency asks for.
@@ -47,9 +48,9 @@ impl Wanted {
         let req = match text {
             "" | "*" => Req::Any,
             _ => match Range::parse(text) {
-                Ok(range) => Req::Range(range),
-                Err(_) if is_tag(text) => Req::Tag(text.to_owned()),
-                Err(_) => return Err("this is neither a version range nor a tag".into()),
+                Some(range) => Req::Range(range),
+                None if is_tag(text) => Req::Tag(text.to_owned()),
+                None => return Err("this is neither a version range nor a tag".into()),
             },
         };
         Ok(Self { package: package.to_owned(), text: text.to_owned(), req })
@@ -69,7 +70,7 @@ impl Wanted {
     /// Turns a tag into the version it points at, so that [`Wanted::accepts`] can tell.
     pub fn pin(&mut self, packument: &Packument) {
         if let Req::Tag(tag) = &self.req
-            && let Some(range) = packument.dist_tags.get(tag).and_then(|version| Range::parse(version).ok())
+            && let Some(range) = packument.dist_tags.get(tag).and_then(|version| Range::parse(version))
         {
             self.req = Req::Range(range);
         }
@@ -111,7 +112,7 @@ impl Preference {
     /// True when the manifest does not rule this Node out.
     pub fn engine_fits(&self, manifest: &Manifest) -> bool {
         let (Some(node), Some(range)) = (&self.node, &manifest.node_range) else { return true };
-        Range::parse(range).map_or(true, |range| range.satisfies_with_prerelease(node, true))
+        Range::parse(range).is_none_or(|range| range.satisfies_with_prerelease(node))
     }
 }
 
@@ -134,7 +135,7 @@ pub(crate) fn pick(packument: &Packument, wanted: &Wanted, preference: &Preferen
     };
     let satisfies = |version: &Version| range.is_none_or(|range| range.satisfies(version));
     let clean = |manifest: &Manifest| manifest.deprecated.is_none() && preference.engine_fits(manifest);
-    let latest = packument.dist_tags.get("latest").and_then(|text| Some((text, Version::parse(text).ok()?)));
+    let latest = packument.dist_tags.get("latest").and_then(|text| Some((text, parse_version(text)?)));
     if let Some((text, version)) = &latest
         && satisfies(version)
         && let Some(manifest) = packument.manifest(text)
@@ -143,7 +144,7 @@ pub(crate) fn pick(packument: &Packument, wanted: &Wanted, preference: &Preferen
         return Ok(manifest);
     }
     // npm's `*` takes no prerelease unless the tag above led to one.
-    let stable_or_asked = |version: &Version| range.is_some() || !version.is_prerelease();
+    let stable_or_asked = |version: &Version| range.is_some() || version.pre.is_empty();
     let candidates = packument.versions().filter(|(_, version)| satisfies(version) && stable_or_asked(version));
     let mut best: Option<((bool, bool, bool), Manifest)> = None;
     for (text, _) in candidates {
@@ -224,7 +225,7 @@ mod tests {
                 ("3.0.0-rc.1", none),
             ],
         );
-        let node22 = Preference { node: Version::parse("22.1.0").ok() };
+        let node22 = Preference { node: parse_version("22.1.0") };
         let cases = [
             ("*", "2.0.0"),
             ("^2.0.0", "2.0.0"), // `latest` wins over 2.1.0

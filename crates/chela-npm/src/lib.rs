@@ -16,6 +16,7 @@ mod overrides;
 mod packument;
 mod platform;
 mod progress;
+mod range;
 pub mod release;
 mod resolve;
 mod settings;

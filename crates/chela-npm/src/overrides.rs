@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use nodejs_semver::{Range, Version};
+use semver::Version;
 use serde_json::Value;
 
 use crate::dependency::{Req, Wanted};
 use crate::error::NpmError;
+use crate::range::Range;
 
 /// Deepest nesting of `overrides` that is read.
 const MAX_DEPTH: usize = 32;
@@ -69,7 +70,7 @@ fn parse_level(package: &str, value: &Value, direct: &BTreeMap<String, String>, 
             _ => (key.as_str(), None),
         };
         let range = match range.filter(|range| !matches!(*range, "" | "*")) {
-            Some(text) => Some(Range::parse(text).map_err(|_| fail(key, "the part after `@` is no version range"))?),
+            Some(text) => Some(Range::parse(text).ok_or_else(|| fail(key, "the part after `@` is no version range"))?),
             None => None,
         };
         let (text, below) = match value {
@@ -124,7 +125,7 @@ impl Scope {
 fn touches(key: Option<&Range>, wanted: Option<&Wanted>) -> bool {
     let Some(key) = key else { return true };
     match wanted.map(|wanted| &wanted.req) {
-        Some(Req::Range(range)) => key.allows_any(range),
+        Some(Req::Range(range)) => key.overlaps(range),
         Some(Req::Any) => true,
         Some(Req::Tag(_)) | None => false,
     }

@@ -6,7 +6,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use nodejs_semver::Version;
+use semver::Version;
+
+use crate::range::parse_version;
 
 /// A package's metadata: its tags and its versions.
 ///
@@ -48,11 +50,8 @@ impl Packument {
         if wire.name.as_deref().is_some_and(|found| found != name) {
             return Err(format!("asked for `{name}`, got the metadata of `{}`", wire.name.unwrap_or_default()));
         }
-        let mut versions: Vec<Entry> = wire
-            .versions
-            .into_iter()
-            .filter_map(|(key, manifest)| Some(Entry { version: Version::parse(&key).ok()?, key, manifest }))
-            .collect();
+        let mut versions: Vec<Entry> =
+            wire.versions.into_iter().filter_map(|(key, manifest)| Some(Entry { version: parse_version(&key)?, key, manifest })).collect();
         versions.sort_by(|a, b| b.version.cmp(&a.version));
         Ok(Self { name: name.to_owned(), dist_tags: wire.dist_tags, versions })
     }

@@ -89,8 +89,7 @@ pub fn compare(left: &str, right: &str) -> Ordering {
     if let (Some(left), Some(right)) = (DatedVersion::parse(left), DatedVersion::parse(right)) {
         return left.cmp(&right);
     }
-    let parse = |text: &str| nodejs_semver::Version::parse(text).ok();
-    parse(left).cmp(&parse(right))
+    crate::range::parse_version(left).cmp(&crate::range::parse_version(right))
 }
 
 /// The newest stable version, or the newest prerelease when there is no stable one (INS-198). Texts that

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures::future::join_all;
-use nodejs_semver::Version;
+use semver::Version;
 
 use super::place::{Family, Outcome, place};
 use super::tree::{Candidate, Edge, Kind, Node, NodeId, TOP, Tree};
@@ -17,6 +17,7 @@ use crate::overrides::Scope;
 use crate::packument::Manifest;
 use crate::platform::Platform;
 use crate::progress::{Progress, Step};
+use crate::range::parse_version;
 use crate::spec::is_safe_name;
 
 /// Packages in one tree. The largest plugins seen have some 1,500.
@@ -95,8 +96,8 @@ impl<'a, S: Source> Driver<'a, S> {
         if !is_safe_name(&manifest.name) {
             return Err(NpmError::Spec { reason: format!("`{}` is no usable package name", manifest.name) });
         }
-        let version = Version::parse(&manifest.version)
-            .map_err(|_| NpmError::Spec { reason: format!("`{}` has no usable version `{}`", manifest.name, manifest.version) })?;
+        let version = parse_version(&manifest.version)
+            .ok_or_else(|| NpmError::Spec { reason: format!("`{}` has no usable version `{}`", manifest.name, manifest.version) })?;
         if let Some(wanted) = self.platform.refuses(&manifest) {
             return Err(NpmError::Platform { package: manifest.id(), platform: self.platform.to_string(), wanted });
         }
@@ -105,7 +106,7 @@ impl<'a, S: Source> Driver<'a, S> {
         let top_edge = Edge { name: manifest.name.clone(), wanted: exact, kind: Kind::Prod, dropped: false };
         let scope = Scope::root(&self.request.overrides);
         let top = Manifest::default();
-        let nothing = Version::new(0, 0, 0, Vec::new(), Vec::new());
+        let nothing = Version::new(0, 0, 0);
         self.tree.add(node(String::new(), Arc::new(top), nothing, None, vec![top_edge], scope.clone()));
         let bundle = match &self.request.root {
             Root::Local { dir: Some(dir), .. } => {
@@ -291,7 +292,7 @@ impl<'a, S: Source> Driver<'a, S> {
         if let Some(asks) = self.platform.refuses(&manifest) {
             return Err(NpmError::Platform { package: manifest.id(), platform: self.platform.to_string(), wanted: asks });
         }
-        let version = Version::parse(&manifest.version).map_err(|_| NpmError::Internal(format!("`{}` has no version", manifest.id())))?;
+        let version = parse_version(&manifest.version).ok_or_else(|| NpmError::Internal(format!("`{}` has no version", manifest.id())))?;
         let scope = scope.enter(name, &version);
         let edges = self.edges_of(&manifest, &scope).await?;
         Ok(Candidate { manifest, version, edges, scope })
@@ -348,8 +349,7 @@ impl<'a, S: Source> Driver<'a, S> {
         for (path, package) in bundle {
             let (above, name) =
                 path.rsplit_once("node_modules/").map_or(("", path.as_str()), |(above, name)| (above.trim_end_matches('/'), name));
-            let version =
-                package.get("version").and_then(serde_json::Value::as_str).and_then(|text| Some((text, Version::parse(text).ok()?)));
+            let version = package.get("version").and_then(serde_json::Value::as_str).and_then(|text| Some((text, parse_version(text)?)));
             let (Some(parent), Some((text, version)), true) = (places.get(above).copied(), version, is_safe_name(name)) else { continue };
             let own = package.get("name").and_then(serde_json::Value::as_str).unwrap_or(name);
             let manifest = Arc::new(Manifest::from_value(own, text, &package));

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use nodejs_semver::Version;
 use proptest::prelude::*;
+use semver::Version;
 use serde_json::{Map, Value, json};
 
 use super::driver::Driver;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use nodejs_semver::Version;
+use semver::Version;
 
 use crate::dependency::Wanted;
 use crate::overrides::Scope;
