@@ -19,6 +19,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("chela-manifest", 0),
     ("chela-config", 0),
     ("chela-archive", 0),
+    ("chela-scan", 0),
     ("chela-plugin-protocol", 0),
     ("chela-gateway-protocol", 0),
     ("chela-process", 0),
