@@ -96,19 +96,20 @@ fn parse<'a>(allocator: &'a Allocator, path: &Path, source: &'a str) -> ParserRe
 
 /// INS-215: the environment and a network send within a few lines.
 fn harvest(hits: &mut Vec<Hit>, places: &Places, lines: &Lines) {
-    let near = |sends: &[usize]| {
+    for (env, sends, severity) in [
+        (&places.env, &places.sends, Severity::Critical),
+        (&places.env, &places.other_sends, Severity::Warn),
+        (&places.env_texts, &places.send_texts, Severity::Info),
+    ] {
         let mut send_lines: Vec<usize> = sends.iter().map(|send| lines.line(*send)).collect();
         send_lines.sort_unstable();
-        places.env.iter().copied().filter(move |env| {
+        let near = env.iter().copied().filter(|env| {
             let line = lines.line(*env);
             let at = send_lines.partition_point(|send| *send + HARVEST_LINES < line);
             send_lines.get(at).is_some_and(|send| *send <= line + HARVEST_LINES)
-        })
-    };
-    let hit = |severity: Severity| move |offset: usize| Hit { rule: HARVEST, message: HARVEST_MESSAGE, severity, offset };
-    let all: Vec<Hit> =
-        near(&places.sends).map(hit(Severity::Critical)).chain(near(&places.other_sends).map(hit(Severity::Warn))).collect();
-    hits.extend(all);
+        });
+        hits.extend(near.map(|offset| Hit { rule: HARVEST, message: HARVEST_MESSAGE, severity, offset }));
+    }
 }
 
 /// One finding for each rule and message: the worst, and of those the first (INS-221).

@@ -44,6 +44,10 @@ pub(crate) struct Places {
     pub(crate) env: Vec<usize>,
     /// Network sends in code, as INS-219 has them.
     pub(crate) sends: Vec<usize>,
+    /// Reads of the environment in code and in literals.
+    pub(crate) env_texts: Vec<usize>,
+    /// Network sends in code and in literals.
+    pub(crate) send_texts: Vec<usize>,
     /// Other network sends, which the tree rules know.
     pub(crate) other_sends: Vec<usize>,
 }
@@ -107,13 +111,19 @@ pub(crate) fn find(source: &str, regions: &Regions) -> (Vec<Hit>, Places) {
 }
 
 fn places(source: &str, regions: &Regions, hits: &mut Vec<Hit>) -> Places {
-    let in_code = |regex: &Regex| -> Vec<usize> {
+    let found = |regex: &Regex, worst: Region| -> Vec<usize> {
         let all = regex.find_iter(source).map(|found| found.start());
-        all.filter(|offset| regions.at(*offset) == Region::Code).collect()
+        all.filter(|offset| matches!(regions.at(*offset), Region::Code) || regions.at(*offset) == worst).collect()
     };
-    let places = Places { env: in_code(&ENV), sends: in_code(&SEND), other_sends: Vec::new() };
+    let places = Places {
+        env: found(&ENV, Region::Code),
+        sends: found(&SEND, Region::Code),
+        env_texts: found(&ENV, Region::Text),
+        send_texts: found(&SEND, Region::Text),
+        other_sends: Vec::new(),
+    };
     let read = READ.find_iter(source).find(|found| regions.at(found.start()) != Region::Comment);
-    if let (Some(read), Some(_)) = (read, SEND.find_iter(source).find(|found| regions.at(found.start()) != Region::Comment)) {
+    if let (Some(read), false) = (read, places.send_texts.is_empty()) {
         hits.push(Hit { rule: EXFILTRATION, message: EXFILTRATION_MESSAGE, severity: Severity::Warn, offset: read.start() });
     }
     places

@@ -182,7 +182,7 @@ fn comments_and_strings_are_told_and_refuse_nothing() {
     assert_eq!(told("// process.env\nfetch(u);"), "");
     assert_eq!(told("process.env.A;\n// fetch(u)"), "");
     assert_eq!(told("// readFile\nfetch(u);"), "");
-    assert_eq!(told("throw new Error('set process.env.KEY'); fetch(u);"), "");
+    assert_eq!(told("throw new Error('set process.env.KEY'); fetch(u);"), "env-harvesting:Info@1");
     // A comment mark in a string or a regular expression hides nothing.
     assert_eq!(told("const u = 'http://x'; eval(u);"), "dynamic-code-execution:Critical@1");
     assert_eq!(told("const r = /\\/\\/'/; eval(r); // '"), "dynamic-code-execution:Critical@1");
