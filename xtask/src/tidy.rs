@@ -18,6 +18,8 @@ const MAX_LINES: usize = 600;
 const LAYERS: &[(&str, u8)] = &[
     ("chela-manifest", 0),
     ("chela-config", 0),
+    ("chela-archive", 0),
+    ("chela-scan", 0),
     ("chela-plugin-protocol", 0),
     ("chela-gateway-protocol", 0),
     ("chela-process", 0),
