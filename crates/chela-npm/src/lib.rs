@@ -23,7 +23,6 @@ mod settings;
 mod spec;
 mod store;
 mod trust;
-mod unpack;
 mod warm;
 
 pub use client::{DefaultLine, NpmClient, Selected};

@@ -39,7 +39,7 @@ pub struct Placed {
     pub bytes: u64,
     /// Packages whose scripts would run under npm; they did not (`name@version`, sorted).
     pub install_scripts: Vec<String>,
-    /// Links in archives that were left out: package and path.
+    /// Packages whose archives hold links, which were left out (`name@version`, sorted).
     pub skipped_links: Vec<String>,
 }
 

@@ -8,18 +8,19 @@
 //! Files appear whole by rename, so processes need no lock. Nothing is ever changed in place, and a file
 //! that somebody changed through a hard link shows by its time, since all files here carry one fixed time.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use chela_archive::{ArchiveError, Kind, Manner, Options, Sink};
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
 use crate::cache::{replace, unique};
 use crate::error::NpmError;
 use crate::integrity::{Checked, Integrity, hex};
-use crate::unpack::unpack;
 
 /// Files up to this many bytes are hashed in memory before they are written.
 const IN_MEMORY: u64 = 1024 * 1024;
@@ -46,9 +47,9 @@ pub struct StoredPackage {
     pub shasum: String,
     /// Its files, by path.
     pub files: Vec<StoredFile>,
-    /// Links in the tarball, which are left out.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub skipped_links: Vec<String>,
+    /// How many links the tarball holds; they are left out.
+    #[serde(default)]
+    pub skipped_links: u64,
 }
 
 /// One file of a stored package.
@@ -63,6 +64,44 @@ pub struct StoredFile {
     /// Mode 0555 instead of 0444.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub executable: bool,
+}
+
+/// Why a file was not stored.
+enum Fault {
+    /// What was to be stored could not be read.
+    Content(io::Error),
+    /// It could not be written.
+    Store(io::Error),
+}
+
+/// Takes the files of a tarball into the store.
+struct Entries<'a> {
+    store: &'a Store,
+    files: BTreeMap<String, StoredFile>,
+}
+
+impl Sink for Entries<'_> {
+    fn directory(&mut self, _path: &str) -> Result<(), ArchiveError> {
+        Ok(())
+    }
+
+    fn file(&mut self, path: &str, executable: bool, data: &mut dyn Read) -> Result<u64, ArchiveError> {
+        let (sha256, size) = self.store.add_file(data, executable).map_err(|fault| match fault {
+            Fault::Content(source) => ArchiveError::Read { source },
+            Fault::Store(source) => ArchiveError::Write { path: self.store.root.clone(), source },
+        })?;
+        // Of two equal names the later one counts.
+        self.files.insert(path.to_owned(), StoredFile { path: path.to_owned(), sha256, size, executable });
+        Ok(size)
+    }
+}
+
+/// Gzipped or plain, by the first two bytes: npm takes both.
+fn sniff(mut tarball: impl Read) -> io::Result<(Kind, impl Read)> {
+    let mut magic = Vec::with_capacity(2);
+    tarball.by_ref().take(2).read_to_end(&mut magic)?;
+    let kind = if magic == [0x1f, 0x8b] { Kind::Tgz } else { Kind::Tar };
+    Ok((kind, io::Cursor::new(magic).chain(tarball)))
 }
 
 impl Store {
@@ -87,29 +126,21 @@ impl Store {
     /// # Errors
     /// [`NpmError::Archive`] when it breaks a rule; nothing but unnamed content stays behind then.
     pub(crate) fn add(&self, id: &str, tarball: impl Read, wanted: &Integrity, checked: Checked) -> Result<StoredPackage, NpmError> {
-        let mut files: std::collections::BTreeMap<String, StoredFile> = std::collections::BTreeMap::new();
-        let mut own_fault = None;
-        let unpacked = unpack(tarball, |entry, content| {
-            let stored = self.add_file(content, entry.size, entry.executable).inspect_err(|e| own_fault = Some(e.kind()))?;
-            files.insert(
-                entry.path.clone(),
-                StoredFile { path: entry.path, sha256: stored, size: entry.size, executable: entry.executable },
-            );
-            Ok(())
-        });
-        let passed = unpacked.map_err(|error| match own_fault {
-            // The store's own disk failed; what the archive did wrong reads as unexpected end or invalid data.
-            Some(kind) if !matches!(kind, io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => {
-                NpmError::Io(error)
-            }
-            _ => NpmError::Archive { package: id.to_owned(), problem: error.to_string() },
+        let mut entries = Entries { store: self, files: BTreeMap::new() };
+        // npm drops the first directory of every name.
+        let options = Options { strip: 1, manner: Manner::Npm, ..Options::default() };
+        let (kind, tarball) = sniff(tarball)?;
+        let extracted = chela_archive::read_stream(tarball, kind, &options, &mut entries).map_err(|error| match error {
+            // The store's own disk failed.
+            ArchiveError::Write { path, source } => NpmError::io("write", &path, &source),
+            error => NpmError::Archive { package: id.to_owned(), problem: error.to_string() },
         })?;
         let package = StoredPackage {
             format: FORMAT,
             integrity: checked.integrity,
             shasum: checked.shasum,
-            files: files.into_values().collect(),
-            skipped_links: passed.links,
+            files: entries.files.into_values().collect(),
+            skipped_links: extracted.skipped_links,
         };
         let json = serde_json::to_vec(&package).map_err(|e| NpmError::Internal(e.to_string()))?;
         replace(&self.index_path(wanted), |file| file.write_all(&json))?;
@@ -129,7 +160,9 @@ impl Store {
         let twin = StoredFile { executable: true, ..file.clone() };
         if !self.is_sound(&twin) {
             let mut source = fs_err::File::open(self.content(file))?;
-            self.add_file(&mut source, file.size, true)?;
+            self.add_file(&mut source, true).map_err(|fault| match fault {
+                Fault::Content(error) | Fault::Store(error) => NpmError::Io(error),
+            })?;
         }
         Ok(self.content(&twin))
     }
@@ -140,51 +173,61 @@ impl Store {
         fs_err::read(self.content(file)).ok()
     }
 
-    fn add_file(&self, content: &mut dyn Read, size: u64, executable: bool) -> io::Result<String> {
+    /// Stores what `content` gives; its hash and its size.
+    fn add_file(&self, content: &mut dyn Read, executable: bool) -> Result<(String, u64), Fault> {
+        let mut bytes = Vec::new();
+        content.take(IN_MEMORY + 1).read_to_end(&mut bytes).map_err(Fault::Content)?;
         let mut hash = Context::new(&SHA256);
-        if size <= IN_MEMORY {
-            let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-            content.take(size).read_to_end(&mut bytes)?;
-            complete(bytes.len() as u64, size)?;
-            hash.update(&bytes);
+        hash.update(&bytes);
+        if bytes.len() as u64 <= IN_MEMORY {
             let name = hex(hash.finish().as_ref());
-            self.put(&name, size, executable, |file| file.write_all(&bytes))?;
-            return Ok(name);
+            self.put(&name, bytes.len() as u64, executable, &bytes).map_err(Fault::Store)?;
+            return Ok((name, bytes.len() as u64));
         }
-        let temp = self.temp()?;
-        let written = fs_err::File::create_new(&temp).and_then(|mut file| {
-            let mut buffer = vec![0; 128 * 1024];
-            let mut total = 0_u64;
-            loop {
-                let count = content.read(&mut buffer)?;
-                if count == 0 {
-                    break;
-                }
-                total += count as u64;
-                hash.update(&buffer[..count]);
-                file.write_all(&buffer[..count])?;
-            }
-            complete(total, size)?;
-            seal(&file, executable)
-        });
-        let name = hex(hash.finish().as_ref());
-        let path = self.content_path(&name, executable);
-        let placed = written.and_then(|()| make_parent(&path)).and_then(|()| fs_err::rename(&temp, &path));
-        if placed.is_err() {
+        let temp = self.temp().map_err(Fault::Store)?;
+        let stored = self.add_large(&temp, bytes, hash, content, executable);
+        if stored.is_err() {
             let _ = fs_err::remove_file(&temp);
         }
-        placed.map(|()| name)
+        stored
+    }
+
+    fn add_large(
+        &self,
+        temp: &Path,
+        mut head: Vec<u8>,
+        mut hash: Context,
+        content: &mut dyn Read,
+        executable: bool,
+    ) -> Result<(String, u64), Fault> {
+        let mut file = fs_err::File::create_new(temp).map_err(Fault::Store)?;
+        file.write_all(&head).map_err(Fault::Store)?;
+        let mut total = head.len() as u64;
+        head.resize(128 * 1024, 0);
+        loop {
+            let count = content.read(&mut head).map_err(Fault::Content)?;
+            if count == 0 {
+                break;
+            }
+            total += count as u64;
+            hash.update(&head[..count]);
+            file.write_all(&head[..count]).map_err(Fault::Store)?;
+        }
+        let name = hex(hash.finish().as_ref());
+        let path = self.content_path(&name, executable);
+        seal(&file, executable).and_then(|()| make_parent(&path)).and_then(|()| fs_err::rename(temp, &path)).map_err(Fault::Store)?;
+        Ok((name, total))
     }
 
     /// Writes content under its hash unless it is there.
-    fn put(&self, name: &str, size: u64, executable: bool, write: impl FnOnce(&mut fs_err::File) -> io::Result<()>) -> io::Result<()> {
+    fn put(&self, name: &str, size: u64, executable: bool, bytes: &[u8]) -> io::Result<()> {
         let path = self.content_path(name, executable);
         if is_sealed(&path, size) {
             return Ok(());
         }
         let temp = self.temp()?;
         let written = fs_err::File::create_new(&temp)
-            .and_then(|mut file| write(&mut file).and_then(|()| seal(&file, executable)))
+            .and_then(|mut file| file.write_all(bytes).and_then(|()| seal(&file, executable)))
             .and_then(|()| make_parent(&path))
             .and_then(|()| fs_err::rename(&temp, &path));
         if written.is_err() {
@@ -243,10 +286,6 @@ pub(crate) fn hash_of(mut input: impl Read) -> io::Result<(String, u64)> {
             }
         }
     }
-}
-
-fn complete(got: u64, expected: u64) -> io::Result<()> {
-    if got == expected { Ok(()) } else { Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the archive ends inside a file")) }
 }
 
 fn make_parent(path: &Path) -> io::Result<()> {

@@ -274,6 +274,55 @@ async fn a_wrong_hash_unpacks_nothing() {
     assert!(matches!(error, NpmError::NoIntegrity { .. }), "{error}");
 }
 
+/// Publishes `name@1.0.0` with an archive that holds a file, and one raw entry behind it.
+fn publish_raw(registry: &Registry, name: &str, kind: tar::EntryType, path: &str, content: &str) {
+    let mut archive = tar::Builder::new(Vec::new());
+    let mut add = |path: &str, kind: tar::EntryType, content: &str| {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        // Past the checks of the library, which would not write such a name.
+        header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
+        header.as_old_mut().linkname[..11].copy_from_slice(b"/etc/passwd");
+        header.set_cksum();
+        archive.append(&header, content.as_bytes()).unwrap();
+    };
+    add("package/index.js", tar::EntryType::Regular, name);
+    add(path, kind, content);
+    let archive = archive.into_inner().unwrap();
+    registry.publish(name, json!({"dist": {"integrity": sri(&archive)}}), &[]);
+    registry.set(&format!("/{name}/-/{name}-1.0.0.tgz"), vec![reply(200, archive)]);
+}
+
+// INS-163
+#[tokio::test]
+async fn archives_cannot_reach_out_of_their_package() {
+    let registry = Registry::start().await;
+    let work = tempfile::tempdir().unwrap();
+    let refused = [
+        ("climbs", tar::EntryType::Regular, "package/../../evil", "archive entry escapes destination"),
+        ("absolute", tar::EntryType::Regular, "/package/evil", "archive entry is absolute"),
+        ("device", tar::EntryType::Char, "package/null", "device"),
+    ];
+    for (name, kind, path, text) in refused {
+        publish_raw(&registry, name, kind, path, "");
+        let error = install(&registry.client(&work.path().join("cache")), name, &work.path().join(name)).await.unwrap_err();
+        assert!(error.to_string().starts_with(&format!("`{name}@1.0.0`: ")) && error.to_string().contains(text), "{error}");
+        assert!(!work.path().join(name).exists());
+    }
+    // Links are left out, as npm does, and it is said.
+    publish_raw(&registry, "linked", tar::EntryType::Symlink, "package/passwd", "");
+    let (_, placed) = install(&registry.client(&work.path().join("cache")), "linked", &work.path().join("linked")).await.unwrap();
+    assert_eq!((placed.files, placed.skipped_links.as_slice()), (1, &["linked@1.0.0".to_owned()][..]));
+    assert!(std::fs::symlink_metadata(work.path().join("linked/node_modules/linked/passwd")).is_err());
+    // A large file takes another way into the store.
+    let large = "x".repeat(3 << 20);
+    registry.publish("large", json!({}), &[("index.js", &large, 0o644)]);
+    install(&registry.client(&work.path().join("cache")), "large", &work.path().join("large")).await.unwrap();
+    assert_eq!(std::fs::read_to_string(work.path().join("large/node_modules/large/index.js")).unwrap(), large);
+}
+
 // INS-171
 #[tokio::test]
 async fn faults_of_the_registry() {

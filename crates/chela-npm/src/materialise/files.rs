@@ -53,14 +53,17 @@ pub(super) fn lay_out(fetched: &Fetched, store: &Store, into: &Path, done: impl 
     let counters = Counters::default();
     run(&jobs, |job| write_package(job, store, into, &counters).inspect(|()| done()))?;
     bins::make(&links, into)?;
-    let skipped =
-        fetched.stored.iter().flat_map(|(location, stored)| stored.skipped_links.iter().map(move |link| format!("{location}: {link}")));
+    let packages = &fetched.resolution.packages;
+    let with_links = fetched.stored.iter().filter(|(_, stored)| stored.skipped_links > 0);
+    let mut skipped: Vec<String> = with_links.filter_map(|(location, _)| Some(packages.get(location)?.manifest.id())).collect();
+    skipped.sort();
+    skipped.dedup();
     Ok(Placed {
         files: counters.files.into_inner(),
         linked: counters.linked.into_inner(),
         bytes: counters.bytes.into_inner(),
         install_scripts: fetched.with_install_scripts(),
-        skipped_links: skipped.collect(),
+        skipped_links: skipped,
     })
 }
 
