@@ -30,16 +30,24 @@ pub use sink::{DirectorySink, Sink};
 ///
 /// # Errors
 /// [`ArchiveError`]: one kind for each reason to refuse (INS-161 to INS-164).
-pub fn extract(mut reader: impl Read + Seek, kind: Kind, into: &Path, options: &Options) -> Result<Extracted, ArchiveError> {
+pub fn extract(reader: impl Read + Seek, kind: Kind, into: &Path, options: &Options) -> Result<Extracted, ArchiveError> {
+    let mut sink = open(into, options)?;
+    read(reader, kind, options, &mut sink)
+}
+
+/// Reads an archive and gives each checked entry to `sink`, for callers that hash or store files themselves.
+///
+/// # Errors
+/// As [`extract`], and what the sink answers.
+pub fn read(mut reader: impl Read + Seek, kind: Kind, options: &Options, sink: &mut dyn Sink) -> Result<Extracted, ArchiveError> {
     let size = reader.seek(SeekFrom::End(0)).map_err(ArchiveError::read)?;
     if size > options.limits.archive_bytes {
         return Err(ArchiveError::ArchiveSize { limit: options.limits.archive_bytes });
     }
     reader.rewind().map_err(ArchiveError::read)?;
-    let mut sink = open(into, options)?;
     match kind {
-        Kind::Zip => zipped::read(reader, options, &mut sink),
-        Kind::Tgz | Kind::Tar => tarball::read(reader, kind == Kind::Tgz, options, &mut sink),
+        Kind::Zip => zipped::read(reader, options, sink),
+        Kind::Tgz | Kind::Tar => tarball::read(reader, kind == Kind::Tgz, options, sink),
     }
 }
 
@@ -52,7 +60,7 @@ pub fn extract_stream(reader: impl Read, kind: Kind, into: &Path, options: &Opti
     read_stream(reader, kind, options, &mut sink)
 }
 
-/// Reads a tar stream and gives each checked entry to `sink`, for callers that hash or store files themselves.
+/// As [`read`], for a tar stream that cannot seek.
 ///
 /// # Errors
 /// As [`extract_stream`], and what the sink answers.
