@@ -28,6 +28,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("chela-npm", 1),
     ("chela-catalog", 1),
     ("chela-plugin", 1),
+    ("chela-install", 2),
     ("chela-hooks", 2),
     ("chela-node", 2),
     ("chela-plugin-demo", 2),
