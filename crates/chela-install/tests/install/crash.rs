@@ -130,7 +130,7 @@ fn an_install_that_ends_suddenly_happened_whole_or_not_at_all() {
         if counts(moment) {
             assert_eq!(place.version_in_use().as_deref(), Some("1.0.0"), "{moment}");
             assert_eq!(place.config_value()["plugins"]["entries"]["alpha"]["enabled"], true);
-            assert_eq!(place.index()["plugins"][1]["pluginId"], "alpha");
+            assert_eq!(place.index()["plugins"][2]["pluginId"], "alpha");
         } else {
             assert_eq!(place.config(), crate::support::CONFIG, "{moment}");
             assert!(!place.state().join("chela").exists() && !place.state().join("plugins").exists(), "{moment}");

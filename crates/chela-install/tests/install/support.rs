@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use chela_catalog::{BundledPlugin, CatalogInputs};
 use chela_config::{Config, Env, StatePaths};
-use chela_install::{BeforeInstall, InstallFlags, InstallRequest, Installer, InstallerOptions, Moment, Moments};
+use chela_install::{BeforeInstall, InstallFlags, InstallRequest, Installer, InstallerOptions, Moment, Moments, NoteLevel, Progress, Step};
 use serde_json::{Value, json};
 
 /// The config that every test starts from; its comments and its order must survive.
@@ -64,6 +64,13 @@ impl Place {
         Installer::new(InstallerOptions { before_install: Arc::new(hooks), ..self.options() })
     }
 
+    /// An installer whose notes are kept.
+    pub fn noting(&self, hooks: impl BeforeInstall + 'static) -> (Installer, Arc<Notes>) {
+        let notes = Arc::new(Notes::default());
+        let options = InstallerOptions { progress: notes.clone(), before_install: Arc::new(hooks), ..self.options() };
+        (Installer::new(options), notes)
+    }
+
     pub fn options(&self) -> InstallerOptions {
         let mut env = Env::default();
         env.set("HOME", self.dir.to_str().unwrap());
@@ -77,7 +84,10 @@ impl Place {
         let catalog = move |config: &Config| {
             let mut inputs = CatalogInputs::new(&state, &home, config.effective.clone());
             let manifest = br#"{"id": "inside", "configSchema": {"type": "object"}}"#;
-            inputs.bundled = vec![BundledPlugin::from_manifest_bytes(manifest).unwrap()];
+            let needy =
+                br#"{"id": "needy", "configSchema": {"type": "object", "required": ["key"], "properties": {"key": {"type": "string"}}}}"#;
+            inputs.bundled =
+                vec![BundledPlugin::from_manifest_bytes(manifest).unwrap(), BundledPlugin::from_manifest_bytes(needy).unwrap()];
             inputs
         };
         InstallerOptions::new(paths, env, Box::new(catalog))
@@ -131,6 +141,25 @@ fn draw(dir: &Path, prefix: &str, picture: &mut BTreeMap<String, String>) {
         } else {
             picture.insert(name, String::from_utf8_lossy(&std::fs::read(entry.path()).unwrap()).into_owned());
         }
+    }
+}
+
+/// Keeps notes.
+#[derive(Default)]
+pub struct Notes(Mutex<Vec<String>>);
+
+impl Notes {
+    pub fn hold(&self, text: &str) -> bool {
+        self.0.lock().unwrap().iter().any(|note| note.contains(text))
+    }
+}
+
+impl Progress for Notes {
+    fn begin(&self, _: Step, _: Option<u64>) {}
+    fn advance(&self, _: Step, _: u64) {}
+    fn end(&self, _: Step) {}
+    fn note(&self, _: NoteLevel, text: &str) {
+        self.0.lock().unwrap().push(text.to_owned());
     }
 }
 

@@ -392,3 +392,77 @@ fn records_in_the_config_move_to_the_index() {
     assert_eq!(keys(records), ["alpha", "old"]);
     assert_eq!(records["old"], legacy["old"]);
 }
+
+// INS-137, INS-223, INS-224, INS-243
+#[test]
+fn what_is_worth_saying_is_said() {
+    let place = Place::new();
+    let source = place.plugin("v1", "1.0.0");
+    std::fs::write(source.join("lib/more.js"), "new WebSocket('wss://x.example:9999/');").unwrap();
+    let hears = listener(Ok(Verdict { findings: vec!["looks odd".into()], ..Verdict::default() }));
+    let (installer, notes) = place.noting(hears);
+    installer.install(&request(&source)).unwrap();
+    assert!(notes.hold("Plugin manifest id \"alpha\" differs from npm package name \"@me/alpha-plug\""));
+    assert!(notes.hold("Plugin scanner: looks odd"));
+    assert!(notes.hold("Plugin \"alpha\" has 1 suspicious code pattern;"));
+
+    std::fs::write(source.join("lib/more.js"), "eval('1')").unwrap();
+    let (installer, notes) = place.noting(hears);
+    let mut reckless = forced(&source);
+    reckless.flags.unsafe_code = true;
+    installer.install(&reckless).unwrap();
+    assert!(notes.hold("contains dangerous code patterns: ") && notes.hold("WARNING: Plugin \"alpha\" is installed all the same"));
+}
+
+// INS-115
+#[test]
+fn a_bundled_plugin_that_needs_config_waits_for_it() {
+    let place = Place::new();
+    let spec = chela_install::InstallRequest { spec: "needy".into(), ..Default::default() };
+    let done = place.installer().install(&spec).unwrap();
+    assert!(!done.enabled && done.warnings.iter().any(|warning| warning.contains("chela plugins enable needy")), "{:?}", done.warnings);
+    assert_eq!(place.index()["installRecords"]["needy"]["source"], "path");
+    assert_eq!(place.config_value()["plugins"].get("entries"), None);
+    std::fs::write(place.state().join("openclaw.json"), "{plugins: {entries: {needy: {config: {key: 'k'}}}}}").unwrap();
+    assert!(place.installer().install(&spec).unwrap().enabled);
+    assert_eq!(place.config_value()["plugins"]["entries"]["needy"]["enabled"], true);
+}
+
+// INS-089, INS-106, INS-349
+#[test]
+fn no_code_of_a_plugin_runs_and_broken_neighbours_are_told() {
+    let place = Place::new();
+    let source = place.plugin("v1", "1.0.0");
+    let witness = place.dir.join("ran");
+    let code = format!("import fs from 'node:fs'; fs.writeFileSync({:?}, 'x'); export default {{ register() {{}} }};", witness);
+    std::fs::write(source.join("index.js"), code).unwrap();
+    let broken = place.state().join("extensions/broken");
+    std::fs::create_dir_all(&broken).unwrap();
+    std::fs::write(broken.join("openclaw.plugin.json"), "{").unwrap();
+    std::fs::write(broken.join("index.js"), "").unwrap();
+    place.installer().install(&request(&source)).unwrap();
+    let index = place.installer().refresh_registry().unwrap();
+    assert!(!witness.exists());
+    let diagnostics = index["diagnostics"].as_array().unwrap();
+    assert!(!diagnostics.is_empty());
+    for row in diagnostics {
+        assert!(["warn", "error"].contains(&row["level"].as_str().unwrap()), "{row}");
+        assert!(keys(row).iter().all(|key| ["level", "message", "pluginId", "source"].contains(key)), "{row}");
+    }
+}
+
+// INS-225, INS-226, INS-232
+#[test]
+fn a_scan_that_cannot_be_done_refuses_whatever_the_flag_says() {
+    let place = Place::new();
+    let source = place.plugin("v1", "1.0.0");
+    let mut options = place.options();
+    options.env.set("OPENCLAW_INSTALL_SCAN_MAX_DIRECTORIES", "1");
+    let before = place.picture();
+    let mut reckless = request(&source);
+    reckless.flags.unsafe_code = true;
+    let error = chela_install::Installer::new(options).install(&reckless).unwrap_err();
+    assert_eq!(error.code(), Some("security_scan_failed"));
+    assert!(error.to_string().starts_with("Plugin \"alpha\" installation blocked: code safety scan failed ("), "{error}");
+    assert_eq!(place.picture(), before);
+}
