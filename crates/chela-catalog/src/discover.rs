@@ -18,7 +18,7 @@ use crate::inputs::{BundledPlugin, CatalogInputs};
 use crate::installs::InstallIndex;
 use crate::policy::PluginPolicy;
 use crate::record::Origin;
-pub(crate) use load::ManifestLoad;
+pub(crate) use load::{ManifestLoad, manifest as load_manifest, package_bytes};
 
 /// Directory names that a scan passes over (INS-010).
 const SKIPPED: [&str; 10] = [".git", ".hg", ".svn", ".turbo", ".yarn", ".yarn-cache", "build", "coverage", "dist", "node_modules"];

@@ -1,8 +1,13 @@
-//! The plugin index file, read only (INS-017, INS-018, INS-072..INS-081, INS-091, INS-093, INS-094,
+//! The plugin index file: its install records, and the making of a new one (INS-017, INS-018, INS-072..INS-081, INS-091, INS-093, INS-094,
 //! INS-098).
 //!
 //! A scan always derives the plugin rows from the files themselves, which costs milliseconds, so a
 //! stale index can never hide a plugin (INS-354); only the install records are taken from it.
+
+mod hash;
+mod inspect;
+mod package_source;
+mod write;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,6 +16,16 @@ use serde_json::{Map, Value};
 
 use crate::inputs::CatalogInputs;
 use crate::policy::PluginPolicy;
+
+pub use hash::{hash_json, policy_hash, sha256_hex};
+pub use inspect::{RegistryState, compare};
+pub use write::{
+    INDEX_VERSION, INDEX_WARNING, MIGRATION_VERSION, RECORD_KEYS, RefreshReason, build_index, compat_registry_version, index_text,
+    ordered_record, refresh_policy,
+};
+
+/// Install records by plugin id.
+pub type IndexRecords = BTreeMap<String, InstallRecord>;
 
 /// Switch that ignores the index, install records included (INS-094, INS-098).
 pub const DISABLE_INDEX_ENV: &str = "OPENCLAW_DISABLE_PERSISTED_PLUGIN_REGISTRY";
@@ -25,6 +40,11 @@ pub struct InstallRecord {
 }
 
 impl InstallRecord {
+    /// A record from its stored object; nothing when it names no source.
+    pub fn from_fields(fields: Map<String, Value>) -> Option<Self> {
+        record(&fields)
+    }
+
     /// A string field, trimmed, if it is there and not blank.
     pub fn text(&self, key: &str) -> Option<&str> {
         let text = self.fields.get(key)?.as_str()?.trim();
@@ -51,7 +71,22 @@ pub struct InstallIndex {
     /// What became of it.
     pub state: IndexState,
     /// Records by plugin id.
-    pub records: BTreeMap<String, InstallRecord>,
+    pub records: IndexRecords,
+}
+
+/// The stored index as it is, when it has the shape of one (INS-077).
+pub fn read_stored(path: &Path) -> Option<Value> {
+    let index = read_object(path)?;
+    let text = |key: &str| index.get(key).is_some_and(Value::is_string);
+    let shaped = index.get("version") == Some(&INDEX_VERSION.into())
+        && index.get("migrationVersion") == Some(&MIGRATION_VERSION.into())
+        && text("hostContractVersion")
+        && text("compatRegistryVersion")
+        && text("policyHash")
+        && index.get("generatedAtMs").is_some_and(Value::is_number)
+        && index.get("plugins").is_some_and(Value::is_array)
+        && index.get("diagnostics").is_some_and(Value::is_array);
+    shaped.then_some(Value::Object(index))
 }
 
 impl InstallIndex {

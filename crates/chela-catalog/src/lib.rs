@@ -7,6 +7,7 @@
 
 mod auto_enable;
 mod bundle;
+pub mod candidate;
 pub mod config_check;
 mod dependencies;
 mod diagnostic;
@@ -41,7 +42,7 @@ pub use plan::{PlannedActivation, Trigger, activation_plan};
 pub use policy::{EntryPolicy, PluginPolicy, SlotChoice};
 pub use record::{ActivationSource, BundleFormat, Failure, Lane, Origin, PluginRecord, Status};
 pub use runtime::{CustomHookFact, RuntimeFacts, ToolFact, TypedHookFact};
-pub use scan::scan;
+pub use scan::{scan, scan_with};
 pub use snapshot::Snapshot;
 
 /// The host version that is held against `openclaw.install.minHostVersion` and

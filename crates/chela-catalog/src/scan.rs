@@ -25,8 +25,14 @@ const KNOWN_CHANNELS: [&str; 1] = ["webchat"];
 /// Scans all roots and gives an immutable picture of every plugin. Runs no plugin code, reads each
 /// manifest once, and never fails: what is wrong with a plugin is a diagnostic of that plugin.
 pub fn scan(inputs: &CatalogInputs) -> Snapshot {
-    let mut policy = PluginPolicy::from_config_value(&inputs.config);
+    let policy = PluginPolicy::from_config_value(&inputs.config);
     let index = InstallIndex::read(inputs, &policy);
+    scan_with(inputs, index)
+}
+
+/// As [`scan`], with install records that are not, or not yet, those of the file.
+pub fn scan_with(inputs: &CatalogInputs, index: InstallIndex) -> Snapshot {
+    let mut policy = PluginPolicy::from_config_value(&inputs.config);
     let found = discover::discover(inputs, &policy, &index);
     let mut diagnostics = found.diagnostics;
     let plugins = resolve::resolve(inputs, &index, found.candidates, &mut diagnostics);

@@ -9,6 +9,7 @@
 
 pub mod manifest;
 mod normalise;
+pub mod npm_spec;
 pub mod package;
 mod parse;
 mod plugin_id;
@@ -23,6 +24,7 @@ pub use manifest::contracts::{CONTRACT_NAMES, Contracts};
 pub use manifest::models::{CatalogModel, CatalogProvider, ModelCatalog, ModelSupport};
 pub use manifest::notices::{Notice, NoticeLevel};
 pub use manifest::{CommandAlias, Manifest, QaRunner, SetupRuntime};
+pub use npm_spec::{NpmSelector, NpmSpec, NpmSpecError};
 pub use package::channel::PackageChannel;
 pub use package::{EntryList, PackageError, PackageInstall, PackageMeta, parse_package};
 pub use parse::{MANIFEST_FILE_NAME, MAX_JSON_DEPTH, MAX_MANIFEST_BYTES, ManifestError, ParsedManifest, parse_manifest, parse_object};

@@ -62,16 +62,7 @@ impl Context {
 
     /// Looks at all plugins on disk; runs none.
     pub fn scan(&self, config: &Config) -> Snapshot {
-        let mut inputs = CatalogInputs::new(&self.paths.state_dir, &self.paths.home, config.effective.clone());
-        let agents = config.agents();
-        inputs.workspace_dir = agents.get(&agents.default_id).map(|agent| agent.workspace.clone());
-        inputs.env = self.env.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        // A manifest that is part of the program is checked by that plugin's own tests.
-        inputs.bundled = [chela_plugin_demo::MANIFEST]
-            .iter()
-            .filter_map(|manifest| BundledPlugin::from_manifest_bytes(manifest.as_bytes()).ok())
-            .collect();
-        chela_catalog::scan(&inputs)
+        chela_catalog::scan(&catalog_inputs(&self.env, config))
     }
 
     /// Config paths that plugins mark as secrets (MAN-074).
@@ -98,6 +89,18 @@ impl Context {
     pub fn show(&self, path: &std::path::Path) -> String {
         self.paths.display(path)
     }
+}
+
+/// What a scan needs to know under this config.
+pub fn catalog_inputs(env: &Env, config: &Config) -> CatalogInputs {
+    let mut inputs = CatalogInputs::new(&config.paths.state_dir, &config.paths.home, config.effective.clone());
+    let agents = config.agents();
+    inputs.workspace_dir = agents.get(&agents.default_id).map(|agent| agent.workspace.clone());
+    inputs.env = env.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    // A manifest that is part of the program is checked by that plugin's own tests.
+    inputs.bundled =
+        [chela_plugin_demo::MANIFEST].iter().filter_map(|manifest| BundledPlugin::from_manifest_bytes(manifest.as_bytes()).ok()).collect();
+    inputs
 }
 
 /// Runs a client's future. Commands that need no socket never get here, so they pay for no runtime.

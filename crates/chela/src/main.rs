@@ -4,9 +4,11 @@ mod cli;
 mod client;
 mod commands;
 mod context;
+mod installer;
 mod lockfile;
 mod logging;
 mod output;
+mod progress;
 mod report;
 mod table;
 

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 use chela_config::ConfigError;
+use chela_install::InstallError;
 
 /// Exit code of a command that could not do what it was asked.
 pub const FAILED: u8 = 1;
@@ -86,6 +87,20 @@ impl Failure {
             out.push_str(&format!("\n{}: {hint}\n", paint("hint", CYAN, colour)));
         }
         out
+    }
+}
+
+impl From<InstallError> for Failure {
+    fn from(error: InstallError) -> Self {
+        match error {
+            InstallError::NotBuilt { what, instead } => Self::not_built(&what, &instead),
+            InstallError::Config(error) => Self::not_written(error),
+            other => {
+                let mut failure = Self::new(other.to_string());
+                failure.hints = other.hints();
+                failure
+            }
+        }
     }
 }
 

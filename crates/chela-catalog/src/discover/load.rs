@@ -66,17 +66,26 @@ pub(crate) fn manifest(root: &Path, reject_hardlinks: bool) -> ManifestLoad {
 /// Reads `package.json` of a real directory. A file that cannot be used counts as absent, with a
 /// warning, so that a default index is still found.
 pub(crate) fn package(root: &Path, reject_hardlinks: bool, diagnostics: &mut Vec<Diagnostic>) -> Option<Arc<PackageMeta>> {
-    let why = match read_root_file(root, "package.json", reject_hardlinks, MAX_PACKAGE_BYTES) {
-        Ok(bytes) => match parse_package(&bytes) {
+    let why = match package_bytes(root, reject_hardlinks) {
+        Ok(Some(bytes)) => match parse_package(&bytes) {
             Ok(package) => return Some(Arc::new(package)),
             Err(error) => error.to_string(),
         },
-        Err(ReadFailure::Missing) => return None,
-        Err(ReadFailure::Unsafe(why)) => format!("unsafe package.json: {why}"),
-        Err(ReadFailure::Io(why)) => format!("unreadable package.json: {why}"),
+        Ok(None) => return None,
+        Err(why) => why,
     };
     let path = root.join("package.json");
     let message = format!("{why}; the file is ignored");
     diagnostics.push(Diagnostic::new(Level::Warn, "package-ignored", message).at(&path));
     None
+}
+
+/// The bytes of `package.json`; nothing when there is none, a reason when it may not or cannot be read.
+pub(crate) fn package_bytes(root: &Path, reject_hardlinks: bool) -> Result<Option<Vec<u8>>, String> {
+    match read_root_file(root, "package.json", reject_hardlinks, MAX_PACKAGE_BYTES) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(ReadFailure::Missing) => Ok(None),
+        Err(ReadFailure::Unsafe(why)) => Err(format!("unsafe package.json: {why}")),
+        Err(ReadFailure::Io(why)) => Err(format!("unreadable package.json: {why}")),
+    }
 }

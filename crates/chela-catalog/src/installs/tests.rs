@@ -72,3 +72,155 @@ fn npm_installs_and_legacy_records_are_recovered() {
     with_index.push((INDEX, json!({"installRecords": {"real": {"source": "git"}}})));
     assert_eq!(index_of(&with_index, config, &[]).records["real"].source, "git");
 }
+
+fn installed() -> (tempfile::TempDir, CatalogInputs) {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("copy");
+    fs_err::create_dir(&root).unwrap();
+    let install = json!({"npmSpec": "@me/alpha-plug", "minHostVersion": ">=2026.1.1"});
+    let package = json!({"name": "@me/alpha-plug", "version": "1.0.0", "openclaw": {"extensions": ["./index.js"], "install": install}});
+    let manifest = json!({"id": "alpha", "kind": "memory", "configSchema": {"type": "object"}, "activation": {"onStartup": true}});
+    fs_err::write(root.join("package.json"), package.to_string()).unwrap();
+    fs_err::write(root.join("openclaw.plugin.json"), manifest.to_string()).unwrap();
+    fs_err::write(root.join("index.js"), "").unwrap();
+    let state = dir.path().join("state");
+    fs_err::create_dir(&state).unwrap();
+    let inputs =
+        CatalogInputs::new(state, dir.path(), json!({"plugins": {"entries": {"alpha": {"enabled": true}}, "slots": {"memory": "alpha"}}}));
+    (dir, inputs)
+}
+
+fn records(dir: &tempfile::TempDir) -> IndexRecords {
+    let fields = json!({"installedAt": "t", "version": "1.0.0", "installPath": dir.path().join("copy"), "source": "path", "future": 1});
+    let alpha = InstallRecord::from_fields(fields.as_object().unwrap().clone()).unwrap();
+    let gone = InstallRecord::from_fields(json!({"source": "npm", "installPath": "/gone"}).as_object().unwrap().clone()).unwrap();
+    [("zeta".to_owned(), gone), ("alpha".to_owned(), alpha)].into()
+}
+
+fn made(dir: &tempfile::TempDir, inputs: &CatalogInputs) -> Value {
+    let policy = PluginPolicy::from_config_value(&inputs.config);
+    let mut index = InstallIndex::read(inputs, &policy);
+    index.records = records(dir);
+    let snapshot = crate::scan_with(inputs, index);
+    build_index(&snapshot, &records(dir), Some(RefreshReason::SourceChanged), 7)
+}
+
+// Keys and values as the reference wrote them for the same package.
+// INS-073, INS-074, INS-075, INS-079, INS-080, INS-082, INS-083, INS-084, INS-085, INS-086, INS-087, INS-088, INS-108
+#[test]
+fn a_new_index_has_the_references_shape() {
+    let (dir, inputs) = installed();
+    let index = made(&dir, &inputs);
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(
+        keys(&index),
+        [
+            "version",
+            "warning",
+            "hostContractVersion",
+            "compatRegistryVersion",
+            "migrationVersion",
+            "policyHash",
+            "generatedAtMs",
+            "refreshReason",
+            "installRecords",
+            "plugins",
+            "diagnostics"
+        ]
+    );
+    assert_eq!((&index["refreshReason"], &index["generatedAtMs"]), (&json!("source-changed"), &json!(7)));
+    assert_eq!(index["policyHash"], "70cf71178e1deffe3b96bcf76889fdb119669bc10bd052c402f55240796f96a6");
+    assert_eq!(keys(&index["installRecords"]), ["alpha", "zeta"]);
+    assert_eq!(keys(&index["installRecords"]["alpha"]), ["source", "installPath", "version", "installedAt", "future"]);
+    let row = &index["plugins"][0];
+    assert_eq!(
+        keys(row),
+        [
+            "pluginId",
+            "manifestPath",
+            "manifestHash",
+            "manifestFile",
+            "source",
+            "rootDir",
+            "origin",
+            "enabled",
+            "startup",
+            "compat",
+            "packageName",
+            "packageVersion",
+            "installRecordHash",
+            "packageInstall",
+            "packageJson"
+        ]
+    );
+    let manifest = fs_err::read(dir.path().join("copy/openclaw.plugin.json")).unwrap();
+    assert_eq!(row["manifestHash"], sha256_hex(&manifest).as_str());
+    assert_eq!(row["manifestFile"]["size"], manifest.len());
+    assert_eq!(keys(&row["manifestFile"]), ["size", "mtimeMs", "ctimeMs"]);
+    assert_eq!((&row["origin"], &row["enabled"]), (&json!("global"), &json!(true)));
+    let startup = json!({"sidecar": true, "memory": true, "deferConfiguredChannelFullLoadUntilAfterListen": false, "agentHarnesses": []});
+    assert_eq!(row["startup"], startup);
+    let npm = json!({"spec": "@me/alpha-plug", "packageName": "@me/alpha-plug", "selectorKind": "none", "exactVersion": false,
+        "pinState": "floating-without-integrity"});
+    assert_eq!(row["packageInstall"], json!({"npm": npm, "warnings": ["npm-spec-floating", "npm-spec-missing-integrity"]}));
+    assert_eq!(row["installRecordHash"], hash_json(&index["installRecords"]["alpha"]).as_str());
+    assert_eq!(keys(&row["packageJson"]), ["path", "hash", "fileSignature"]);
+    assert!(index_text(&index).ends_with("\n}\n"));
+}
+
+// INS-099, INS-100, INS-101, INS-102
+#[test]
+fn staleness_has_its_reasons() {
+    let (dir, inputs) = installed();
+    let index = made(&dir, &inputs);
+    assert_eq!(compare(None, &index), (RegistryState::Missing, vec!["missing"]));
+    assert_eq!(compare(Some(&index), &index), (RegistryState::Fresh, vec![]));
+    let changed = |edit: fn(&mut Value)| {
+        let mut old = index.clone();
+        edit(&mut old);
+        compare(Some(&old), &index).1
+    };
+    assert_eq!(changed(|old| old["hostContractVersion"] = "1".into()), ["host-contract-changed"]);
+    assert_eq!(changed(|old| old["compatRegistryVersion"] = "1".into()), ["compat-registry-changed"]);
+    assert_eq!(changed(|old| old["policyHash"] = "1".into()), ["policy-changed"]);
+    assert_eq!(changed(|old| old["plugins"][0]["enabled"] = false.into()), ["policy-changed"]);
+    assert_eq!(changed(|old| old["plugins"][0]["manifestHash"] = "1".into()), ["stale-manifest"]);
+    assert_eq!(changed(|old| old["plugins"][0]["packageJson"]["hash"] = "1".into()), ["stale-package"]);
+    assert_eq!(changed(|old| old["installRecords"]["alpha"]["version"] = "1".into()), ["source-changed"]);
+    assert_eq!(changed(|old| old["plugins"] = json!([])), ["source-changed"]);
+    let mut off = index.clone();
+    off["plugins"][0]["enabled"] = false.into();
+    let mut without = off.clone();
+    without["plugins"] = json!([]);
+    assert_eq!(compare(Some(&without), &off).1, [""; 0]);
+}
+
+// INS-077, INS-107
+#[test]
+fn a_policy_change_touches_only_policy() {
+    let (dir, mut inputs) = installed();
+    let index = made(&dir, &inputs);
+    inputs.config = json!({"plugins": {"entries": {"alpha": {"enabled": false}}}});
+    let policy = PluginPolicy::from_config_value(&inputs.config);
+    let mut read = InstallIndex::read(&inputs, &policy);
+    read.records = records(&dir);
+    let snapshot = crate::scan_with(&inputs, read);
+    let next = refresh_policy(&index, &snapshot, &["alpha"], 8).unwrap();
+    assert_eq!((&next["plugins"][0]["enabled"], &next["refreshReason"]), (&json!(false), &json!("policy-changed")));
+    assert_eq!(next["plugins"][0]["manifestHash"], index["plugins"][0]["manifestHash"]);
+    assert_ne!(next["policyHash"], index["policyHash"]);
+    assert_eq!(refresh_policy(&index, &snapshot, &["other"], 8), None);
+    let mut older = index.clone();
+    older["hostContractVersion"] = "1".into();
+    assert_eq!(refresh_policy(&older, &snapshot, &["alpha"], 8), None);
+
+    let path = dir.path().join("stored.json");
+    fs_err::write(&path, index_text(&index)).unwrap();
+    assert_eq!(read_stored(&path), Some(index.clone()));
+    for key in ["version", "policyHash", "plugins"] {
+        let mut broken = index.clone();
+        broken[key] = Value::Null;
+        fs_err::write(&path, broken.to_string()).unwrap();
+        assert_eq!(read_stored(&path), None, "{key}");
+    }
+}

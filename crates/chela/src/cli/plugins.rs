@@ -25,6 +25,16 @@ pub enum PluginsCommand {
     Enable(SwitchArgs),
     /// Disable a plugin in the config
     Disable(SwitchArgs),
+    /// Install a plugin
+    Install(InstallArgs),
+    /// Bring installed plugins up to date
+    Update(UpdateArgs),
+    /// Remove a plugin
+    Uninstall(UninstallArgs),
+    /// Go back to the version before the last change
+    Rollback(RollbackArgs),
+    /// Compare or rebuild the plugin index
+    Registry(RegistryArgs),
     /// Show what is wrong with plugins
     Doctor(DoctorArgs),
     /// Known subcommands that are not built.
@@ -75,6 +85,98 @@ pub struct SwitchArgs {
 /// `chela plugins doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `chela plugins install`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 installed, 1 refused or failed with everything as it was, 2 wrong use or not built")]
+pub struct InstallArgs {
+    /// A directory, an archive (.zip .tgz .tar.gz .tar), a script, or an npm package with an optional version or tag
+    #[arg(value_name = "PATH-OR-SPEC")]
+    pub spec: String,
+    /// Use the path where it lies instead of copying it
+    #[arg(short, long)]
+    pub link: bool,
+    /// Replace what is installed
+    #[arg(long)]
+    pub force: bool,
+    /// Record the exact version
+    #[arg(long)]
+    pub pin: bool,
+    /// Take the plugin from this Claude marketplace
+    #[arg(long, value_name = "SOURCE")]
+    pub marketplace: Option<String>,
+    /// Let critical findings of the code scan pass; denied dependencies, scan errors and plugin hooks still refuse
+    #[arg(long)]
+    pub dangerously_force_unsafe_install: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `chela plugins update`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 everything asked for is up to date or skipped for a stated reason, 1 a plugin is unknown or failed \
+                  (OpenClaw ends with 0 for an unknown one), 2 wrong use")]
+pub struct UpdateArgs {
+    /// A plugin's id, or an npm package with an optional version or tag
+    pub id: Option<String>,
+    /// All installed plugins
+    #[arg(long)]
+    pub all: bool,
+    /// Only show what would change
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Let critical findings of the code scan pass; denied dependencies, scan errors and plugin hooks still refuse
+    #[arg(long)]
+    pub dangerously_force_unsafe_install: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `chela plugins uninstall`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 removed, shown or declined, 1 unknown plugin, no answer, or failed with everything as it was")]
+pub struct UninstallArgs {
+    /// The plugin's id, name, package or spec
+    pub id: String,
+    /// Keep the files
+    #[arg(long)]
+    pub keep_files: bool,
+    /// Former name of --keep-files
+    #[arg(long, hide = true)]
+    pub keep_config: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub force: bool,
+    /// Only show what would go
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print JSON; without --force or --dry-run nothing is removed
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `chela plugins rollback`.
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// The plugin's id
+    pub id: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `chela plugins registry`.
+#[derive(Debug, Args)]
+pub struct RegistryArgs {
+    /// Write the index anew from what is installed
+    #[arg(long)]
+    pub refresh: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

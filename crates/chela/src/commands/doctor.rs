@@ -78,8 +78,12 @@ pub fn run(ctx: &Context, args: &DoctorArgs) -> Result<(), Failure> {
             if issues.is_empty() {
                 checks.push(config_is_fine(ctx, &config));
             }
+            // Before the look: a change that an ended process left open decides what is installed.
+            let interrupted = interrupted(ctx);
             let snapshot = ctx.scan(&config);
             checks.extend(plugin_checks(ctx, &config, &snapshot, &mut plugins));
+            checks.extend(interrupted);
+            checks.extend(installed_files(ctx, &snapshot));
             if snapshot.plugins.iter().any(|plugin| plugin.enabled && plugin.lane == chela_catalog::Lane::Node) {
                 checks.push(node(ctx));
             }
@@ -180,6 +184,42 @@ fn plugin_checks(ctx: &Context, config: &Config, snapshot: &Snapshot, report_jso
     if checks.is_empty() {
         let enabled = snapshot.plugins.iter().filter(|plugin| plugin.enabled).count();
         checks.push(check("plugins", Grade::Ok, format!("{enabled} of {} enabled, none broken", snapshot.plugins.len())));
+    }
+    checks
+}
+
+/// Settles what an ended install, update or uninstall left open; silent when there is nothing.
+fn interrupted(ctx: &Context) -> Vec<Check> {
+    match crate::installer::make(ctx, None).recover() {
+        Ok(done) => done.into_iter().map(|line| check("packages", Grade::Ok, line)).collect(),
+        Err(error) => {
+            let hint = error.hints().first().cloned().unwrap_or_else(|| "run `chela doctor` again".to_owned());
+            vec![check("packages", Grade::Error, format!("an interrupted change of plugins cannot be settled: {error}")).hint(hint)]
+        }
+    }
+}
+
+/// Files of installed plugins that are not what was installed, with both hashes of the first one.
+fn installed_files(ctx: &Context, snapshot: &Snapshot) -> Vec<Check> {
+    let installer = crate::installer::make(ctx, None);
+    let mut checks = Vec::new();
+    for id in snapshot.index.records.keys() {
+        match installer.drift(id) {
+            Ok(drift) => {
+                if let Some(first) = drift.first() {
+                    let hash = |hash: &Option<String>| hash.clone().unwrap_or_else(|| "no such file".to_owned());
+                    let message = format!(
+                        "{id}: {} of its files changed since they were installed, first `{}` (expected {}, got {})",
+                        drift.len(),
+                        first.file,
+                        hash(&first.expected),
+                        hash(&first.actual)
+                    );
+                    checks.push(check("packages", Grade::Error, message).hint("reinstall it with `chela plugins install SPEC --force`"));
+                }
+            }
+            Err(error) => checks.push(check("packages", Grade::Error, format!("{id}: {error}")).hint("reinstall it with `--force`")),
+        }
     }
     checks
 }

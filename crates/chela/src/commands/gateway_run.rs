@@ -52,7 +52,16 @@ pub fn run(ctx: &Context, args: &RunArgs) -> Result<(), Failure> {
     options.raise_to_debug(args.verbose);
     options.json |= args.json;
     logging::init(&options)?;
+    settle_packages(ctx);
     start(ctx, config, request)
+}
+
+/// Finishes or takes back what an ended install left open, before any plugin is looked at. The gateway starts in any case.
+fn settle_packages(ctx: &Context) {
+    match crate::installer::make(ctx, None).recover() {
+        Ok(done) => done.iter().for_each(|line| tracing::info!("{line}")),
+        Err(error) => tracing::warn!("an interrupted change of plugins cannot be settled: {error}; run `chela doctor`"),
+    }
 }
 
 fn request(args: &RunArgs) -> Result<RunRequest, Failure> {

@@ -15,15 +15,10 @@ use crate::report::Failure;
 /// Longest wait for a running gateway that is only asked for more detail.
 const LIVE_LIMIT: Duration = Duration::from_millis(150);
 
-const BUILT: [&str; 5] = ["list", "inspect", "enable", "disable", "doctor"];
-const LOAD_PATH: &str = "unpack it (`npm pack`, `tar xf`) and add its directory to `plugins.load.paths` with `chela config set`";
+const BUILT: [&str; 10] = ["list", "inspect", "enable", "disable", "doctor", "install", "update", "uninstall", "rollback", "registry"];
 const NOT_BUILT: &[(&str, &str)] = &[
-    ("install", LOAD_PATH),
-    ("update", "replace the plugin's directory"),
-    ("uninstall", "switch it off with `chela plugins disable ID`, or take its directory out of `plugins.load.paths`"),
-    ("registry", "the catalog is read anew each time; see `chela plugins list`"),
-    ("marketplace", LOAD_PATH),
-    ("search", "look on npm, then add the plugin's directory to `plugins.load.paths`"),
+    ("marketplace", "clone the marketplace, then install the plugin's directory with `chela plugins install PATH`"),
+    ("search", "look on npm, then use `chela plugins install npm:NAME`"),
 ];
 
 /// Runs the subcommand.
@@ -37,6 +32,11 @@ pub fn run(ctx: &Context, args: PluginsArgs) -> Result<(), Failure> {
         PluginsCommand::Enable(args) => super::plugins_switch::enable(ctx, &args),
         PluginsCommand::Disable(args) => super::plugins_switch::disable(ctx, &args),
         PluginsCommand::Doctor(args) => doctor(ctx, &args),
+        PluginsCommand::Install(args) => super::plugins_install::run(ctx, &args),
+        PluginsCommand::Update(args) => super::plugins_update::run(ctx, &args),
+        PluginsCommand::Uninstall(args) => super::plugins_uninstall::run(ctx, &args),
+        PluginsCommand::Rollback(args) => super::plugins_install::rollback(ctx, &args),
+        PluginsCommand::Registry(args) => super::plugins_registry::run(ctx, &args),
         PluginsCommand::Other(words) => {
             let name = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
             Err(super::other::subcommand("chela plugins", &name, NOT_BUILT, &BUILT))

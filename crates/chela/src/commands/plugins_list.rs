@@ -49,7 +49,7 @@ fn status(plugin: &PluginRecord, live: &BTreeMap<String, String>) -> String {
 
 fn table(ctx: &Context, snapshot: &Snapshot, shown: &[&PluginRecord], live: &BTreeMap<String, String>) -> String {
     if shown.is_empty() {
-        return "No plugins found\n\nAdd a directory with `chela config set plugins.load.paths '[\"/path/to/plugin\"]'`\n".to_owned();
+        return "No plugins found\n\nInstall one with `chela plugins install PATH-OR-SPEC`\n".to_owned();
     }
     let mut table = Table::new(&["ID", "STATUS", "ORIGIN", "VERSION", "PATH"]);
     for plugin in shown {

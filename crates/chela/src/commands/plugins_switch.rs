@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::plugins::SwitchArgs;
 use crate::context::Context;
+use crate::installer;
 use crate::lockfile;
 use crate::output;
 use crate::report::{Failure, note, warn};
@@ -77,6 +78,12 @@ fn slots(plugin: &PluginRecord) -> Vec<Edit> {
 fn write(ctx: &Context, args: &SwitchArgs, id: &str, enabled: bool, edits: &[Edit]) -> Result<(), Failure> {
     let outcome = chela_config::write(&ctx.paths, &ctx.env, edits, &WriteOptions::default()).map_err(Failure::not_written)?;
     outcome.warnings.iter().for_each(|warning| warn(warning));
+    // The change is made; an index that lags behind is only stale (INS-109).
+    if outcome.changed
+        && let Err(error) = installer::make(ctx, None).refresh_policy(&outcome.config, &[id])
+    {
+        warn(&format!("plugin index refresh failed: {error}"));
+    }
     if args.json {
         return output::json(&json!({"id": id, "enabled": enabled, "changed": outcome.changed}));
     }

@@ -1,0 +1,137 @@
+//! Install, update, uninstall, rollback and registry from outside: the binary with a state directory of its own.
+#![allow(clippy::unwrap_used, reason = "a failed expectation of a test ends the test")]
+
+#[path = "support/home.rs"]
+mod home;
+
+use home::Home;
+use serde_json::{Value, json};
+
+/// A package of this version in the home directory.
+fn package(home: &Home, name: &str, version: &str) -> String {
+    home.plugin(name, r#"{"id": "alpha", "name": "Alpha plugin", "kind": "memory", "configSchema": {"type": "object"}}"#);
+    let package = json!({"name": "@me/alpha", "version": version, "openclaw": {"extensions": ["./index.js"]}});
+    std::fs::write(std::path::Path::new(&home.path(name)).join("package.json"), package.to_string()).unwrap();
+    home.path(name)
+}
+
+// INS-143, INS-150, INS-156, INS-297, INS-300, INS-301, INS-306
+#[test]
+fn a_plugin_comes_and_goes() {
+    let home = Home::new();
+    home.config("{\n  // mine\n  plugins: {allow: [\"other\"]},\n}\n");
+    let first = package(&home, "v1", "1.0.0");
+    let out = home.run(&["plugins", "install", &first]);
+    assert_eq!((out.code, out.stdout.as_str()), (0, "Installed plugin: alpha\nRestart the gateway to load plugins.\n"), "{}", out.stderr);
+    assert!(out.stderr.contains("Exclusive slot \"memory\" switched from \"memory-core\" to \"alpha\"."), "{}", out.stderr);
+    assert!(home.read_config().contains("// mine"));
+    let row = home.json(&["plugins", "inspect", "alpha", "--json"]);
+    assert_eq!((&row["plugin"]["status"], &row["install"]["source"]), (&json!("loaded"), &json!("path")));
+
+    insta::assert_snapshot!("install_twice", home.fails(&["plugins", "install", &first]));
+    let second = package(&home, "v2", "2.0.0");
+    let done = home.json(&["plugins", "install", &second, "--force", "--json"]);
+    assert_eq!((&done["pluginId"], &done["version"], &done["install"]["version"]), (&json!("alpha"), &json!("2.0.0"), &json!("2.0.0")));
+    assert_eq!(home.ok(&["plugins", "rollback", "alpha"]), "Rolled back alpha: 2.0.0 -> 1.0.0.\nRestart the gateway to load plugins.\n");
+
+    insta::assert_snapshot!("uninstall_dry_run", home.text(&["plugins", "uninstall", "alpha", "--dry-run"]));
+    let asked = home.run(&["plugins", "uninstall", "Alpha plugin"]);
+    assert_eq!((asked.code, asked.stdout.as_str()), (1, ""));
+    assert!(asked.stderr.contains("requires confirmation input"), "{}", asked.stderr);
+    insta::assert_snapshot!("uninstall", home.text(&["plugins", "uninstall", "alpha", "--force"]));
+    assert!(!home.state().join("chela").exists());
+    insta::assert_snapshot!("uninstall_unknown", home.fails(&["plugins", "uninstall", "alpha", "--force"]));
+
+    assert_eq!(home.ok(&["plugins", "install", "--link", &first]).lines().next(), Some("Linked plugin path: ~/v1"));
+}
+
+// INS-119, INS-121, INS-122, INS-123, INS-124, INS-127, INS-135, INS-286, INS-287
+#[test]
+fn wrong_uses_end_with_one_and_write_nothing() {
+    let home = Home::new();
+    for (args, text) in [
+        (&["install", "./gone"][..], "Plugin path not found: "),
+        (&["install", "npm:"], "Unsupported npm plugin spec"),
+        (&["install", "--link", "name"], "--link requires a local path."),
+        (&["install", "--link", "--force", "x"], "--force is not supported with --link"),
+        (&["install", "--pin", "--marketplace", "m", "x"], "--pin is not supported with --marketplace"),
+        (&["install", "--pin", "git:a/b"], "--pin is not supported with git: installs"),
+        (&["update"], "Provide a plugin or hook-pack id, or use --all."),
+        (&["rollback", "nope"], "No install record for \"nope\"."),
+        (&["uninstall", "nope"], "Plugin not found: nope"),
+        (&["uninstall", "demo"], "Plugin \"demo\" is not managed by plugins config/install records and cannot be uninstalled."),
+    ] {
+        let out = home.run(&[&["plugins"], args].concat());
+        assert_eq!((out.code, out.stdout.as_str()), (1, ""), "{args:?}: {}", out.stderr);
+        assert!(out.stderr.contains(text) && !out.stderr.contains("invalid_npm_spec"), "{args:?}: {}", out.stderr);
+    }
+    assert_eq!(home.ok(&["plugins", "update", "--all"]), "No tracked plugins or hook packs to update.\n");
+    assert_eq!(std::fs::read_dir(home.state()).unwrap().count(), 0);
+}
+
+// INS-284, INS-285, INS-293, INS-357
+#[test]
+fn an_update_of_the_unknown_fails() {
+    let home = Home::new();
+    home.ok(&["plugins", "install", &package(&home, "v1", "1.0.0")]);
+    let skipped = home.run(&["plugins", "update", "alpha"]);
+    assert_eq!(skipped.code, 0);
+    assert!(skipped.stderr.contains("Skipping \"alpha\" (source: path)."), "{}", skipped.stderr);
+    let unknown = home.run(&["plugins", "update", "nobody", "--json"]);
+    let outcomes: Value = serde_json::from_str(&unknown.stdout).unwrap();
+    assert_eq!((unknown.code, &outcomes["outcomes"][0]["status"]), (1, &json!("error")));
+    assert_eq!(outcomes["outcomes"][0]["message"], "No install record for \"nobody\".");
+}
+
+// INS-099, INS-103, INS-104, INS-105, INS-107
+#[test]
+fn the_registry_is_shown_and_refreshed() {
+    let home = Home::new();
+    insta::assert_snapshot!("registry_missing", home.text(&["plugins", "registry"]));
+    assert_eq!(home.ok(&["plugins", "registry", "--refresh"]), "Plugin registry refreshed: 1/1 enabled plugins indexed.\n");
+    let shown = home.json(&["plugins", "registry", "--json"]);
+    let keys: Vec<&str> = shown.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, ["state", "refreshReasons", "persisted", "current"]);
+    assert_eq!(shown["state"], "fresh");
+    home.ok(&["plugins", "disable", "demo"]);
+    let shown = home.json(&["plugins", "registry", "--json"]);
+    assert_eq!((&shown["state"], &shown["persisted"]["refreshReason"]), (&json!("fresh"), &json!("policy-changed")));
+    let refreshed = home.json(&["plugins", "registry", "--refresh", "--json"]);
+    assert_eq!((&refreshed["refreshed"], &refreshed["registry"]["refreshReason"]), (&json!(true), &json!("manual")));
+}
+
+#[test]
+fn the_doctor_sees_changed_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    home.private();
+    home.ok(&["plugins", "install", &package(&home, "v1", "1.0.0")]);
+    assert!(!home.ok(&["doctor"]).contains("packages"));
+    let file = home.state().join("chela/packages/alpha/current/node_modules/@me/alpha/index.js");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    std::fs::write(&file, "changed").unwrap();
+    let out = home.run(&["doctor"]);
+    assert_eq!(out.code, 1);
+    assert!(out.stdout.contains("alpha: 1 of its files changed since they were installed, first `index.js`"), "{}", out.stdout);
+}
+
+// INS-128
+#[test]
+fn phases_are_traced_on_stderr_alone() {
+    let home = Home::new();
+    let source = package(&home, "v1", "1.0.0");
+    let out = std::process::Command::new(env!("CARGO_BIN_EXE_chela"))
+        .args(["plugins", "install", &source, "--json"])
+        .env_clear()
+        .env("HOME", home.path(""))
+        .env("OPENCLAW_STATE_DIR", home.state())
+        .env("OPENCLAW_PLUGIN_LIFECYCLE_TRACE", "1")
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(out.stderr).unwrap();
+    for phase in ["config read", "install records load", "config mutation", "install execution"] {
+        assert!(stderr.contains(&format!("[plugins:lifecycle] phase=\"{phase}\" ms=")), "{phase}: {stderr}");
+    }
+    let done: Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(done["pluginId"], "alpha");
+}
