@@ -1,5 +1,6 @@
 //! Starting and stopping the gateway, in one order.
 
+mod installed;
 mod ready;
 mod reload;
 mod stop;

@@ -19,9 +19,8 @@ use chela_plugin::{PluginSpec, RegistrationMode};
 use chela_store::{Store, StoreError, StoreOptions};
 use serde_json::Value;
 
-use crate::cleanup::CleanupReason;
 use crate::events::{self, Subscribers};
-use crate::manager::{Changes, ManagerParts, PluginManager, Rules};
+use crate::manager::{ManagerParts, PluginManager, Rules};
 use crate::models;
 use crate::recover::{self, Recovered};
 use crate::requests::{OpenStores, Requests};
@@ -32,10 +31,8 @@ const STORE_PATIENCE: Duration = Duration::from_secs(5);
 /// Memory of a worker when the config does not say, in MiB.
 const WORKER_MEMORY_MIB: u64 = 512;
 
-/// How long a worker may take to end by itself after a config change.
-/// How long plugins that start again may take before what they no longer declare is looked for.
-const START_PATIENCE: Duration = Duration::from_secs(60);
-const STOP_GRACE: Duration = Duration::from_secs(2);
+/// How long a worker may take to end by itself when its plugin is changed.
+pub(crate) const STOP_GRACE: Duration = Duration::from_secs(2);
 
 /// What a host is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,23 +92,23 @@ pub struct Host {
     purpose: Purpose,
     /// The state belongs to a running gateway; what is here is empty and goes with the command.
     detached: Option<tempfile::TempDir>,
-    auth: AuthStore,
-    models: Arc<ModelRegistry>,
-    started: OnceLock<u16>,
-    names: Names,
+    pub(crate) auth: AuthStore,
+    pub(crate) models: Arc<ModelRegistry>,
+    pub(crate) started: OnceLock<u16>,
+    pub(crate) names: Names,
     agent_events: events::Flow,
     /// Held while a changed config is applied: one change after another, and the stop waits for it.
-    applying: tokio::sync::Mutex<()>,
+    pub(crate) applying: tokio::sync::Mutex<()>,
 }
 
 /// Names that plugins cannot take.
-struct Names {
+pub(crate) struct Names {
     core_methods: BTreeSet<String>,
     cli_commands: BTreeSet<String>,
 }
 
 impl Names {
-    fn rules(&self, snapshot: &Snapshot, paths: &StatePaths, config: &Arc<Config>) -> Rules {
+    pub(crate) fn rules(&self, snapshot: &Snapshot, paths: &StatePaths, config: &Arc<Config>) -> Rules {
         let inputs = registry_inputs(snapshot, self.core_methods.clone(), self.cli_commands.clone());
         Rules { inputs, spec_of: spec_maker(paths, config) }
     }
@@ -211,62 +208,8 @@ impl Host {
         self.manager.begin(&Trigger::GatewayStartup)
     }
 
-    /// Takes a new config: catalog, models, agents, hook permissions. Plugins that run get it as a notice; in the background those that
-    /// are off now stop, those whose own settings changed start anew, and those that are wanted from the start on are started. Blocks on
-    /// the disk for the scan.
-    pub fn reload(self: &Arc<Self>, config: Arc<Config>) {
-        let snapshot = Arc::new(scan_plugins(&self.paths, &self.env, &config));
-        log_findings(&snapshot);
-        let before = self.manager.registry();
-        let changes = self.manager.reload(snapshot.clone(), self.names.rules(&snapshot, &self.paths, &config));
-        let catalog = chela_models::ModelCatalog::from_config(config.get("models").unwrap_or(&Value::Null));
-        self.models.replace_configured(&catalog, &chela_models::http_client(), &self.auth);
-        self.runtime.reload(config.clone(), self.models.clone());
-        self.manager.notify_all("config", &public_config(&config));
-        let host = self.clone();
-        tokio::spawn(async move { host.follow(&before, changes).await });
-    }
-
-    // One change at a time, and none after the end: whoever stops the host waits for this lock.
-    async fn follow(&self, before: &Arc<Registry>, changes: Changes) {
-        let _one = self.applying.lock().await;
-        self.apply(before, changes).await;
-        tokio::select! {
-            () = self.refresh_providers() => {}
-            () = self.runtime.shutdown.cancelled() => {}
-        }
-    }
-
-    async fn apply(&self, before: &Arc<Registry>, changes: Changes) {
-        let ended = || self.runtime.shutdown.cancelled();
-        for id in &changes.stop {
-            let again = changes.restart.contains(id);
-            tracing::info!(target: "plugins", plugin = %id, again, "stopping after a config change");
-            let reason = if again { CleanupReason::Restart } else { CleanupReason::Disable };
-            tokio::select! {
-                () = self.clean_up_plugin(before, reason, id) => {}
-                () = ended() => return,
-            }
-            self.services.stop_plugin(id).await;
-            self.manager.stop_plugin(id, "the config changed", STOP_GRACE).await;
-            self.models.remove_plugin(id);
-            self.subscribers.forget(id);
-        }
-        self.manager.begin_plugins(&changes.restart);
-        if self.started.get().is_some() {
-            self.manager.begin(&Trigger::GatewayStartup);
-        }
-        if changes.restart.is_empty() {
-            return;
-        }
-        tokio::select! {
-            settled = self.manager.settle(START_PATIENCE) => if settled { self.prune_slots(changes.restart).await },
-            () = ended() => {}
-        }
-    }
-
     /// Plugins lay their catalogues under what the operator configured, so a new config needs them again.
-    async fn refresh_providers(&self) {
+    pub(crate) async fn refresh_providers(&self) {
         let registry = self.manager.registry();
         let mut owners: Vec<String> = registry.providers.iter().map(|p| p.owner.id.to_string()).collect();
         owners.dedup();
@@ -386,7 +329,7 @@ impl Host {
 }
 
 /// A plugin that was skipped has no row anywhere, so the log says why.
-fn log_findings(snapshot: &Snapshot) {
+pub(crate) fn log_findings(snapshot: &Snapshot) {
     for found in &snapshot.diagnostics {
         let (message, source) = (&found.message, found.source.as_deref().unwrap_or(std::path::Path::new("")).display());
         match found.level {

@@ -4,6 +4,7 @@
 //! another one; consumers get a new immutable generation and never a half-built one. The crate opens no socket and serves no client.
 
 mod assemble;
+mod change;
 mod cleanup;
 mod events;
 mod facts;

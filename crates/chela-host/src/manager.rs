@@ -309,6 +309,8 @@ impl PluginManager {
         let mut builder = RegistryBuilder::new(self.rules.load().inputs.clone());
         for record in &state.snapshot.plugins {
             match state.slots.get(&record.id) {
+                // One that is off now takes part in nothing new, while turns under way may still call it.
+                Some(Slot::Started { .. }) if !record.is_startable() => {}
                 Some(Slot::Started { facts, started }) => {
                     let mut started = started.as_ref().clone();
                     if let Some(current) = started.control.registrations() {
@@ -370,13 +372,22 @@ impl PluginManager {
         futures::future::join_all(stops).await;
     }
 
-    /// Stops one plugin and takes its registrations out; used by disable and restart.
+    /// Stops one plugin and takes its registrations out; used by disable and restart. A start of the same plugin that is asked for
+    /// meanwhile waits until the old worker is gone: the two would want the same ports and files.
     pub async fn stop_plugin(&self, id: &str, reason: &str, grace: Duration) -> bool {
+        let turn = self.turn_of(id);
+        let held = if self.runs(id) { Some(turn.lock().await) } else { None };
         let slot = self.state().slots.remove(id);
         let Some(Slot::Started { started, .. }) = slot else { return false };
         self.rebuild();
         started.control.stop(reason, grace).await;
+        drop(held);
         true
+    }
+
+    /// True when the plugin has registered and was not stopped since.
+    pub fn runs(&self, id: &str) -> bool {
+        matches!(self.state().slots.get(id), Some(Slot::Started { .. }))
     }
 
     /// Gives every worker new config (`api.config`).

@@ -1,16 +1,19 @@
-//! Following the config file while the gateway runs (GW-133..137).
+//! Following the config file and the installed plugins while the gateway runs (GW-133..137).
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 use chela_config::{Config, ReloadMode};
 use serde_json::Value;
 
+use super::installed::{Installed, Stamps, stamps};
 use crate::gateway::{Gateway, StopRequest};
 
 /// How often the files are looked at.
 const POLL: Duration = Duration::from_secs(1);
+/// How long a change of the plugins waits for the end of an installation: one that was killed half-way must not hold up every other.
+const INSTALL_PATIENCE: Duration = Duration::from_secs(10);
 /// Time that clients are told for a restart, in ms.
 const RESTART_EXPECTED_MS: u64 = 2000;
 
@@ -25,15 +28,14 @@ enum Effect {
     Restart,
 }
 
-/// First matching prefix decides; a path without a rule restarts (GW-135, GW-136).
+/// First matching prefix decides; a path without a rule restarts (GW-135, GW-136). Load paths and install records restart the
+/// reference; here they bring up, stop or swap the plugins that they are about.
 const RULES: &[(&str, Effect)] = &[
     ("gateway.reload", Effect::None),
     ("gateway.remote", Effect::None),
     ("gateway.channelHealth", Effect::None),
     ("gateway", Effect::Restart),
     ("discovery", Effect::Restart),
-    ("plugins.load", Effect::Restart),
-    ("plugins.installs", Effect::Restart),
     ("models.pricing", Effect::Restart),
     ("hooks", Effect::Hot),
     ("cron", Effect::Hot),
@@ -90,12 +92,11 @@ fn differ(before: &Value, after: &Value, path: &str, out: &mut Vec<String>) {
     }
 }
 
-/// Time and size of each file; a missing file has neither.
-type Stamps = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
-
-fn stamps(files: Vec<PathBuf>) -> Stamps {
-    let stamp = |path: &PathBuf| fs_err::metadata(path).ok().and_then(|m| Some((m.modified().ok()?, m.len())));
-    files.into_iter().map(|path| (path.clone(), stamp(&path))).collect()
+/// What is looked at: a change of either part is a reason to act.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Seen {
+    config: Stamps,
+    plugins: Installed,
 }
 
 fn files_of(config: &Config) -> Vec<PathBuf> {
@@ -108,7 +109,10 @@ fn files_of(config: &Config) -> Vec<PathBuf> {
 
 /// Follows the files until the gateway stops. Looking at a few files once a second costs less than a watch that misses renames.
 pub(super) fn follow(gateway: &Arc<Gateway>) {
-    let (end, mut seen) = (gateway.host.runtime.shutdown.clone(), stamps(files_of(&gateway.host.runtime.config())));
+    let end = gateway.host.runtime.shutdown.clone();
+    // What is there at the start was read by the start.
+    let (config, state) = (files_of(&gateway.host.runtime.config()), gateway.host.paths.state_dir.clone());
+    let mut seen = Seen { config: stamps(config), plugins: Installed::look(&state) };
     let gateway = Arc::downgrade(gateway);
     tokio::spawn(async move {
         loop {
@@ -117,44 +121,57 @@ pub(super) fn follow(gateway: &Arc<Gateway>) {
                 () = end.cancelled() => return,
             }
             let Some(gateway) = gateway.upgrade() else { return };
-            let mut now = look(&gateway).await;
+            let now = look(&gateway).await;
             if now == seen {
                 continue;
             }
-            loop {
-                // GW-133
-                let settle = gateway.host.runtime.config().gateway().reload.debounce_ms;
-                tokio::time::sleep(Duration::from_millis(settle)).await;
-                let later = look(&gateway).await;
-                if later == now {
-                    break;
-                }
-                now = later;
-            }
-            take_change(&gateway).await;
-            seen = look(&gateway).await;
+            let now = settled(&gateway, now).await;
+            take_change(&gateway, now.plugins != seen.plugins).await;
+            seen = Seen { plugins: now.plugins, ..look(&gateway).await };
         }
     });
 }
 
-async fn look(gateway: &Arc<Gateway>) -> Stamps {
-    let files = files_of(&gateway.host.runtime.config());
-    tokio::task::spawn_blocking(move || stamps(files)).await.unwrap_or_default()
+/// Waits until the files rest (GW-133), and while an installation is under way.
+async fn settled(gateway: &Arc<Gateway>, mut now: Seen) -> Seen {
+    let begun = Instant::now();
+    loop {
+        let settle = gateway.host.runtime.config().gateway().reload.debounce_ms;
+        tokio::time::sleep(Duration::from_millis(settle)).await;
+        let later = look(gateway).await;
+        let waits = later.plugins.under_way && begun.elapsed() < INSTALL_PATIENCE;
+        if later == now && !waits {
+            return now;
+        }
+        now = later;
+    }
 }
 
-async fn take_change(gateway: &Arc<Gateway>) {
+async fn look(gateway: &Arc<Gateway>) -> Seen {
+    let (files, state) = (files_of(&gateway.host.runtime.config()), gateway.host.paths.state_dir.clone());
+    let work = tokio::task::spawn_blocking(move || Seen { config: stamps(files), plugins: Installed::look(&state) });
+    work.await.unwrap_or_default()
+}
+
+async fn take_change(gateway: &Arc<Gateway>, plugins: bool) {
     let (paths, env) = (gateway.host.paths.clone(), gateway.host.env.clone());
     let Ok(loaded) = tokio::task::spawn_blocking(move || chela_config::load(&paths, &env)).await else { return };
     let next = match loaded {
         Ok(config) => Arc::new(config),
         // GW-134
-        Err(error) => return tracing::warn!("the config file changed and is not valid; the running config stays: {error}"),
+        Err(error) => {
+            tracing::warn!("the config file changed and is not valid; the running config stays: {error}");
+            gateway.host.runtime.config()
+        }
     };
     let before = gateway.host.runtime.config();
+    let mode = next.gateway().reload.mode;
     if before.effective == next.effective && before.source == next.source {
+        if plugins {
+            take_plugins(gateway, mode).await;
+        }
         return;
     }
-    let mode = next.gateway().reload.mode;
     apply(gateway, &changed_paths(&before.effective, &next.effective), next, mode).await;
 }
 
@@ -175,13 +192,29 @@ async fn apply(gateway: &Arc<Gateway>, changed: &[String], next: Arc<Config>, mo
         tracing::info!("the config file changed; applied: {why}");
     }
     let host = gateway.host.clone();
+    blocking("the changed config could not be applied", move || host.reload(next)).await;
+}
+
+/// The config says the same, and what is installed changed.
+async fn take_plugins(gateway: &Arc<Gateway>, mode: ReloadMode) {
+    match mode {
+        ReloadMode::Off => tracing::info!("installed plugins changed and `gateway.reload.mode` is `off`; a restart applies it"),
+        ReloadMode::Restart => restart_when_idle(gateway, "installed plugins").await,
+        ReloadMode::Hot | ReloadMode::Hybrid => {
+            let host = gateway.host.clone();
+            blocking("the changed plugins could not be looked at", move || host.rescan()).await;
+        }
+    }
+}
+
+async fn blocking(failure: &str, work: impl FnOnce() + Send + 'static) {
     let runtime = tokio::runtime::Handle::current();
     let work = tokio::task::spawn_blocking(move || {
         let _inside = runtime.enter();
-        host.reload(next);
+        work();
     });
     if work.await.is_err() {
-        tracing::error!("the changed config could not be applied");
+        tracing::error!("{failure}");
     }
 }
 
@@ -210,7 +243,7 @@ mod tests {
             ("gateway.port", Effect::Restart),
             ("gateway.reload.mode", Effect::None),
             ("gateway.remote.url", Effect::None),
-            ("plugins.load.paths", Effect::Restart),
+            ("plugins.load.paths", Effect::Hot),
             ("plugins.entries.x.enabled", Effect::Hot),
             ("agents.defaults.model.primary", Effect::Hot),
             ("models.pricing.x", Effect::Restart),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use chela_catalog::{PluginRecord, Snapshot};
 use chela_plugin::register::PluginFacts;
 use chela_plugin::{StartError, StartedPlugin};
+use serde_json::{Map, Value};
 
 use super::Changes;
 
@@ -54,6 +55,7 @@ impl State {
             let (before, after) = (find(&self.snapshot), find(next));
             if let (Some(before), Some(after)) = (&before, &after)
                 && starts_alike(before, after)
+                && entry_of(&self.snapshot, id) == entry_of(next, id)
             {
                 continue;
             }
@@ -94,12 +96,21 @@ impl State {
     }
 }
 
-/// True when a worker that was started for `a` serves `b` too. Hook permissions are applied by the registry and need no new worker.
+/// True when a worker that was started for `a` serves `b` too: the same files and the same config. A version that was switched in place
+/// has another real path.
 fn starts_alike(a: &PluginRecord, b: &PluginRecord) -> bool {
-    let worker = |p: &PluginRecord| {
-        let mut policy = p.policy.clone();
-        policy.hooks = Default::default();
-        (policy, p.config.clone(), p.source.clone(), p.root_dir.clone(), p.version.clone())
-    };
-    worker(a) == worker(b)
+    let files = |p: &PluginRecord| (p.source.clone(), p.root_dir.clone(), p.version.clone(), p.origin, p.lane);
+    files(a) == files(b) && a.config == b.config && a.manifest.raw == b.manifest.raw
+}
+
+/// What the operator wrote for a plugin and its worker reads only when it starts. Hook permissions are applied by the registry and
+/// need no new worker.
+fn entry_of(snapshot: &Snapshot, id: &str) -> Map<String, Value> {
+    let entries = snapshot.config.get("plugins").and_then(|plugins| plugins.get("entries"));
+    let mut entry = entries.and_then(|entries| entries.get(id)).and_then(Value::as_object).cloned().unwrap_or_default();
+    entry.remove("hooks");
+    entry.remove("enabled");
+    // Compared with the schema's defaults filled in.
+    entry.remove("config");
+    entry
 }

@@ -1,0 +1,112 @@
+//! Changes while the host runs: of the config, and of the plugins on the disk. Only the plugins that a change is about are touched.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chela_catalog::Trigger;
+use chela_config::Config;
+use chela_plugin::registry::Registry;
+use serde_json::Value;
+
+use crate::assemble::{Host, STOP_GRACE, log_findings, public_config, scan_plugins};
+use crate::cleanup::CleanupReason;
+use crate::manager::Changes;
+
+/// How long plugins that start again may take before what they no longer declare is looked for.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+/// How long a change of a plugin waits for the turns that were under way when it came. A plugin that is switched off because it
+/// hangs must go all the same.
+const TURN_PATIENCE: Duration = Duration::from_secs(10);
+/// How often the turns are looked at.
+const TURN_POLL: Duration = Duration::from_millis(25);
+
+impl Host {
+    /// Takes a new config: catalog, models, agents, hook permissions. Plugins that run get it as a notice; in the background those that
+    /// are off now stop, those whose own settings changed start anew, and those that are wanted from the start on are started. Blocks on
+    /// the disk for the scan; call it inside the runtime.
+    pub fn reload(self: &Arc<Self>, config: Arc<Config>) {
+        let before = self.manager.registry();
+        let changes = self.take_catalog(&config);
+        let catalog = chela_models::ModelCatalog::from_config(config.get("models").unwrap_or(&Value::Null));
+        self.models.replace_configured(&catalog, &chela_models::http_client(), &self.auth);
+        self.runtime.reload(config.clone(), self.models.clone());
+        self.manager.notify_all("config", &public_config(&config));
+        let host = self.clone();
+        tokio::spawn(async move {
+            let _one = host.applying.lock().await;
+            host.apply(&before, changes).await;
+            tokio::select! {
+                () = host.refresh_providers() => {}
+                () = host.runtime.shutdown.cancelled() => {}
+            }
+        });
+    }
+
+    /// Looks at the plugins on the disk anew, the config being the same: one that came starts, one that went stops, and one that is
+    /// another version now is swapped. Blocks on the disk; call it inside the runtime.
+    pub fn rescan(self: &Arc<Self>) {
+        let before = self.manager.registry();
+        let changes = self.take_catalog(&self.runtime.config());
+        let host = self.clone();
+        tokio::spawn(async move {
+            let _one = host.applying.lock().await;
+            host.apply(&before, changes).await;
+        });
+    }
+
+    fn take_catalog(&self, config: &Arc<Config>) -> Changes {
+        let snapshot = Arc::new(scan_plugins(&self.paths, &self.env, config));
+        log_findings(&snapshot);
+        self.manager.reload(snapshot.clone(), self.names.rules(&snapshot, &self.paths, config))
+    }
+
+    // One change at a time, and none after the end: whoever stops the host waits for the lock that the caller holds.
+    async fn apply(&self, before: &Arc<Registry>, changes: Changes) {
+        let ended = || self.runtime.shutdown.cancelled();
+        if changes.stop.iter().any(|id| self.manager.runs(id)) {
+            tokio::select! {
+                () = self.turns_under_way() => {}
+                () = ended() => return,
+            }
+        }
+        for id in &changes.stop {
+            let again = changes.restart.contains(id);
+            tracing::info!(target: "plugins", plugin = %id, again, "stopping because it was changed");
+            let reason = if again { CleanupReason::Restart } else { CleanupReason::Disable };
+            tokio::select! {
+                () = self.clean_up_plugin(before, reason, id) => {}
+                () = ended() => return,
+            }
+            self.services.stop_plugin(id).await;
+            self.manager.stop_plugin(id, "the plugin was changed", STOP_GRACE).await;
+            self.models.remove_plugin(id);
+            self.subscribers.forget(id);
+        }
+        self.manager.begin_plugins(&changes.restart);
+        if self.started.get().is_some() {
+            self.manager.begin(&Trigger::GatewayStartup);
+        }
+        if changes.restart.is_empty() {
+            return;
+        }
+        tokio::select! {
+            settled = self.manager.settle(START_PATIENCE) => if settled { self.prune_slots(changes.restart).await },
+            () = ended() => {}
+        }
+    }
+
+    /// Waits for the turns that run now, at most [`TURN_PATIENCE`]: each keeps the plugins that it began with.
+    async fn turns_under_way(&self) {
+        let ids = || self.runtime.runs.active().into_iter().map(|run| run.run_id).collect::<HashSet<String>>();
+        let old = ids();
+        let over = async {
+            while !old.is_disjoint(&ids()) {
+                tokio::time::sleep(TURN_POLL).await;
+            }
+        };
+        if tokio::time::timeout(TURN_PATIENCE, over).await.is_err() {
+            tracing::warn!(target: "plugins", "a turn goes on while a plugin is changed under it");
+        }
+    }
+}
