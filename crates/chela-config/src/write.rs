@@ -133,8 +133,8 @@ pub fn write(paths: &StatePaths, env: &Env, edits: &[Edit], options: &WriteOptio
             return Ok(prepared.outcome);
         }
         refuse_loss(paths, options, &prepared)?;
-        // An editor does not know our lock: look once more before the file is replaced.
-        if read_raw(path)? == prepared.before {
+        // An editor does not know our lock: look once more before the files are replaced.
+        if prepared.is_current()? {
             return commit(paths, options, prepared);
         }
     }
@@ -161,10 +161,24 @@ pub fn keep_last_good(config: &Config) -> Result<bool, ConfigError> {
 struct Prepared {
     outcome: WriteOutcome,
     before: Option<String>,
+    /// What each file that was looked at said.
+    seen: BTreeMap<PathBuf, Option<String>>,
     after: String,
     texts: BTreeMap<PathBuf, String>,
     mode_before: Option<String>,
     mode_after: Option<String>,
+}
+
+impl Prepared {
+    /// True while the files say what they said when the change was prepared.
+    fn is_current(&self) -> Result<bool, ConfigError> {
+        for (file, before) in &self.seen {
+            if read_raw(file)? != *before {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 fn require_regular(path: &Path) -> Result<(), ConfigError> {
@@ -203,7 +217,7 @@ fn prepare(paths: &StatePaths, env: &Env, edits: &[Edit], options: &WriteOptions
         warnings: config.warnings.iter().map(crate::error::ConfigIssue::render).collect(),
         config,
     };
-    Ok(Prepared { outcome, before, after, texts: written.texts, mode_before, mode_after })
+    Ok(Prepared { outcome, before, seen: written.before, after, texts: written.texts, mode_before, mode_after })
 }
 
 /// The write that would lose too much is put aside instead (GW-138).

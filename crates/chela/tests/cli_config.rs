@@ -139,3 +139,67 @@ fn directories_that_cannot_be_used_are_named() {
     assert_eq!(out.code, 1);
     assert!(out.stderr.contains("state"), "{}", out.stderr);
 }
+
+// INS-131
+#[test]
+fn plugin_switches_go_through_to_the_one_file_that_is_included_and_to_no_other_shape() {
+    let home = Home::new();
+    home.plugin("alpha", PLUGIN);
+    home.config("// main\n{ gateway: { mode: 'local' }, plugins: { $include: './plugins.json5' } }\n");
+    let own = home.state().join("plugins.json5");
+    let text = format!("// mine\n{{\n  load: {{ paths: [{}] }}, // where\n  entries: {{}},\n}}\n", json!(home.path("alpha")));
+    std::fs::write(&own, &text).unwrap();
+    let main = home.read_config();
+    home.ok(&["plugins", "disable", "alpha"]);
+    let after = std::fs::read_to_string(&own).unwrap();
+    assert!(after.starts_with("// mine\n") && after.contains("// where") && after.contains("enabled: false"), "{after}");
+    assert_eq!(home.read_config(), main);
+    assert_eq!(std::fs::read_to_string(home.state().join("plugins.json5.bak")).unwrap(), text);
+    for shape in ["['./plugins.json5']", "'./plugins.json5', entries: {}"] {
+        home.config(&format!("{{ gateway: {{ mode: 'local' }}, plugins: {{ $include: {shape} }} }}"));
+        let before = (home.read_config(), std::fs::read_to_string(&own).unwrap());
+        let out = home.run(&["plugins", "enable", "alpha"]);
+        assert_eq!(out.code, 1, "{shape}");
+        assert!(out.stderr.contains("not one file for one section") && out.stderr.contains("openclaw.json"), "{}", out.stderr);
+        assert_eq!((home.read_config(), std::fs::read_to_string(&own).unwrap()), before, "{shape}");
+    }
+}
+
+#[test]
+fn two_processes_that_edit_at_once_lose_nothing() {
+    const EDITS: usize = 25;
+    let home = Home::new();
+    home.plugin("alpha", PLUGIN);
+    home.config(&format!(
+        "// mine\n{{\n  gateway: {{ mode: 'local' }}, // keep\n  plugins: {{ load: {{ paths: [{}] }} }}\n}}\n",
+        json!(home.path("alpha"))
+    ));
+    std::thread::scope(|scope| {
+        for writer in ["A", "B"] {
+            let home = &home;
+            scope.spawn(move || {
+                for n in 0..EDITS {
+                    home.ok(&["config", "set", &format!("env.vars.{writer}{n}"), "x"]);
+                }
+            });
+        }
+        let home = &home;
+        scope.spawn(move || {
+            for n in 0..6 {
+                home.ok(&["plugins", if n % 2 == 0 { "disable" } else { "enable" }, "alpha"]);
+            }
+        });
+    });
+    assert_eq!(home.json(&["config", "get", "env.vars", "--json"]).as_object().unwrap().len(), 2 * EDITS);
+    assert_eq!(home.ok(&["config", "get", "plugins.entries.alpha.enabled"]), "true\n");
+    let text = home.read_config();
+    assert!(text.starts_with("// mine\n") && text.contains("// keep"), "{text}");
+    let names = std::fs::read_dir(home.state()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+    let mut kept: Vec<String> = names.filter(|n| n.starts_with("openclaw.json.")).collect();
+    kept.sort();
+    assert_eq!(
+        kept,
+        ["bak", "bak.1", "bak.2", "bak.3", "bak.4", "lock"].map(|n| format!("openclaw.json.{n}")),
+        "a bounded ring, nothing else"
+    );
+}

@@ -105,6 +105,9 @@ struct Editor<'a> {
 impl Editor<'_> {
     fn apply(mut self) -> String {
         self.edits.sort_by_key(|(range, _)| (range.start, range.end));
+        // What is inserted has its lines end as the first line of the file does. Strings hold no bare line ends.
+        let crlf = self.text.find('\n').is_some_and(|at| self.text[..at].ends_with('\r'));
+        let lines = |inserted: &str| if crlf { inserted.replace('\n', "\r\n") } else { inserted.to_owned() };
         let mut out = String::with_capacity(self.text.len() + 64);
         let mut at = 0;
         for (range, replacement) in &self.edits {
@@ -112,7 +115,7 @@ impl Editor<'_> {
                 out.push_str(&self.text[at..range.start]);
                 at = range.end;
             }
-            out.push_str(replacement);
+            out.push_str(&lines(replacement));
         }
         out.push_str(&self.text[at..]);
         out
@@ -358,6 +361,16 @@ mod tests {
             "{\n    \"a\": 1,\n    \"b\": {\n        \"c\": [\n            true\n        ]\n    },\n    \"d\": null\n}\n"
         );
         serde_json::from_str::<Value>(&done.text).unwrap();
+    }
+
+    #[test]
+    fn line_ends_of_the_file_stay_its_own() {
+        let text = "// top\r\n{\r\n  a: 1, // one\r\n  b: { c: 2 },\r\n}\r\n";
+        let done = rewrite(text, &json!({"a": 1, "b": {"c": 2}, "d": {"e": "x\ny", "f": [1]}})).unwrap();
+        assert_eq!(done.text.matches('\n').count(), done.text.matches("\r\n").count(), "{:?}", done.text);
+        assert!(done.text.starts_with("// top\r\n{\r\n  a: 1, // one\r\n  b: { c: 2 },\r\n  d: {\r\n    e: \"x\\ny\""), "{:?}", done.text);
+        let done = rewrite(text, &json!({"b": {"c": 2}})).unwrap();
+        assert_eq!(done.text, "// top\r\n{\r\n  b: { c: 2 },\r\n}\r\n");
     }
 
     #[test]

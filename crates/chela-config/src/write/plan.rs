@@ -27,6 +27,8 @@ struct Document {
 /// The new texts.
 pub(super) struct Written {
     pub(super) texts: BTreeMap<PathBuf, String>,
+    /// What the files that were looked at for the change said; `None` for one that is new.
+    pub(super) before: BTreeMap<PathBuf, Option<String>>,
     pub(super) comments_lost: bool,
 }
 
@@ -136,7 +138,8 @@ impl<'a> Plan<'a> {
                 unset_path(&mut self.source, path);
             }
         }
-        let (file, rest) = self.route(path)?;
+        let whole = value.as_ref().is_some_and(|value| value.get(INCLUDE_KEY).is_none());
+        let (file, rest) = self.route(path, whole)?;
         let Some(document) = self.documents.get_mut(&file) else {
             return Ok(());
         };
@@ -149,13 +152,14 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Which file holds a path, and the path within it (GW-140).
-    fn route(&mut self, path: &[String]) -> Result<(PathBuf, Vec<String>), ConfigError> {
+    /// Which file holds a path, and the path within it (GW-140). `whole`: a value takes the place of all that the path leads to, so
+    /// that a section which is an include is replaced in its file and not cut off from it.
+    fn route(&mut self, path: &[String], whole: bool) -> Result<(PathBuf, Vec<String>), ConfigError> {
         let mut file = self.main.clone();
         let mut chain = vec![lexical(&file)];
         let mut rest = path;
         while let Some(document) = self.documents.get(&file) {
-            match owner(&document.after, rest) {
+            match owner(&document.after, rest, whole) {
                 Owner::ThisFile => break,
                 Owner::Include { name, depth } if depth > 0 || chain.len() > 1 => {
                     let name = name.to_owned();
@@ -181,6 +185,12 @@ impl<'a> Plan<'a> {
         let overlay = BTreeMap::new();
         let context = IncludeContext::new(&self.main, self.paths.include_roots(self.env), &overlay);
         let (file, text) = context.read(name, chain)?;
+        // Replacing the file would cut a link off from what it leads to.
+        super::require_regular(&file)?;
+        if chain.contains(&file) {
+            let message = format!("`{}` includes itself; mend the `$include` by hand", file.display());
+            return Err(ConfigError::IncludeOwned { path: name.to_owned(), message });
+        }
         if !self.documents.contains_key(&file) {
             let value = json5::parse_value(&text).map_err(|error| parse_error(&file, &text, error))?;
             let document = Document { text, before: value.clone(), after: value, exists: true, broken: false };
@@ -203,8 +213,9 @@ impl<'a> Plan<'a> {
     }
 
     pub(super) fn finish(self) -> Result<Written, ConfigError> {
-        let mut written = Written { texts: BTreeMap::new(), comments_lost: false };
+        let mut written = Written { texts: BTreeMap::new(), before: BTreeMap::new(), comments_lost: false };
         for (file, document) in self.documents {
+            written.before.insert(file.clone(), document.exists.then(|| document.text.clone()));
             if document.broken {
                 let text = format!("{:#}\n", document.after);
                 written.comments_lost = true;
@@ -231,14 +242,14 @@ enum Owner<'a> {
     Mixed,
 }
 
-fn owner<'a>(root: &'a Value, path: &[String]) -> Owner<'a> {
+fn owner<'a>(root: &'a Value, path: &[String], whole: bool) -> Owner<'a> {
+    let alone = |node: &Value| node.as_object().is_some_and(|map| map.len() == 1);
     let mut node = root;
     for (depth, segment) in path.iter().enumerate() {
         let beside = node.get(segment);
         if let Some(include) = node.get(INCLUDE_KEY).filter(|_| segment != INCLUDE_KEY) {
-            let alone = node.as_object().is_some_and(|map| map.len() == 1);
             return match (include, beside) {
-                (Value::String(name), None) if alone => Owner::Include { name, depth },
+                (Value::String(name), None) if alone(node) => Owner::Include { name, depth },
                 // A plain value beside an `$include` wins over it, so it can be changed here.
                 (_, Some(own)) if !own.is_array() && !own.is_object() => Owner::ThisFile,
                 _ => Owner::Mixed,
@@ -246,10 +257,14 @@ fn owner<'a>(root: &'a Value, path: &[String]) -> Owner<'a> {
         }
         match beside.or_else(|| segment.parse::<usize>().ok().and_then(|index| node.get(index))) {
             Some(next) => node = next,
-            None => break,
+            None => return Owner::ThisFile,
         }
     }
-    Owner::ThisFile
+    match node.get(INCLUDE_KEY).filter(|_| whole) {
+        None => Owner::ThisFile,
+        Some(Value::String(name)) if alone(node) => Owner::Include { name, depth: path.len() },
+        Some(_) => Owner::Mixed,
+    }
 }
 
 /// Paths at which `target` differs from `source`, with the value to set or `None` to remove.

@@ -204,6 +204,57 @@ fn a_section_in_an_include_is_edited_there() {
     assert!(matches!(home.write(&[set("gateway.port", json!(1))]), Err(ConfigError::IncludeOwned { .. })));
 }
 
+// GW-140, INS-131
+#[test]
+fn a_whole_section_is_replaced_in_its_file_and_other_shapes_are_refused() {
+    let home = Home::new("{gateway: {mode: 'local'}, plugins: {$include: './p.json5'}, tools: {$include: ['t.json5']}}");
+    let before = home.text();
+    fs_err::write(home.file("p.json5"), "// mine\n{ entries: { a: { enabled: true /* on */ } } }").unwrap();
+    fs_err::write(home.file("t.json5"), "{}").unwrap();
+    let whole = json!({"entries": {"a": {"enabled": true}, "b": {"enabled": false}}});
+    let replace = Edit::Set { path: vec!["plugins".into()], value: whole, mode: SetMode::Replace };
+    assert_eq!(home.write(&[replace]).unwrap().files, [home.file("p.json5")]);
+    let text = fs_err::read_to_string(home.file("p.json5")).unwrap();
+    assert!(text.starts_with("// mine\n{ entries: { a: { enabled: true /* on */ }, b: "), "{text}");
+    assert_eq!(home.text(), before);
+    assert!(home.file("p.json5.bak").exists());
+    let Err(ConfigError::IncludeOwned { message, .. }) = home.write(&[set("tools", json!({"allow": ["x"]}))]) else { panic!() };
+    assert!(message.contains("not one file for one section"), "{message}");
+    // Another include, or none, is the operator's choice.
+    let other = Edit::Set { path: vec!["plugins".into()], value: json!({"$include": "./t.json5"}), mode: SetMode::Replace };
+    assert_eq!(home.write(&[other]).unwrap().files, [home.paths().config_path]);
+    home.write(&[unset("plugins")]).unwrap();
+    assert!(!home.text().contains("plugins"));
+}
+
+#[test]
+fn an_include_that_is_a_link_or_includes_itself_is_refused() {
+    let home = Home::new("{gateway: {mode: 'local'}, plugins: {$include: './p.json5'}}");
+    fs_err::write(home.file("real.json5"), "{ entries: {} }").unwrap();
+    std::os::unix::fs::symlink("real.json5", home.file("p.json5")).unwrap();
+    let edit = set("plugins.entries.a", json!({"enabled": true}));
+    assert!(matches!(home.write(std::slice::from_ref(&edit)), Err(ConfigError::NotRegularFile { .. })));
+    assert_eq!(fs_err::read_to_string(home.file("real.json5")).unwrap(), "{ entries: {} }");
+    fs_err::remove_file(home.file("p.json5")).unwrap();
+    fs_err::write(home.file("p.json5"), "{ $include: './p.json5' }").unwrap();
+    assert!(matches!(home.write(&[edit]), Err(ConfigError::IncludeOwned { .. })));
+}
+
+// An editor saves an included file between the look at it and the write: nothing of it is lost.
+#[test]
+fn a_file_that_changed_meanwhile_is_not_replaced_by_what_was_made_of_the_old_one() {
+    let home = Home::new("{gateway: {mode: 'local'}, plugins: {$include: './p.json5'}}");
+    fs_err::write(home.file("p.json5"), "{ entries: {} }").unwrap();
+    let edits = [set("plugins.entries.a", json!({"enabled": true}))];
+    let prepared = prepare(&home.paths(), &home.env(), &edits, &WriteOptions::default()).unwrap();
+    assert!(prepared.is_current().unwrap());
+    fs_err::write(home.file("p.json5"), "{ entries: { mine: {} } }").unwrap();
+    assert!(!prepared.is_current().unwrap());
+    home.write(&edits).unwrap();
+    let config = load(&home.paths(), &home.env()).unwrap();
+    assert_eq!(config.source["plugins"]["entries"], json!({"mine": {}, "a": {"enabled": true}}));
+}
+
 #[test]
 fn lists_and_maps_of_the_user_are_guarded() {
     let home = Home::new(
