@@ -84,6 +84,7 @@ impl MethodHandler for Methods {
             "tools.invoke" => tools::invoke(gateway, &call.client, params).await,
             "plugins.list" => plugins::list(gateway),
             "plugins.inspect" => plugins::inspect(gateway, params),
+            "plugins.beforeInstall" => plugins::before_install(gateway, params).await,
             "plugins.uiDescriptors" => plugins::ui_descriptors(gateway, params),
             "plugins.sessionAction" => plugins::session_action(gateway, params).await,
             "device.pair.list"
@@ -120,7 +121,7 @@ impl MethodHandler for Methods {
     fn advertised_methods(&self) -> Vec<String> {
         let registry = self.0.host.manager.registry();
         let plugins = registry.gateway_methods.iter().map(|m| m.name.clone());
-        let own = OWN_METHODS.iter().map(|name| (*name).to_string());
+        let own = OWN_METHODS.iter().map(|(name, _)| (*name).to_string());
         methods::listed().map(str::to_owned).chain(own).chain(plugins).collect()
     }
 }
@@ -137,12 +138,14 @@ const NEEDS_READY: &[&str] = &[
     "tools.effective",
 ];
 
-/// Methods that the reference does not have: the truth about plugins, asked of the running gateway.
-const OWN_METHODS: &[&str] = &["plugins.list", "plugins.inspect"];
+/// Methods that the reference does not have: the truth about plugins, asked of the running gateway, and their consent to an
+/// installation.
+const OWN_METHODS: &[(&str, Scope)] =
+    &[("plugins.list", Scope::Read), ("plugins.inspect", Scope::Read), ("plugins.beforeInstall", Scope::Admin)];
 
 fn own_method_spec(name: &str) -> Option<MethodSpecRef> {
-    OWN_METHODS.contains(&name).then_some(MethodSpecRef {
-        scope: chela_gateway_protocol::MethodScope::Scope(Scope::Read),
+    OWN_METHODS.iter().find(|(own, _)| *own == name).map(|(_, scope)| MethodSpecRef {
+        scope: chela_gateway_protocol::MethodScope::Scope(*scope),
         role: chela_gateway_protocol::MethodRole::Operator,
     })
 }

@@ -4,6 +4,7 @@
 //! another one; consumers get a new immutable generation and never a half-built one. The crate opens no socket and serves no client.
 
 mod assemble;
+mod before_install;
 mod change;
 mod cleanup;
 mod events;
@@ -17,6 +18,7 @@ mod services;
 mod status;
 
 pub use assemble::{Host, HostError, HostOptions, Purpose, bundled_manifests, scan_plugins};
+pub use before_install::BeforeInstallError;
 pub use cleanup::CleanupReason;
 pub use manager::{PluginManager, StartOutcome};
 pub use status::PluginStatus;

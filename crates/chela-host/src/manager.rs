@@ -174,6 +174,11 @@ impl PluginManager {
         self.generation.load().registry.clone()
     }
 
+    /// The dispatcher of hooks.
+    pub(crate) fn registry_hooks(&self) -> Arc<HookEngine> {
+        self.generation.load().hooks.clone()
+    }
+
     /// Tells when the generation changes.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.generation_seen.subscribe()

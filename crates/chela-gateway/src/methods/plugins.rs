@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chela_gateway_protocol::Scope;
-use chela_gateway_protocol::error::{ErrorShape, Reason};
+use chela_gateway_protocol::error::{ErrorCode, ErrorShape, Reason};
 use chela_plugin::Call;
 use serde_json::{Value, json};
 
 use super::params::Params;
-use super::{Answer, ok_with};
+use super::{Answer, internal, ok_with};
 use crate::gateway::Gateway;
 
 /// Longest session action.
@@ -28,6 +28,20 @@ pub(super) fn inspect(gateway: &Arc<Gateway>, params: Value) -> Answer {
     let id = p.text("id");
     p.done()?;
     gateway.host.inspect(&id).ok_or_else(|| ErrorShape::not_found(format!("Plugin not found: {id}")))
+}
+
+/// Asks the plugins that listen whether something may be installed; a command that installs asks it (INS-247). An error is a no.
+pub(super) async fn before_install(gateway: &Arc<Gateway>, params: Value) -> Answer {
+    let mut p = Params::new("plugins.beforeInstall", params, &["event"])?;
+    let event = p.value("event").filter(|event| event.is_object()).cloned();
+    if event.is_none() {
+        p.reject("event must be an object");
+    }
+    p.done()?;
+    let event = event.unwrap_or_default();
+    let host = gateway.host.clone();
+    let listeners = tokio::task::spawn_blocking(move || host.install_listeners()).await.map_err(internal)?;
+    gateway.host.before_install(&listeners, event).await.map_err(|error| ErrorShape::new(ErrorCode::Unavailable, error.to_string()))
 }
 
 /// Commands that a chat understands.
