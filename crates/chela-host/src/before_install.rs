@@ -7,7 +7,8 @@ mod mention;
 
 use std::time::Duration;
 
-use chela_catalog::Lane;
+use chela_catalog::{Lane, Snapshot};
+use chela_config::StatePaths;
 use chela_hooks::{DispatchOptions, FailureKind};
 use chela_plugin::HookName;
 use serde_json::{Value, json};
@@ -40,17 +41,16 @@ pub enum BeforeInstallError {
     },
 }
 
-impl Host {
-    /// Ids of the enabled plugins whose files name the hook. Reads their code, a bounded part of it; a plugin that is larger counts
-    /// as a listener. Blocks on the disk; runs nothing.
-    pub fn install_listeners(&self) -> Vec<String> {
-        let packages = self.paths.chela_dir().join("packages");
-        let packages = packages.canonicalize().unwrap_or(packages);
-        let snapshot = self.manager.snapshot();
-        let able = snapshot.plugins.iter().filter(|p| p.enabled && p.lane == Lane::Node);
-        able.filter(|p| mention::names_hook(&mention::code_of(&p.root_dir, &packages))).map(|p| p.id.clone()).collect()
-    }
+/// Ids of the enabled plugins whose files name the hook. Reads their code, a bounded part of it; a plugin that is larger counts as a
+/// listener. Blocks on the disk; runs nothing.
+pub fn install_listeners(paths: &StatePaths, snapshot: &Snapshot) -> Vec<String> {
+    let packages = paths.chela_dir().join("packages");
+    let packages = packages.canonicalize().unwrap_or(packages);
+    let able = snapshot.plugins.iter().filter(|p| p.enabled && p.lane == Lane::Node);
+    able.filter(|p| mention::names_hook(&mention::code_of(&p.root_dir, &packages))).map(|p| p.id.clone()).collect()
+}
 
+impl Host {
     /// Asks every listener about `event` (HOOK-083). Listeners that do not run are started. The answer is
     /// `{block, blockReason?, findings, asked}`: `asked` counts the handlers that were called.
     ///

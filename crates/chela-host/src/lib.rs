@@ -18,7 +18,7 @@ mod services;
 mod status;
 
 pub use assemble::{Host, HostError, HostOptions, Purpose, bundled_manifests, scan_plugins};
-pub use before_install::BeforeInstallError;
+pub use before_install::{BeforeInstallError, install_listeners};
 pub use cleanup::CleanupReason;
 pub use manager::{PluginManager, StartOutcome};
 pub use status::PluginStatus;

@@ -40,7 +40,9 @@ pub(super) async fn before_install(gateway: &Arc<Gateway>, params: Value) -> Ans
     p.done()?;
     let event = event.unwrap_or_default();
     let host = gateway.host.clone();
-    let listeners = tokio::task::spawn_blocking(move || host.install_listeners()).await.map_err(internal)?;
+    let listeners = tokio::task::spawn_blocking(move || chela_host::install_listeners(&host.paths, &host.manager.snapshot()))
+        .await
+        .map_err(internal)?;
     gateway.host.before_install(&listeners, event).await.map_err(|error| ErrorShape::new(ErrorCode::Unavailable, error.to_string()))
 }
 

@@ -72,6 +72,11 @@ impl Home {
 
     /// Runs the binary with nothing of this process's environment.
     pub fn run(&self, args: &[&str]) -> Out {
+        self.run_with(&[], args)
+    }
+
+    /// As [`Self::run`], with these variables.
+    pub fn run_with(&self, vars: &[(&str, &str)], args: &[&str]) -> Out {
         let out = Command::new(env!("CARGO_BIN_EXE_chela"))
             .args(args)
             .env_clear()
@@ -80,6 +85,7 @@ impl Home {
             .env("OPENCLAW_STATE_DIR", self.state())
             .env("OPENCLAW_GATEWAY_PORT", "9")
             .env("COLUMNS", "100")
+            .envs(vars.iter().copied())
             .current_dir(self.dir.path())
             .output()
             .unwrap();
