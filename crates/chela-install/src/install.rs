@@ -23,7 +23,7 @@ use crate::legacy::leftover_of;
 use crate::lock::InstallLock;
 use crate::npm::Npm;
 use crate::records::RecordFields;
-use crate::source::{self, Fetched, Source};
+use crate::source::Fetched;
 use crate::trace::Trace;
 use crate::transaction::{CURRENT, Moments, Undisturbed, commit, recover};
 use crate::world::{CatalogSource, World};
@@ -187,7 +187,7 @@ impl Installer {
             Choice::Link(path) => self.link(&config, &records, &path, &purpose),
             Choice::Bundled(id) => self.take_bundled(&config, &bundled, &records, &id, &request.spec),
             Choice::Npm(spec) => self.take_npm(&config, &records, &spec, &request.flags, purpose),
-            other => self.bring(&config, &records, &*source_of(other)?, purpose),
+            other => self.bring(&config, &records, &*self.source_of(other)?, purpose),
         })
     }
 
@@ -295,22 +295,5 @@ impl Installer {
         let mut warnings = done.notices;
         warnings.extend(done.warnings);
         Ok((record, warnings))
-    }
-}
-
-/// The source behind a choice that copies; what is not built says so.
-fn source_of(choice: Choice) -> Result<Box<dyn Source>, InstallError> {
-    let not_built = |what: String, instead: &str| Err(InstallError::NotBuilt { what, instead: instead.to_owned() });
-    match choice {
-        Choice::Path(path) | Choice::Link(path) => source::of_path(&path),
-        Choice::NpmPack(path) => Ok(Box::new(source::npm_pack::NpmPack { path })),
-        Choice::Git(spec) => not_built(format!("chela plugins install {spec}"), "clone the repository and install its directory"),
-        Choice::ClawHub(spec) => not_built(format!("chela plugins install {spec}"), "install the package from npm or a path"),
-        Choice::Marketplace { source, .. } => {
-            not_built(format!("chela plugins install --marketplace {source}"), "clone the marketplace and install the plugin's directory")
-        }
-        // The caller has answered these.
-        Choice::Npm(spec) => Err(InstallError::refused(format!("Package not found on npm: {}", spec.raw))),
-        Choice::Bundled(id) => Err(InstallError::refused(format!("Plugin not found: {id}"))),
     }
 }

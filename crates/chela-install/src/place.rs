@@ -18,6 +18,7 @@ use crate::layout::{module_path, version_dir};
 use crate::legacy::{is_ours, leftover_of};
 use crate::lock_record::LockRecord;
 use crate::npm::Npm;
+use crate::scan::refuse_denied;
 use crate::source::{Fetched, Fetching, Source};
 use crate::stage::Stage;
 use crate::transaction::{CURRENT, commit};
@@ -54,10 +55,16 @@ impl Installer {
             Some(_) => PathBuf::from(&intent.key),
         };
         let entries = below(&candidate.entries, &fetched.dir);
+        // What strangers wrote is looked at before anything that it asks for is fetched (INS-360).
+        let brings_more = fetched.wants_dependencies && candidate.bundle_format.is_none();
+        let early = match brings_more {
+            true => Some(self.judge(&candidate, (&fetched.dir, &fetched.dir), entries.clone(), &fetched, purpose)?),
+            false => None,
+        };
         let dir = if fetched.dir.starts_with(stage.modules()) {
             fetched.dir.clone()
         } else {
-            if fetched.wants_dependencies && candidate.bundle_format.is_none() {
+            if brings_more {
                 fetched.packages = self.dependencies(stage, &fetched.dir, &module)?;
             }
             stage.adopt(&fetched.dir, &module)?
@@ -67,7 +74,13 @@ impl Installer {
             Some(files) => files,
             None => seal_tree(&dir, !fetched.packages.is_null())?,
         };
-        let scan = self.judge(&candidate, (&dir, &stage.version()), entries, &fetched, purpose)?;
+        let scan = match early {
+            Some(scan) => {
+                refuse_denied(&format!("Plugin \"{}\"", candidate.id), &stage.version(), &self.world.env)?;
+                scan
+            }
+            None => self.judge(&candidate, (&dir, &stage.version()), entries, &fetched, purpose)?,
+        };
 
         let before = records.get(&candidate.id);
         let layout = &self.world.layout;

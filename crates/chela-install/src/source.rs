@@ -2,6 +2,7 @@
 
 pub(crate) mod archive;
 pub(crate) mod directory;
+pub(crate) mod git;
 pub(crate) mod npm;
 pub(crate) mod npm_pack;
 pub(crate) mod script;
@@ -10,8 +11,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::choice::Choice;
 use crate::error::InstallError;
 use crate::fsops::FileHashes;
+use crate::git::Git;
+use crate::install::Installer;
 use crate::records::RecordFields;
 use crate::stage::Stage;
 use chela_npm::Progress;
@@ -72,5 +76,30 @@ pub(crate) fn of_path(path: &Path) -> Result<Box<dyn Source>, InstallError> {
     match chela_archive::Kind::from_name(&name) {
         Some(kind) => Ok(Box::new(archive::Archive { path: path.to_owned(), kind })),
         None => Ok(Box::new(script::Script { path: path.to_owned() })),
+    }
+}
+
+impl Installer {
+    /// The source behind a choice that copies.
+    pub(crate) fn source_of(&self, choice: Choice) -> Result<Box<dyn Source>, InstallError> {
+        let not_built = |what: String, instead: &str| Err(InstallError::NotBuilt { what, instead: instead.to_owned() });
+        match choice {
+            Choice::Path(path) | Choice::Link(path) => of_path(&path),
+            Choice::NpmPack(path) => Ok(Box::new(npm_pack::NpmPack { path })),
+            Choice::Git(typed) => Ok(Box::new(self.git_source(&typed)?)),
+            Choice::ClawHub(spec) => not_built(format!("chela plugins install {spec}"), "install the package from npm or a path"),
+            Choice::Marketplace { source, .. } => not_built(
+                format!("chela plugins install --marketplace {source}"),
+                "clone the marketplace and install the plugin's directory",
+            ),
+            // The caller has answered these.
+            Choice::Npm(spec) => Err(InstallError::refused(format!("Package not found on npm: {}", spec.raw))),
+            Choice::Bundled(id) => Err(InstallError::refused(format!("Plugin not found: {id}"))),
+        }
+    }
+
+    pub(crate) fn git_source(&self, typed: &str) -> Result<git::GitSource, InstallError> {
+        let spec = git::parse(typed, &|text| self.world.user_path(text))?;
+        Ok(git::GitSource { git: Git::find(&self.world.env)?, spec, typed: typed.to_owned() })
     }
 }
