@@ -89,7 +89,9 @@ impl Installer {
         if let Some(script) = &fetched.script {
             install_path.push(script);
         }
-        let record = fetched.record.with("installPath", install_path.to_str()).with("version", candidate.version.as_deref()).after(before);
+        // What the files do not say, the place they came from may have said.
+        let version = candidate.version.clone().or_else(|| fetched.record.text("version").map(str::to_owned));
+        let record = fetched.record.with("installPath", install_path.to_str()).with("version", version.as_deref()).after(before);
         let mut lock = LockRecord::new(&candidate.id, &module);
         let name = unique(&plugin_dir, &version_dir(candidate.version.as_deref(), &content_hash(&files, &fetched.packages)));
         (lock.record, lock.files) = (record.clone(), files);

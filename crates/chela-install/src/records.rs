@@ -29,6 +29,11 @@ impl RecordFields {
         self
     }
 
+    /// A text that was set.
+    pub(crate) fn text(&self, key: &str) -> Option<&str> {
+        self.0.get(key)?.as_str()
+    }
+
     /// The record as it is stored. Keys of a former record of the same source stay (INS-152); those of another source do not, since
     /// they would describe what is not there any more.
     pub(crate) fn after(self, before: Option<&InstallRecord>) -> Map<String, Value> {

@@ -1,8 +1,10 @@
 //! Where plugins come from. A source brings a package into the stage and says what to record; everything after that is the same for all.
 
 pub(crate) mod archive;
+pub(crate) mod clawhub;
 pub(crate) mod directory;
 pub(crate) mod git;
+pub(crate) mod marketplace;
 pub(crate) mod npm;
 pub(crate) mod npm_pack;
 pub(crate) mod script;
@@ -12,6 +14,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::choice::Choice;
+use crate::clawhub::{ClawHub, ClawHubSpec};
 use crate::error::InstallError;
 use crate::fsops::FileHashes;
 use crate::git::Git;
@@ -81,21 +84,30 @@ pub(crate) fn of_path(path: &Path) -> Result<Box<dyn Source>, InstallError> {
 
 impl Installer {
     /// The source behind a choice that copies.
-    pub(crate) fn source_of(&self, choice: Choice) -> Result<Box<dyn Source>, InstallError> {
-        let not_built = |what: String, instead: &str| Err(InstallError::NotBuilt { what, instead: instead.to_owned() });
+    pub(crate) fn source_of(&self, choice: Choice) -> Result<Box<dyn Source + '_>, InstallError> {
         match choice {
             Choice::Path(path) | Choice::Link(path) => of_path(&path),
             Choice::NpmPack(path) => Ok(Box::new(npm_pack::NpmPack { path })),
             Choice::Git(typed) => Ok(Box::new(self.git_source(&typed)?)),
-            Choice::ClawHub(spec) => not_built(format!("chela plugins install {spec}"), "install the package from npm or a path"),
-            Choice::Marketplace { source, .. } => not_built(
-                format!("chela plugins install --marketplace {source}"),
-                "clone the marketplace and install the plugin's directory",
-            ),
+            Choice::ClawHub(typed) => Ok(Box::new(self.clawhub_source(&typed, None, &typed)?)),
+            Choice::Marketplace { plugin, source } => Ok(Box::new(self.marketplace_source(source, plugin))),
             // The caller has answered these.
             Choice::Npm(spec) => Err(InstallError::refused(format!("Package not found on npm: {}", spec.raw))),
             Choice::Bundled(id) => Err(InstallError::refused(format!("Plugin not found: {id}"))),
         }
+    }
+
+    /// `base` is the address of a former installation, `spec` what to look for, `typed` what to record.
+    pub(crate) fn clawhub_source(&self, spec: &str, base: Option<&str>, typed: &str) -> Result<clawhub::ClawHubSource, InstallError> {
+        let spec = ClawHubSpec::parse(spec)?;
+        let hub = ClawHub::new(&self.world.env, base)?;
+        let host = (self.world.catalog)(&self.world.config()?).host_version;
+        let package = hub.find(&spec, &host)?;
+        Ok(clawhub::ClawHubSource { hub, package, typed: typed.to_owned() })
+    }
+
+    pub(crate) fn marketplace_source(&self, source: String, plugin: String) -> marketplace::MarketplaceSource<'_> {
+        marketplace::MarketplaceSource { world: &self.world, source, plugin }
     }
 
     pub(crate) fn git_source(&self, typed: &str) -> Result<git::GitSource, InstallError> {

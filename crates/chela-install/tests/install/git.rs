@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::registry::Registry;
 use crate::support::Place;
 
-fn git(dir: &Path, args: &[&str]) -> String {
+pub fn git(dir: &Path, args: &[&str]) -> String {
     let output = Command::new("git")
         .args(["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main", "-c", "commit.gpgSign=false"])
         .args(args)
@@ -22,7 +22,7 @@ fn git(dir: &Path, args: &[&str]) -> String {
 }
 
 /// Commits everything in the working directory and gives the commit.
-fn commit(dir: &Path) -> String {
+pub fn commit(dir: &Path) -> String {
     git(dir, &["add", "-A"]);
     git(dir, &["commit", "--quiet", "--allow-empty", "-m", "next"]);
     git(dir, &["rev-parse", "HEAD"])
