@@ -16,6 +16,7 @@ mod config_change;
 mod error;
 mod fsops;
 mod git;
+mod hook_pack;
 mod install;
 mod intent;
 mod layout;

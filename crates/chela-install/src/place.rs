@@ -34,7 +34,10 @@ impl Installer {
     ) -> Result<Installed, InstallError> {
         let stage = Stage::create(&self.world.layout)?;
         let fetched = source.fetch(&Fetching { stage: &stage, progress: &*self.progress })?;
-        let checked = self.check(config, &fetched, &purpose)?;
+        let checked = match self.check(config, &fetched, &purpose) {
+            Ok(checked) => checked,
+            Err(error) => return self.instead_hook_pack(&stage, fetched, &purpose, error),
+        };
         self.refuse_existing(records, &checked, &purpose)?;
         self.place(records, &stage, fetched, checked, &purpose)
     }
@@ -112,11 +115,11 @@ impl Installer {
         let mut warnings = done.notices;
         warnings.extend(done.warnings);
         warnings.extend(self.shadowed(&candidate.id));
-        Ok(Installed { plugin_id: candidate.id, version: candidate.version, record, linked: None, enabled: true, warnings })
+        Ok(Installed { plugin_id: candidate.id, version: candidate.version, record, linked: None, enabled: true, hooks: None, warnings })
     }
 
     /// What an archive needs and does not carry (INS-166). Nothing is asked of the registry when it carries all.
-    fn dependencies(&self, stage: &Stage, dir: &Path, module: &Path) -> Result<Value, InstallError> {
+    pub(crate) fn dependencies(&self, stage: &Stage, dir: &Path, module: &Path) -> Result<Value, InstallError> {
         let Ok(bytes) = std::fs::read(dir.join("package.json")) else {
             return Ok(Value::Null);
         };

@@ -4,6 +4,7 @@
 mod clawhub;
 mod crash;
 mod git;
+mod hook_packs;
 mod marketplace;
 mod npm;
 mod registry;
