@@ -45,13 +45,17 @@ fn a_plugin_comes_and_goes() {
     assert_eq!(home.ok(&["plugins", "install", "--link", &first]).lines().next(), Some("Linked plugin path: ~/v1"));
 }
 
-// INS-119, INS-121, INS-122, INS-123, INS-124, INS-127, INS-135, INS-286, INS-287
+// INS-119, INS-121, INS-122, INS-123, INS-124, INS-127, INS-135, INS-271, INS-286, INS-287
 #[test]
 fn wrong_uses_end_with_one_and_write_nothing() {
     let home = Home::new();
     for (args, text) in [
         (&["install", "./gone"][..], "Plugin path not found: "),
         (&["install", "npm:"], "Unsupported npm plugin spec"),
+        (&["install", "git:word"], "Unsupported git plugin spec: git:word."),
+        (&["install", "clawhub:x@"], "invalid ClawHub plugin spec: clawhub:x@"),
+        (&["search"], "Usage: chela plugins search <query>"),
+        (&["marketplace", "list", "./gone"], "unsupported marketplace source: ./gone"),
         (&["install", "--link", "name"], "--link requires a local path."),
         (&["install", "--link", "--force", "x"], "--force is not supported with --link"),
         (&["install", "--pin", "--marketplace", "m", "x"], "--pin is not supported with --marketplace"),
@@ -67,6 +71,34 @@ fn wrong_uses_end_with_one_and_write_nothing() {
     }
     assert_eq!(home.ok(&["plugins", "update", "--all"]), "No tracked plugins or hook packs to update.\n");
     assert_eq!(std::fs::read_dir(home.state()).unwrap().count(), 0);
+}
+
+// INS-125, INS-192, INS-282, INS-283
+#[test]
+fn marketplaces_are_listed_and_hook_packs_named() {
+    let home = Home::new();
+    let market = home.path("market");
+    let write = |name: &str, text: &str| {
+        let path = std::path::Path::new(&market).join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("marketplace.json", r#"{"name": "team", "plugins": []}"#);
+    assert!(home.ok(&["plugins", "marketplace", "list", &market]).starts_with("No plugins found in marketplace "));
+    let plugins =
+        r#"[{"name": "tool", "version": "1.0.0", "description": "Does it", "source": "./tool"}, {"name": "bare", "source": "./bare"}]"#;
+    write("marketplace.json", &format!(r#"{{"name": "team", "plugins": {plugins}}}"#));
+    assert_eq!(home.ok(&["plugins", "marketplace", "list", &market]), "Marketplace team\ntool v1.0.0 - Does it\nbare\n");
+    let listing = home.json(&["plugins", "marketplace", "list", &market, "--json"]);
+    assert_eq!(
+        (&listing["name"], &listing["plugins"][1]),
+        (&json!("team"), &json!({"name": "bare", "source": {"kind": "path", "path": "./bare"}}))
+    );
+
+    write("hook/HOOK.md", "---\nname: greet\n---\n");
+    write("hook/handler.js", "export default () => {};");
+    let out = home.ok(&["plugins", "install", &format!("{market}/hook")]);
+    assert_eq!(out.lines().next(), Some("Installed hook pack: greet"));
 }
 
 // INS-284, INS-285, INS-293, INS-357
