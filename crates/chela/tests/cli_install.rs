@@ -101,6 +101,43 @@ fn marketplaces_are_listed_and_hook_packs_named() {
     assert_eq!(out.lines().next(), Some("Installed hook pack: greet"));
 }
 
+/// A server that gives the same JSON to everybody.
+fn answering(body: &'static str) -> String {
+    use std::io::{BufRead, BufReader, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let head = BufReader::new(stream.try_clone().unwrap()).lines();
+            head.map_while(Result::ok).take_while(|line| !line.is_empty()).for_each(drop);
+            let _ = write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+        }
+    });
+    url
+}
+
+// INS-269, INS-270, INS-271
+#[test]
+fn a_search_shows_what_clawhub_has() {
+    let home = Home::new();
+    let found = r#"{"results": [{"score": 2, "package": {"name": "tool", "family": "code-plugin", "channel": "official", "latestVersion": "1.0.0", "summary": "Does it"}}]}"#;
+    let env = |url: &str| std::fs::write(home.state().join(".env"), format!("OPENCLAW_CLAWHUB_URL={url}\n")).unwrap();
+    env(&answering(found));
+    let json = home.json(&["plugins", "search", "some", "tool", "--json"]);
+    let expected: Value = serde_json::from_str(found).unwrap();
+    assert_eq!(json, expected);
+    assert_eq!(
+        home.ok(&["plugins", "search", "tool"]),
+        "ClawHub plugins (1)\ntool  code-plugin | official | v1.0.0 - Does it\n  Install: chela plugins install clawhub:tool\n"
+    );
+    env(&answering(r#"{"results": []}"#));
+    assert_eq!(home.ok(&["plugins", "search", "tool"]), "No ClawHub plugins found.\n");
+    env("http://127.0.0.1:9");
+    let lost = home.run(&["plugins", "search", "tool"]);
+    assert_eq!((lost.code, lost.stdout.as_str()), (1, ""));
+    assert!(lost.stderr.contains("failed to download http://127.0.0.1:9/api/v1/packages/search"), "{}", lost.stderr);
+}
+
 // INS-284, INS-285, INS-293, INS-357
 #[test]
 fn an_update_of_the_unknown_fails() {

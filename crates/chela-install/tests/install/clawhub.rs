@@ -174,7 +174,7 @@ fn a_clawpack_is_verified_and_recorded() {
     assert_eq!(hub.place.index()["installRecords"]["plug"], record);
 }
 
-// INS-252, INS-254, INS-255, INS-256, INS-257, INS-261
+// INS-252, INS-253, INS-254, INS-255, INS-256, INS-257, INS-261
 #[test]
 fn what_may_not_be_installed_is_refused_before_any_download() {
     let hub = Hub::new();
@@ -184,6 +184,8 @@ fn what_may_not_be_installed_is_refused_before_any_download() {
     hub.refused("clawhub:@t/plug@", Some("invalid_spec"));
     hub.detail(json!({"latestVersion": null, "tags": {}}));
     hub.refused("clawhub:@t/plug", Some("no_installable_version"));
+    hub.detail(json!({"latestVersion": null, "tags": {"latest": "0.9.0"}}));
+    assert_eq!(hub.refused("clawhub:@t/plug", Some("version_not_found")), "Version not found on ClawHub: @t/plug@0.9.0.");
     hub.detail(json!({}));
     assert_eq!(hub.refused("clawhub:@t/plug@beta", Some("version_not_found")), "Version not found on ClawHub: @t/plug@1.0.0.");
     hub.detail(json!({"family": "skill"}));
