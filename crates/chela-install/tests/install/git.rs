@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
-use chela_install::{InstallFlags, InstallRequest, Status, UpdateOutcome, UpdateRequest};
+use chela_install::{BeforeInstall, BeforeInstallEvent, InstallFlags, InstallRequest, Status, UpdateOutcome, UpdateRequest, Verdict};
 use serde_json::{Value, json};
 
 use crate::registry::Registry;
@@ -179,6 +180,34 @@ fn dependencies_come_after_the_scan_and_no_script_runs() {
     assert!(!root.join("ran").exists());
     let modules = root.parent().unwrap();
     assert_eq!(std::fs::read_to_string(modules.join("dep/index.js")).unwrap(), "module.exports = 1;");
+}
+
+/// Kind of request, specifier, and whether the files are there.
+type Asked = (&'static str, Option<String>, bool);
+
+/// Refuses, and keeps what it was asked.
+#[derive(Clone, Default)]
+struct Listener(Arc<Mutex<Vec<Asked>>>);
+
+impl BeforeInstall for Listener {
+    fn ask(&self, event: &BeforeInstallEvent) -> Result<Verdict, String> {
+        let there = event.source_path.join("package.json").is_file() && !event.source_path.join(".git").exists();
+        self.0.lock().unwrap().push((event.request.kind, event.request.requested_specifier.clone(), there));
+        Ok(Verdict { block: Some(Some("not here".to_owned())), findings: Vec::new() })
+    }
+}
+
+// INS-237, INS-246
+#[test]
+fn listeners_see_the_fetched_repository_before_its_dependencies() {
+    let registry = Registry::start();
+    let mut place = Place::new();
+    place.registry = Some(registry.url.clone());
+    let url = format!("git:file://{}", dangerous(&place).display());
+    let listener = Listener::default();
+    let error = place.asking(listener.clone()).install(&spec(&url)).unwrap_err();
+    assert_eq!((error.to_string().as_str(), registry.requests()), ("not here", 0));
+    assert_eq!(*listener.0.lock().unwrap(), [("plugin-git", Some(url), true)]);
 }
 
 // INS-185
