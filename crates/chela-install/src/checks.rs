@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use chela_catalog::candidate::{Candidate, CandidateError, CandidateRules, inspect_directory, inspect_file};
+use chela_catalog::candidate::{Candidate, CandidateRules, inspect_directory, inspect_file};
 use chela_catalog::installs::IndexRecords;
 use chela_config::Config;
 use chela_npm::NoteLevel;
@@ -28,7 +28,7 @@ impl Installer {
             Some(script) => inspect_file(&fetched.dir.join(script), rules),
             None => inspect_directory(&fetched.dir, rules),
         };
-        let candidate = candidate.map_err(|error| hook_pack(&fetched.dir, error))?;
+        let candidate = candidate?;
         self.expect_id(&candidate, purpose.expected_id)?;
         self.remark(&candidate);
         Ok(candidate)
@@ -140,21 +140,6 @@ impl Installer {
         };
         gate(&*self.before_install, &*self.progress, &event)
     }
-}
-
-/// A package without plugin entries may be a hook pack, which somebody may well have meant.
-pub(crate) fn hook_pack(dir: &Path, error: CandidateError) -> InstallError {
-    let hooks = || {
-        let bytes = std::fs::read(dir.join("package.json")).ok()?;
-        chela_manifest::parse_package(&bytes).ok().map(|package| package.is_hook_pack())
-    };
-    if error.code == Some("missing_openclaw_extensions") && hooks() == Some(true) {
-        return InstallError::NotBuilt {
-            what: "chela plugins install HOOK-PACK".to_owned(),
-            instead: "hook packs come later; plugins with `openclaw.extensions` install".to_owned(),
-        };
-    }
-    error.into()
 }
 
 /// Paths of entries from the directory that they are in.

@@ -187,10 +187,14 @@ fn marketplace(raw: &str, flags: &InstallFlags, home: &Path) -> Option<(String, 
 }
 
 fn knows_marketplace(home: &Path, name: &str) -> bool {
+    known_marketplaces(home).is_some_and(|known| known.get(name).is_some())
+}
+
+/// Claude's own list of marketplaces by name (INS-369).
+pub(crate) fn known_marketplaces(home: &Path) -> Option<Value> {
     let path = home.join(".claude/plugins/known_marketplaces.json");
     let small = path.metadata().is_ok_and(|stat| stat.is_file() && stat.len() <= MAX_MARKETPLACES);
-    let known = small.then(|| std::fs::read(&path).ok()).flatten().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
-    known.is_some_and(|known| known.get(name).is_some())
+    serde_json::from_slice(&small.then(|| std::fs::read(&path).ok())??).ok()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use chela_config::{Config, Edit, SetMode};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::intent::ConfigChange;
 
@@ -38,6 +38,10 @@ pub(crate) fn edits(change: &ConfigChange, id: &str, config: &Config) -> Edits {
     match change {
         ConfigChange::None => {}
         ConfigChange::Install { kinds, load_path, enable } => install(&mut edits, id, config, kinds, load_path.as_deref(), *enable),
+        ConfigChange::HookPack { record, hooks, extra_dir } => {
+            hook_pack(&mut edits, id, config, record, hooks, extra_dir.as_deref());
+            return edits;
+        }
         ConfigChange::Uninstall { channels, load_path } => uninstall(&mut edits, id, config, channels, load_path.as_deref()),
     }
     // Legacy records were read as records and are in the index from now on (INS-091).
@@ -80,6 +84,23 @@ fn install(edits: &mut Edits, id: &str, config: &Config, kinds: &[String], load_
             }
         }
     }
+}
+
+/// INS-192.
+fn hook_pack(edits: &mut Edits, id: &str, config: &Config, record: &Map<String, Value>, hooks: &[String], extra_dir: Option<&str>) {
+    let internal = &config.source["hooks"]["internal"];
+    if internal["enabled"] != true {
+        edits.set(&["hooks", "internal", "enabled"], true);
+    }
+    for hook in hooks.iter().filter(|hook| internal["entries"][hook.as_str()]["enabled"] != true) {
+        edits.set(&["hooks", "internal", "entries", hook, "enabled"], true);
+    }
+    let mut dirs = list(&internal["load"]["extraDirs"]);
+    if let Some(dir) = extra_dir.filter(|dir| !dirs.iter().any(|known| known == dir)) {
+        dirs.push(dir.into());
+        edits.set(&["hooks", "internal", "load", "extraDirs"], dirs);
+    }
+    edits.set(&["hooks", "internal", "installs", id], record.clone());
 }
 
 fn uninstall(edits: &mut Edits, id: &str, config: &Config, channels: &[String], load_path: Option<&str>) {

@@ -79,6 +79,20 @@ pub(crate) fn switch_link(link: &Path, target: Option<&str>) -> std::io::Result<
     Ok(())
 }
 
+/// Lets two directories change places in one step, where the file system can; elsewhere in three.
+pub(crate) fn exchange(one: &Path, other: &Path) -> std::io::Result<()> {
+    #[cfg(target_os = "linux")]
+    if rustix::fs::renameat_with(rustix::fs::CWD, one, rustix::fs::CWD, other, rustix::fs::RenameFlags::EXCHANGE).is_ok() {
+        return Ok(());
+    }
+    let aside = sibling(other);
+    fs_err::rename(other, &aside)?;
+    fs_err::rename(one, other).inspect_err(|_| {
+        let _ = std::fs::rename(&aside, other);
+    })?;
+    fs_err::rename(&aside, one)
+}
+
 /// What a link says, if it is one.
 pub(crate) fn link_target(link: &Path) -> Option<String> {
     Some(std::fs::read_link(link).ok()?.to_string_lossy().into_owned())

@@ -13,7 +13,7 @@ use chela_npm::{NoteLevel, Progress, Quiet};
 use serde_json::{Map, Value};
 
 use crate::before_install::{BeforeInstall, NobodyListens};
-use crate::checks::{below, hook_pack};
+use crate::checks::below;
 use crate::choice::{Choice, InstallFlags, Surroundings, choose};
 use crate::error::InstallError;
 use crate::fsops::link_target;
@@ -23,7 +23,7 @@ use crate::legacy::leftover_of;
 use crate::lock::InstallLock;
 use crate::npm::Npm;
 use crate::records::RecordFields;
-use crate::source::{self, Fetched, Source};
+use crate::source::Fetched;
 use crate::trace::Trace;
 use crate::transaction::{CURRENT, Moments, Undisturbed, commit, recover};
 use crate::world::{CatalogSource, World};
@@ -98,6 +98,8 @@ pub struct Installed {
     pub linked: Option<PathBuf>,
     /// False for a plugin that needs config first (INS-115).
     pub enabled: bool,
+    /// The hooks of a hook pack; a plugin has none here. `plugin_id` is the pack's id then (INS-192).
+    pub hooks: Option<Vec<String>>,
     /// What to say about it: slots that moved, things that went wrong without harm.
     pub warnings: Vec<String>,
 }
@@ -187,7 +189,7 @@ impl Installer {
             Choice::Link(path) => self.link(&config, &records, &path, &purpose),
             Choice::Bundled(id) => self.take_bundled(&config, &bundled, &records, &id, &request.spec),
             Choice::Npm(spec) => self.take_npm(&config, &records, &spec, &request.flags, purpose),
-            other => self.bring(&config, &records, &*source_of(other)?, purpose),
+            other => self.bring(&config, &records, &*self.source_of(other)?, purpose),
         })
     }
 
@@ -223,7 +225,10 @@ impl Installer {
         let rules = CandidateRules { host_version: &host, strict: config.plugins().compat_strict, in_place: true };
         let script = path.is_file().then(|| path.file_name().unwrap_or_default().to_string_lossy().into_owned());
         let candidate = if path.is_dir() { inspect_directory(path, rules) } else { inspect_file(path, rules) };
-        let candidate = candidate.map_err(|error| hook_pack(path, error))?;
+        let candidate = match candidate {
+            Ok(candidate) => candidate,
+            Err(error) => return self.link_hook_pack(path, purpose, error.into()),
+        };
         self.remark(&candidate);
         let text = path.to_str();
         let dir = if script.is_some() { path.parent().unwrap_or(path).to_owned() } else { path.to_owned() };
@@ -241,6 +246,7 @@ impl Installer {
             record,
             linked: Some(path.to_owned()),
             enabled: true,
+            hooks: None,
             warnings,
         })
     }
@@ -268,7 +274,15 @@ impl Installer {
         if !enable {
             warnings.push(format!("\"{id}\" needs configuration first and is not enabled; set it, then run `chela plugins enable {id}`"));
         }
-        Ok(Installed { plugin_id: id.to_owned(), version: plugin.version.clone(), record, linked: None, enabled: enable, warnings })
+        Ok(Installed {
+            plugin_id: id.to_owned(),
+            version: plugin.version.clone(),
+            record,
+            linked: None,
+            enabled: enable,
+            hooks: None,
+            warnings,
+        })
     }
 
     fn record_only(
@@ -295,22 +309,5 @@ impl Installer {
         let mut warnings = done.notices;
         warnings.extend(done.warnings);
         Ok((record, warnings))
-    }
-}
-
-/// The source behind a choice that copies; what is not built says so.
-fn source_of(choice: Choice) -> Result<Box<dyn Source>, InstallError> {
-    let not_built = |what: String, instead: &str| Err(InstallError::NotBuilt { what, instead: instead.to_owned() });
-    match choice {
-        Choice::Path(path) | Choice::Link(path) => source::of_path(&path),
-        Choice::NpmPack(path) => Ok(Box::new(source::npm_pack::NpmPack { path })),
-        Choice::Git(spec) => not_built(format!("chela plugins install {spec}"), "clone the repository and install its directory"),
-        Choice::ClawHub(spec) => not_built(format!("chela plugins install {spec}"), "install the package from npm or a path"),
-        Choice::Marketplace { source, .. } => {
-            not_built(format!("chela plugins install --marketplace {source}"), "clone the marketplace and install the plugin's directory")
-        }
-        // The caller has answered these.
-        Choice::Npm(spec) => Err(InstallError::refused(format!("Package not found on npm: {}", spec.raw))),
-        Choice::Bundled(id) => Err(InstallError::refused(format!("Plugin not found: {id}"))),
     }
 }

@@ -40,6 +40,9 @@ pub(crate) enum ConfigChange {
     /// The plugin is wanted (INS-147, INS-148, INS-155).
     #[serde(rename_all = "camelCase")]
     Install { kinds: Vec<String>, load_path: Option<String>, enable: bool },
+    /// The hook pack is wanted (INS-192).
+    #[serde(rename_all = "camelCase")]
+    HookPack { record: Map<String, Value>, hooks: Vec<String>, extra_dir: Option<String> },
     /// The plugin goes (INS-296).
     #[serde(rename_all = "camelCase")]
     Uninstall { channels: Vec<String>, load_path: Option<String> },

@@ -18,6 +18,7 @@ use crate::layout::{module_path, version_dir};
 use crate::legacy::{is_ours, leftover_of};
 use crate::lock_record::LockRecord;
 use crate::npm::Npm;
+use crate::scan::refuse_denied;
 use crate::source::{Fetched, Fetching, Source};
 use crate::stage::Stage;
 use crate::transaction::{CURRENT, commit};
@@ -33,7 +34,10 @@ impl Installer {
     ) -> Result<Installed, InstallError> {
         let stage = Stage::create(&self.world.layout)?;
         let fetched = source.fetch(&Fetching { stage: &stage, progress: &*self.progress })?;
-        let checked = self.check(config, &fetched, &purpose)?;
+        let checked = match self.check(config, &fetched, &purpose) {
+            Ok(checked) => checked,
+            Err(error) => return self.instead_hook_pack(&stage, fetched, &purpose, error),
+        };
         self.refuse_existing(records, &checked, &purpose)?;
         self.place(records, &stage, fetched, checked, &purpose)
     }
@@ -54,10 +58,16 @@ impl Installer {
             Some(_) => PathBuf::from(&intent.key),
         };
         let entries = below(&candidate.entries, &fetched.dir);
+        // What strangers wrote is looked at before anything that it asks for is fetched (INS-360).
+        let brings_more = fetched.wants_dependencies && candidate.bundle_format.is_none();
+        let early = match brings_more {
+            true => Some(self.judge(&candidate, (&fetched.dir, &fetched.dir), entries.clone(), &fetched, purpose)?),
+            false => None,
+        };
         let dir = if fetched.dir.starts_with(stage.modules()) {
             fetched.dir.clone()
         } else {
-            if fetched.wants_dependencies && candidate.bundle_format.is_none() {
+            if brings_more {
                 fetched.packages = self.dependencies(stage, &fetched.dir, &module)?;
             }
             stage.adopt(&fetched.dir, &module)?
@@ -67,7 +77,13 @@ impl Installer {
             Some(files) => files,
             None => seal_tree(&dir, !fetched.packages.is_null())?,
         };
-        let scan = self.judge(&candidate, (&dir, &stage.version()), entries, &fetched, purpose)?;
+        let scan = match early {
+            Some(scan) => {
+                refuse_denied(&format!("Plugin \"{}\"", candidate.id), &stage.version(), &self.world.env)?;
+                scan
+            }
+            None => self.judge(&candidate, (&dir, &stage.version()), entries, &fetched, purpose)?,
+        };
 
         let before = records.get(&candidate.id);
         let layout = &self.world.layout;
@@ -76,7 +92,9 @@ impl Installer {
         if let Some(script) = &fetched.script {
             install_path.push(script);
         }
-        let record = fetched.record.with("installPath", install_path.to_str()).with("version", candidate.version.as_deref()).after(before);
+        // What the files do not say, the place they came from may have said.
+        let version = candidate.version.clone().or_else(|| fetched.record.text("version").map(str::to_owned));
+        let record = fetched.record.with("installPath", install_path.to_str()).with("version", version.as_deref()).after(before);
         let mut lock = LockRecord::new(&candidate.id, &module);
         let name = unique(&plugin_dir, &version_dir(candidate.version.as_deref(), &content_hash(&files, &fetched.packages)));
         (lock.record, lock.files) = (record.clone(), files);
@@ -97,11 +115,11 @@ impl Installer {
         let mut warnings = done.notices;
         warnings.extend(done.warnings);
         warnings.extend(self.shadowed(&candidate.id));
-        Ok(Installed { plugin_id: candidate.id, version: candidate.version, record, linked: None, enabled: true, warnings })
+        Ok(Installed { plugin_id: candidate.id, version: candidate.version, record, linked: None, enabled: true, hooks: None, warnings })
     }
 
     /// What an archive needs and does not carry (INS-166). Nothing is asked of the registry when it carries all.
-    fn dependencies(&self, stage: &Stage, dir: &Path, module: &Path) -> Result<Value, InstallError> {
+    pub(crate) fn dependencies(&self, stage: &Stage, dir: &Path, module: &Path) -> Result<Value, InstallError> {
         let Ok(bytes) = std::fs::read(dir.join("package.json")) else {
             return Ok(Value::Null);
         };

@@ -49,6 +49,18 @@ pub(crate) fn look(subject: Subject<'_>, env: &Env, progress: &dyn Progress) -> 
     Findings { label: subject.label, root, code, dependencies }
 }
 
+/// Refuses a tree with denied dependencies; its own code was looked at before (INS-231).
+pub(crate) fn refuse_denied(label: &str, tree: &Path, env: &Env) -> Result<(), InstallError> {
+    let limits = TreeLimits::from_env(|name| env.get(name).map(str::to_owned));
+    let hits = denylisted_dependencies(tree, &limits).map_err(|error| {
+        InstallError::coded("security_scan_failed", format!("{label} installation blocked: code safety scan failed ({error})"))
+    })?;
+    match refusal(&hits) {
+        None => Ok(()),
+        Some(denied) => Err(InstallError::coded("security_scan_blocked", format!("{label} installation blocked: {denied}"))),
+    }
+}
+
 impl Findings {
     /// The scan as listeners see it (INS-239).
     pub(crate) fn for_listeners(&self) -> Value {

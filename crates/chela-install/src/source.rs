@@ -1,7 +1,10 @@
 //! Where plugins come from. A source brings a package into the stage and says what to record; everything after that is the same for all.
 
 pub(crate) mod archive;
+pub(crate) mod clawhub;
 pub(crate) mod directory;
+pub(crate) mod git;
+pub(crate) mod marketplace;
 pub(crate) mod npm;
 pub(crate) mod npm_pack;
 pub(crate) mod script;
@@ -10,8 +13,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::choice::Choice;
+use crate::clawhub::{ClawHub, ClawHubSpec};
 use crate::error::InstallError;
 use crate::fsops::FileHashes;
+use crate::git::Git;
+use crate::install::Installer;
 use crate::records::RecordFields;
 use crate::stage::Stage;
 use chela_npm::Progress;
@@ -72,5 +79,39 @@ pub(crate) fn of_path(path: &Path) -> Result<Box<dyn Source>, InstallError> {
     match chela_archive::Kind::from_name(&name) {
         Some(kind) => Ok(Box::new(archive::Archive { path: path.to_owned(), kind })),
         None => Ok(Box::new(script::Script { path: path.to_owned() })),
+    }
+}
+
+impl Installer {
+    /// The source behind a choice that copies.
+    pub(crate) fn source_of(&self, choice: Choice) -> Result<Box<dyn Source + '_>, InstallError> {
+        match choice {
+            Choice::Path(path) | Choice::Link(path) => of_path(&path),
+            Choice::NpmPack(path) => Ok(Box::new(npm_pack::NpmPack { path })),
+            Choice::Git(typed) => Ok(Box::new(self.git_source(&typed)?)),
+            Choice::ClawHub(typed) => Ok(Box::new(self.clawhub_source(&typed, None, &typed)?)),
+            Choice::Marketplace { plugin, source } => Ok(Box::new(self.marketplace_source(source, plugin))),
+            // The caller has answered these.
+            Choice::Npm(spec) => Err(InstallError::refused(format!("Package not found on npm: {}", spec.raw))),
+            Choice::Bundled(id) => Err(InstallError::refused(format!("Plugin not found: {id}"))),
+        }
+    }
+
+    /// `base` is the address of a former installation, `spec` what to look for, `typed` what to record.
+    pub(crate) fn clawhub_source(&self, spec: &str, base: Option<&str>, typed: &str) -> Result<clawhub::ClawHubSource, InstallError> {
+        let spec = ClawHubSpec::parse(spec)?;
+        let hub = ClawHub::new(&self.world.env, base)?;
+        let host = (self.world.catalog)(&self.world.config()?).host_version;
+        let package = hub.find(&spec, &host)?;
+        Ok(clawhub::ClawHubSource { hub, package, typed: typed.to_owned() })
+    }
+
+    pub(crate) fn marketplace_source(&self, source: String, plugin: String) -> marketplace::MarketplaceSource<'_> {
+        marketplace::MarketplaceSource { world: &self.world, source, plugin }
+    }
+
+    pub(crate) fn git_source(&self, typed: &str) -> Result<git::GitSource, InstallError> {
+        let spec = git::parse(typed, &|text| self.world.user_path(text))?;
+        Ok(git::GitSource { git: Git::find(&self.world.env)?, spec, typed: typed.to_owned() })
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::error::InstallError;
 use crate::fsops::{create_private_dir, remove_if_empty, remove_tree};
 use crate::layout::Layout;
+use crate::scratch::Scratch;
 
 /// A directory of its own for one attempt; it goes when this value does.
 #[derive(Debug)]
@@ -21,6 +22,14 @@ impl Stage {
         let dir = root.join(uuid::Uuid::new_v4().simple().to_string());
         fs_err::create_dir(&dir)?;
         let stage = Self { dir, root };
+        fs_err::create_dir(stage.version())?;
+        Ok(stage)
+    }
+
+    /// A stage outside of the state directory, for a look at what an update would bring.
+    pub(crate) fn outside(scratch: &Scratch) -> Result<Self, InstallError> {
+        let stage = Self { dir: scratch.path().join("stage"), root: scratch.path().to_owned() };
+        fs_err::create_dir(&stage.dir)?;
         fs_err::create_dir(stage.version())?;
         Ok(stage)
     }

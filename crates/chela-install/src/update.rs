@@ -105,10 +105,7 @@ impl Installer {
         let skipped = |message: String| outcome(id, Status::Skipped, message, None, None);
         match record.source.as_str() {
             "npm" => {}
-            "git" | "clawhub" | "marketplace" => {
-                let message = format!("Failed to update {id}: updates from {} are not built yet; reinstall it from a path", record.source);
-                return outcome(id, Status::Error, message, None, None);
-            }
+            "git" | "clawhub" | "marketplace" => return self.update_remote(config, &records, id, record, request),
             other => return skipped(format!("Skipping \"{id}\" (source: {other}).")),
         }
         let Some(spec) = spec.or(record.text("spec")) else {
@@ -171,7 +168,7 @@ impl Installer {
     }
 }
 
-fn outcome(id: &str, status: Status, message: String, current: Option<String>, next: Option<String>) -> UpdateOutcome {
+pub(crate) fn outcome(id: &str, status: Status, message: String, current: Option<String>, next: Option<String>) -> UpdateOutcome {
     UpdateOutcome { plugin_id: id.to_owned(), status, message, current_version: current, next_version: next }
 }
 
@@ -206,7 +203,7 @@ fn package_of(record: &InstallRecord) -> Option<String> {
 }
 
 /// What the installed files say.
-fn installed_version(record: &InstallRecord) -> Option<String> {
+pub(crate) fn installed_version(record: &InstallRecord) -> Option<String> {
     let bytes = std::fs::read(std::path::Path::new(record.text("installPath")?).join("package.json")).ok()?;
     chela_manifest::parse_package(&bytes).ok()?.version
 }

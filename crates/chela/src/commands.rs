@@ -21,6 +21,7 @@ mod plugins_inspect;
 mod plugins_install;
 mod plugins_list;
 mod plugins_registry;
+mod plugins_search;
 mod plugins_switch;
 mod plugins_uninstall;
 mod plugins_update;

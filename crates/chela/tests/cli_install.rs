@@ -45,13 +45,17 @@ fn a_plugin_comes_and_goes() {
     assert_eq!(home.ok(&["plugins", "install", "--link", &first]).lines().next(), Some("Linked plugin path: ~/v1"));
 }
 
-// INS-119, INS-121, INS-122, INS-123, INS-124, INS-127, INS-135, INS-286, INS-287
+// INS-119, INS-121, INS-122, INS-123, INS-124, INS-127, INS-135, INS-271, INS-286, INS-287
 #[test]
 fn wrong_uses_end_with_one_and_write_nothing() {
     let home = Home::new();
     for (args, text) in [
         (&["install", "./gone"][..], "Plugin path not found: "),
         (&["install", "npm:"], "Unsupported npm plugin spec"),
+        (&["install", "git:word"], "Unsupported git plugin spec: git:word."),
+        (&["install", "clawhub:x@"], "invalid ClawHub plugin spec: clawhub:x@"),
+        (&["search"], "Usage: chela plugins search <query>"),
+        (&["marketplace", "list", "./gone"], "unsupported marketplace source: ./gone"),
         (&["install", "--link", "name"], "--link requires a local path."),
         (&["install", "--link", "--force", "x"], "--force is not supported with --link"),
         (&["install", "--pin", "--marketplace", "m", "x"], "--pin is not supported with --marketplace"),
@@ -67,6 +71,71 @@ fn wrong_uses_end_with_one_and_write_nothing() {
     }
     assert_eq!(home.ok(&["plugins", "update", "--all"]), "No tracked plugins or hook packs to update.\n");
     assert_eq!(std::fs::read_dir(home.state()).unwrap().count(), 0);
+}
+
+// INS-125, INS-192, INS-282, INS-283
+#[test]
+fn marketplaces_are_listed_and_hook_packs_named() {
+    let home = Home::new();
+    let market = home.path("market");
+    let write = |name: &str, text: &str| {
+        let path = std::path::Path::new(&market).join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("marketplace.json", r#"{"name": "team", "plugins": []}"#);
+    assert!(home.ok(&["plugins", "marketplace", "list", &market]).starts_with("No plugins found in marketplace "));
+    let plugins =
+        r#"[{"name": "tool", "version": "1.0.0", "description": "Does it", "source": "./tool"}, {"name": "bare", "source": "./bare"}]"#;
+    write("marketplace.json", &format!(r#"{{"name": "team", "plugins": {plugins}}}"#));
+    assert_eq!(home.ok(&["plugins", "marketplace", "list", &market]), "Marketplace team\ntool v1.0.0 - Does it\nbare\n");
+    let listing = home.json(&["plugins", "marketplace", "list", &market, "--json"]);
+    assert_eq!(
+        (&listing["name"], &listing["plugins"][1]),
+        (&json!("team"), &json!({"name": "bare", "source": {"kind": "path", "path": "./bare"}}))
+    );
+
+    write("hook/HOOK.md", "---\nname: greet\n---\n");
+    write("hook/handler.js", "export default () => {};");
+    let out = home.ok(&["plugins", "install", &format!("{market}/hook")]);
+    assert_eq!(out.lines().next(), Some("Installed hook pack: greet"));
+}
+
+/// A server that gives the same JSON to everybody.
+fn answering(body: &'static str) -> String {
+    use std::io::{BufRead, BufReader, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let head = BufReader::new(stream.try_clone().unwrap()).lines();
+            head.map_while(Result::ok).take_while(|line| !line.is_empty()).for_each(drop);
+            let _ = write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+        }
+    });
+    url
+}
+
+// INS-269, INS-270, INS-271
+#[test]
+fn a_search_shows_what_clawhub_has() {
+    let home = Home::new();
+    let found = r#"{"results": [{"score": 2, "package": {"name": "tool", "family": "code-plugin", "channel": "official", "latestVersion": "1.0.0", "summary": "Does it"}}]}"#;
+    let env = |url: &str| std::fs::write(home.state().join(".env"), format!("OPENCLAW_CLAWHUB_URL={url}\n")).unwrap();
+    env(&answering(found));
+    let json = home.json(&["plugins", "search", "some", "tool", "--json"]);
+    let expected: Value = serde_json::from_str(found).unwrap();
+    assert_eq!(json, expected);
+    assert_eq!(
+        home.ok(&["plugins", "search", "tool"]),
+        "ClawHub plugins (1)\ntool  code-plugin | official | v1.0.0 - Does it\n  Install: chela plugins install clawhub:tool\n"
+    );
+    env(&answering(r#"{"results": []}"#));
+    assert_eq!(home.ok(&["plugins", "search", "tool"]), "No ClawHub plugins found.\n");
+    env("http://127.0.0.1:9");
+    let lost = home.run(&["plugins", "search", "tool"]);
+    assert_eq!((lost.code, lost.stdout.as_str()), (1, ""));
+    assert!(lost.stderr.contains("failed to download http://127.0.0.1:9/api/v1/packages/search"), "{}", lost.stderr);
 }
 
 // INS-284, INS-285, INS-293, INS-357

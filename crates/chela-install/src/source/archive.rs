@@ -32,9 +32,20 @@ impl Source for Archive {
 
 /// Unpacks an archive into a new directory and gives the package in it.
 pub(crate) fn unpack(archive: &Path, kind: Kind, into: &Path) -> Result<PathBuf, InstallError> {
+    unpack_all(archive, kind, into)?;
+    root_of(into)
+}
+
+/// Unpacks an archive into a new directory.
+pub(crate) fn unpack_all(archive: &Path, kind: Kind, into: &Path) -> Result<(), InstallError> {
     let file = fs_err::File::open(archive)?;
     extract(file.into_parts().0, kind, into, &Options::default()).map_err(refusal)?;
-    package_root(into).map_err(refusal)
+    Ok(())
+}
+
+/// The package in an unpacked archive.
+pub(crate) fn root_of(unpacked: &Path) -> Result<PathBuf, InstallError> {
+    package_root(unpacked).map_err(refusal)
 }
 
 fn refusal(error: ArchiveError) -> InstallError {

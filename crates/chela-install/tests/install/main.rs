@@ -1,8 +1,13 @@
 //! Plugins installed, replaced, rolled back and removed in real directories.
 #![allow(clippy::unwrap_used, reason = "a failed expectation of a test ends the test")]
 
+mod clawhub;
 mod crash;
+mod git;
+mod hook_packs;
+mod marketplace;
 mod npm;
 mod registry;
+mod server;
 mod support;
 mod verbs;

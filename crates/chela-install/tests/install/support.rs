@@ -17,13 +17,15 @@ pub struct Place {
     pub dir: PathBuf,
     /// Address of the registry.
     pub registry: Option<String>,
+    /// Further variables.
+    pub env: Vec<(String, String)>,
     _temp: Option<tempfile::TempDir>,
 }
 
 impl Place {
     pub fn new() -> Self {
         let temp = tempfile::tempdir().unwrap();
-        let place = Self { dir: temp.path().canonicalize().unwrap(), registry: None, _temp: Some(temp) };
+        let place = Self { dir: temp.path().canonicalize().unwrap(), registry: None, env: Vec::new(), _temp: Some(temp) };
         std::fs::create_dir(place.state()).unwrap();
         std::fs::write(place.state().join("openclaw.json"), CONFIG).unwrap();
         place
@@ -31,7 +33,7 @@ impl Place {
 
     /// A place that another process made and keeps.
     pub fn at(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), registry: None, _temp: None }
+        Self { dir: dir.to_owned(), registry: None, env: Vec::new(), _temp: None }
     }
 
     pub fn state(&self) -> PathBuf {
@@ -76,6 +78,11 @@ impl Place {
         env.set("HOME", self.dir.to_str().unwrap());
         env.set("OPENCLAW_STATE_DIR", self.state().to_str().unwrap());
         env.set("CHELA_CACHE_DIR", self.dir.join("cache").to_str().unwrap());
+        // `git` is found there.
+        env.set("PATH", std::env::var("PATH").unwrap());
+        for (name, value) in &self.env {
+            env.set(name.as_str(), value.as_str());
+        }
         if let Some(registry) = &self.registry {
             env.set("npm_config_registry", registry);
         }

@@ -35,6 +35,10 @@ pub enum PluginsCommand {
     Rollback(RollbackArgs),
     /// Compare or rebuild the plugin index
     Registry(RegistryArgs),
+    /// Search ClawHub for plugins
+    Search(SearchArgs),
+    /// Look at Claude marketplaces
+    Marketplace(MarketplaceArgs),
     /// Show what is wrong with plugins
     Doctor(DoctorArgs),
     /// Known subcommands that are not built.
@@ -94,7 +98,7 @@ pub struct DoctorArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes: 0 installed, 1 refused or failed with everything as it was, 2 wrong use or not built")]
 pub struct InstallArgs {
-    /// A directory, an archive (.zip .tgz .tar.gz .tar), a script, or an npm package with an optional version or tag
+    /// A directory, an archive (.zip .tgz .tar.gz .tar), a script, an npm package, git:REPOSITORY, clawhub:PACKAGE, or a marketplace's plugin
     #[arg(value_name = "PATH-OR-SPEC")]
     pub spec: String,
     /// Use the path where it lies instead of copying it
@@ -112,6 +116,46 @@ pub struct InstallArgs {
     /// Let critical findings of the code scan pass; denied dependencies, scan errors and plugin hooks still refuse
     #[arg(long)]
     pub dangerously_force_unsafe_install: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `chela plugins search`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 asked, with or without results, 1 no query or ClawHub cannot be asked")]
+pub struct SearchArgs {
+    /// What the plugin should do
+    pub query: Vec<String>,
+    /// Most results; 20 without it, at most 100
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub limit: Option<i64>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `chela plugins marketplace`.
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub struct MarketplaceArgs {
+    /// The subcommand.
+    #[command(subcommand)]
+    pub command: MarketplaceCommand,
+}
+
+/// What to do with marketplaces.
+#[derive(Debug, Subcommand)]
+pub enum MarketplaceCommand {
+    /// List the plugins of a marketplace
+    List(MarketplaceListArgs),
+}
+
+/// `chela plugins marketplace list`.
+#[derive(Debug, Args)]
+pub struct MarketplaceListArgs {
+    /// A path, a name that Claude knows, OWNER/REPO, or a git address
+    pub source: String,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

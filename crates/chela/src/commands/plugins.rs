@@ -15,11 +15,8 @@ use crate::report::Failure;
 /// Longest wait for a running gateway that is only asked for more detail.
 const LIVE_LIMIT: Duration = Duration::from_millis(150);
 
-const BUILT: [&str; 10] = ["list", "inspect", "enable", "disable", "doctor", "install", "update", "uninstall", "rollback", "registry"];
-const NOT_BUILT: &[(&str, &str)] = &[
-    ("marketplace", "clone the marketplace, then install the plugin's directory with `chela plugins install PATH`"),
-    ("search", "look on npm, then use `chela plugins install npm:NAME`"),
-];
+const BUILT: [&str; 12] =
+    ["list", "inspect", "enable", "disable", "doctor", "install", "update", "uninstall", "rollback", "registry", "search", "marketplace"];
 
 /// Runs the subcommand.
 ///
@@ -37,9 +34,11 @@ pub fn run(ctx: &Context, args: PluginsArgs) -> Result<(), Failure> {
         PluginsCommand::Uninstall(args) => super::plugins_uninstall::run(ctx, &args),
         PluginsCommand::Rollback(args) => super::plugins_install::rollback(ctx, &args),
         PluginsCommand::Registry(args) => super::plugins_registry::run(ctx, &args),
+        PluginsCommand::Search(args) => super::plugins_search::run(ctx, &args),
+        PluginsCommand::Marketplace(args) => super::plugins_search::marketplace(ctx, &args),
         PluginsCommand::Other(words) => {
             let name = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
-            Err(super::other::subcommand("chela plugins", &name, NOT_BUILT, &BUILT))
+            Err(super::other::subcommand("chela plugins", &name, &[], &BUILT))
         }
     }
 }

@@ -27,7 +27,7 @@ pub fn run(ctx: &Context, args: &InstallArgs) -> Result<(), Failure> {
     if args.json {
         return output::json(&json!({
             "pluginId": done.plugin_id, "version": done.version, "linked": done.linked, "enabled": done.enabled,
-            "install": done.record, "warnings": done.warnings,
+            "install": done.record, "hooks": done.hooks, "warnings": done.warnings,
         }));
     }
     done.warnings.iter().for_each(|warning| warn(warning));
@@ -35,9 +35,10 @@ pub fn run(ctx: &Context, args: &InstallArgs) -> Result<(), Failure> {
 }
 
 fn text(ctx: &Context, done: &Installed) -> String {
+    let what = if done.hooks.is_some() { "hook pack" } else { "plugin" };
     let first = match &done.linked {
-        Some(path) => format!("Linked plugin path: {}", ctx.show(path)),
-        None => format!("Installed plugin: {}", done.plugin_id),
+        Some(path) => format!("Linked {what} path: {}", ctx.show(path)),
+        None => format!("Installed {what}: {}", done.plugin_id),
     };
     format!("{first}\n{RESTART}\n")
 }
