@@ -40,7 +40,10 @@ pub(crate) fn place(tree: &mut Tree, from: NodeId, name: &str, family: &Family, 
     let Some((target, fit)) = start.and_then(|start| find_place(tree, start, from, &edge, candidate, family)) else { return false };
     let parent = target;
     let replaced = match fit {
-        Fit::Keep | Fit::Conflict => return true,
+        Fit::Keep | Fit::Conflict => {
+            unhide(tree, from, &edge, target, outcome);
+            return true;
+        }
         Fit::Replace => tree.get(parent).and_then(|node| node.children.get(name)).copied(),
         Fit::Free => None,
     };
@@ -62,7 +65,21 @@ pub(crate) fn place(tree: &mut Tree, from: NodeId, name: &str, family: &Family, 
     drop_duplicates(tree, id, parent);
     disturbed_by(tree, name, parent, outcome);
     place_peers(tree, id, family, outcome);
+    unhide(tree, from, &edge, target, outcome);
     true
+}
+
+/// Copies between the dependent and the place of what was chosen, which hide it: each may give way, or the walk up would have ended there.
+fn unhide(tree: &mut Tree, from: NodeId, edge: &Edge, target: NodeId, outcome: &mut Outcome) {
+    while tree.get(from).is_some() && !tree.is_valid(from, edge) {
+        let Some(hiding) = tree.target(from, edge) else { return };
+        let parent = tree.get(hiding).and_then(|node| node.parent);
+        if !parent.is_some_and(|parent| parent != target && tree.is_within(parent, target)) || tree.is_within(from, hiding) {
+            return;
+        }
+        tree.remove(hiding);
+        disturbed_by(tree, &edge.name, target, outcome);
+    }
 }
 
 /// The peers that came along, beside the package or above it.
