@@ -200,6 +200,9 @@ fn prepare(paths: &StatePaths, env: &Env, edits: &[Edit], options: &WriteOptions
     }
     let mut plan = plan::Plan::new(paths, env, before.as_deref(), edits)?;
     let mode_before = plan.gateway_mode();
+    if before.is_none() {
+        plan.apply(&first_values())?;
+    }
     plan.apply(edits)?;
     plan.stamp(&options.version);
     let written = plan.finish()?;
@@ -218,6 +221,12 @@ fn prepare(paths: &StatePaths, env: &Env, edits: &[Edit], options: &WriteOptions
         config,
     };
     Ok(Prepared { outcome, before, seen: written.before, after, texts: written.texts, mode_before, mode_after })
+}
+
+/// What a file begins with that was not there. Without a file the gateway runs on loopback; it must go on doing so after the first
+/// edit, and a file without a mode looks damaged (GW-128).
+fn first_values() -> [Edit; 1] {
+    [Edit::Set { path: vec!["gateway".into(), "mode".into()], value: Value::from("local"), mode: SetMode::default() }]
 }
 
 /// The write that would lose too much is put aside instead (GW-138).

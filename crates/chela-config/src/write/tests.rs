@@ -299,6 +299,20 @@ fn a_first_write_makes_the_file_and_a_dry_run_does_not() {
     serde_json::from_str::<Value>(&home.text()).unwrap();
 }
 
+// GW-128: without a file the gateway starts; the first edit must not take that away.
+#[test]
+fn a_file_that_a_first_write_makes_may_run_a_gateway() {
+    let home = Home::new("");
+    let first = |edits: &[Edit]| {
+        fs_err::remove_file(home.paths().config_path).unwrap();
+        home.write(edits).unwrap();
+        serde_json::from_str::<Value>(&home.text()).unwrap()["gateway"]["mode"].clone()
+    };
+    assert_eq!(first(&[set("plugins.entries.a.enabled", json!(true))]), "local");
+    load(&home.paths(), &home.env()).unwrap().check_gateway_mode(false).unwrap();
+    assert_eq!(first(&[set("gateway.mode", json!("remote"))]), "remote");
+}
+
 // A file-size limit stands in for a full disk: the system refuses to write more bytes.
 #[test]
 fn a_full_disk_loses_nothing() {

@@ -1,15 +1,23 @@
 //! `chela plugins install` and `rollback`.
 
+use chela_config::ReloadMode;
 use chela_install::{InstallFlags, InstallRequest, Installed};
 use serde_json::json;
 
 use crate::cli::plugins::{InstallArgs, RollbackArgs};
 use crate::context::Context;
 use crate::report::{Failure, warn};
-use crate::{installer, output};
+use crate::{installer, lockfile, output};
 
-/// The reference's last line; a running gateway takes new code with its next start (INS-150).
-pub const RESTART: &str = "Restart the gateway to load plugins.";
+/// What a restart is for after new code came.
+pub const LOAD: &str = "load plugins";
+
+/// When a change counts: at once where a gateway runs that follows its files, else with the next start, in the reference's words (INS-150).
+pub fn takes_effect(ctx: &Context, purpose: &str) -> String {
+    let runs = lockfile::look(&ctx.paths).pid().is_some();
+    let follows = ctx.config_lenient().is_ok_and(|(config, _)| config.gateway().reload.mode != ReloadMode::Off);
+    if runs && follows { "The running gateway takes it up by itself.".to_owned() } else { format!("Restart the gateway to {purpose}.") }
+}
 
 /// Installs a plugin; a refusal leaves everything as it was.
 ///
@@ -40,7 +48,7 @@ fn text(ctx: &Context, done: &Installed) -> String {
         Some(path) => format!("Linked {what} path: {}", ctx.show(path)),
         None => format!("Installed {what}: {}", done.plugin_id),
     };
-    format!("{first}\n{RESTART}\n")
+    format!("{first}\n{}\n", takes_effect(ctx, LOAD))
 }
 
 /// Switches a plugin back to the version before.
@@ -54,5 +62,5 @@ pub fn rollback(ctx: &Context, args: &RollbackArgs) -> Result<(), Failure> {
     }
     done.warnings.iter().for_each(|warning| warn(warning));
     let shown = |version: &Option<String>| version.clone().unwrap_or_else(|| "unknown".to_owned());
-    output::text(&format!("Rolled back {}: {} -> {}.\n{RESTART}\n", done.plugin_id, shown(&done.from), shown(&done.to)))
+    output::text(&format!("Rolled back {}: {} -> {}.\n{}\n", done.plugin_id, shown(&done.from), shown(&done.to), takes_effect(ctx, LOAD)))
 }

@@ -4,6 +4,7 @@ use chela_catalog::{PluginPolicy, PluginRecord};
 use chela_config::{Edit, SetMode, WriteOptions};
 use serde_json::{Value, json};
 
+use super::plugins_install::takes_effect;
 use crate::cli::plugins::SwitchArgs;
 use crate::context::Context;
 use crate::installer;
@@ -90,7 +91,7 @@ fn write(ctx: &Context, args: &SwitchArgs, id: &str, enabled: bool, edits: &[Edi
     let verb = if enabled { "Enabled" } else { "Disabled" };
     output::text(&format!("{verb} plugin \"{id}\"."))?;
     if lockfile::look(&ctx.paths).pid().is_some() {
-        note("The gateway runs; restart it with `chela gateway restart` to apply");
+        note(&takes_effect(ctx, "apply"));
     }
     Ok(())
 }

@@ -45,9 +45,10 @@ pub fn run(ctx: &Context, args: &UninstallArgs) -> Result<(), Failure> {
         output::text(&removes)?;
     }
     output::text(&format!(
-        "Uninstalled plugin \"{}\". Removed: {}.\nRestart the gateway to apply changes.\n",
+        "Uninstalled plugin \"{}\". Removed: {}.\n{}\n",
         done.plugin_id,
-        if done.removed.is_empty() { "nothing".to_owned() } else { done.removed.join(", ") }
+        if done.removed.is_empty() { "nothing".to_owned() } else { done.removed.join(", ") },
+        super::plugins_install::takes_effect(ctx, "apply changes")
     ))
 }
 

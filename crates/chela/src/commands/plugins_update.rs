@@ -5,7 +5,7 @@ use std::io::BufRead;
 use chela_install::{IntegrityDrift, Status, UpdateRequest};
 use serde_json::json;
 
-use super::plugins_install::RESTART;
+use super::plugins_install::{LOAD, takes_effect};
 use crate::cli::plugins::UpdateArgs;
 use crate::context::Context;
 use crate::report::{Failure, note, warn};
@@ -34,7 +34,7 @@ pub fn run(ctx: &Context, args: &UpdateArgs) -> Result<(), Failure> {
             }
         }
         if !args.dry_run && outcomes.iter().any(|outcome| outcome.status == Status::Updated) {
-            output::text(RESTART)?;
+            output::text(&takes_effect(ctx, LOAD))?;
         }
     }
     if failed { Err(Failure::silent(1)) } else { Ok(()) }
