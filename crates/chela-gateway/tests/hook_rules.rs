@@ -1,6 +1,8 @@
 //! Rules of single hooks, through a whole gateway with real workers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/host.rs"]
+mod host;
 #[path = "support/live.rs"]
 mod live;
 
@@ -8,8 +10,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chela_agent::lifecycle::{DRAIN_BUDGET, EndReason};
-use chela_agent::{Accepted, Entry, RunEvent, RunRef, RunSink, TurnRequest};
-use chela_host::{Host, HostOptions, Purpose};
+use chela_agent::{Accepted, Entry, TurnRequest};
+use chela_host::Host;
+use host::host_of;
 use live::{Home, text};
 use serde_json::{Value, json};
 
@@ -223,33 +226,6 @@ async fn files_of_the_prompt_are_the_plugins_to_change_and_late_results_are_drop
     }
     assert!(body.to_string().contains("go on"));
     live.stop().await;
-}
-
-struct Quiet;
-
-impl RunSink for Quiet {
-    fn emit(&self, _run: &RunRef, _event: RunEvent) {}
-}
-
-/// Everything of a gateway but its sockets, for turns that no client can ask for yet.
-async fn host_of(home: &Home) -> Arc<Host> {
-    home.write_config();
-    let options = live::options(home.dir.path(), &live::node().await, || {});
-    let host = Host::open(HostOptions {
-        paths: options.paths,
-        env: options.env,
-        config: Arc::new(options.config),
-        sink: Arc::new(Quiet),
-        purpose: Purpose::Gateway,
-        core_methods: Default::default(),
-        cli_commands: Default::default(),
-        guard: None,
-        inherit_output: false,
-    })
-    .unwrap();
-    host.recover().await.unwrap();
-    host.start_plugins(1);
-    host
 }
 
 async fn turn(host: &Arc<Host>, message: &str, entry: Entry, trigger: &'static str) -> Option<String> {

@@ -1,15 +1,18 @@
 //! Sessions and what plugins keep with them: rollover, queued text, state, cleanup, and the end of a gateway by its config.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "support/host.rs"]
+mod host;
 #[path = "support/live.rs"]
 mod live;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chela_agent::{Accepted, Entry, RunEvent, RunRef, RunSink, TurnRequest};
+use chela_agent::{Accepted, Entry, TurnRequest};
 use chela_gateway::run::Ended;
-use chela_host::{Host, HostOptions, Purpose};
+use chela_host::Host;
+use host::host_of;
 use live::{Client, Home};
 use serde_json::{Value, json};
 
@@ -30,33 +33,6 @@ const LISTENER: &str = r#"
 export default function register(api) {
   for (const hook of ['session_start', 'session_end', 'message_received', 'gateway_stop']) api.on(hook, (event) => { log({ hook, event }); });
 }"#;
-
-struct Quiet;
-
-impl RunSink for Quiet {
-    fn emit(&self, _run: &RunRef, _event: RunEvent) {}
-}
-
-/// Everything of a gateway but its sockets, so that a test can make a session old.
-async fn host_of(home: &Home) -> Arc<Host> {
-    home.write_config();
-    let options = live::options(home.dir.path(), &live::node().await, || {});
-    let host = Host::open(HostOptions {
-        paths: options.paths,
-        env: options.env,
-        config: Arc::new(options.config),
-        sink: Arc::new(Quiet),
-        purpose: Purpose::Gateway,
-        core_methods: Default::default(),
-        cli_commands: Default::default(),
-        guard: None,
-        inherit_output: false,
-    })
-    .unwrap();
-    host.recover().await.unwrap();
-    host.start_plugins(1);
-    host
-}
 
 async fn turn(host: &Arc<Host>, key: &str) {
     let request = TurnRequest {

@@ -3,20 +3,10 @@
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use super::tree;
 use chela_scan::{ScanError, TreeLimits, denylisted_dependencies, refusal};
-use tempfile::TempDir;
 
 const BAD: &str = "plain-crypto-js";
-
-fn tree(files: &[(&str, &str)]) -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        let path = dir.path().join(name);
-        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-        fs_err::write(path, text).unwrap();
-    }
-    dir
-}
 
 fn told(dir: &Path) -> Option<String> {
     refusal(&denylisted_dependencies(dir, &TreeLimits::default()).unwrap())

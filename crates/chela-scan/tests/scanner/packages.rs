@@ -2,20 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::tree;
 use chela_scan::{BuiltinScan, Mode, ScanError, ScanLimits, ScanReport, ScanTarget, Severity, scan};
-use tempfile::TempDir;
 
 const BAD: &str = "eval(x);";
-
-fn plugin(files: &[(&str, &str)]) -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        let path = dir.path().join(name);
-        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-        fs_err::write(path, text).unwrap();
-    }
-    dir
-}
 
 fn run(dir: &Path, entries: &[&str], mode: Mode) -> ScanReport {
     let entries: Vec<PathBuf> = entries.iter().map(PathBuf::from).collect();
@@ -35,7 +25,7 @@ fn reason(report: &ScanReport, path: &str) -> Option<String> {
 // INS-207, INS-208
 #[test]
 fn a_package_is_scanned_along_its_imports() {
-    let dir = plugin(&[
+    let dir = tree(&[
         (
             "index.js",
             "import './a.js'; export { x } from './b'; export * from './c/index.js'; import('./d.mjs'); require('./e'); import 'lodash';",
@@ -61,7 +51,7 @@ fn a_package_is_scanned_along_its_imports() {
 // INS-209
 #[test]
 fn a_bundle_is_scanned_as_a_tree() {
-    let dir = plugin(&[
+    let dir = tree(&[
         ("a.js", BAD),
         ("skills/x/run.ts", BAD),
         (".hidden/b.js", BAD),
@@ -89,7 +79,7 @@ fn a_bundle_is_scanned_as_a_tree() {
 // INS-211
 #[test]
 fn declared_entries_are_scanned_wherever_they_are() {
-    let dir = plugin(&[("tests/a.test.js", BAD), (".dist/b.js", BAD), ("node_modules/c/c.js", BAD)]);
+    let dir = tree(&[("tests/a.test.js", BAD), (".dist/b.js", BAD), ("node_modules/c/c.js", BAD)]);
     for mode in [Mode::Package, Mode::Bundle] {
         let report = run(dir.path(), &["tests/a.test.js", "./.dist/b.js", "node_modules/c/c.js", "../outside.js", "/etc/x.js"], mode);
         assert_eq!(bad_files(dir.path(), &report), [".dist/b.js", "node_modules/c/c.js", "tests/a.test.js"]);
@@ -111,19 +101,19 @@ fn all_extensions_are_scanned_up_to_a_size_and_a_count() {
     let names = ["js", "ts", "mjs", "cjs", "mts", "cts", "jsx", "tsx"].map(|e| format!("f.{e}"));
     let mut files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), BAD)).collect();
     files.extend([("UPPER.JS", BAD), ("a.txt", BAD), ("a.jsonc", BAD)]);
-    let dir = plugin(&files);
+    let dir = tree(&files);
     assert_eq!(run(dir.path(), &[], Mode::Bundle).critical, 9);
 
     let exact = format!("{BAD}{}", " ".repeat((1 << 20) - BAD.len()));
     let larger = format!("{exact} ; import './next.js'");
-    let dir = plugin(&[("exact.js", &exact), ("large.js", &larger), ("next.js", BAD)]);
+    let dir = tree(&[("exact.js", &exact), ("large.js", &larger), ("next.js", BAD)]);
     let report = run(dir.path(), &["exact.js", "large.js"], Mode::Package);
     assert_eq!(bad_files(dir.path(), &report), ["exact.js", "next.js"], "a large file's imports are followed");
     assert_eq!(reason(&report, "large.js").as_deref(), Some("larger than 1048576 bytes"));
 
     let names: Vec<String> = (0..505).map(|n| format!("f{n:03}.js")).collect();
     let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
-    let dir = plugin(&files);
+    let dir = tree(&files);
     let report = run(dir.path(), &[], Mode::Bundle);
     assert_eq!(report.scanned_files, 500);
     assert_eq!(report.not_scanned.len(), 5);
@@ -134,7 +124,7 @@ fn all_extensions_are_scanned_up_to_a_size_and_a_count() {
 #[test]
 fn an_import_graph_ends_at_a_thousand_files() {
     let all: String = (0..1005).map(|n| format!("import './f{n}.js';")).collect();
-    let dir = plugin(&[("index.js", &all)]);
+    let dir = tree(&[("index.js", &all)]);
     for n in 0..1005 {
         fs_err::write(dir.path().join(format!("f{n}.js")), if n < 990 { "12345678901" } else { "1" }).unwrap();
     }
@@ -148,7 +138,7 @@ fn an_import_graph_ends_at_a_thousand_files() {
 
 #[test]
 fn what_was_not_looked_at_is_listed() {
-    let dir = plugin(&[
+    let dir = tree(&[
         ("index.js", "const m = require(name);\nimport(other);"),
         ("broken.js", "let = ="),
         ("install.sh", "rm -rf ~"),
@@ -186,7 +176,7 @@ fn what_was_not_looked_at_is_listed() {
 // INS-222, INS-239
 #[test]
 fn a_report_has_the_shapes_of_refusals_and_hooks() {
-    let dir = plugin(&[("index.js", "eval(x);\nfs.readFile(a); fetch(b);")]);
+    let dir = tree(&[("index.js", "eval(x);\nfs.readFile(a); fetch(b);")]);
     let report = run(dir.path(), &["index.js"], Mode::Package);
     assert_eq!(report.critical_details(), format!("Dynamic code execution detected ({}:1)", dir.path().join("index.js").display()));
     let json = serde_json::to_value(BuiltinScan::from(&Ok(report))).unwrap();
