@@ -17,6 +17,9 @@ const NAMES: [&str; 2] = ["CHELA_NODE", "OPENCLAW_NODE"];
 
 /// Time that `node --version` may take.
 const VERSION_LIMIT: Duration = Duration::from_secs(20);
+/// How often a program that is still open for writing is tried again, and the pause between.
+const BUSY_TRIES: usize = 50;
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 /// A Node to run plugins with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +107,7 @@ async fn new_enough(path: &Path) -> Result<Version, String> {
 pub(crate) async fn version_of(path: &Path) -> Result<Version, String> {
     let mut command = tokio::process::Command::new(path);
     command.arg("--version").env_clear().stdin(std::process::Stdio::null()).kill_on_drop(true);
-    let output = match tokio::time::timeout(VERSION_LIMIT, command.output()).await {
+    let output = match tokio::time::timeout(VERSION_LIMIT, once_written(|| command.output())).await {
         Ok(Ok(output)) => output,
         Ok(Err(error)) => return Err(format!("cannot be run: {error}")),
         Err(_) => return Err("does not answer to `--version`".into()),
@@ -113,6 +116,23 @@ pub(crate) async fn version_of(path: &Path) -> Result<Version, String> {
     let trimmed = text.trim();
     Version::parse(trimmed.trim_start_matches('v'))
         .map_err(|_| format!("says `{}` to `--version`", trimmed.chars().take(40).collect::<String>()))
+}
+
+/// Repeats a start that found its program still open for writing.
+///
+/// A program written a moment ago, as the managed Node is, stays open in every child that another thread forked meanwhile, until
+/// that child's own `exec`: a few milliseconds in which the kernel answers "text file busy".
+async fn once_written<F, T>(mut start: impl FnMut() -> F) -> std::io::Result<T>
+where
+    F: Future<Output = std::io::Result<T>>,
+{
+    for _ in 1..BUSY_TRIES {
+        match start().await {
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => tokio::time::sleep(BUSY_PAUSE).await,
+            other => return other,
+        }
+    }
+    start().await
 }
 
 #[cfg(test)]
@@ -159,6 +179,18 @@ mod tests {
             let error = find_node(&options(dir.path(), &[("CHELA_NODE", value), ("PATH", path.clone())])).await.unwrap_err().to_string();
             assert!(error.contains("`CHELA_NODE`") && error.contains(text), "{error}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_program_still_open_for_writing_is_tried_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = fake(dir.path(), "v22.16.0");
+        let writer = std::fs::File::options().append(true).open(&path).unwrap();
+        let (version, ()) = tokio::join!(version_of(Path::new(&path)), async {
+            tokio::time::sleep(BUSY_PAUSE * 3).await;
+            drop(writer);
+        });
+        assert_eq!(version, Ok(Version::new(22, 16, 0)));
     }
 
     #[tokio::test]
