@@ -1,6 +1,43 @@
 //! How much of the conversation fits into the model's context.
 
+use std::ops::Deref;
+use std::sync::OnceLock;
+
+use serde::{Serialize, Serializer};
 use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// The messages of a session before the turn. Several hooks get all of them, so their text is made once.
+#[derive(Debug, Default)]
+pub struct History {
+    messages: Vec<Value>,
+    text: OnceLock<Box<RawValue>>,
+}
+
+impl History {
+    /// Keeps these messages, oldest first.
+    pub fn new(messages: Vec<Value>) -> Self {
+        Self { messages, text: OnceLock::new() }
+    }
+}
+
+impl Deref for History {
+    type Target = [Value];
+
+    fn deref(&self) -> &[Value] {
+        &self.messages
+    }
+}
+
+impl Serialize for History {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.text.get().is_none() {
+            let text = serde_json::value::to_raw_value(&self.messages).map_err(serde::ser::Error::custom)?;
+            let _ = self.text.set(text);
+        }
+        self.text.get().serialize(serializer)
+    }
+}
 
 /// Context window that is assumed when nobody says how large it is, in tokens.
 pub const DEFAULT_CONTEXT_TOKENS: u64 = 128_000;
@@ -49,6 +86,15 @@ mod tests {
 
     fn message(role: &str, length: usize) -> Value {
         json!({"role": role, "content": "x".repeat(length)})
+    }
+
+    #[test]
+    fn the_text_of_the_messages_is_made_once() {
+        let history = History::new(vec![message("user", 2)]);
+        let texts = [(); 2].map(|()| serde_json::to_string(&json!({"a": 1, "messages": &history})).unwrap());
+        assert_eq!(texts[0], r#"{"a":1,"messages":[{"role":"user","content":"xx"}]}"#);
+        assert_eq!(serde_json::to_string(&history).unwrap(), r#"[{"role":"user","content":"xx"}]"#);
+        assert_eq!((&texts[0], history.len()), (&texts[1], 1));
     }
 
     #[test]

@@ -127,6 +127,20 @@ impl HookEngine {
         !self.table.load().slot(hook).handlers.is_empty()
     }
 
+    /// Tells every worker with a handler of one of these hooks that it will be called soon.
+    pub fn wake(&self, hooks: &[HookName]) {
+        let table = self.table.load();
+        let mut woken: Vec<u64> = Vec::new();
+        for slot in hooks.iter().map(|hook| table.slot(*hook)) {
+            for target in slot.groups.iter().filter_map(|group| Some(&slot.handlers[*group.first()?].target)) {
+                if !woken.contains(&target.worker_key()) {
+                    woken.push(target.worker_key());
+                    target.wake();
+                }
+            }
+        }
+    }
+
     /// Counters by plugin and hook.
     pub fn counters(&self) -> Vec<HookCounter> {
         self.counters.snapshot()
@@ -145,6 +159,21 @@ impl HookEngine {
         let table = self.table.load_full();
         let (event, ctx) = payload();
         Dispatch::new(hook, table.slot(hook), event, ctx, options).run().await
+    }
+
+    /// Like [`HookEngine::dispatch_with`], for a large event that is text already. The run id of the context is not added to it.
+    pub async fn dispatch_text(
+        &self,
+        hook: HookName,
+        options: DispatchOptions,
+        payload: impl FnOnce() -> (Arc<SharedJson>, Value),
+    ) -> Dispatched {
+        if !self.has(hook) {
+            return Dispatched::default();
+        }
+        let table = self.table.load_full();
+        let (event, ctx) = payload();
+        Dispatch::of(hook, table.slot(hook), event, ctx, options).run().await
     }
 
     /// Starts a parallel hook that nobody waits for. The payload is built at once when there is a handler; the job waits its turn in a
@@ -210,6 +239,10 @@ struct Dispatch<'a> {
 impl<'a> Dispatch<'a> {
     fn new(hook: HookName, slot: &'a Slot, event: Value, ctx: Value, options: DispatchOptions) -> Self {
         let event = SharedJson::new(with_run_id(hook, event, &ctx));
+        Self::of(hook, slot, event, ctx, options)
+    }
+
+    fn of(hook: HookName, slot: &'a Slot, event: Arc<SharedJson>, ctx: Value, options: DispatchOptions) -> Self {
         let ctx = SharedJson::new(ctx);
         Self { hook, slot, event, ctx, options, merged: Accumulator::new(hook), done: Dispatched::default() }
     }
@@ -343,7 +376,7 @@ impl<'a> Dispatch<'a> {
     }
 
     fn finish(mut self) -> Dispatched {
-        let (merged, decided_by) = self.merged.finish(self.event.value());
+        let (merged, decided_by) = self.merged.finish(&self.event);
         self.done.merged = merged;
         self.done.decided_by = decided_by;
         if self.done.refused || (self.hook.fails_closed() && self.options.cancel.is_cancelled()) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chela_plugin::{DispatchMode, HookName};
+use chela_plugin::{DispatchMode, HookName, SharedJson};
 use serde_json::{Map, Value, json};
 
 use crate::decision::is_valid_decision;
@@ -57,7 +57,7 @@ impl Accumulator {
     /// The merged result, `Null` when there is no decision, and the plugin that made it. Parameters of `before_tool_call` come merged
     /// over those of the event (HOOK-164). An empty result counts as none, except of `before_agent_start`, where even an empty
     /// result is reused (HOOK-141).
-    pub fn finish(self, event: &Value) -> (Value, Option<Arc<str>>) {
+    pub fn finish(self, event: &SharedJson) -> (Value, Option<Arc<str>>) {
         let Some(mut merged) = self.merged else {
             return (Value::Null, None);
         };
@@ -65,7 +65,7 @@ impl Accumulator {
             return (Value::Null, None);
         }
         if let Some(params) = merged.get("params").filter(|_| self.hook == HookName::BeforeToolCall) {
-            let params = merge_params(event.get("params").unwrap_or(&Value::Null), params);
+            let params = merge_params(event.value().get("params").unwrap_or(&Value::Null), params);
             merged.insert("params".into(), params);
         }
         (Value::Object(merged), self.decided_by)

@@ -1,6 +1,7 @@
 //! Workers made by hand.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,8 @@ pub(crate) struct Worker {
     pub(crate) batches: Mutex<Vec<Vec<u64>>>,
     /// Events as handlers saw them, and arguments of plain calls.
     pub(crate) seen: Mutex<Vec<Value>>,
+    /// How often it was told that hooks will come.
+    pub(crate) woken: AtomicUsize,
     gone: bool,
 }
 
@@ -44,7 +47,14 @@ impl Worker {
     }
 
     fn make(key: u64, acts: &[(u64, Act)], gone: bool) -> Arc<Self> {
-        Arc::new(Self { key, acts: acts.iter().cloned().collect(), batches: Mutex::default(), seen: Mutex::default(), gone })
+        Arc::new(Self {
+            key,
+            acts: acts.iter().cloned().collect(),
+            batches: Mutex::default(),
+            seen: Mutex::default(),
+            woken: AtomicUsize::new(0),
+            gone,
+        })
     }
 
     pub(crate) fn batches(&self) -> Vec<Vec<u64>> {
@@ -114,6 +124,10 @@ impl CallTarget for Worker {
             }
         }
         Ok(outcomes)
+    }
+
+    fn wake(&self) {
+        self.woken.fetch_add(1, Ordering::Relaxed);
     }
 
     fn release(&self, _: &[u64]) {}

@@ -1,7 +1,7 @@
 //! The main lane of one run of a worker: requests both ways, cancellation, streams, liveness.
 //!
-//! A reader task and a writer task own the two halves of the socket. Callers put finished frames into a queue that is bounded in bytes
-//! and wait for their answer; no lock is held while anything is awaited.
+//! A reader task owns one half of the socket. Callers write finished frames to the other half themselves, or, while the worker does not
+//! keep up, into a queue that is bounded in bytes; then they wait for their answer. No lock is held while anything is awaited.
 
 pub(crate) mod inbound;
 pub(crate) mod outgoing;
@@ -11,7 +11,7 @@ pub(crate) mod stream;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chela_plugin::{CallError, HostFn};
 use chela_plugin_protocol::{CodecError, Frame, FrameDecoder, Hello};
@@ -42,6 +42,9 @@ pub(crate) struct Connection {
     out: Outgoing,
     tables: Mutex<Tables>,
     next_id: AtomicU64,
+    /// When the last request was sent, in microseconds after `begun`.
+    asked_at: AtomicU64,
+    begun: Instant,
     closed: CancellationToken,
     reason: OnceLock<String>,
     /// Requests on the blocking lane that the host is working on: the worker's event loop rightly stands still then.
@@ -108,6 +111,8 @@ impl Greeting {
             out,
             tables: Mutex::default(),
             next_id: AtomicU64::new(1),
+            asked_at: AtomicU64::new(0),
+            begun: Instant::now(),
             closed,
             reason: OnceLock::new(),
             blocking: AtomicUsize::new(0),
@@ -214,6 +219,7 @@ impl Connection {
     pub(crate) fn request(self: &Arc<Self>, encode: impl FnOnce(u64) -> Result<Vec<u8>, CodecError>) -> Result<Pending, CallError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let bytes = encode(id).map_err(|e| CallError::refused("TOO_LARGE", format!("the call cannot be sent to the plugin: {e}")))?;
+        self.mark_asked();
         let (answer, waiting) = oneshot::channel();
         {
             let mut tables = self.tables();
@@ -227,6 +233,25 @@ impl Connection {
             return Err(CallError::refused("NOT_READING", format!("plugin `{}` is not reading", self.requests.label())));
         }
         Ok(Pending::new(self.clone(), id, waiting))
+    }
+
+    /// Sends a request whose answer nobody reads. What cannot be sent now is not worth sending.
+    pub(crate) fn request_unanswered(&self, encode: impl FnOnce(u64) -> Result<Vec<u8>, CodecError>) {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        self.mark_asked();
+        if let Ok(bytes) = encode(id) {
+            self.out.push(bytes);
+        }
+    }
+
+    /// How long ago the last request was sent.
+    pub(crate) fn idle_for(&self) -> Duration {
+        self.begun.elapsed().saturating_sub(Duration::from_micros(self.asked_at.load(Ordering::Relaxed)))
+    }
+
+    fn mark_asked(&self) {
+        let now = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.asked_at.store(now, Ordering::Relaxed);
     }
 
     /// Makes host functions callable by the worker.
@@ -325,7 +350,7 @@ impl Connection {
     }
 
     fn settle(&self, id: u64, mut answer: Answer) {
-        // Nobody waits any more for a call that was cancelled.
+        // Nobody waits for a call that was cancelled, or whose answer says nothing.
         let Some(waiting) = self.tables().pending.remove(&id) else {
             return;
         };

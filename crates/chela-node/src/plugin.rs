@@ -185,6 +185,10 @@ impl CallTarget for NodePlugin {
         result
     }
 
+    fn wake(&self) {
+        self.wake_worker();
+    }
+
     async fn hooks(&self, batch: HookBatch) -> Result<Vec<HandlerOutcome>, CallError> {
         let result = self.run_hooks(&batch).await;
         match &result {

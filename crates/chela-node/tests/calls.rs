@@ -72,6 +72,18 @@ async fn a_hook_batch_travels_in_one_round_trip() {
 }
 
 #[tokio::test]
+async fn only_an_idle_worker_is_woken() {
+    let bench = Bench::new().await;
+    let probe = bench.start("").await;
+    let woken = async || probe.plugin.call(probe.handle("woken"), Call::default()).await.unwrap();
+    assert_eq!(woken().await, 0);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    probe.plugin.wake();
+    assert_eq!(woken().await, 1);
+    assert_eq!(probe.plugin.status().errors, 0);
+}
+
+#[tokio::test]
 async fn host_functions_can_be_called_while_the_call_runs() {
     let bench = Bench::new().await;
     let probe = bench.start("").await;

@@ -191,27 +191,34 @@ impl CallError {
     }
 }
 
-/// JSON that many receivers get: it is serialised at most once.
+/// JSON that many receivers get: it is serialised, or parsed, at most once.
 #[derive(Debug)]
 pub struct SharedJson {
-    value: Value,
+    value: OnceLock<Value>,
     text: OnceLock<Arc<str>>,
 }
 
 impl SharedJson {
     /// Wraps a value.
     pub fn new(value: Value) -> Arc<Self> {
-        Arc::new(Self { value, text: OnceLock::new() })
+        Arc::new(Self { value: value.into(), text: OnceLock::new() })
     }
 
-    /// The value itself.
+    /// Wraps what serialises to JSON without making a [`Value`] of it, which copies all that it holds. What cannot be serialised is
+    /// `null`.
+    pub fn of(content: &impl serde::Serialize) -> Arc<Self> {
+        let text = serde_json::to_string(content).unwrap_or_else(|_| "null".into());
+        Arc::new(Self { value: OnceLock::new(), text: Arc::<str>::from(text).into() })
+    }
+
+    /// The value itself, parsed on first use.
     pub fn value(&self) -> &Value {
-        &self.value
+        self.value.get_or_init(|| self.text.get().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default())
     }
 
     /// The value as JSON text, made on first use.
     pub fn text(&self) -> &Arc<str> {
-        self.text.get_or_init(|| self.value.to_string().into())
+        self.text.get_or_init(|| self.value().to_string().into())
     }
 }
 
@@ -271,6 +278,10 @@ pub trait CallTarget: Send + Sync + fmt::Debug {
     /// # Errors
     /// Only when the worker as a whole failed; errors of single handlers are in their outcomes.
     async fn hooks(&self, batch: HookBatch) -> Result<Vec<HandlerOutcome>, CallError>;
+
+    /// Says that hooks are about to be called: a worker that slept for a while is slow in its first steps, and can take them meanwhile.
+    /// Costs next to nothing, and starts nothing.
+    fn wake(&self) {}
 
     /// The Rust transport of a provider that this plugin registered natively, if it has one.
     fn transport(&self, provider_id: &str) -> Option<Arc<dyn chela_models::ModelTransport>> {

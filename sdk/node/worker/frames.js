@@ -6,6 +6,8 @@ import net from 'node:net';
 export const MAX_FRAME = 64 * 1024 * 1024;
 /** Above this many unsent bytes the worker stops reading until the host has caught up. */
 const READ_PAUSE_BYTES = 32 * 1024 * 1024;
+/** Most bytes that are read at once, into a buffer that is used again. */
+const READ_BYTES = 64 * 1024;
 
 /** A frame that is too large to send. */
 export class FrameTooLargeError extends Error {
@@ -40,8 +42,8 @@ export class FrameLane {
 
   constructor(fd) {
     this.#fd = fd;
-    this.#socket = new net.Socket({ fd, readable: true, writable: true });
-    this.#socket.on('data', (chunk) => this.#receive(chunk));
+    const onread = { buffer: Buffer.allocUnsafeSlow(READ_BYTES), callback: (size, buffer) => this.#receive(buffer.subarray(0, size)) };
+    this.#socket = new net.Socket({ fd, readable: true, writable: true, onread });
     this.#socket.on('drain', () => this.#resume());
     this.#socket.on('error', () => this.onClose());
     this.#socket.on('close', () => this.onClose());
@@ -56,7 +58,7 @@ export class FrameLane {
   /** Sends one frame; returns false when the lane is congested. Throws `FrameTooLargeError`. */
   send(frame) {
     if (this.#socket.destroyed) return false;
-    const free = this.#socket.write(pack(frame));
+    const free = this.#write(pack(frame));
     if (!free && !this.#paused && this.#socket.writableLength > READ_PAUSE_BYTES) {
       this.#paused = true;
       this.#socket.pause();
@@ -72,20 +74,30 @@ export class FrameLane {
 
   /** Sends a last frame and calls `done` when it is out, or after `limitMs`. */
   sendLast(frame, limitMs, done) {
-    if (this.#socket.writableLength === 0 && this.#writeNow(pack(frame))) return done();
+    const rest = this.#writeNow(pack(frame));
+    if (!rest) return done();
     const timer = setTimeout(done, limitMs);
-    this.#socket.write(pack(frame), () => {
+    this.#socket.write(rest, () => {
       clearTimeout(timer);
       done();
     });
   }
 
+  #write(buffer) {
+    const rest = this.#writeNow(buffer);
+    return rest ? this.#socket.write(rest) : true;
+  }
+
+  /** Writes past the stream's queue when it is empty, which is quicker; returns what did not fit. */
   #writeNow(buffer) {
+    if (this.#socket.writableLength > 0) return buffer;
+    let written = 0;
     try {
-      return fs.writeSync(this.#fd, buffer) === buffer.length;
+      written = fs.writeSync(this.#fd, buffer);
     } catch {
-      return false;
+      // A full lane waits in the stream's queue; a broken one fails there, where it is told.
     }
+    return written < buffer.length ? buffer.subarray(written) : undefined;
   }
 
   #resume() {
@@ -94,25 +106,42 @@ export class FrameLane {
     this.#socket.resume();
   }
 
+  /** `chunk` is valid during the call only. */
   #receive(chunk) {
-    this.#parts.push(chunk);
-    this.#have += chunk.length;
-    while (this.#have >= 4) {
-      if (this.#parts[0].length < 4) this.#join();
-      const size = this.#parts[0].readUInt32BE(0);
-      if (size > MAX_FRAME) return this.onOversize(size);
-      if (this.#have < 4 + size) return;
-      if (this.#parts[0].length < 4 + size) this.#join();
-      const first = this.#parts[0];
-      const text = first.utf8Slice(4, 4 + size);
-      this.#have -= 4 + size;
-      if (first.length === 4 + size) this.#parts.shift();
-      else this.#parts[0] = first.subarray(4 + size);
-      this.onFrame(JSON.parse(text), text);
-    }
+    const rest = this.#have === 0 ? this.#takeFrames(chunk) : chunk;
+    if (rest.length === 0) return;
+    this.#parts.push(Buffer.from(rest));
+    this.#have += rest.length;
+    if (rest !== chunk || !this.#complete()) return;
+    const joined = Buffer.concat(this.#parts, this.#have);
+    const left = this.#takeFrames(joined);
+    this.#parts = left.length > 0 ? [left] : [];
+    this.#have = left.length;
   }
 
-  #join() {
-    this.#parts = [Buffer.concat(this.#parts, this.#have)];
+  /** True when the parts hold the whole first frame. */
+  #complete() {
+    if (this.#have < 4) return false;
+    if (this.#parts[0].length < 4) this.#parts = [Buffer.concat(this.#parts, this.#have)];
+    const size = this.#parts[0].readUInt32BE(0);
+    return size > MAX_FRAME || this.#have >= 4 + size;
+  }
+
+  /** Hands out the whole frames at the beginning of `bytes`; returns the rest. */
+  #takeFrames(bytes) {
+    let at = 0;
+    while (bytes.length - at >= 4) {
+      const size = bytes.readUInt32BE(at);
+      if (size > MAX_FRAME) {
+        this.onOversize(size);
+        return bytes.subarray(bytes.length);
+      }
+      const end = at + 4 + size;
+      if (bytes.length < end) break;
+      const text = bytes.utf8Slice(at + 4, end);
+      at = end;
+      this.onFrame(JSON.parse(text), text);
+    }
+    return bytes.subarray(at);
   }
 }

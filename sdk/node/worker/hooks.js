@@ -7,9 +7,10 @@ import { errorToWire } from './errors.js';
 const FROZEN = new Set(['model_call_started', 'model_call_ended']);
 /** Hooks in which a failing handler ends the batch, because the guarded action is refused. */
 const FAIL_CLOSED = new Set(['before_agent_run', 'before_tool_call']);
+const isThenable = (value) => typeof value?.then === 'function';
 
-/** Serves `hooks`. Returns one row per handler that was reached. */
-export async function runHooks({ hook, fns, event, ctx, mode, stop, failClosed, stopOnError }, context) {
+/** Serves `hooks`. Returns one row per handler that was reached, at once when no handler returned a promise. */
+export function runHooks({ hook, fns, event, ctx, mode, stop, failClosed, stopOnError }, context) {
   const stopsOnError = stopOnError ?? failClosed ?? FAIL_CLOSED.has(hook);
   const batch = { hook, event, ctx: prepareContext(hook, ctx), stop, stopOnError: stopsOnError };
   if (hook === 'reply_dispatch') batch.replies = withDispatcher(batch.ctx, context?.signal ?? new AbortController().signal);
@@ -17,18 +18,29 @@ export async function runHooks({ hook, fns, event, ctx, mode, stop, failClosed, 
     Object.freeze(event);
     Object.freeze(ctx);
   }
-  if (mode === 'par') return Promise.all(fns.map((row) => runOne(row, batch)));
-  return mode === 'sync' ? runSync(fns, batch) : runSequence(fns, batch);
+  if (mode === 'sync') return runSync(fns, batch);
+  return mode === 'par' ? runParallel(fns, batch) : runSequence(fns, batch, 0, []);
 }
 
-async function runSequence(fns, batch) {
-  const out = [];
-  for (const row of fns) {
-    const result = await runOne(row, batch);
-    out.push(result);
-    if (result.err ? batch.stopOnError : stops(batch, result.value)) break;
+function runParallel(fns, batch) {
+  const results = fns.map((row) => runOne(row, batch));
+  const rows = (all) => all.map((result) => result.row);
+  return results.some(isThenable) ? Promise.all(results).then(rows) : rows(results);
+}
+
+function runSequence(fns, batch, from, out) {
+  for (let i = from; i < fns.length; i++) {
+    const result = runOne(fns[i], batch);
+    if (isThenable(result)) return result.then((settled) => (ends(settled, batch, out) ? out : runSequence(fns, batch, i + 1, out)));
+    if (ends(result, batch, out)) break;
   }
   return out;
+}
+
+/** Keeps a handler's row; true when the handlers after it are not asked. */
+function ends({ row, value }, batch, out) {
+  out.push(row);
+  return row.err ? batch.stopOnError : stops(batch, value);
 }
 
 function runSync(fns, batch) {
@@ -38,7 +50,7 @@ function runSync(fns, batch) {
     const started = performance.now();
     try {
       const value = handlerOf(row.fn)(event, batch.ctx);
-      if (value && typeof value.then === 'function') {
+      if (isThenable(value)) {
         Promise.resolve(value).catch(() => {});
         throw Object.assign(new Error(`${batch.hook} handlers must be synchronous; the returned promise was ignored`), { code: 'HOOK_PROMISE' });
       }
@@ -53,16 +65,31 @@ function runSync(fns, batch) {
   return out;
 }
 
-async function runOne(row, batch) {
+/** Runs one handler to `{row, value}`; the stop rules look at what it returned, not at its encoding. */
+function runOne(row, batch) {
   const started = performance.now();
+  let returned;
   try {
-    const running = (async () => handlerOf(row.fn)(batch.event, batch.ctx))();
-    const returned = row.timeoutMs > 0 ? await race(running, row.timeoutMs) : await running;
-    const value = batch.replies ? batch.replies.join(returned) : returned;
-    return okRow(row.fn, value, started);
+    returned = handlerOf(row.fn)(batch.event, batch.ctx);
+    if (!isThenable(returned)) return success(row, batch, returned, started);
   } catch (error) {
-    return { err: errorToWire(error), ms: since(started) };
+    return failure(error, started);
   }
+  const running = row.timeoutMs > 0 ? race(Promise.resolve(returned), row.timeoutMs) : Promise.resolve(returned);
+  return running.then((value) => success(row, batch, value, started), (error) => failure(error, started));
+}
+
+function success(row, batch, returned, started) {
+  try {
+    const value = batch.replies ? batch.replies.join(returned) : returned;
+    return { row: okRow(row.fn, value, started), value };
+  } catch (error) {
+    return failure(error, started);
+  }
+}
+
+function failure(error, started) {
+  return { row: { err: errorToWire(error), ms: since(started) } };
 }
 
 /** The handler keeps running after its time is up; only its result is dropped. */
@@ -79,11 +106,7 @@ function okRow(fn, value, started) {
   peer.exports.pluginId = peer.exports.get(fn)?.pluginId;
   const ok = peer.encode(value);
   peer.exports.pluginId = undefined;
-  const row = { ms: since(started) };
-  if (ok !== undefined) row.ok = ok;
-  // The stop rules look at what the handler returned, not at its encoding.
-  Object.defineProperty(row, 'value', { value, enumerable: false });
-  return row;
+  return ok === undefined ? { ms: since(started) } : { ms: since(started), ok };
 }
 
 function since(started) {

@@ -8,7 +8,23 @@ import { Streams } from './streams.js';
 /** Notes are dropped, and counted, when more bytes than this wait to be sent. */
 const NOTE_BACKLOG = 8 * 1024 * 1024;
 
-/** The worker's end of the protocol. `methods` maps a method name to `async (params, {signal})`. */
+/** A request under way. Few look at its signal, so it is made for those only. */
+class RunningCall {
+  #controller;
+
+  /** Fires when the host does not want the answer any more. */
+  get signal() {
+    this.#controller ??= new AbortController();
+    return this.#controller.signal;
+  }
+
+  abort(reason) {
+    this.#controller ??= new AbortController();
+    this.#controller.abort(reason);
+  }
+}
+
+/** The worker's end of the protocol. `methods` maps a method name to `(params, {signal})`, which returns a value or a promise. */
 export class Peer {
   #lane;
   #pending = new Map();
@@ -60,7 +76,7 @@ export class Peer {
 
   /** Encodes a value for the host. */
   encode(value) {
-    return encode(value, this.#port());
+    return value === undefined || value === null ? value : encode(value, this.#port());
   }
 
   /** Decodes a value of the host; `scope` collects handles that end with a call. */
@@ -171,21 +187,28 @@ export class Peer {
     }
   }
 
-  async #serve(frame, text) {
-    const abort = new AbortController();
+  /** Runs a request. What is there at once is answered at once: a promise would only delay it. */
+  #serve(frame, text) {
+    const call = new RunningCall();
     const scope = { fns: frame.p?.scoped ? [] : undefined, signals: [] };
-    this.#serving.set(frame.id, abort);
-    let answer;
+    this.#serving.set(frame.id, call);
+    const failed = (error) => this.#served(scope, { t: 'res', id: frame.id, err: errorToWire(error, error?.wireData) });
+    const done = (value) => this.#served(scope, { t: 'res', id: frame.id, ok: value ?? null });
+    let value;
     try {
       const method = this.methods.get(frame.m);
       if (!method) throw Object.assign(new Error(`unknown method \`${frame.m}\``), { code: 'NOT_FOUND' });
       const params = text.includes('"$') ? this.decode(frame.p, scope) : frame.p;
-      const value = await method(params ?? {}, { signal: abort.signal });
-      answer = { t: 'res', id: frame.id, ok: value ?? null };
+      value = method(params ?? {}, call);
     } catch (error) {
-      answer = { t: 'res', id: frame.id, err: errorToWire(error, error?.wireData) };
+      return failed(error);
     }
-    this.#serving.delete(frame.id);
+    if (typeof value?.then === 'function') value.then(done, failed);
+    else done(value);
+  }
+
+  #served(scope, answer) {
+    this.#serving.delete(answer.id);
     this.#signals.settle(scope.signals);
     this.#answer(answer);
     if (scope.fns?.length) this.#send({ t: 'release', fns: scope.fns });

@@ -63,7 +63,7 @@ pub(super) async fn finish(scope: &mut TurnScope<'_>, status: RunStatus) -> RunO
 fn announce_end(scope: &TurnScope<'_>, success: bool) {
     let duration = now_ms() - scope.started_at_ms;
     scope.hooks().spawn_parallel(HookName::AgentEnd, || {
-        let mut messages = scope.history.clone();
+        let mut messages = scope.history.to_vec();
         messages.extend(scope.written.iter().cloned());
         let mut event = json!({"messages": messages, "success": success, "durationMs": duration, "runId": scope.run_id()});
         if let Some(error) = scope.error.as_ref().filter(|_| !success) {

@@ -1,26 +1,39 @@
 //! `before_agent_run`: the gate that fails closed (HOOK-017, HOOK-142..151).
 
-use chela_plugin::HookName;
+use chela_plugin::{HookName, SharedJson};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::prepare::Prepared;
 use super::{Reply, TurnError, TurnScope, write};
 use crate::clock::now_ms;
+use crate::history::History;
+
+/// What the gates get.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GateEvent<'a> {
+    prompt: &'a str,
+    messages: &'a History,
+    system_prompt: &'a str,
+    channel_id: &'a str,
+    sender_id: Option<&'a str>,
+    sender_is_owner: bool,
+}
 
 /// Asks the gates. A block stores only what the user may see; the original text is not kept (HOOK-150).
 pub(super) async fn before_agent_run(scope: &mut TurnScope<'_>, prepared: &Prepared) -> Result<Option<Reply>, TurnError> {
     let request = scope.request;
-    let history = &scope.history;
-    let dispatched = scope
-        .hooks()
-        .dispatch_with(HookName::BeforeAgentRun, scope.options(), || {
-            let event = json!({
-                "prompt": request.message, "messages": history, "systemPrompt": prepared.system, "channelId": request.surface,
-                "senderId": request.sender_id, "senderIsOwner": request.sender_is_owner,
-            });
-            (event, scope.agent_context())
-        })
-        .await;
+    let event = GateEvent {
+        prompt: &request.message,
+        messages: &scope.history,
+        system_prompt: &prepared.system,
+        channel_id: &request.surface,
+        sender_id: request.sender_id.as_deref(),
+        sender_is_owner: request.sender_is_owner,
+    };
+    let payload = || (SharedJson::of(&event), scope.agent_context());
+    let dispatched = scope.hooks().dispatch_text(HookName::BeforeAgentRun, scope.options(), payload).await;
     if dispatched.merged.get("outcome").and_then(Value::as_str) != Some("block") {
         return Ok(None);
     }

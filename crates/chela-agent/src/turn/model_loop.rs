@@ -88,7 +88,7 @@ fn announce_input(scope: &TurnScope<'_>, prepared: &Prepared) {
     scope.hooks().spawn_parallel(HookName::LlmInput, || {
         let event = json!({
             "runId": scope.run_id(), "sessionId": scope.session_id(), "provider": provider, "model": model,
-            "systemPrompt": prepared.system, "prompt": prepared.prompt, "historyMessages": scope.history,
+            "systemPrompt": prepared.system, "prompt": prepared.prompt, "historyMessages": *scope.history,
             "imagesCount": scope.request.images.len(),
         });
         (event, scope.outcome_context())

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use chela_plugin::HookName;
+use chela_plugin::{HookName, SharedJson};
 use chela_store::{Injection, Placement};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::resolve::ChosenModel;
 use super::{TurnError, TurnScope};
+use crate::history::History;
 use crate::message;
 use crate::prompt::{self, BootstrapFile, PromptParts};
 use crate::tools::ToolSet;
@@ -26,7 +28,8 @@ pub(super) struct Prepared {
 pub(super) async fn prepare(scope: &mut TurnScope<'_>, chosen: &ChosenModel) -> Result<Prepared, TurnError> {
     let window = scope.runtime.history_limit;
     let entries = scope.runtime.store.window(scope.session_id(), window).await?;
-    scope.history = entries.into_iter().filter(|e| e.kind == "message").map(|e| message::without_details(e.body)).collect();
+    let messages = entries.into_iter().filter(|e| e.kind == "message").map(|e| message::without_details(e.body));
+    scope.history = History::new(messages.collect());
     let injections = drain_injections(scope).await?;
     let mut tools = ToolSet::resolve(scope).await;
     if let Err(name) = tools.offer(&scope.request.client_tools) {
@@ -60,13 +63,24 @@ struct HookParts {
     append_system: String,
 }
 
+/// What the prompt hooks get.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PromptEvent<'a> {
+    prompt: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_id: Option<&'a str>,
+    messages: &'a History,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queued_injections: Option<&'a [Injection]>,
+}
+
 async fn hook_parts(scope: &TurnScope<'_>, injections: &[Injection], start_result: &Value) -> HookParts {
-    let (message, history) = (&scope.request.message, &scope.history);
-    let queued: Vec<Value> = injections.iter().map(|i| serde_json::to_value(i).unwrap_or_default()).collect();
+    let plain = PromptEvent { prompt: &scope.request.message, messages: &scope.history, run_id: None, queued_injections: None };
     let turn = scope
         .hooks()
-        .dispatch_with(HookName::AgentTurnPrepare, scope.options(), || {
-            (json!({"prompt": message, "messages": history, "queuedInjections": queued}), scope.agent_context())
+        .dispatch_text(HookName::AgentTurnPrepare, scope.options(), || {
+            (SharedJson::of(&PromptEvent { queued_injections: Some(injections), ..plain }), scope.agent_context())
         })
         .await
         .merged;
@@ -79,12 +93,12 @@ async fn hook_parts(scope: &TurnScope<'_>, injections: &[Injection], start_resul
     } else {
         Value::Null
     };
-    let event = || (json!({"prompt": message, "messages": history}), scope.agent_context());
-    let build = scope.hooks().dispatch_with(HookName::BeforePromptBuild, scope.options(), event).await.merged;
+    let event = || (SharedJson::of(&plain), scope.agent_context());
+    let build = scope.hooks().dispatch_text(HookName::BeforePromptBuild, scope.options(), event).await.merged;
     let start = if start_result.is_null() {
         // HOOK-141: called a second time, with messages, only when the first call had no result.
-        let event = || (json!({"prompt": message, "runId": scope.run_id(), "messages": history}), scope.agent_context());
-        scope.hooks().dispatch_with(HookName::BeforeAgentStart, scope.options(), event).await.merged
+        let event = || (SharedJson::of(&PromptEvent { run_id: Some(scope.run_id()), ..plain }), scope.agent_context());
+        scope.hooks().dispatch_text(HookName::BeforeAgentStart, scope.options(), event).await.merged
     } else {
         start_result.clone()
     };

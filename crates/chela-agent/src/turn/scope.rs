@@ -17,6 +17,7 @@ use super::trace::Trace;
 use crate::clock::now_ms;
 use crate::event::{RunEvent, RunOutcome, RunRef, RunStatus};
 use crate::gate::Gate;
+use crate::history::History;
 use crate::run::RunTicket;
 use crate::runtime::{AgentRuntime, PluginGeneration};
 
@@ -64,7 +65,7 @@ pub struct TurnScope<'a> {
     /// Messages of this turn, for `agent_end`.
     pub written: Vec<Value>,
     /// History as the model saw it, for `agent_end`.
-    pub history: Vec<Value>,
+    pub history: History,
     /// What `before_agent_run` blocked.
     pub blocked: bool,
     /// True once the model was asked: `llm_output` follows only then (HOOK-151).
@@ -103,7 +104,7 @@ impl<'a> TurnScope<'a> {
             pending_calls: Vec::new(),
             message_id: None,
             written: Vec::new(),
-            history: Vec::new(),
+            history: History::default(),
             blocked: false,
             model_called: false,
             user_written: false,

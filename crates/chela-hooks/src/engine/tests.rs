@@ -260,6 +260,20 @@ async fn one_plugin_is_told_alone_and_counted() {
     assert_eq!((counted("late"), counted("early"), late.seen().len(), early.seen().len()), (1, 0, 1, 0));
 }
 
+#[tokio::test]
+async fn each_worker_with_a_handler_is_woken_once() {
+    let (a, b) = (Worker::new(1, &[]), Worker::new(2, &[]));
+    let plugins = [
+        ("a", &a, vec![on("before_agent_run", 1, 0), on("before_prompt_build", 2, 0), on("before_prompt_build", 3, 0)]),
+        ("b", &b, vec![on("agent_end", 1, 0)]),
+    ];
+    let engine = HookEngine::new(registry(&plugins));
+    engine.wake(&[HookName::BeforePromptBuild, HookName::BeforeAgentRun]);
+    let woken = |worker: &Worker| worker.woken.load(std::sync::atomic::Ordering::Relaxed);
+    assert_eq!((woken(&a), woken(&b)), (1, 0));
+    assert!(a.batches().is_empty());
+}
+
 // HOOK-117
 #[tokio::test]
 async fn a_swap_changes_handlers_and_keeps_counters() {

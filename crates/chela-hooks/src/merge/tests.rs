@@ -11,7 +11,7 @@ fn merge(hook: HookName, event: &Value, results: &[(&str, Value)]) -> (Value, Op
             break;
         }
     }
-    let (merged, by) = acc.finish(event);
+    let (merged, by) = acc.finish(&SharedJson::new(event.clone()));
     (merged, by.map(|b| b.to_string()), called)
 }
 

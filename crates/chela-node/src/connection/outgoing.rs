@@ -1,11 +1,10 @@
-//! The queue of frames to a worker, bounded in bytes.
+//! The frames to a worker: written at once while it keeps up, else queued, bounded in bytes.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::io::AsyncWriteExt;
 use tokio::net::unix::OwnedWriteHalf;
-use tokio::sync::mpsc;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// Most bytes that wait for a worker; beyond it the worker counts as not reading. One frame is always accepted.
@@ -18,62 +17,123 @@ const OVERHEAD: usize = 64;
 const BATCH: usize = 64 * 1024;
 
 /// The sending half of a lane.
+///
+/// A frame is written by whoever sends it: a task for that would first have to be woken, which costs as much as a handler's work.
+/// Only what the socket does not take at once waits for the writer task.
 #[derive(Debug)]
-pub(crate) struct Outgoing {
-    frames: mpsc::UnboundedSender<Vec<u8>>,
-    waiting: Arc<AtomicUsize>,
+pub(crate) struct Outgoing(Arc<Lane>);
+
+#[derive(Debug)]
+struct Lane {
+    socket: OwnedWriteHalf,
+    queue: Mutex<Queue>,
+    filled: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    frames: VecDeque<Vec<u8>>,
+    /// What the queued frames, and those that the writer task has taken, cost.
+    waiting: usize,
+    /// Nothing is accepted any more.
+    ended: bool,
 }
 
 impl Outgoing {
     /// Starts the writer task; it ends with the socket or with `closed`.
     pub(crate) fn start(socket: OwnedWriteHalf, closed: CancellationToken) -> Self {
-        let (frames, queue) = mpsc::unbounded_channel();
-        let waiting = Arc::new(AtomicUsize::new(0));
-        tokio::spawn(write_frames(socket, queue, waiting.clone(), closed));
-        Self { frames, waiting }
+        let lane = Arc::new(Lane { socket, queue: Mutex::default(), filled: Notify::new() });
+        tokio::spawn(write_queued(lane.clone(), closed));
+        Self(lane)
     }
 
-    /// Queues a frame; false when the worker does not keep up or is gone.
-    pub(crate) fn push(&self, frame: Vec<u8>) -> bool {
-        let cost = frame.len() + OVERHEAD;
-        let before = self.waiting.fetch_add(cost, Ordering::Relaxed);
-        if before > 0 && before + cost > LIMIT || self.frames.send(frame).is_err() {
-            self.waiting.fetch_sub(cost, Ordering::Relaxed);
+    /// Sends or queues a frame; false when the worker does not keep up or is gone.
+    pub(crate) fn push(&self, mut frame: Vec<u8>) -> bool {
+        let mut queue = self.0.queue();
+        if queue.ended {
             return false;
         }
+        if queue.waiting == 0 {
+            // An error shows again when the writer task, or the reader, meets it.
+            let written = self.0.socket.try_write(&frame).unwrap_or_default();
+            if written == frame.len() {
+                return true;
+            }
+            frame.drain(..written);
+        }
+        let cost = frame.len() + OVERHEAD;
+        if queue.waiting > 0 && queue.waiting + cost > LIMIT {
+            return false;
+        }
+        queue.waiting += cost;
+        queue.frames.push_back(frame);
+        drop(queue);
+        self.0.filled.notify_one();
         true
     }
 }
 
-async fn write_frames(
-    mut socket: OwnedWriteHalf,
-    mut queue: mpsc::UnboundedReceiver<Vec<u8>>,
-    waiting: Arc<AtomicUsize>,
-    closed: CancellationToken,
-) {
-    loop {
-        let frame = tokio::select! {
-            frame = queue.recv() => frame,
-            () = closed.cancelled() => None,
-        };
-        let Some(mut bytes) = frame else { return };
+impl Lane {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next frames, written together, and what they cost.
+    fn take(&self) -> Option<(Vec<u8>, usize)> {
+        let mut queue = self.queue();
+        let mut bytes = queue.frames.pop_front()?;
         let mut cost = bytes.len() + OVERHEAD;
         while bytes.len() < BATCH
-            && let Ok(next) = queue.try_recv()
+            && let Some(next) = queue.frames.pop_front()
         {
             cost += next.len() + OVERHEAD;
             bytes.extend_from_slice(&next);
         }
-        let written = tokio::select! {
-            written = socket.write_all(&bytes) => written,
-            () = closed.cancelled() => return,
-        };
-        waiting.fetch_sub(cost, Ordering::Relaxed);
-        if written.is_err() {
-            // The reader sees the same end and tells why.
-            return;
-        }
+        Some((bytes, cost))
     }
+
+    async fn write_all(&self, mut bytes: &[u8]) -> std::io::Result<()> {
+        while !bytes.is_empty() {
+            self.socket.writable().await?;
+            match self.socket.try_write(bytes) {
+                Ok(written) => bytes = &bytes[written..],
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses further frames and tells the worker that none will come.
+    fn end(&self) {
+        let mut queue = self.queue();
+        queue.ended = true;
+        queue.frames.clear();
+        // A socket that is gone already needs no word.
+        let _ = rustix::net::shutdown(self.socket.as_ref(), rustix::net::Shutdown::Write);
+    }
+}
+
+async fn write_queued(lane: Arc<Lane>, closed: CancellationToken) {
+    let work = async {
+        loop {
+            let Some((bytes, cost)) = lane.take() else {
+                lane.filled.notified().await;
+                continue;
+            };
+            if lane.write_all(&bytes).await.is_err() {
+                // The reader sees the same end and tells why.
+                return;
+            }
+            // Only now may others write past the queue: these bytes were first.
+            lane.queue().waiting -= cost;
+        }
+    };
+    tokio::select! {
+        () = work => {}
+        () = closed.cancelled() => {}
+    }
+    lane.end();
 }
 
 #[cfg(test)]

@@ -16,6 +16,9 @@ use crate::convert;
 /// A worker enforces the budgets of several handlers itself; this much later the host stops waiting for it.
 const WORKER_SLACK: Duration = Duration::from_millis(250);
 
+/// A worker that nobody asked anything for this long has lost its place in the processor's caches.
+const COLD: Duration = Duration::from_millis(1);
+
 impl NodePlugin {
     pub(super) async fn run_hooks(&self, batch: &HookBatch) -> Result<Vec<HandlerOutcome>, CallError> {
         let begun = Instant::now();
@@ -54,6 +57,14 @@ impl NodePlugin {
                 self.worker.probe(&connection);
                 Err(CallError::Cancelled)
             }
+        }
+    }
+
+    /// Sends a batch without handlers, which passes all that a batch with handlers passes, in a worker that was idle.
+    pub(super) fn wake_worker(&self) {
+        const NOTHING: &str = r#"{"hook":"wake","fns":[],"event":{},"ctx":{},"mode":"seq"}"#;
+        if let Some(connection) = self.present().filter(|c| c.idle_for() >= COLD) {
+            connection.request_unanswered(|id| encode_raw_request(id, "hooks", &[NOTHING]));
         }
     }
 

@@ -124,7 +124,10 @@ fn workers() -> usize {
     std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4))
 }
 
-/// The ready line. The URL with a generated token goes to the terminal only, never to the log.
+/// After this much time what the start ran is not run again soon.
+const SETTLED: Duration = Duration::from_secs(1);
+
+/// The ready line, and the end of the start. The URL with a generated token goes to the terminal only, never to the log.
 fn announce(ready: &Ready) {
     tracing::info!(url = %ready.plain_url, plugins = ready.plugins, enabled = ready.enabled, starting = ready.starting, ms = ready.elapsed.as_millis() as u64, "ready");
     let plural = if ready.plugins == 1 { "" } else { "s" };
@@ -138,4 +141,10 @@ fn announce(ready: &Ready) {
     );
     // Nobody may be reading; the gateway runs all the same.
     let _ = crate::output::text(&line);
+    tokio::spawn(async {
+        tokio::time::sleep(SETTLED).await;
+        if let Err(error) = chela_process::release_code() {
+            tracing::debug!(%error, "the memory of the start could not be given back");
+        }
+    });
 }

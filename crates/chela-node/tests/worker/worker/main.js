@@ -82,8 +82,10 @@ const functions = {
   garbage: async () => { socket.write(Buffer.from([0xff, 0xff, 0xff, 0xff])); },
   requests: async () => Promise.all(Array.from({ length: 600 }, () => request('host.slow', {}).then(() => 'ok', (e) => e.code))),
   fault: async () => { send({ t: 'note', m: 'fault', p: { kind: 'unhandledRejection', message: 'lost' } }); },
+  woken: async () => woken,
 };
 const names = Object.keys(functions);
+let woken = 0;
 
 const methods = {
   load(p) {
@@ -102,6 +104,7 @@ const methods = {
     return functions[name](p.args, context);
   },
   async hooks(p) {
+    if (p.fns.length === 0) woken++;
     const outcomes = [];
     for (const { fn } of p.fns) {
       try {
