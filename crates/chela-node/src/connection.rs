@@ -235,13 +235,10 @@ impl Connection {
         Ok(Pending::new(self.clone(), id, waiting))
     }
 
-    /// Sends a request whose answer nobody reads. What cannot be sent now is not worth sending.
-    pub(crate) fn request_unanswered(&self, encode: impl FnOnce(u64) -> Result<Vec<u8>, CodecError>) {
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+    /// Tells the worker that a request will follow soon.
+    pub(crate) fn wake(&self) {
         self.mark_asked();
-        if let Ok(bytes) = encode(id) {
-            self.out.push(bytes);
-        }
+        self.send(&Frame::Note { m: "wake".into(), p: Value::Null, plugin: None });
     }
 
     /// How long ago the last request was sent.
@@ -350,7 +347,7 @@ impl Connection {
     }
 
     fn settle(&self, id: u64, mut answer: Answer) {
-        // Nobody waits for a call that was cancelled, or whose answer says nothing.
+        // Nobody waits any more for a call that was cancelled.
         let Some(waiting) = self.tables().pending.remove(&id) else {
             return;
         };

@@ -104,7 +104,6 @@ const methods = {
     return functions[name](p.args, context);
   },
   async hooks(p) {
-    if (p.fns.length === 0) woken++;
     const outcomes = [];
     for (const { fn } of p.fns) {
       try {
@@ -145,6 +144,7 @@ function onFrame(frame) {
     if (frame.err) waiting.reject(Object.assign(new Error(frame.err.message), frame.err));
     else waiting.resolve(frame.ok);
   } else if (frame.t === 'close') fs.writeFileSync(process.env.TEST_MARK ?? '/dev/null', `closed ${frame.s}`);
+  else if (frame.t === 'note' && frame.m === 'wake') woken++;
   else if (frame.t === 'note') fs.writeFileSync(process.env.TEST_MARK ?? '/dev/null', JSON.stringify(frame));
   else if (frame.t === 'pull') {
     const stream = streams.get(frame.s);
