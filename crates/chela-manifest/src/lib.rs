@@ -17,12 +17,12 @@ pub mod version;
 
 pub use manifest::activation::{Activation, ActivationCapability};
 pub use manifest::auth::{AuthChoice, AuthEvidence, Setup, SetupProvider};
-pub use manifest::capability::{CapabilityMetadata, MediaUnderstandingMetadata, ToolMetadata};
+pub use manifest::capability::{CapabilityMetadata, EnvLookup, MediaUnderstandingMetadata, ToolMetadata};
 pub use manifest::channels::{ChannelCommands, ChannelConfig};
 pub use manifest::config_contracts::{ConfigContracts, DangerousFlag, SecretInputs};
 pub use manifest::contracts::{CONTRACT_NAMES, Contracts};
-pub use manifest::models::{CatalogModel, CatalogProvider, ModelCatalog, ModelSupport};
-pub use manifest::notices::{Notice, NoticeLevel};
+pub use manifest::models::{CatalogModel, CatalogProvider, CatalogRow, ModelCatalog, ModelSupport, Suppression};
+pub use manifest::notices::{MOVED_TO_CONTRACTS, Notice, NoticeLevel};
 pub use manifest::{CommandAlias, Manifest, QaRunner, SetupRuntime};
 pub use npm_spec::{NpmSelector, NpmSpec, NpmSpecError};
 pub use package::channel::PackageChannel;

@@ -1,5 +1,7 @@
 //! Capability metadata: media, generation providers and tools (MAN-106..MAN-117).
 
+mod signals;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -7,6 +9,7 @@ use serde_json::{Map, Number, Value};
 
 use super::Manifest;
 use crate::normalise::{keyed, non_empty, number, record, records, string, strings, strings_in};
+pub use signals::EnvLookup;
 
 const MEDIA: [&str; 3] = ["image", "audio", "video"];
 

@@ -199,6 +199,73 @@ impl Manifest {
     }
 }
 
+impl Manifest {
+    /// Suppressions that count: of providers that the plugin owns, and of aliases that lead to one (MAN-137).
+    pub fn suppressions(&self) -> Vec<Suppression> {
+        let Some(catalog) = self.model_catalog() else { return Vec::new() };
+        let owned = self.owned_providers();
+        let counts = |item: &Suppression| owned.contains(&item.provider) || catalog.aliases.contains_key(&item.provider);
+        catalog.suppressions.into_iter().filter(counts).collect()
+    }
+}
+
+impl Suppression {
+    /// True when it holds whatever is configured (MAN-136).
+    pub fn is_unconditional(&self) -> bool {
+        self.base_url_hosts.is_empty() && self.provider_config_api_in.is_empty()
+    }
+
+    /// The error of a configured ref to the model (MAN-136).
+    pub fn message(&self) -> String {
+        let model = format!("Unknown model: {}/{}.", self.provider, self.model.to_lowercase());
+        match &self.reason {
+            Some(reason) => format!("{model} {reason}"),
+            None => model,
+        }
+    }
+}
+
+/// One row as a list of models shows it: defaults filled in, the provider's fields inherited (MAN-130).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CatalogRow {
+    /// Under which rows of several plugins are merged (MAN-139).
+    pub merge_key: String,
+    /// Provider id, lower-cased.
+    pub provider: String,
+    /// The row; `input` and `status` are never absent, `api`, `base_url` and `headers` come from the provider where it has none.
+    #[serde(flatten)]
+    pub model: CatalogModel,
+}
+
+impl ModelCatalog {
+    /// All rows, sorted by provider and id.
+    pub fn rows(&self) -> Vec<CatalogRow> {
+        let mut rows = Vec::new();
+        for (id, provider) in &self.providers {
+            rows.extend(provider.models.iter().map(|model| provider.row(id, model)));
+        }
+        rows.sort_by(|a, b| (&a.provider, &a.model.id).cmp(&(&b.provider, &b.model.id)));
+        rows
+    }
+}
+
+impl CatalogProvider {
+    fn row(&self, provider: &str, model: &CatalogModel) -> CatalogRow {
+        let mut model = model.clone();
+        if model.input.is_empty() {
+            model.input.push("text".to_owned());
+        }
+        model.status.get_or_insert_with(|| "available".to_owned());
+        model.api = model.api.or_else(|| self.api.clone());
+        model.base_url = model.base_url.or_else(|| self.base_url.clone());
+        for (name, value) in &self.headers {
+            model.headers.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        CatalogRow { merge_key: merge_key(provider, &model.id), provider: provider.to_owned(), model }
+    }
+}
+
 /// The key under which rows of several plugins are merged (MAN-139).
 pub fn merge_key(provider: &str, model: &str) -> String {
     format!("{}::{}", provider.trim().to_lowercase(), model.trim().to_lowercase())

@@ -24,9 +24,11 @@ pub struct Notice {
     pub message: String,
 }
 
-/// Old top-level spellings of contract lists; they have no effect (MAN-099).
-const MOVED_TO_CONTRACTS: [&str; 8] = [
+/// Old top-level spellings of contract lists: they have no effect, and `chela doctor --fix` moves them (MAN-099, MAN-242).
+pub const MOVED_TO_CONTRACTS: [&str; 10] = [
     "speechProviders",
+    "realtimeTranscriptionProviders",
+    "realtimeVoiceProviders",
     "mediaUnderstandingProviders",
     "imageGenerationProviders",
     "videoGenerationProviders",
@@ -74,7 +76,7 @@ impl Manifest {
                 notices.push(Notice {
                     level: NoticeLevel::Info,
                     code: "manifest-contract-top-level",
-                    message: format!("top-level `{key}` has no effect; move it to `contracts.{key}`"),
+                    message: format!("top-level `{key}` has no effect; move it to `contracts.{key}`, or let `chela doctor --fix` do it"),
                 });
             }
         }

@@ -165,16 +165,94 @@ fn aliases_entries_and_runners() {
     assert_eq!(both.provider_catalog_entry.as_deref(), Some("new"));
 }
 
-// MAN-096, MAN-097, MAN-099
+// MAN-072, MAN-073, MAN-081, MAN-082, MAN-083, MAN-084
+#[test]
+fn hints_are_kept_as_written_and_lists_are_trimmed() {
+    let hint = json!({"label": "L", "help": "H", "tags": ["t"], "advanced": true, "sensitive": true, "placeholder": "p"});
+    let manifest = parse(json!({
+        "uiHints": {"server.auth.token": hint, "port": {"label": "Port"}},
+        "cliBackends": [" cli ", 1], "syntheticAuthRefs": ["prov", "cli "], "nonSecretAuthMarkers": ["no-key"],
+        "skills": ["./skills", " ./more "],
+    }));
+    assert_eq!(manifest.ui_hints().unwrap()["server.auth.token"], hint);
+    assert_eq!(manifest.cli_backends, ["cli"]);
+    assert_eq!(manifest.synthetic_auth_refs, ["prov", "cli"]);
+    assert_eq!(manifest.non_secret_auth_markers, ["no-key"]);
+    assert_eq!(manifest.skills, ["./skills", "./more"]);
+}
+
+// MAN-020
+#[test]
+fn blocks_that_say_nothing_are_absent() {
+    let manifest = parse(json!({
+        "setup": {"providers": [{"envVars": ["A"]}], "cliBackends": [" "]},
+        "modelSupport": {"modelPrefixes": [1]},
+        "modelCatalog": {"providers": {"p": {"models": []}}, "suppressions": [{}]},
+        "configContracts": {"dangerousFlags": [{"path": "a"}]},
+        "contracts": {"tools": [""], "unknown": ["x"]},
+        "toolMetadata": {"t": {"aliases": []}},
+        "mediaUnderstandingProviderMetadata": {"m": {"capabilities": ["smell"]}},
+        "modelPricing": {"providers": {"p": {"external": "yes"}}}, "providers": ["p"],
+        "channelConfigs": {"c": {"schema": {}, "commands": {"nativeCommandsAutoEnabled": 1}}},
+    }));
+    assert_eq!((&manifest.setup, &manifest.model_support, &manifest.config_contracts), (&None, &None, &None));
+    assert!(manifest.model_catalog().is_none() && manifest.contracts.is_empty() && manifest.tool_metadata.is_empty());
+    assert!(manifest.media_understanding_metadata().is_empty() && manifest.model_pricing().is_empty());
+    assert_eq!(json!(manifest.channel_configs), json!({"c": {"schema": {}}}));
+}
+
+// MAN-096, MAN-097, MAN-098, MAN-099
 #[test]
 fn contracts_keep_known_non_empty_lists() {
     let manifest = parse(json!({
-        "contracts": {"tools": ["a"], "speechProviders": [], "unknown": ["x"], "webSearchProviders": ["s"]},
+        "contracts": {"tools": ["a"], "speechProviders": [], "unknown": ["x"], "webSearchProviders": ["s"],
+            "documentExtractors": ["d"], "webContentExtractors": ["w"], "musicGenerationProviders": ["m"]},
         "speechProviders": ["ignored"],
     }));
-    assert_eq!(json!(manifest.contracts), json!({"webSearchProviders": ["s"], "tools": ["a"]}));
+    assert_eq!(
+        json!(manifest.contracts),
+        json!({"documentExtractors": ["d"], "musicGenerationProviders": ["m"], "webContentExtractors": ["w"],
+            "webSearchProviders": ["s"], "tools": ["a"]})
+    );
     assert_eq!(manifest.contracts.get("speechProviders"), [""; 0]);
     assert!(manifest.notices().iter().any(|notice| notice.message.contains("contracts.speechProviders")));
+}
+
+// MAN-112, MAN-113
+#[test]
+fn config_signals_are_tested_on_the_overlaid_object() {
+    let config = json!({"plugins": {"entries": {"pic": {"config": {
+        "mode": "cloud", "workflow": "w", "empty": "", "list": [], "key": {"source": "env", "id": "PIC_KEY"},
+        "image": {"mode": "local", "deep": {"x": 1}, "kind": "b"}}}}}});
+    let root = "plugins.entries.pic.config";
+    let cases = [
+        (json!({"required": ["workflow"]}), true),
+        (json!({"required": ["workflow", "empty"]}), false),
+        (json!({"requiredAny": ["empty", "list", "workflow"]}), true),
+        (json!({"requiredAny": ["empty", "list"]}), false),
+        (json!({"required": ["deep.x"]}), false),
+        (json!({"overlayPath": "image", "required": ["deep.x", "workflow"]}), true),
+        (json!({"overlayPath": "gone", "required": ["workflow"]}), true),
+        (json!({"required": ["key"]}), true),
+        // `mode` is the path when none is given; the overlay's value stands before the root's.
+        (json!({"mode": {"allowed": ["local"]}}), false),
+        (json!({"overlayPath": "image", "mode": {"allowed": ["local"]}}), true),
+        (json!({"mode": {"disallowed": ["cloud"]}}), false),
+        (json!({"mode": {"disallowed": ["local"]}}), true),
+        (json!({"mode": {"path": "image.kind", "allowed": ["b"]}}), true),
+        (json!({"mode": {"path": "none", "default": "d", "allowed": ["d"]}}), true),
+        (json!({"mode": {"path": "none", "allowed": ["d"]}}), false),
+    ];
+    let check = |mut signal: Value, root: &str, env: &dyn Fn(&str) -> bool| {
+        signal["rootPath"] = root.into();
+        let manifest = parse(json!({"toolMetadata": {"t": {"configSignals": [signal]}}}));
+        manifest.tool_metadata["t"].signals.config_signals[0].holds(&config, env)
+    };
+    for (signal, expected) in cases {
+        assert_eq!(check(signal.clone(), root, &|name| name == "PIC_KEY"), expected, "{signal}");
+    }
+    assert!(!check(json!({"required": ["key"]}), root, &|_| false));
+    assert!(!check(json!({"mode": {"default": "d"}}), "plugins.entries.gone", &|_| true));
 }
 
 // MAN-106, MAN-107, MAN-108, MAN-109, MAN-110, MAN-111, MAN-114, MAN-115, MAN-116
@@ -210,7 +288,7 @@ fn capability_metadata() {
 }
 
 // MAN-121, MAN-122, MAN-124, MAN-125, MAN-127, MAN-128, MAN-129, MAN-131, MAN-132, MAN-134,
-// MAN-135, MAN-138, MAN-240
+// MAN-135, MAN-138, MAN-139, MAN-240
 #[test]
 fn model_catalog() {
     let manifest = parse(json!({
@@ -250,7 +328,44 @@ fn model_catalog() {
     assert_eq!(crate::manifest::models::merge_key(" ACME", "M"), "acme::m");
 }
 
-// MAN-014, MAN-140, MAN-141, MAN-142, MAN-143, MAN-145
+// MAN-123, MAN-126, MAN-130, MAN-133, MAN-139: the documented `audio` and `video`, which the reference drops, are kept.
+#[test]
+fn catalogue_rows_are_expanded() {
+    let manifest = parse(json!({"providers": ["Acme"], "modelCatalog": {"providers": {"acme": {
+        "baseUrl": "https://a.example/v1", "api": "openai-completions", "headers": {"X-A": "1", "X-B": "2", "X-C": 3},
+        "models": [
+            {"id": "Second", "status": "preview", "statusReason": "new", "input": ["text", "image", "document", "audio", "video", "smell"],
+             "name": "Two", "api": "anthropic-messages", "baseUrl": "https://b.example", "headers": {"X-B": "own"}, "reasoning": true,
+             "replaces": ["first"], "replacedBy": "third", "tags": ["fast"]},
+            {"id": "first", "status": "odd"}],
+    }}}}));
+    assert_eq!(
+        json!(manifest.model_catalog().unwrap().rows()),
+        json!([
+            {"mergeKey": "acme::second", "provider": "acme", "id": "Second", "name": "Two", "api": "anthropic-messages",
+             "baseUrl": "https://b.example", "headers": {"X-A": "1", "X-B": "own"},
+             "input": ["text", "image", "document", "audio", "video"], "reasoning": true, "status": "preview", "statusReason": "new",
+             "replaces": ["first"], "replacedBy": "third", "tags": ["fast"]},
+            {"mergeKey": "acme::first", "provider": "acme", "id": "first", "api": "openai-completions",
+             "baseUrl": "https://a.example/v1", "headers": {"X-A": "1", "X-B": "2"}, "input": ["text"], "status": "available"},
+        ])
+    );
+}
+
+// MAN-137
+#[test]
+fn suppressions_count_for_owned_providers_and_their_aliases() {
+    let manifest = parse(json!({"providers": ["Acme"], "modelCatalog": {
+        "aliases": {"Alt": {"provider": "acme"}, "lost": {"provider": "other"}},
+        "suppressions": [
+            {"provider": "ACME", "model": "Old", "reason": "Use new."}, {"provider": "alt", "model": "m", "when": {"baseUrlHosts": ["H"]}},
+            {"provider": "lost", "model": "m"}, {"provider": "other", "model": "m"}],
+    }}));
+    let found: Vec<_> = manifest.suppressions().into_iter().map(|item| (item.message(), item.is_unconditional())).collect();
+    assert_eq!(found, [("Unknown model: acme/old. Use new.".to_owned(), true), ("Unknown model: alt/m.".to_owned(), false)]);
+}
+
+// MAN-014, MAN-140, MAN-141, MAN-142, MAN-143, MAN-144, MAN-145
 #[test]
 fn model_side_blocks() {
     let manifest = parse(json!({
@@ -260,7 +375,9 @@ fn model_side_blocks() {
             "foreign": {"external": true}}},
         "modelIdNormalization": {"providers": {"acme": {"aliases": {"Constructor": "C"},
             "prefixWhenBareAfterAliasStartsWith": [{"modelPrefix": "a"}, {"modelPrefix": "a", "prefix": "b"}]}}},
-        "providerEndpoints": [{"endpointClass": "c", "hosts": ["A.B"]}, {"endpointClass": "c"}, {"hosts": ["x"]}],
+        "providerEndpoints": [
+            {"endpointClass": "c", "hosts": ["A.B"], "googleVertexRegion": "eu", "googleVertexRegionHostSuffix": "-AI.example"},
+            {"endpointClass": "c"}, {"hosts": ["x"]}],
         "providerRequest": {"providers": {"acme": {"compatibilityFamily": "venus", "family": "f",
             "openAICompletions": {"supportsStreamingUsage": false}}}},
     }));
@@ -274,8 +391,27 @@ fn model_side_blocks() {
         json!({"acme": {"aliases": {"constructor": "C"},
             "prefixWhenBareAfterAliasStartsWith": [{"modelPrefix": "a", "prefix": "b"}]}})
     );
-    assert_eq!(json!(manifest.provider_endpoints()), json!([{"endpointClass": "c", "hosts": ["a.b"]}]));
+    assert_eq!(
+        json!(manifest.provider_endpoints()),
+        json!([{"endpointClass": "c", "hosts": ["a.b"], "googleVertexRegion": "eu", "googleVertexRegionHostSuffix": "-ai.example"}])
+    );
     assert_eq!(json!(manifest.provider_request()), json!({"acme": {"family": "f", "supportsStreamingUsage": false}}));
+}
+
+// MAN-156, MAN-159, MAN-162
+#[test]
+fn onboarding_choices_and_evidence_keep_their_extras() {
+    let choice = |priority: Value, featured: Value| json!({"provider": "p", "method": "m", "choiceId": "c", "assistantPriority": priority, "onboardingFeatured": featured});
+    let evidence = json!({"type": "local-file-with-env", "fileEnvVar": "F", "fallbackPaths": ["${HOME}/a"], "credentialMarker": "k",
+        "requiresAnyEnv": ["A"], "requiresAllEnv": ["B", "C"], "source": "s"});
+    let manifest = parse(json!({
+        "providerAuthChoices": [choice(json!(-1.5), json!(true)), choice(json!("2"), json!(false))],
+        "setup": {"providers": [{"id": "p", "authEvidence": [evidence]}]},
+    }));
+    let choices = json!(manifest.provider_auth_choices);
+    assert_eq!((&choices[0]["assistantPriority"], &choices[0]["onboardingFeatured"]), (&json!(-1.5), &json!(true)));
+    assert_eq!((choices[1].get("assistantPriority"), choices[1].get("onboardingFeatured")), (None, None));
+    assert_eq!(json!(manifest.setup)["providers"][0]["authEvidence"][0], evidence);
 }
 
 // MAN-147, MAN-148, MAN-149, MAN-151, MAN-153, MAN-154, MAN-155, MAN-157, MAN-158, MAN-160, MAN-161,
@@ -337,6 +473,17 @@ fn activation_hints_and_codes() {
         ]
     );
     assert_eq!(manifest.activation.hint_names().len(), 7);
+}
+
+// MAN-183, MAN-241: a `runtime` object is nothing that JSON can carry.
+#[test]
+fn channel_configs_keep_hints_and_texts() {
+    let manifest = parse(json!({"channelConfigs": {"irc": {"schema": {}, "uiHints": {"nick": {"label": "Nick"}}, "label": " IRC ",
+        "description": "d", "preferOver": ["old", 1], "runtime": {"safeParse": "function"}}}}));
+    assert_eq!(
+        json!(manifest.channel_configs),
+        json!({"irc": {"schema": {}, "uiHints": {"nick": {"label": "Nick"}}, "label": "IRC", "description": "d", "preferOver": ["old"]}})
+    );
 }
 
 // MAN-078, MAN-180, MAN-184, MAN-188, MAN-189, MAN-190, MAN-239
