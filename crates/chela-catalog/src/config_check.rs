@@ -1,10 +1,13 @@
 //! Issues of the config file that only the catalog can see (MAN-013, MAN-052..MAN-061,
-//! MAN-077, MAN-094, MAN-182, MAN-224..MAN-233, MAN-244, INS-027).
+//! MAN-077, MAN-094, MAN-136, MAN-137, MAN-182, MAN-224..MAN-233, MAN-244, INS-027).
+
+mod models;
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use crate::channel_catalog::ExternalCatalog;
 use crate::diagnostic::{Diagnostic, Level};
 use crate::gates::BLOCKED;
 use crate::installs::InstallIndex;
@@ -66,6 +69,9 @@ impl PluginConfigIssue {
     }
 }
 
+/// Plugins that were once part of the reference and are gone for good (MAN-230).
+const REMOVED_PLUGINS: [&str; 2] = ["google-antigravity-auth", "google-gemini-cli-auth"];
+
 /// Config of one plugin after validation.
 pub(crate) struct PluginConfig {
     /// With defaults; `None` when not validated or invalid.
@@ -109,6 +115,8 @@ pub(crate) struct References<'a> {
     pub diagnostics: &'a [Diagnostic],
     /// Channel ids that the program knows without a plugin.
     pub known_channels: &'a [&'a str],
+    /// Channels of packages that are not installed (MAN-223).
+    pub external: &'a ExternalCatalog,
 }
 
 impl References<'_> {
@@ -123,6 +131,7 @@ impl References<'_> {
             self.disabled_with_config(&mut issues);
         }
         self.channels(&mut issues);
+        models::suppressed(self.config, self.plugins, &mut issues);
         issues
     }
 
@@ -193,7 +202,11 @@ impl References<'_> {
 
     /// MAN-224..MAN-228, INS-027.
     fn missing(&self, path: String, id: &str, level: Level, issues: &mut Vec<PluginConfigIssue>) {
-        let message = if let Some(blocked) = self.blocked(id) {
+        let removed = REMOVED_PLUGINS.contains(&id);
+        let level = if removed { Level::Warn } else { level };
+        let message = if removed {
+            format!("plugin removed: {id} (stale config entry ignored; remove it from plugins config)")
+        } else if let Some(blocked) = self.blocked(id) {
             let source = blocked.source.as_ref();
             let source = source.map(|path| format!("; source: {}", path.display()));
             format!(
@@ -274,7 +287,11 @@ impl References<'_> {
             );
             return PluginConfigIssue::new(Level::Warn, path, message);
         }
-        PluginConfigIssue::new(Level::Error, path, format!("unknown channel id: {id}"))
+        let hint = self.external.channel(id).map(|entry| {
+            let spec = entry.install_spec();
+            format!(" (package `{spec}` brings it: run `chela plugins install {spec}`)")
+        });
+        PluginConfigIssue::new(Level::Error, path, format!("unknown channel id: {id}{}", hint.unwrap_or_default()))
     }
 }
 

@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 use crate::dependencies::dependency_status;
 use crate::record::{Lane, PluginRecord, Status};
 use crate::runtime::RuntimeFacts;
+use crate::skills::Skills;
 use crate::snapshot::Snapshot;
+use crate::{inspect_manifest, setup};
 
 impl Snapshot {
     /// The object of one plugin, by id, former id or display name (INS-320); `None` when there is no
@@ -15,17 +17,18 @@ impl Snapshot {
     pub fn inspect_json(&self, id: &str, facts: Option<&RuntimeFacts>) -> Option<Value> {
         let none = RuntimeFacts::default();
         let plugin = self.find(id)?;
-        Some(inspect(self, plugin, facts.unwrap_or(&none)))
+        Some(inspect(self, plugin, facts.unwrap_or(&none), &self.skills()))
     }
 
     /// The objects of all plugins (INS-319); `facts` is asked for each id.
     pub fn inspect_all_json<'a>(&self, facts: impl Fn(&str) -> Option<&'a RuntimeFacts>) -> Vec<Value> {
         let none = RuntimeFacts::default();
-        self.plugins.iter().map(|plugin| inspect(self, plugin, facts(&plugin.id).unwrap_or(&none))).collect()
+        let skills = self.skills();
+        self.plugins.iter().map(|plugin| inspect(self, plugin, facts(&plugin.id).unwrap_or(&none), &skills)).collect()
     }
 }
 
-fn inspect(snapshot: &Snapshot, plugin: &PluginRecord, facts: &RuntimeFacts) -> Value {
+fn inspect(snapshot: &Snapshot, plugin: &PluginRecord, facts: &RuntimeFacts, skills: &Skills) -> Value {
     let capabilities = capabilities(plugin, facts);
     let shape = shape(capabilities.len(), facts);
     let mut out = Map::new();
@@ -60,7 +63,9 @@ fn inspect(snapshot: &Snapshot, plugin: &PluginRecord, facts: &RuntimeFacts) -> 
     put("httpRouteCount", facts.http_route_count.into());
     put("bundleCapabilities", json!([]));
     let cold = snapshot.diagnostics_of(&plugin.id);
-    let all = cold.chain(&facts.diagnostics).map(|entry| entry.to_json());
+    let of_skills = skills.diagnostics.iter().filter(|entry| entry.plugin_id.as_deref() == Some(&plugin.id));
+    let of_setup = setup::disagreements(plugin, facts);
+    let all = cold.chain(of_skills).chain(&of_setup).chain(&facts.diagnostics).map(|entry| entry.to_json());
     put("diagnostics", all.collect());
     put("policy", policy(plugin));
     let legacy = uses_legacy(facts);
@@ -68,6 +73,9 @@ fn inspect(snapshot: &Snapshot, plugin: &PluginRecord, facts: &RuntimeFacts) -> 
     put("compatibility", compatibility(plugin, shape, legacy, &facts.notices));
     if let Some(record) = &plugin.install {
         put("install", Value::Object(record.fields.clone()));
+    }
+    for (key, value) in inspect_manifest::additions(snapshot, plugin, skills) {
+        put(key, value);
     }
     Value::Object(out)
 }

@@ -8,6 +8,7 @@
 mod auto_enable;
 mod bundle;
 pub mod candidate;
+mod channel_catalog;
 pub mod config_check;
 mod dependencies;
 mod diagnostic;
@@ -19,8 +20,11 @@ mod fsio;
 mod gates;
 mod inputs;
 mod inspect_json;
+mod inspect_manifest;
 pub mod installs;
 mod list_json;
+pub mod migrate;
+mod model_refs;
 mod owners;
 mod plan;
 pub mod policy;
@@ -29,8 +33,11 @@ mod resolve;
 mod runtime;
 mod scan;
 pub mod schema;
+mod setup;
+mod skills;
 mod snapshot;
 
+pub use channel_catalog::{ChannelCatalogEntry, ExternalCatalog};
 pub use config_check::PluginConfigIssue;
 pub use dependencies::dependency_status;
 pub use diagnostic::{Diagnostic, Level};
@@ -43,6 +50,7 @@ pub use policy::{EntryPolicy, PluginPolicy, SlotChoice};
 pub use record::{ActivationSource, BundleFormat, Failure, Lane, Origin, PluginRecord, Status};
 pub use runtime::{CustomHookFact, RuntimeFacts, ToolFact, TypedHookFact};
 pub use scan::{scan, scan_with};
+pub use skills::{PublishedSkill, SKILL_FILE, Skills};
 pub use snapshot::Snapshot;
 
 /// The host version that is held against `openclaw.install.minHostVersion` and

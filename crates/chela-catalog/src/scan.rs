@@ -7,6 +7,7 @@ use chela_manifest::{ChannelConfig, NoticeLevel};
 use serde_json::Value;
 
 use crate::auto_enable::{self, Implied};
+use crate::channel_catalog::ExternalCatalog;
 use crate::config_check::{References, validate_entry};
 use crate::diagnostic::{Diagnostic, Level, dedupe};
 use crate::discover::{self, CandidateKind};
@@ -51,6 +52,7 @@ pub fn scan_with(inputs: &CatalogInputs, index: InstallIndex) -> Snapshot {
     }
     diagnostics.extend(memory.unfilled());
     let diagnostics = dedupe(diagnostics);
+    let external = ExternalCatalog::new(inputs);
     let references = References {
         config: &inputs.config,
         policy: &policy,
@@ -58,6 +60,7 @@ pub fn scan_with(inputs: &CatalogInputs, index: InstallIndex) -> Snapshot {
         plugins: &records,
         diagnostics: &diagnostics,
         known_channels: &KNOWN_CHANNELS,
+        external: &external,
     };
     let mut all = references.issues();
     all.extend(issues);
@@ -71,6 +74,7 @@ pub fn scan_with(inputs: &CatalogInputs, index: InstallIndex) -> Snapshot {
         workspace_dir: inputs.workspace_dir.clone(),
         host_version: inputs.host_version.clone(),
         config: Arc::new(inputs.config.clone()),
+        env_names: Arc::new(inputs.env.iter().filter(|(_, value)| !value.trim().is_empty()).map(|(name, _)| name.clone()).collect()),
     }
 }
 
@@ -286,6 +290,16 @@ fn validate(
     }
     let config = record.policy.config.as_ref();
     let schema = record.manifest.config_schema();
+    if !schema.is_object() {
+        // Files cannot get here without one; a manifest that is part of the program can (MAN-066).
+        if record.enabled {
+            record.status = Status::Error;
+            record.failure = Some(Failure { phase: "validation", message: "missing config schema".to_owned() });
+        }
+        let missing = Diagnostic::new(Level::Error, "config-schema-missing", "missing config schema");
+        diagnostics.push(missing.plugin(Some(&record.id)).at(&record.manifest_path));
+        return;
+    }
     let outcome = validate_entry(&record.id, schema, config, record.enabled);
     record.config = outcome.value;
     if let Some(first) = outcome.issues.first() {

@@ -1,5 +1,6 @@
 //! The immutable picture of all plugins.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -33,6 +34,8 @@ pub struct Snapshot {
     pub host_version: String,
     /// The config that the snapshot was made from.
     pub config: Arc<Value>,
+    /// Names, never values, of environment variables that hold something; references to secrets are tested against them.
+    pub env_names: Arc<BTreeSet<String>>,
 }
 
 impl Snapshot {

@@ -4,11 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use crate::model_refs::configured_models;
 use crate::record::Origin;
 use crate::resolve::Resolved;
-
-/// Keys of an agent that hold a model, as a string or as `{primary, fallbacks}`.
-const MODEL_KEYS: [&str; 6] = ["model", "imageModel", "imageGenerationModel", "videoGenerationModel", "musicGenerationModel", "pdfModel"];
 
 /// The value at a path of keys.
 pub(crate) fn at<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
@@ -22,52 +20,13 @@ fn agents(config: &Value) -> impl Iterator<Item = &Value> {
 
 /// Every model ref that config names, trimmed, in order, once each.
 pub(crate) fn model_refs(config: &Value) -> Vec<String> {
-    let mut refs = Vec::new();
-    for agent in agents(config) {
-        for key in MODEL_KEYS {
-            push_model(agent.get(key), &mut refs);
+    let mut refs: Vec<String> = Vec::new();
+    for found in configured_models(config) {
+        if !refs.contains(&found.text) {
+            refs.push(found.text);
         }
-        for path in
-            [["heartbeat", "model"].as_slice(), &["subagents", "model"], &["compaction", "model"], &["compaction", "memoryFlush", "model"]]
-        {
-            push_model(at(agent, path), &mut refs);
-        }
-        let models = agent.get("models").and_then(Value::as_object);
-        for key in models.into_iter().flat_map(Map::keys) {
-            push_text(key, &mut refs);
-        }
-    }
-    let mappings = at(config, &["hooks", "mappings"]).and_then(Value::as_array);
-    for mapping in mappings.into_iter().flatten() {
-        push_model(mapping.get("model"), &mut refs);
-    }
-    for path in [["tools", "subagents", "model"].as_slice(), &["messages", "tts", "summaryModel"]] {
-        push_model(at(config, path), &mut refs);
     }
     refs
-}
-
-fn push_model(value: Option<&Value>, refs: &mut Vec<String>) {
-    match value {
-        Some(Value::String(text)) => push_text(text, refs),
-        Some(Value::Object(map)) => {
-            if let Some(text) = map.get("primary").and_then(Value::as_str) {
-                push_text(text, refs);
-            }
-            let fallbacks = map.get("fallbacks").and_then(Value::as_array);
-            for text in fallbacks.into_iter().flatten().filter_map(Value::as_str) {
-                push_text(text, refs);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn push_text(text: &str, refs: &mut Vec<String>) {
-    let text = text.trim();
-    if !text.is_empty() && !refs.iter().any(|known| known == text) {
-        refs.push(text.to_owned());
-    }
 }
 
 /// Providers that config names in auth profiles, provider settings or model refs, lower-cased.
