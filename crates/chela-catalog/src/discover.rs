@@ -319,14 +319,45 @@ impl Finder<'_> {
         }
     }
 
-    /// Nix keeps identical files of its store as hard links (MAN-010).
     fn lifts_hardlink_rule(&self, root: &Path) -> bool {
-        self.inputs.env_is_set("OPENCLAW_NIX_MODE") && root.starts_with("/nix/store")
+        lifts_hardlink_rule(self.inputs, root)
     }
+}
+
+/// Nix keeps identical files of its store as hard links (MAN-010).
+fn lifts_hardlink_rule(inputs: &CatalogInputs, root: &Path) -> bool {
+    inputs.env_is_set("OPENCLAW_NIX_MODE") && root.starts_with("/nix/store")
 }
 
 /// Directory names that a scan passes over (INS-010, INS-011).
 fn is_skipped(name: &str) -> bool {
     let name = name.to_lowercase();
     SKIPPED.contains(&name.as_str()) || name.ends_with(".bak") || name.contains(".backup-") || name.contains(".disabled")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    // MAN-010
+    #[test]
+    fn nix_lifts_the_hard_link_rule_in_its_store_only() {
+        let mut inputs = CatalogInputs::new("/state", "/home/me", json!({}));
+        let lifts = |inputs: &CatalogInputs, root: &str| lifts_hardlink_rule(inputs, Path::new(root));
+        assert!(!lifts(&inputs, "/nix/store/abc-plugin"));
+        for (value, expected) in [("1", true), ("0", false), ("", false)] {
+            inputs.env.insert("OPENCLAW_NIX_MODE".into(), value.into());
+            assert_eq!(lifts(&inputs, "/nix/store/abc-plugin"), expected, "{value:?}");
+            assert!(!lifts(&inputs, "/nix/storehouse/abc") && !lifts(&inputs, "/home/me/nix/store/abc"));
+        }
+        // What the lifted rule allows, and what it does not.
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        fs_err::write(root.join("other.json"), r#"{"id": "a", "configSchema": {}}"#).unwrap();
+        fs_err::hard_link(root.join("other.json"), root.join("openclaw.plugin.json")).unwrap();
+        assert!(matches!(load::manifest(&root, false), ManifestLoad::Ok { .. }));
+        assert!(matches!(load::manifest(&root, true), ManifestLoad::Broken { .. }));
+    }
 }

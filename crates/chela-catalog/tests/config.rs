@@ -100,7 +100,7 @@ fn an_unusable_schema_hits_one_plugin_only() {
     assert!(!report.is_clean());
 }
 
-// MAN-094, MAN-224, MAN-225, MAN-226, MAN-229, MAN-244, INS-061
+// MAN-094, MAN-224, MAN-225, MAN-226, MAN-227, MAN-229, MAN-244, INS-061
 #[test]
 fn references_to_unknown_plugins() {
     let world = World::new(json!({"plugins": {
@@ -197,7 +197,7 @@ fn other_config_enables_bundled_plugins() {
     insta::assert_snapshot!(rows.join("\n"));
 }
 
-// MAN-186
+// MAN-186, MAN-187: a plugin that the operator chose himself stays.
 #[test]
 fn a_preferred_channel_plugin_replaces_an_implicit_one() {
     let fields = |over: Value| json!({"channels": ["irc"], "channelConfigs": {"irc": {"schema": {}, "preferOver": over}}});

@@ -168,6 +168,55 @@ fn a_new_index_has_the_references_shape() {
     assert!(index_text(&index).ends_with("\n}\n"));
 }
 
+// MAN-178, MAN-179
+#[test]
+fn the_index_says_what_starts_early() {
+    let (dir, inputs) = installed();
+    let manifest = |fields: Value| {
+        let mut manifest = json!({"id": "alpha", "configSchema": {"type": "object"}});
+        manifest.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        fs_err::write(dir.path().join("copy/openclaw.plugin.json"), manifest.to_string()).unwrap();
+        made(&dir, &inputs)["plugins"][0]["startup"].clone()
+    };
+    for (on_startup, expected) in [(json!(true), true), (json!(false), false), (json!("true"), false), (Value::Null, false)] {
+        assert_eq!(manifest(json!({"activation": {"onStartup": on_startup}}))["sidecar"], expected);
+    }
+    let both = manifest(json!({"activation": {"onAgentHarnesses": ["pi", "acp"]}, "cliBackends": ["claude", "pi"]}));
+    assert_eq!(both["agentHarnesses"], json!(["acp", "claude", "pi"]));
+}
+
+// MAN-213, MAN-214
+#[test]
+fn install_sources_are_described_with_their_faults() {
+    let describe = |install: Value| {
+        let package = json!({"name": "@me/plug", "openclaw": {"install": install}});
+        super::package_source::describe(&chela_manifest::parse_package(package.to_string().as_bytes()).unwrap()).unwrap()
+    };
+    for (spec, integrity, state) in [
+        ("@me/plug@1.2.3", Some("sha512-x"), "exact-with-integrity"),
+        ("@me/plug@1.2.3", None, "exact-without-integrity"),
+        ("@me/plug@next", Some("sha512-x"), "floating-with-integrity"),
+        ("@me/plug", None, "floating-without-integrity"),
+    ] {
+        assert_eq!(describe(json!({"npmSpec": spec, "expectedIntegrity": integrity}))["npm"]["pinState"], state, "{spec} {integrity:?}");
+    }
+    let cases = [
+        (json!({"npmSpec": "@me/plug@1.0.0", "expectedIntegrity": "sha512-x", "defaultChoice": "npm"}), json!([])),
+        (json!({"defaultChoice": "floppy"}), json!(["invalid-default-choice"])),
+        (json!({"clawhubSpec": "clawhub:plug"}), json!(["clawhub-spec-floating"])),
+        (json!({"clawhubSpec": "plug@1"}), json!(["invalid-clawhub-spec"])),
+        (json!({"npmSpec": "@me/plug"}), json!(["npm-spec-floating", "npm-spec-missing-integrity"])),
+        (json!({"npmSpec": "other@1.0.0", "expectedIntegrity": "x"}), json!(["npm-spec-package-name-mismatch"])),
+        (json!({"npmSpec": "git+https://x/y"}), json!(["invalid-npm-spec"])),
+        (json!({"defaultChoice": "local"}), json!(["default-choice-missing-source"])),
+        (json!({"defaultChoice": "clawhub", "localPath": "./x"}), json!(["default-choice-missing-source"])),
+        (json!({"localPath": "./x", "defaultChoice": "local", "expectedIntegrity": "x"}), json!(["npm-integrity-without-source"])),
+    ];
+    for (install, warnings) in cases {
+        assert_eq!(describe(install.clone())["warnings"], warnings, "{install}");
+    }
+}
+
 // INS-099, INS-100, INS-101, INS-102
 #[test]
 fn staleness_has_its_reasons() {

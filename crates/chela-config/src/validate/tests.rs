@@ -6,13 +6,14 @@ fn issues(config: Value) -> Vec<(String, String)> {
     validate(&config).into_iter().map(|i| (i.path, i.message)).collect()
 }
 
-// GW-127, MAN-070
+// GW-127, MAN-070, MAN-232
 #[test]
 fn faults_name_path_and_reason() {
     let cases: &[(Value, &str, &str)] = &[
         (json!({"gatewey": {}}), "", "Unrecognized key: \"gatewey\""),
         (json!({"gateway": {"prot": 1}}), "gateway", "Unrecognized key: \"prot\""),
         (json!({"plugins": {"entries": {"x": {"sekret": 1}}}}), "plugins.entries.x", "Unrecognized key: \"sekret\""),
+        (json!({"plugins": {"entires": {}}}), "plugins", "Unrecognized key: \"entires\""),
         (json!({"gateway": {"port": "18789"}}), "gateway.port", "expected integer, got string"),
         (json!({"gateway": {"port": 1.5}}), "gateway.port", "expected integer, got number"),
         (json!({"gateway": {"port": 0}}), "gateway.port", "must be greater than 0, got 0"),

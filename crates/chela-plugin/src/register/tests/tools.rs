@@ -2,7 +2,7 @@
 
 use super::*;
 
-// API-036, API-099, API-111, MAN-101, MAN-102
+// API-036, API-099, API-111, MAN-100, MAN-101, MAN-102
 #[test]
 fn tools_must_be_declared_when_strict_and_run_with_a_notice_otherwise() {
     let calls = [

@@ -32,7 +32,7 @@ fn a_hook_without_a_name_fails_the_plugin_and_nothing_of_it_stays() {
     assert_eq!(registry.hooks(HookName::GatewayStart).count(), 1);
 }
 
-// API-005, API-006, API-007
+// API-005, API-006, API-007, MAN-032, MAN-041
 #[test]
 fn the_exported_definition_is_compared_with_the_manifest() {
     let mut builder = RegistryBuilder::new(RegistryInputs::default());
@@ -87,7 +87,22 @@ fn memory_methods_belong_to_memory_plugins() {
     assert_eq!(registry.memory_prompt_supplements.iter().map(|s| s.builder.handle).collect::<Vec<_>>(), [5]);
 }
 
-// API-072, API-074, API-129, API-105
+// MAN-104
+#[test]
+fn an_embedding_adapter_needs_the_slot_or_a_declaration() {
+    let adapter = |id: &str| ("registerMemoryEmbeddingProvider", object(json!({"id": id})));
+    let declared = json!({"contracts": {"memoryEmbeddingProviders": ["mine"]}});
+    let registry = World::new()
+        .with(facts("d", declared), &[adapter("mine"), adapter("theirs")])
+        .with(facts("m", json!({"kind": "memory"})), &[adapter("slot")])
+        .build();
+    let expected = "error plugin must own memory slot or declare contracts.memoryEmbeddingProviders for adapter: theirs";
+    assert_eq!(said(&registry), [expected]);
+    let kept: Vec<_> = registry.recorded_of("registerMemoryEmbeddingProvider").map(|entry| entry.id.as_str()).collect();
+    assert_eq!(kept, ["mine", "slot"]);
+}
+
+// API-072, API-074, API-129, API-105, MAN-103
 #[test]
 fn bundled_plugins_may_register_policies_and_middleware() {
     let policy = |id: &str| ("registerTrustedToolPolicy", object(json!({"id": id, "description": "d", "evaluate": f(1)})));
@@ -118,9 +133,21 @@ fn bundled_plugins_may_register_policies_and_middleware() {
     facts.bundled = true;
     let undeclared = World::new().with(facts, &[middleware(1, json!({}))]).build();
     assert_eq!(said(&undeclared), ["error plugin must declare contracts.agentToolResultMiddleware for: codex"]);
+    // What another plugin declares changes nothing.
+    let contracts =
+        json!({"contracts": {"agentToolResultMiddleware": ["pi", "codex"], "embeddedExtensionFactories": ["codex-app-server"]}});
+    let calls = [middleware(1, json!({})), ("registerCodexAppServerExtensionFactory", json!([f(1)]))];
+    let outside = World::new().with(super::facts("o", contracts), &calls).build();
+    assert_eq!(
+        said(&outside),
+        [
+            "error only bundled plugins can register agent tool result middleware",
+            "error only bundled plugins can register Codex app-server extension factories",
+        ]
+    );
 }
 
-// API-040, API-192, API-193
+// API-040, API-192, API-193, MAN-187: the second owner of a channel is told about.
 #[test]
 fn a_channel_of_another_plugin_costs_the_later_tools() {
     let manifest = json!({"contracts": {"tools": ["t"]}});
