@@ -3,6 +3,7 @@
 //! The reference moves three of the eight lists that it promises, rewrites the whole file and passes JSON5 over. Here every list is
 //! moved, and comments, order and indentation stay.
 
+use std::io::Write;
 use std::path::Path;
 
 use chela_config::json5;
@@ -25,6 +26,28 @@ pub struct Migration {
 pub fn migration_of(root: &Path) -> Option<Migration> {
     let bytes = read_root_file(root, MANIFEST_FILE_NAME, true, MAX_MANIFEST_BYTES).ok()?;
     migrate(std::str::from_utf8(&bytes).ok()?)
+}
+
+/// Writes the new text in place of the old one, in one step and with the same permissions.
+///
+/// # Errors
+/// The file cannot be written; it is then as it was.
+pub fn apply(root: &Path, migration: &Migration) -> std::io::Result<()> {
+    let path = root.join(MANIFEST_FILE_NAME);
+    // A link inside the root stays a link; the file that it leads to changes.
+    let path = fs_err::canonicalize(&path)?;
+    let temporary = path.with_extension(format!("json.{}.tmp", std::process::id()));
+    let written = fs_err::OpenOptions::new().write(true).create_new(true).open(&temporary).and_then(|mut file| {
+        file.set_permissions(fs_err::metadata(&path)?.permissions())?;
+        file.write_all(migration.text.as_bytes())?;
+        file.sync_all()
+    });
+    let done = written.and_then(|()| fs_err::rename(&temporary, &path));
+    if done.is_err() {
+        // What failed is told; a leftover would only be a second fault.
+        let _ = fs_err::remove_file(&temporary);
+    }
+    done
 }
 
 /// Moves top-level contract lists of a manifest under `contracts`; a list that is there already wins and the old one goes.

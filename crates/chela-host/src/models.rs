@@ -2,6 +2,7 @@
 
 mod credentials;
 mod discovery;
+mod evidence;
 mod hooks;
 mod transport;
 

@@ -161,6 +161,12 @@ impl AuthStore {
         if list.is_empty() {
             list = self.env_credentials(settings);
         }
+        if list.is_empty()
+            && let Some(login) = &settings.local_login
+        {
+            let secret = Some(Secret::new(&login.marker));
+            list.push(Credential { secret, bearer: false, source: login.source.clone(), rotation: Rotation::RateLimitOnly });
+        }
         if list.is_empty() {
             list.extend(config);
         }
@@ -188,6 +194,11 @@ impl AuthStore {
         }
         let inherited = ProfileFile::interpret(&cache.get(&dir_of(main)), &env, now);
         own.read_through(&inherited)
+    }
+
+    /// A variable of the injected environment; a blank one counts as absent.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        self.env(name)
     }
 
     fn env(&self, name: &str) -> Option<String> {

@@ -44,7 +44,7 @@ pub use merge::merge_discovered;
 pub use names::{ModelNames, NameError, Selection};
 pub use registry::{ModelRegistry, ProviderEntry, RegisterError, ResolvedModel};
 pub use secret::{Secret, is_non_secret_marker};
-pub use settings::{ApiKind, ModelCost, ModelEntry, ProviderAuth, ProviderSettings, UnknownApi};
+pub use settings::{ApiKind, LocalLogin, ModelCost, ModelEntry, ProviderAuth, ProviderSettings, UnknownApi};
 pub use sse::{SseDecoder, SseError, SseEvent};
 pub use thinking::ThinkingLevel;
 pub use transport::{transport_for, transport_with_auth};

@@ -179,6 +179,8 @@ pub struct ProviderSettings {
     pub api_key_problem: Option<String>,
     /// Environment variables tried for a key, in order.
     pub env_vars: Vec<String>,
+    /// A login on this machine that stands for a key when no variable holds one (MAN-161, MAN-162).
+    pub local_login: Option<LocalLogin>,
     /// Kind of credential.
     pub auth: ProviderAuth,
     /// Sends the key as a bearer token too (PRV-81).
@@ -195,6 +197,15 @@ pub struct ProviderSettings {
     pub max_retries: u32,
 }
 
+/// A login that another program left on this machine. The provider's plugin turns the marker into a request; it is no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalLogin {
+    /// What is handed on in place of a key.
+    pub marker: String,
+    /// Where it comes from, for people.
+    pub source: String,
+}
+
 impl ProviderSettings {
     /// A provider with no key, no models and every option at its default.
     pub fn new(id: &str, api: ApiKind, base_url: &str) -> Self {
@@ -208,6 +219,7 @@ impl ProviderSettings {
             api_key_env: None,
             api_key_problem: None,
             env_vars: Vec::new(),
+            local_login: None,
             auth: ProviderAuth::Unstated,
             auth_header: false,
             headers: BTreeMap::new(),

@@ -127,6 +127,47 @@ fn the_doctor_switches_off_what_has_an_invalid_config() {
     assert_eq!(std::fs::metadata(home.state()).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
+// MAN-242, MAN-243
+#[test]
+fn the_doctor_moves_old_lists_of_manifests_and_keeps_comments() {
+    let home = Home::new();
+    home.private();
+    home.plugin("alpha", "// mine\n{\n  id: 'alpha', // the id\n  configSchema: {type: 'object'},\n  webFetchProviders: ['w'],\n  videoGenerationProviders: ['v'],\n}\n");
+    home.config(&json!({"plugins": {"load": {"paths": [home.path("alpha")]}}}).to_string());
+    let manifest = home.path("alpha/openclaw.plugin.json");
+    std::fs::set_permissions(&manifest, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let before = std::fs::read_to_string(&manifest).unwrap();
+    let found = home.run(&["doctor"]);
+    assert!(found.stdout.contains("capability lists outside `contracts`") && found.stdout.contains("doctor --fix"), "{}", found.stdout);
+    assert_eq!(std::fs::read_to_string(&manifest).unwrap(), before);
+    let fixed = home.json(&["doctor", "--fix", "--json"])["fixed"].to_string();
+    assert!(fixed.contains("moved `webFetchProviders` to `contracts.webFetchProviders`"), "{fixed}");
+    let after = std::fs::read_to_string(&manifest).unwrap();
+    assert!(after.starts_with("// mine\n") && after.contains("id: 'alpha', // the id"), "{after}");
+    assert_eq!(std::fs::metadata(&manifest).unwrap().permissions().mode() & 0o777, 0o640);
+    let contracts = &home.json(&["plugins", "inspect", "alpha", "--json"])["plugin"]["contracts"];
+    assert_eq!(*contracts, json!({"videoGenerationProviders": ["v"], "webFetchProviders": ["w"]}));
+    assert_eq!(home.json(&["doctor", "--fix", "--json"])["fixed"], json!([]));
+    assert!(!home.ok(&["doctor"]).contains("outside `contracts`"));
+}
+
+// MAN-064, MAN-237
+#[test]
+fn a_valid_config_is_one_line_and_a_demanding_plugin_stops_no_command() {
+    let home = Home::new();
+    home.config("{gateway: {mode: 'local'}}");
+    let out = home.run(&["config", "validate"]);
+    assert_eq!((out.code, out.stdout.lines().count(), out.stderr.as_str()), (0, 1, ""), "{}", out.stdout);
+    home.plugin("wants", r#"{"id": "wants", "configSchema": {"type": "object", "required": ["key"]}}"#);
+    home.config(&json!({"plugins": {"load": {"paths": [home.path("wants")]}}}).to_string());
+    let out = home.run(&["config", "validate"]);
+    assert_eq!(out.code, 1);
+    assert!(out.stderr.contains("plugins.entries.wants.config.key"), "{}", out.stderr);
+    assert_eq!(home.json(&["plugins", "list", "--json"])["plugins"].as_array().map(Vec::is_empty), Some(false));
+    home.ok(&["plugins", "disable", "wants"]);
+    assert_eq!(home.run(&["config", "validate"]).code, 0);
+}
+
 #[test]
 fn directories_that_cannot_be_used_are_named() {
     let home = Home::new();

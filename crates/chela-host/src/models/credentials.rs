@@ -2,15 +2,19 @@
 
 use chela_catalog::Snapshot;
 use chela_config::Config;
-use chela_models::{ApiKind, ModelCatalog, ProviderSettings, normalize_provider_id};
+use chela_manifest::SetupProvider;
+use chela_models::{ApiKind, AuthStore, ModelCatalog, ProviderSettings, normalize_provider_id};
 use chela_plugin::registry::Registry;
 use serde_json::Value;
+
+use super::evidence;
 
 /// Longest chain of aliases that is followed.
 const MOST_ALIASES: usize = 4;
 
-/// Settings that find the credential of a provider, whether or not it is configured or running.
-pub(crate) fn settings_of(id: &str, config: &Config, registry: &Registry, snapshot: &Snapshot) -> ProviderSettings {
+/// Settings that find the credential of a provider, whether or not it is configured or running. Manifests of plugins that are off say
+/// nothing here: an unused or untrusted one must not make a credential count (MAN-152).
+pub(crate) fn settings_of(id: &str, config: &Config, registry: &Registry, snapshot: &Snapshot, auth: &AuthStore) -> ProviderSettings {
     let id = auth_owner(id, snapshot);
     let mut catalog = ModelCatalog::from_config(config.get("models").unwrap_or(&Value::Null));
     // The address is never called; it must not look like a local server, which needs no key.
@@ -23,7 +27,15 @@ pub(crate) fn settings_of(id: &str, config: &Config, registry: &Registry, snapsh
             settings.env_vars.push(name);
         }
     }
+    let evidence = setup_providers(&id, snapshot).flat_map(|setup| &setup.auth_evidence);
+    settings.local_login = evidence::login(evidence, &|name| auth.variable(name));
     settings
+}
+
+/// Entries of `setup.providers` for this provider.
+fn setup_providers<'a>(id: &'a str, snapshot: &'a Snapshot) -> impl Iterator<Item = &'a SetupProvider> {
+    let setups = snapshot.plugins.iter().filter(|p| p.enabled).filter_map(|p| p.manifest.setup.as_ref());
+    setups.flat_map(|setup| &setup.providers).filter(move |entry| normalize_provider_id(&entry.id) == id)
 }
 
 /// `providerAuthAliases`: the provider whose credential this one shares (PRV-06).
@@ -44,22 +56,11 @@ fn auth_owner(id: &str, snapshot: &Snapshot) -> String {
 }
 
 fn manifest_variables(id: &str, snapshot: &Snapshot) -> Vec<String> {
-    let texts = |list: Option<&Value>| -> Vec<String> {
-        list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).map(str::to_string).collect()
-    };
-    let mut names = Vec::new();
-    for record in snapshot.plugins.iter().filter(|p| p.enabled) {
-        let raw = &record.manifest.raw;
-        for setup in raw.get("setup").and_then(|s| s.get("providers")).and_then(Value::as_array).into_iter().flatten() {
-            if setup.get("id").and_then(Value::as_str).is_some_and(|named| normalize_provider_id(named) == id) {
-                names.extend(texts(setup.get("envVars")));
-            }
-        }
-        for (named, list) in raw.get("providerAuthEnvVars").and_then(Value::as_object).into_iter().flatten() {
-            if normalize_provider_id(named) == id {
-                names.extend(texts(Some(list)));
-            }
-        }
-    }
-    names
+    let setup = setup_providers(id, snapshot).flat_map(|setup| &setup.env_vars);
+    let legacy = snapshot.plugins.iter().filter(|p| p.enabled).flat_map(|p| &p.manifest.provider_auth_env_vars);
+    let legacy = legacy.filter(|(named, _)| normalize_provider_id(named) == id).flat_map(|(_, names)| names);
+    setup.chain(legacy).cloned().collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,7 +94,9 @@ async fn add_live_rows(settings: &mut Value, provider: &Registered, registry: &R
 fn entry(id: &str, merged: Value, hooks: &ProviderHooks, registry: &Registry, world: &ProviderWorld) -> Option<ProviderEntry> {
     let provider = hooks.provider();
     let settings = settings(id, &merged, |settings| {
-        settings.env_vars = settings_of(id, &world.config, registry, &world.snapshot).env_vars;
+        let found = settings_of(id, &world.config, registry, &world.snapshot, &world.auth);
+        settings.env_vars = found.env_vars;
+        settings.local_login = found.local_login;
     })?;
     let models = settings.models.clone();
     let state = world.auth.state(&settings, None);

@@ -38,7 +38,7 @@ fn target(request: &Request<'_>) -> Result<(String, Option<String>), CallError> 
 
 fn settings(request: &Request<'_>, provider: &str) -> ProviderSettings {
     let manager = &request.host.manager;
-    models::settings_of(provider, &request.host.runtime.config(), &manager.registry(), &manager.snapshot())
+    models::settings_of(provider, &request.host.runtime.config(), &manager.registry(), &manager.snapshot(), request.host.auth())
 }
 
 /// The first credential of a provider for the default agent: a caller cannot name an agent, a profile or another store (RT-072).

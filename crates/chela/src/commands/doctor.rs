@@ -1,5 +1,7 @@
 //! `chela doctor`: one look at everything that commonly goes wrong; each finding says what to do.
 
+mod manifests;
+
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -82,6 +84,7 @@ pub fn run(ctx: &Context, args: &DoctorArgs) -> Result<(), Failure> {
             let interrupted = interrupted(ctx);
             let snapshot = ctx.scan(&config);
             checks.extend(plugin_checks(ctx, &config, &snapshot, &mut plugins));
+            checks.extend(manifests::checks(&snapshot));
             checks.extend(interrupted);
             checks.extend(installed_files(ctx, &snapshot));
             if snapshot.plugins.iter().any(|plugin| plugin.enabled && plugin.lane == chela_catalog::Lane::Node) {
@@ -307,6 +310,7 @@ fn fix(ctx: &Context) -> Result<Vec<String>, Failure> {
         return Ok(done);
     }
     let snapshot = ctx.scan(&config);
+    done.extend(manifests::fix(ctx, &snapshot));
     for plugin in snapshot.plugins.iter().filter(|plugin| config_is_invalid(&snapshot, &plugin.id)) {
         let path = |key: &str| ["plugins", "entries", &plugin.id, key].map(str::to_owned).to_vec();
         let off = Edit::Set { path: path("enabled"), value: false.into(), mode: SetMode::Replace };
