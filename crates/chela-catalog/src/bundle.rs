@@ -2,12 +2,18 @@
 //!
 //! Only what a listing needs is read here. No code of a bundle is ever run by this crate.
 
+mod content;
+pub(crate) mod servers;
+
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::entries::DEFAULT_ENTRIES;
 use crate::fsio::{MAX_PACKAGE_BYTES, ReadFailure, read_root_file};
+
+pub use content::BundleContent;
 
 /// Layout of a bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +36,16 @@ impl BundleFormat {
         }
     }
 
+    /// Capabilities that the reference counts as having an effect (BUN-138); the others are told about (BUN-137, BUN-139).
+    pub(crate) fn is_wired(self, capability: &str) -> bool {
+        match capability {
+            "skills" | "mcpServers" | "settings" => true,
+            "commands" | "agents" | "outputStyles" | "lspServers" => self != Self::Codex,
+            "hooks" => self != Self::Cursor,
+            _ => false,
+        }
+    }
+
     fn marker_dir(self) -> &'static str {
         match self {
             Self::Codex => ".codex-plugin",
@@ -39,8 +55,8 @@ impl BundleFormat {
     }
 }
 
-/// Identity of a bundle.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Identity and content of a bundle.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct BundleInfo {
     pub format: BundleFormat,
     pub id: String,
@@ -48,6 +64,7 @@ pub(crate) struct BundleInfo {
     pub description: Option<String>,
     pub version: Option<String>,
     pub manifest_path: PathBuf,
+    pub content: Arc<BundleContent>,
 }
 
 /// A marker file that could not be used.
@@ -105,6 +122,7 @@ pub(crate) fn load(root: &Path, format: BundleFormat, reject_hardlinks: bool) ->
             .or_else(|| text("shortDescription"))
             .or_else(|| text_of(fields.get("interface")?.get("shortDescription"))),
         version: text("version"),
+        content: Arc::new(content::read(root, format, &fields)),
         name,
         manifest_path,
     })
@@ -150,6 +168,19 @@ mod tests {
         assert_eq!(bundle_id(None, "Bare_Dir"), "bare-dir");
         assert_eq!(bundle_id(Some("!!"), "ok"), "ok");
         assert_eq!(bundle_id(None, "__"), "bundle-plugin");
+    }
+
+    // BUN-016
+    #[test]
+    fn only_claude_needs_no_manifest() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        for format in [BundleFormat::Codex, BundleFormat::Cursor] {
+            let error = load(&root, format, true).unwrap_err();
+            assert_eq!(error.message, format!("plugin manifest not found: {}", error.manifest_path.display()));
+        }
+        let claude = load(&root, BundleFormat::Claude, true).unwrap();
+        assert_eq!((claude.name, claude.version, claude.content.capabilities.len()), (None, None, 0));
     }
 
     // BUN-001, BUN-002, BUN-003, BUN-004, BUN-005, BUN-006, BUN-013, BUN-022, BUN-023

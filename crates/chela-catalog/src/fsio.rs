@@ -41,6 +41,23 @@ pub(crate) fn read_root_file(root: &Path, name: &str, reject_hardlinks: bool, li
     read_bounded(file, reject_hardlinks, limit)
 }
 
+/// Reads a file below `root`, a real path, that a stranger names. It must lie inside by its real path and have one name only
+/// (BUN-150, BUN-151).
+pub(crate) fn read_inside(root: &Path, relative: &str, limit: usize) -> Result<Vec<u8>, ReadFailure> {
+    let path = chela_config::paths::lexical(&root.join(relative));
+    if !path.starts_with(root) {
+        return Err(ReadFailure::Unsafe("leaves the plugin root".into()));
+    }
+    let Some(real) = real_path(&path) else { return Err(ReadFailure::Missing) };
+    if !real.starts_with(root) {
+        return Err(ReadFailure::Unsafe(format!("leaves the plugin root: {}", real.display())));
+    }
+    match (real.parent(), real.file_name().and_then(|name| name.to_str())) {
+        (Some(dir), Some(name)) => read_root_file(dir, name, true, limit),
+        _ => Err(ReadFailure::Missing),
+    }
+}
+
 fn read_bounded(mut file: File, reject_hardlinks: bool, limit: usize) -> Result<Vec<u8>, ReadFailure> {
     let stat = file.metadata().map_err(|error| ReadFailure::Io(error.to_string()))?;
     if !stat.is_file() {

@@ -9,7 +9,7 @@ use crate::record::{Lane, PluginRecord, Status};
 use crate::runtime::RuntimeFacts;
 use crate::skills::Skills;
 use crate::snapshot::Snapshot;
-use crate::{inspect_manifest, setup};
+use crate::{inspect_bundle, inspect_manifest, setup};
 
 impl Snapshot {
     /// The object of one plugin, by id, former id or display name (INS-320); `None` when there is no
@@ -58,14 +58,15 @@ fn inspect(snapshot: &Snapshot, plugin: &PluginRecord, facts: &RuntimeFacts, ski
     put("services", facts.services.clone().into());
     put("gatewayDiscoveryServices", facts.gateway_discovery_services.clone().into());
     put("gatewayMethods", facts.gateway_methods.clone().into());
-    put("mcpServers", json!([]));
-    put("lspServers", json!([]));
+    let bundle = inspect_bundle::read(plugin);
+    put("mcpServers", bundle.mcp.into());
+    put("lspServers", bundle.lsp.into());
     put("httpRouteCount", facts.http_route_count.into());
-    put("bundleCapabilities", json!([]));
+    put("bundleCapabilities", inspect_bundle::capabilities(plugin));
     let cold = snapshot.diagnostics_of(&plugin.id);
     let of_skills = skills.diagnostics.iter().filter(|entry| entry.plugin_id.as_deref() == Some(&plugin.id));
     let of_setup = setup::disagreements(plugin, facts);
-    let all = cold.chain(of_skills).chain(&of_setup).chain(&facts.diagnostics).map(|entry| entry.to_json());
+    let all = cold.chain(of_skills).chain(&of_setup).chain(&bundle.diagnostics).chain(&facts.diagnostics).map(|entry| entry.to_json());
     put("diagnostics", all.collect());
     put("policy", policy(plugin));
     let legacy = uses_legacy(facts);
@@ -134,7 +135,7 @@ fn plugin_row(plugin: &PluginRecord, facts: &RuntimeFacts) -> Value {
     put("imported", (facts.imported && native).into());
     failure(plugin, facts, &mut put);
     if !native {
-        put("bundleCapabilities", json!([]));
+        put("bundleCapabilities", inspect_bundle::capabilities(plugin));
     }
     put("dependencyStatus", dependency_status(plugin));
     Value::Object(row)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chela_manifest::{ChannelConfig, Manifest, PackageMeta};
 use serde_json::Value;
 
-pub use crate::bundle::BundleFormat;
+pub use crate::bundle::{BundleContent, BundleFormat};
 use crate::installs::InstallRecord;
 use crate::policy::EntryPolicy;
 
@@ -123,9 +123,11 @@ pub struct PluginRecord {
     pub setup_source: Option<PathBuf>,
     /// Set for bundles (BUN-027).
     pub bundle_format: Option<BundleFormat>,
+    /// What a bundle brings; absent for everything else (BUN-027).
+    pub bundle: Option<Arc<BundleContent>>,
     /// How its code would be run.
     pub lane: Lane,
-    /// The manifest; of a bundle, only id, name, description and version are set.
+    /// The manifest; of a bundle, only id, name, description, version and skill roots are set (BUN-029).
     pub manifest: Arc<Manifest>,
     /// Path of the manifest file.
     pub manifest_path: PathBuf,

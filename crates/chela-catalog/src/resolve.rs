@@ -66,6 +66,7 @@ fn load(inputs: &CatalogInputs, index: &InstallIndex, candidate: Candidate, diag
                 name: Some(info.name.clone().unwrap_or_else(|| info.id.clone())),
                 description: info.description.clone(),
                 version: info.version.clone(),
+                skills: info.content.skills.clone(),
                 ..Manifest::default()
             };
             (Arc::new(manifest), info.manifest_path.clone(), Some(info.format))

@@ -116,6 +116,12 @@ fn remarks(plugin: &Resolved, policy: &PluginPolicy, diagnostics: &mut Vec<Diagn
         );
         push(Level::Info, "package-entries-collapsed", message);
     }
+    if plugin.bundle_format.is_some() && plugin.candidate.root_dir.join(chela_manifest::MANIFEST_FILE_NAME).exists() {
+        // The documents let the native manifest win; the reference takes the bundle without a word (BUN-009, BUN-161).
+        let message = "directory holds a native manifest and is taken as a bundle all the same; declare `openclaw.extensions` in \
+                       package.json to load the native plugin";
+        push(Level::Warn, "bundle-hides-native", message.to_owned());
+    }
     if plugin.candidate.origin == Origin::Bundled {
         return;
     }
@@ -149,6 +155,10 @@ fn build(inputs: &CatalogInputs, policy: &PluginPolicy, implied: &Implied, plugi
     let package = candidate.package;
     let from_package =
         |read: fn(&chela_manifest::PackageMeta) -> &Option<String>| package.as_deref().and_then(|package| read(package).clone());
+    let bundle = match &candidate.kind {
+        CandidateKind::Bundle(info) => Some(info.content.clone()),
+        CandidateKind::Builtin(_) | CandidateKind::Native(_) => None,
+    };
     let lane = match candidate.kind {
         CandidateKind::Builtin(_) => Lane::Builtin,
         CandidateKind::Bundle(_) => Lane::Bundle,
@@ -168,6 +178,7 @@ fn build(inputs: &CatalogInputs, policy: &PluginPolicy, implied: &Implied, plugi
         source: candidate.source,
         setup_source: candidate.setup_source,
         bundle_format,
+        bundle,
         lane,
         manifest_path,
         workspace_dir: candidate.workspace_dir,

@@ -151,6 +151,32 @@ fn the_doctor_moves_old_lists_of_manifests_and_keeps_comments() {
     assert!(!home.ok(&["doctor"]).contains("outside `contracts`"));
 }
 
+// BUN-133, BUN-136: in the layout of this program.
+#[test]
+fn the_content_of_a_bundle_is_shown() {
+    let home = Home::new();
+    for (file, text) in [
+        ("pack/.claude-plugin/plugin.json", r#"{"name": "pack"}"#),
+        ("pack/skills/one/SKILL.md", "# one"),
+        ("pack/.mcp.json", r#"{"mcpServers": {"far": {"url": "http://x"}, "near": {"command": "node"}}}"#),
+    ] {
+        let path = std::path::PathBuf::from(home.path(file));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    home.config(&json!({"plugins": {"load": {"paths": [home.path("pack")]}}}).to_string());
+    let shown = home.ok(&["plugins", "inspect", "pack"]);
+    for (name, value) in [
+        ("format", "bundle"),
+        ("bundle format", "claude"),
+        ("bundle content", "skills, mcpServers"),
+        ("skills", "one"),
+        ("mcp servers", "near, far (unsupported transport)"),
+    ] {
+        assert!(shown.contains(&format!("  {name:<16} {value}\n")), "{name}: {shown}");
+    }
+}
+
 // MAN-064, MAN-237
 #[test]
 fn a_valid_config_is_one_line_and_a_demanding_plugin_stops_no_command() {

@@ -87,6 +87,8 @@ fn render(object: &Value) -> String {
     line("origin", text(&plugin["origin"]));
     line("version", text(&plugin["version"]));
     line("format", text(&plugin["format"]));
+    line("bundle format", text(&plugin["bundleFormat"]));
+    line("bundle content", names(&object["bundleCapabilities"]));
     line("source", text(&plugin["source"]));
     line("shape", format!("{} ({})", text(&object["shape"]), text(&object["capabilityMode"])));
     for capability in object["capabilities"].as_array().into_iter().flatten() {
@@ -100,9 +102,12 @@ fn render(object: &Value) -> String {
         ("cli", "cliCommands"),
         ("services", "services"),
         ("methods", "gatewayMethods"),
-        ("mcp servers", "mcpServers"),
+        ("skills", "skills"),
     ] {
         line(title, names(&object[key]));
+    }
+    for (title, key) in [("mcp servers", "mcpServers"), ("lsp servers", "lspServers")] {
+        line(title, servers(&object[key]));
     }
     if let Some(routes) = object["httpRouteCount"].as_u64().filter(|routes| *routes > 0) {
         line("http routes", routes.to_string());
@@ -119,6 +124,16 @@ fn render(object: &Value) -> String {
         line("compatibility", text(&notice["message"]));
     }
     out
+}
+
+/// Servers of a bundle; those without a command to start are marked (BUN-136).
+fn servers(list: &Value) -> String {
+    let rows = list.as_array().into_iter().flatten();
+    let row = |entry: &Value| {
+        let name = entry["name"].as_str().unwrap_or_default();
+        if entry["hasStdioTransport"] == true { name.to_owned() } else { format!("{name} (unsupported transport)") }
+    };
+    rows.map(row).collect::<Vec<_>>().join(", ")
 }
 
 /// Names in a list of texts or of objects with `name`, `names` or `id`.
