@@ -139,7 +139,7 @@ fn an_allowlist_must_name_the_bundle() {
     }
 }
 
-// BUN-134, BUN-135, BUN-138, BUN-140, BUN-141, BUN-155, BUN-157, BUN-158
+// BUN-119, BUN-134, BUN-135, BUN-138, BUN-140, BUN-141, BUN-155, BUN-157, BUN-158
 #[test]
 fn inspect_names_what_a_bundle_brings() {
     let mut world = World::new(json!({}));
@@ -193,6 +193,17 @@ fn servers_come_from_files_and_the_manifest() {
     );
     let rows = inspect(&world.scan(), "cx")["mcpServers"].clone();
     assert_eq!(rows, json!([row("both", true), row("inline", true), row("first", false)]));
+}
+
+// BUN-117, BUN-118
+#[test]
+fn lsp_servers_come_from_bare_and_nested_files() {
+    let world = World::new(json!({}));
+    world.write("extensions/cl/.claude-plugin/plugin.json", r#"{"name": "cl", "lspServers": "./more.json"}"#);
+    world.write("extensions/cl/.lsp.json", r#"{"bare": {"command": "a"}}"#);
+    world.write("extensions/cl/more.json", r#"{"lspServers": {"nested": {"command": "b"}, "text": "c"}}"#);
+    let row = |name: &str| json!({"name": name, "hasStdioTransport": true});
+    assert_eq!(inspect(&world.scan(), "cl")["lspServers"], json!([row("bare"), row("nested")]));
 }
 
 // BUN-084, BUN-150, BUN-151

@@ -1,6 +1,6 @@
 //! Under which names the credential of a provider is looked for: config, the plugin's own list, manifests (PRV-03, PRV-06).
 
-use chela_catalog::Snapshot;
+use chela_catalog::{Origin, Snapshot};
 use chela_config::Config;
 use chela_manifest::SetupProvider;
 use chela_models::{ApiKind, AuthStore, ModelCatalog, ProviderSettings, normalize_provider_id};
@@ -20,6 +20,12 @@ pub(crate) fn settings_of(id: &str, config: &Config, registry: &Registry, snapsh
     // The address is never called; it must not look like a local server, which needs no key.
     let unknown = || ProviderSettings::new(&id, ApiKind::OpenAiCompletions, "https://provider.invalid");
     let mut settings = catalog.providers.remove(&id).unwrap_or_else(unknown);
+    // A key that a plugin of the program writes to say "none needed" is none (MAN-083).
+    let bundled = snapshot.plugins.iter().filter(|p| p.origin == Origin::Bundled);
+    let mut markers = bundled.flat_map(|p| &p.manifest.non_secret_auth_markers);
+    if settings.api_key.as_ref().is_some_and(|key| markers.any(|marker| marker == key.expose())) {
+        settings.api_key = None;
+    }
     let own = registry.providers.iter().filter(|p| p.id == id || p.aliases.iter().any(|a| normalize_provider_id(a) == id));
     let own = own.flat_map(|p| p.env_vars.clone());
     for name in own.chain(manifest_variables(&id, snapshot)) {

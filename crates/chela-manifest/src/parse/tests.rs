@@ -165,7 +165,7 @@ fn aliases_entries_and_runners() {
     assert_eq!(both.provider_catalog_entry.as_deref(), Some("new"));
 }
 
-// MAN-072, MAN-073, MAN-081, MAN-082, MAN-083, MAN-084
+// MAN-072, MAN-073, MAN-081
 #[test]
 fn hints_are_kept_as_written_and_lists_are_trimmed() {
     let hint = json!({"label": "L", "help": "H", "tags": ["t"], "advanced": true, "sensitive": true, "placeholder": "p"});

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use chela_catalog::{CatalogInputs, scan};
+use chela_catalog::{BundledPlugin, CatalogInputs, scan};
 use chela_config::{Env, StatePaths};
 use chela_models::{AuthInputs, AuthState};
 use chela_plugin::register::{RegistryBuilder, RegistryInputs};
@@ -13,12 +13,15 @@ use super::*;
 struct World {
     dir: tempfile::TempDir,
     plugins: Value,
+    /// `models` of the config.
+    models: Value,
+    bundled: Vec<BundledPlugin>,
     env: BTreeMap<String, String>,
 }
 
 impl World {
     fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), plugins: json!({}), env: BTreeMap::new() }
+        Self { dir: tempfile::tempdir().unwrap(), plugins: json!({}), models: json!({}), bundled: Vec::new(), env: BTreeMap::new() }
     }
 
     fn plugin(&self, below: &str, id: &str, fields: Value) {
@@ -34,6 +37,9 @@ impl World {
         let home = self.dir.path().to_owned();
         let mut inputs = CatalogInputs::new(home.join("state"), &home, json!({"plugins": self.plugins}));
         inputs.workspace_dir = Some(home.join("ws"));
+        inputs.bundled.clone_from(&self.bundled);
+        std::fs::create_dir_all(home.join(".openclaw")).unwrap();
+        std::fs::write(home.join(".openclaw/openclaw.json"), json!({"models": self.models}).to_string()).unwrap();
         let env = Env::from_iter([("HOME", home.display().to_string())]);
         let (config, _) = chela_config::load_lenient(&StatePaths::from_env(&env).unwrap(), &env).unwrap();
         let auth = AuthStore::new(AuthInputs { env: self.env.clone(), ..AuthInputs::default() });
@@ -57,6 +63,20 @@ fn variables_of_plugins_that_are_off_count_for_nothing() {
     world.plugins = json!({"entries": {"active": {"enabled": false}, "legacy": {"enabled": false}, "untrusted": {"enabled": true}}});
     assert!(!world.state("acme").usable() && !world.state("old").usable());
     assert_eq!(world.state("wild"), AuthState::Configured("env: W_KEY".into()));
+}
+
+// MAN-083
+#[test]
+fn markers_of_bundled_plugins_are_no_keys() {
+    let mut world = World::new();
+    let provider = |key: &str| json!({"baseUrl": "https://api.example/v1", "models": [], "apiKey": key});
+    world.models = json!({"providers": {"near": provider("near-local"), "far": provider("far-local")}});
+    assert!(world.state("near").usable());
+    let manifest = |id: &str, marker: &str| json!({"id": id, "configSchema": {"type": "object"}, "nonSecretAuthMarkers": [marker]});
+    world.bundled.push(BundledPlugin::from_manifest_bytes(manifest("near", "near-local").to_string().as_bytes()).unwrap());
+    world.plugin("state/extensions", "far", json!({"nonSecretAuthMarkers": ["far-local"]}));
+    assert!(!world.state("near").usable());
+    assert!(world.state("far").usable(), "a stranger's marker says nothing");
 }
 
 // MAN-161, MAN-162, MAN-163: a pipe that nobody writes would stop whoever opened it.
