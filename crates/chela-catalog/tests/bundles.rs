@@ -160,7 +160,7 @@ fn inspect_names_what_a_bundle_brings() {
     assert_eq!(said(&inspect(&world.scan(), "cl")), []);
 }
 
-// BUN-137, BUN-139, BUN-117
+// BUN-117, BUN-137, BUN-139, BUN-159, BUN-160
 #[test]
 fn capabilities_without_effect_are_told() {
     let world = World::new(json!({}));
@@ -174,6 +174,13 @@ fn capabilities_without_effect_are_told() {
     };
     assert_eq!((told("cx"), told("cu")), (vec!["apps".to_owned()], vec!["hooks".to_owned(), "rules".to_owned()]));
     assert_eq!(inspect(&snapshot, "cx")["lspServers"], json!([]));
+    // What the reference passes over in silence is named.
+    world.write("extensions/quiet/.cursor-plugin/plugin.json", r#"{"name": "quiet", "commands": "c", "agents": "a"}"#);
+    let told = said(&inspect(&world.scan(), "quiet"));
+    assert!(
+        told.iter().any(|(level, text)| level == "info" && text.ends_with("not run by this host yet: skills, commands, agents")),
+        "{told:?}"
+    );
 }
 
 // BUN-072, BUN-073, BUN-074, BUN-075, BUN-154: read as JSON5 like the rest of the manifest, so that a comment hides no server.
@@ -193,6 +200,15 @@ fn servers_come_from_files_and_the_manifest() {
     );
     let rows = inspect(&world.scan(), "cx")["mcpServers"].clone();
     assert_eq!(rows, json!([row("both", true), row("inline", true), row("first", false)]));
+}
+
+// BUN-170
+#[test]
+fn a_capability_is_announced_before_its_file_is_read() {
+    let world = World::new(json!({}));
+    world.write("extensions/cl/.mcp.json", "not json");
+    let inspected = inspect(&world.scan(), "cl");
+    assert_eq!((&inspected["bundleCapabilities"], &inspected["mcpServers"]), (&json!(["mcpServers"]), &json!([])));
 }
 
 // BUN-117, BUN-118

@@ -191,6 +191,55 @@ async fn list_and_inspect_have_the_form_of_the_reference() {
     alike(&theirs["plugin"], &ours["plugin"]);
 }
 
+// BUN-027, BUN-033, BUN-037, BUN-043, BUN-134, BUN-135
+#[tokio::test(flavor = "multi_thread")]
+async fn bundles_are_read_as_the_reference_reads_them() {
+    let Some(program) = std::env::var_os("CHELA_REFERENCE_DIR").map(|dir| PathBuf::from(dir).join("openclaw.mjs")) else {
+        eprintln!("skipped: `CHELA_REFERENCE_DIR` does not name an installed reference");
+        return;
+    };
+    let cli = Reference::new(node().await.unwrap(), program, 1);
+    let state = cli.home.path().join("state");
+    let servers = json!({"mcpServers": {"b": {"url": "http://x"}, "a": {"command": "node"}, "c": 5}}).to_string();
+    for (file, text) in [
+        (
+            "claude/.claude-plugin/plugin.json",
+            r#"{"name": "Claude Pack", "version": "1", "skills": ["skills", "more"], "lspServers": "l.json"}"#,
+        ),
+        ("claude/skills/one/SKILL.md", "# one"),
+        ("claude/commands/go.md", "go"),
+        ("claude/hooks/hooks.json", "{}"),
+        ("claude/settings.json", "{}"),
+        ("claude/.mcp.json", &servers),
+        ("claude/l.json", r#"{"m": {}, "l": {"command": "x"}}"#),
+        (
+            "codex/.codex-plugin/plugin.json",
+            r#"{"name": "codex", "description": "d", "apps": true, "hooks": "h", "mcpServers": "gone.json"}"#,
+        ),
+        (
+            "cursor/.cursor-plugin/plugin.json",
+            r#"{"interface": {"shortDescription": "s"}, "rules": true, "mcpServers": {"z": {"command": "./run"}}}"#,
+        ),
+        ("cursor/.cursor/commands/x.md", "x"),
+        ("bare/agents/a.md", "a"),
+    ] {
+        let path = state.join("extensions").join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    std::fs::write(state.join("openclaw.json"), "{}").unwrap();
+    for id in ["claude-pack", "codex", "cursor", "bare"] {
+        let (theirs, ours) = (cli.json(&["plugins", "inspect", id, "--json"]).await, ours(&cli, &["plugins", "inspect", id, "--json"]));
+        for member in ["shape", "capabilityMode", "bundleCapabilities", "mcpServers", "lspServers"] {
+            assert_eq!(theirs[member], ours[member], "{member} of {id}");
+        }
+        for member in ["description", "bundleFormat", "bundleCapabilities", "imported", "configSchema", "activationSource"] {
+            assert_eq!(theirs["plugin"][member], ours["plugin"][member], "{member} of {id}");
+        }
+        alike(&theirs["plugin"], &ours["plugin"]);
+    }
+}
+
 fn alike(expected: &Value, found: &Value) {
     let (missing, added) = (keys(expected), keys(found));
     assert_eq!(missing, added, "{}", expected["id"]);

@@ -202,7 +202,9 @@ impl Manifest {
 impl Manifest {
     /// Suppressions that count: of providers that the plugin owns, and of aliases that lead to one (MAN-137).
     pub fn suppressions(&self) -> Vec<Suppression> {
-        let Some(catalog) = self.model_catalog() else { return Vec::new() };
+        // Most catalogues have none, and reading one whole is not free.
+        let listed = record(self.raw.get("modelCatalog")).and_then(|block| block.get("suppressions")?.as_array());
+        let Some(catalog) = listed.filter(|list| !list.is_empty()).and_then(|_| self.model_catalog()) else { return Vec::new() };
         let owned = self.owned_providers();
         let counts = |item: &Suppression| owned.contains(&item.provider) || catalog.aliases.contains_key(&item.provider);
         catalog.suppressions.into_iter().filter(counts).collect()
