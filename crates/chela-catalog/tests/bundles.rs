@@ -97,7 +97,7 @@ fn claude(world: &World) {
     world.write("extensions/cl/.lsp.json", json!({"lspServers": {"m": {}, "l": {"command": "x"}}}).to_string());
 }
 
-// BUN-024, BUN-027, BUN-028, BUN-029, BUN-030, BUN-142, BUN-145, BUN-152
+// BUN-024, BUN-027, BUN-028, BUN-029, BUN-030, BUN-142, BUN-152
 #[test]
 fn a_bundle_is_a_record_without_code() {
     let mut world = World::new(json!({}));

@@ -1,6 +1,7 @@
 //! Plugins installed, replaced, rolled back and removed in real directories.
 #![allow(clippy::unwrap_used, reason = "a failed expectation of a test ends the test")]
 
+mod bundles;
 mod clawhub;
 mod crash;
 mod git;
