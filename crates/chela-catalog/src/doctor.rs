@@ -70,10 +70,8 @@ pub fn doctor<'a>(snapshot: &Snapshot, facts: impl Fn(&str) -> Option<&'a Runtim
         {
             problem("validation", format!("plugin configSchema cannot be used: {why}"));
         }
-        if let Some(inspected) = snapshot.inspect_json(&plugin.id, facts)
-            && let Some(notices) = inspected["compatibility"].as_array()
-        {
-            report.compatibility.extend(notices.iter().cloned());
+        if let Value::Array(notices) = snapshot.compatibility_of(plugin, facts) {
+            report.compatibility.extend(notices);
         }
         if let Some(facts) = facts {
             let errors = facts.diagnostics.iter();

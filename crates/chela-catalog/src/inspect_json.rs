@@ -20,6 +20,14 @@ impl Snapshot {
         Some(inspect(self, plugin, facts.unwrap_or(&none), &self.skills()))
     }
 
+    /// The compatibility notices of one plugin, as its object has them (INS-326).
+    pub(crate) fn compatibility_of(&self, plugin: &PluginRecord, facts: Option<&RuntimeFacts>) -> Value {
+        let none = RuntimeFacts::default();
+        let facts = facts.unwrap_or(&none);
+        let shape = shape(capabilities(plugin, facts).len(), facts);
+        compatibility(plugin, shape, uses_legacy(facts), &facts.notices)
+    }
+
     /// The objects of all plugins (INS-319); `facts` is asked for each id.
     pub fn inspect_all_json<'a>(&self, facts: impl Fn(&str) -> Option<&'a RuntimeFacts>) -> Vec<Value> {
         let none = RuntimeFacts::default();

@@ -127,73 +127,6 @@ fn the_doctor_switches_off_what_has_an_invalid_config() {
     assert_eq!(std::fs::metadata(home.state()).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
-// MAN-242, MAN-243
-#[test]
-fn the_doctor_moves_old_lists_of_manifests_and_keeps_comments() {
-    let home = Home::new();
-    home.private();
-    home.plugin("alpha", "// mine\n{\n  id: 'alpha', // the id\n  configSchema: {type: 'object'},\n  webFetchProviders: ['w'],\n  videoGenerationProviders: ['v'],\n}\n");
-    home.config(&json!({"plugins": {"load": {"paths": [home.path("alpha")]}}}).to_string());
-    let manifest = home.path("alpha/openclaw.plugin.json");
-    std::fs::set_permissions(&manifest, std::fs::Permissions::from_mode(0o640)).unwrap();
-    let before = std::fs::read_to_string(&manifest).unwrap();
-    let found = home.run(&["doctor"]);
-    assert!(found.stdout.contains("capability lists outside `contracts`") && found.stdout.contains("doctor --fix"), "{}", found.stdout);
-    assert_eq!(std::fs::read_to_string(&manifest).unwrap(), before);
-    let fixed = home.json(&["doctor", "--fix", "--json"])["fixed"].to_string();
-    assert!(fixed.contains("moved `webFetchProviders` to `contracts.webFetchProviders`"), "{fixed}");
-    let after = std::fs::read_to_string(&manifest).unwrap();
-    assert!(after.starts_with("// mine\n") && after.contains("id: 'alpha', // the id"), "{after}");
-    assert_eq!(std::fs::metadata(&manifest).unwrap().permissions().mode() & 0o777, 0o640);
-    let contracts = &home.json(&["plugins", "inspect", "alpha", "--json"])["plugin"]["contracts"];
-    assert_eq!(*contracts, json!({"videoGenerationProviders": ["v"], "webFetchProviders": ["w"]}));
-    assert_eq!(home.json(&["doctor", "--fix", "--json"])["fixed"], json!([]));
-    assert!(!home.ok(&["doctor"]).contains("outside `contracts`"));
-}
-
-// BUN-133, BUN-136: in the layout of this program.
-#[test]
-fn the_content_of_a_bundle_is_shown() {
-    let home = Home::new();
-    for (file, text) in [
-        ("pack/.claude-plugin/plugin.json", r#"{"name": "pack"}"#),
-        ("pack/skills/one/SKILL.md", "# one"),
-        ("pack/.mcp.json", r#"{"mcpServers": {"far": {"url": "http://x"}, "near": {"command": "node"}}}"#),
-    ] {
-        let path = std::path::PathBuf::from(home.path(file));
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-    home.config(&json!({"plugins": {"load": {"paths": [home.path("pack")]}}}).to_string());
-    let shown = home.ok(&["plugins", "inspect", "pack"]);
-    for (name, value) in [
-        ("format", "bundle"),
-        ("bundle format", "claude"),
-        ("bundle content", "skills, mcpServers"),
-        ("skills", "one"),
-        ("mcp servers", "near, far (unsupported transport)"),
-    ] {
-        assert!(shown.contains(&format!("  {name:<16} {value}\n")), "{name}: {shown}");
-    }
-}
-
-// MAN-064, MAN-237
-#[test]
-fn a_valid_config_is_one_line_and_a_demanding_plugin_stops_no_command() {
-    let home = Home::new();
-    home.config("{gateway: {mode: 'local'}}");
-    let out = home.run(&["config", "validate"]);
-    assert_eq!((out.code, out.stdout.lines().count(), out.stderr.as_str()), (0, 1, ""), "{}", out.stdout);
-    home.plugin("wants", r#"{"id": "wants", "configSchema": {"type": "object", "required": ["key"]}}"#);
-    home.config(&json!({"plugins": {"load": {"paths": [home.path("wants")]}}}).to_string());
-    let out = home.run(&["config", "validate"]);
-    assert_eq!(out.code, 1);
-    assert!(out.stderr.contains("plugins.entries.wants.config.key"), "{}", out.stderr);
-    assert_eq!(home.json(&["plugins", "list", "--json"])["plugins"].as_array().map(Vec::is_empty), Some(false));
-    home.ok(&["plugins", "disable", "wants"]);
-    assert_eq!(home.run(&["config", "validate"]).code, 0);
-}
-
 #[test]
 fn directories_that_cannot_be_used_are_named() {
     let home = Home::new();
@@ -269,4 +202,71 @@ fn two_processes_that_edit_at_once_lose_nothing() {
         ["bak", "bak.1", "bak.2", "bak.3", "bak.4", "lock"].map(|n| format!("openclaw.json.{n}")),
         "a bounded ring, nothing else"
     );
+}
+
+// MAN-242, MAN-243
+#[test]
+fn the_doctor_moves_old_lists_of_manifests_and_keeps_comments() {
+    let home = Home::new();
+    home.private();
+    home.plugin("alpha", "// mine\n{\n  id: 'alpha', // the id\n  configSchema: {type: 'object'},\n  webFetchProviders: ['w'],\n  videoGenerationProviders: ['v'],\n}\n");
+    home.config(&json!({"plugins": {"load": {"paths": [home.path("alpha")]}}}).to_string());
+    let manifest = home.path("alpha/openclaw.plugin.json");
+    std::fs::set_permissions(&manifest, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let before = std::fs::read_to_string(&manifest).unwrap();
+    let found = home.run(&["doctor"]);
+    assert!(found.stdout.contains("capability lists outside `contracts`") && found.stdout.contains("doctor --fix"), "{}", found.stdout);
+    assert_eq!(std::fs::read_to_string(&manifest).unwrap(), before);
+    let fixed = home.json(&["doctor", "--fix", "--json"])["fixed"].to_string();
+    assert!(fixed.contains("moved `webFetchProviders` to `contracts.webFetchProviders`"), "{fixed}");
+    let after = std::fs::read_to_string(&manifest).unwrap();
+    assert!(after.starts_with("// mine\n") && after.contains("id: 'alpha', // the id"), "{after}");
+    assert_eq!(std::fs::metadata(&manifest).unwrap().permissions().mode() & 0o777, 0o640);
+    let contracts = &home.json(&["plugins", "inspect", "alpha", "--json"])["plugin"]["contracts"];
+    assert_eq!(*contracts, json!({"videoGenerationProviders": ["v"], "webFetchProviders": ["w"]}));
+    assert_eq!(home.json(&["doctor", "--fix", "--json"])["fixed"], json!([]));
+    assert!(!home.ok(&["doctor"]).contains("outside `contracts`"));
+}
+
+// BUN-133, BUN-136: in the layout of this program.
+#[test]
+fn the_content_of_a_bundle_is_shown() {
+    let home = Home::new();
+    for (file, text) in [
+        ("pack/.claude-plugin/plugin.json", r#"{"name": "pack"}"#),
+        ("pack/skills/one/SKILL.md", "# one"),
+        ("pack/.mcp.json", r#"{"mcpServers": {"far": {"url": "http://x"}, "near": {"command": "node"}}}"#),
+    ] {
+        let path = std::path::PathBuf::from(home.path(file));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    home.config(&json!({"plugins": {"load": {"paths": [home.path("pack")]}}}).to_string());
+    let shown = home.ok(&["plugins", "inspect", "pack"]);
+    for (name, value) in [
+        ("format", "bundle"),
+        ("bundle format", "claude"),
+        ("bundle content", "skills, mcpServers"),
+        ("skills", "one"),
+        ("mcp servers", "near, far (unsupported transport)"),
+    ] {
+        assert!(shown.contains(&format!("  {name:<16} {value}\n")), "{name}: {shown}");
+    }
+}
+
+// MAN-064, MAN-237
+#[test]
+fn a_valid_config_is_one_line_and_a_demanding_plugin_stops_no_command() {
+    let home = Home::new();
+    home.config("{gateway: {mode: 'local'}}");
+    let out = home.run(&["config", "validate"]);
+    assert_eq!((out.code, out.stdout.lines().count(), out.stderr.as_str()), (0, 1, ""), "{}", out.stdout);
+    home.plugin("wants", r#"{"id": "wants", "configSchema": {"type": "object", "required": ["key"]}}"#);
+    home.config(&json!({"plugins": {"load": {"paths": [home.path("wants")]}}}).to_string());
+    let out = home.run(&["config", "validate"]);
+    assert_eq!(out.code, 1);
+    assert!(out.stderr.contains("plugins.entries.wants.config.key"), "{}", out.stderr);
+    assert_eq!(home.json(&["plugins", "list", "--json"])["plugins"].as_array().map(Vec::is_empty), Some(false));
+    home.ok(&["plugins", "disable", "wants"]);
+    assert_eq!(home.run(&["config", "validate"]).code, 0);
 }

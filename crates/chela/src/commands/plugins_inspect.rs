@@ -38,7 +38,7 @@ pub fn run(ctx: &Context, args: &InspectArgs) -> Result<(), Failure> {
         },
     };
     let objects = match args.runtime {
-        false => ids.iter().filter_map(|id| snapshot.inspect_json(id, None)).collect(),
+        false => cold_or_ran(&snapshot, &ids, &BTreeMap::new()),
         true => runtime(ctx, &config, &snapshot, &ids)?,
     };
     match (args.json, args.all) {
@@ -67,7 +67,15 @@ fn runtime(ctx: &Context, config: &Config, snapshot: &Snapshot, ids: &[String]) 
         });
     }
     let facts: BTreeMap<String, RuntimeFacts> = super::plugin_runtime::facts(ctx, config, ids)?.into_iter().collect();
-    Ok(ids.iter().filter_map(|id| snapshot.inspect_json(id, facts.get(id))).collect())
+    Ok(cold_or_ran(snapshot, ids, &facts))
+}
+
+/// What is shared by all plugins, such as the names of skills, is read once.
+fn cold_or_ran(snapshot: &Snapshot, ids: &[String], facts: &BTreeMap<String, RuntimeFacts>) -> Vec<Value> {
+    match ids {
+        [id] => snapshot.inspect_json(id, facts.get(id)).into_iter().collect(),
+        _ => snapshot.inspect_all_json(|id| facts.get(id)),
+    }
 }
 
 fn render(object: &Value) -> String {
