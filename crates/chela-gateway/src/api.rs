@@ -5,6 +5,7 @@ mod completions;
 mod kill;
 mod openai;
 mod plugin_routes;
+pub(crate) mod plugin_upgrade;
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
 use crate::history::{self, HistoryLimits};
-use crate::http::{HttpApi, HttpCall, HttpReply, PluginRouteAuth, Readiness};
+use crate::http::{HttpApi, HttpCall, HttpReply, PluginRouteAuth, PluginUpgrade, Readiness};
 
 /// Serves the endpoints of a gateway.
 pub struct Api(pub(crate) Arc<Gateway>);
@@ -49,6 +50,10 @@ impl HttpApi for Api {
 
     async fn plugin_route(&self, call: HttpCall) -> Option<HttpReply> {
         plugin_routes::serve(&self.0, call).await
+    }
+
+    async fn plugin_upgrade(&self, call: HttpCall) -> PluginUpgrade {
+        plugin_upgrade::serve(&self.0, call).await
     }
 
     fn readiness(&self) -> Readiness {

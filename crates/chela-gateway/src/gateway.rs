@@ -13,7 +13,7 @@ use chela_plugin::{Adapter, Call};
 use chela_store::{StoreError, session_key};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::devices::DeviceStore;
 use crate::events::EventBus;
@@ -57,6 +57,8 @@ pub struct Gateway {
     pub stop: tokio::sync::mpsc::Sender<StopRequest>,
     pub(crate) device: Option<(String, String)>,
     pub(crate) control_plane: ControlPlaneBudget,
+    /// Places for connections that routes of plugins hold.
+    pub(crate) upgraded: Arc<Semaphore>,
     ready: AtomicBool,
     became_ready: tokio::sync::Notify,
     health: Mutex<Option<(Instant, Arc<RawValue>)>>,
@@ -97,6 +99,7 @@ impl Gateway {
             stop: parts.stop,
             device: parts.device,
             control_plane: ControlPlaneBudget::default(),
+            upgraded: Arc::new(Semaphore::new(crate::api::plugin_upgrade::MAX_OPEN)),
             ready: AtomicBool::new(false),
             became_ready: tokio::sync::Notify::new(),
             health: Mutex::new(None),

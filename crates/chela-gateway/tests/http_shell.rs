@@ -96,8 +96,6 @@ async fn routes_check_method_then_secret() {
     }
     let auth = [("authorization", good.as_str())];
     assert_eq!(rig.http("GET", "/sessions/a%3Ab/history", &auth, b"").await.json(), json!({"key":"a:b"}));
-    let pinned = rig.http("GET", "/plugins/closed", &auth, b"").await.json();
-    assert_eq!(pinned["scopes"], json!(["operator.read", "operator.write"]));
     let headers = [("authorization", good.as_str()), ("x-openclaw-scopes", "operator.read")];
     let reply = rig.http("POST", "/v1/chat/completions", &headers, b"{}").await;
     assert_eq!(reply.json(), json!({"bytes":2,"admin":true}));
@@ -162,6 +160,10 @@ async fn the_page_is_served_with_its_policy() {
     for path in ["/missing.js", "/api/x", "/plugins/x", "/ui"] {
         assert_eq!(rig.http("GET", path, &[], b"").await.status, 404, "{path}");
     }
+    // API-156: what the routes of plugins decline goes on to the page.
+    assert!(rig.http("GET", "/declines", &[], b"").await.body == page.body);
+    assert_eq!(rig.http("GET", "/declines.txt", &[], b"").await.status, 404);
+    assert_eq!(rig.http("POST", "/declines", &[], b"x").await.status, 404);
     let off = Rig::with(|config| config.control_ui.enabled = false).await;
     assert_eq!(off.http("GET", "/", &[], b"").await.status, 404);
 }

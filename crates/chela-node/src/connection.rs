@@ -4,6 +4,7 @@
 //! keep up, into a queue that is bounded in bytes; then they wait for their answer. No lock is held while anything is awaited.
 
 pub(crate) mod inbound;
+pub(crate) mod offered;
 pub(crate) mod outgoing;
 pub(crate) mod pending;
 pub(crate) mod stream;
@@ -14,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use chela_plugin::{CallError, HostFn};
+use chela_plugin_protocol::value::renumber;
 use chela_plugin_protocol::{CodecError, Frame, FrameDecoder, Hello};
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
@@ -25,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::convert;
 use crate::handles::tag_value;
 use inbound::Requests;
+use offered::Credit;
 use outgoing::Outgoing;
 use pending::Pending;
 use stream::StreamSink;
@@ -60,6 +63,7 @@ struct Tables {
     pongs: HashMap<u64, oneshot::Sender<()>>,
     fns: HashMap<u64, HostFn>,
     streams: HashMap<u64, StreamSink>,
+    offered: HashMap<u64, Arc<Credit>>,
     inbound: HashMap<u64, CancellationToken>,
     signals: HashMap<u64, CancellationToken>,
     closed: bool,
@@ -200,6 +204,7 @@ impl Connection {
         };
         tables.pending.into_values().for_each(|waiting| drop(waiting.send(Err(gone()))));
         tables.streams.into_values().for_each(|sink| sink.fail(gone()));
+        tables.offered.into_values().for_each(|credit| credit.end());
         tables.inbound.into_values().for_each(|token| token.cancel());
     }
 
@@ -340,15 +345,25 @@ impl Connection {
             }
             Frame::Release { fns } => self.withdraw(fns),
             Frame::Bye { reason } => self.close(&format!("it left: {reason}")),
-            // The host offers no streams to workers yet, so there is nothing that these could mean.
-            Frame::Pull { .. } | Frame::Close { .. } => {}
+            Frame::Pull { s, n } => {
+                if let Some(credit) = self.tables().offered.get(&s) {
+                    credit.add(n);
+                }
+            }
+            Frame::Close { s } => self.withdraw_stream(s),
             Frame::Hello(_) | Frame::Unknown { .. } => {}
         }
     }
 
     fn settle(&self, id: u64, mut answer: Answer) {
-        // Nobody waits any more for a call that was cancelled.
         let Some(waiting) = self.tables().pending.remove(&id) else {
+            // Nobody waits any more for a call that was cancelled, nor will anybody read its streams.
+            if let Ok(Some(value)) = &mut answer {
+                renumber(value, &["$stream"], &mut |s| {
+                    self.send(&Frame::Close { s });
+                    s
+                });
+            }
             return;
         };
         if let Ok(Some(value)) = &mut answer {

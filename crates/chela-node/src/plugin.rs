@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chela_plugin::{Call, CallError, CallTarget, HandlerOutcome, HookBatch, PluginControl, Registration, WorkerStatus};
+use chela_plugin::{Call, CallError, CallTarget, HandlerOutcome, HookBatch, HostStream, PluginControl, Registration, WorkerStatus};
 use chela_plugin_protocol::{Frame, encode_raw_request};
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -76,11 +76,12 @@ impl NodePlugin {
         })
     }
 
-    async fn call_once(&self, handle: u64, call: Call) -> Result<Value, CallError> {
+    async fn call_once(&self, handle: u64, mut call: Call) -> Result<Value, CallError> {
         let deadline = call.budget.map(|b| (b, Instant::now() + b));
         let connection = self.connection(deadline, &call.cancel).await?;
         let params = call_params(self.resolve(handle, &connection)?, &call);
         let offered = Offered::new(&connection, &call);
+        let streams = OfferedStreams::new(&connection, call.take_streams());
         let mut pending = connection.request(|id| encode_raw_request(id, "call", &[&params]))?;
         let result = {
             let signals = forward_signals(&connection, &call.signals);
@@ -99,7 +100,11 @@ impl NodePlugin {
         };
         drop(offered);
         match result {
-            Ok(answer) => Ok(answer?.unwrap_or_default()),
+            Ok(answer) => {
+                let value = answer?.unwrap_or_default();
+                streams.keep();
+                Ok(value)
+            }
             Err(error) => {
                 pending.cancel(&error.to_string());
                 self.worker.probe(&connection);
@@ -155,6 +160,32 @@ impl Drop for Offered {
         if !self.ids.is_empty() {
             self.connection.withdraw(self.ids.drain(..));
         }
+    }
+}
+
+/// Streams that the worker may read: until they end when the call succeeded, else until it failed.
+struct OfferedStreams {
+    connection: Arc<Connection>,
+    numbers: Vec<u64>,
+}
+
+impl OfferedStreams {
+    fn new(connection: &Arc<Connection>, streams: Vec<(u64, HostStream)>) -> Self {
+        let numbers = streams.iter().map(|(number, _)| *number).collect();
+        if !streams.is_empty() {
+            connection.offer_streams(streams);
+        }
+        Self { connection: connection.clone(), numbers }
+    }
+
+    fn keep(mut self) {
+        self.numbers.clear();
+    }
+}
+
+impl Drop for OfferedStreams {
+    fn drop(&mut self) {
+        self.numbers.drain(..).for_each(|number| self.connection.break_stream(number));
     }
 }
 

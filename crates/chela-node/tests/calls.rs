@@ -176,6 +176,35 @@ async fn streams_flow_as_they_are_asked_for() {
 }
 
 #[tokio::test]
+async fn a_stream_of_the_host_is_read_as_far_as_the_plugin_wants() {
+    let bench = Bench::new().await;
+    let probe = bench.start("").await;
+    let taken = Arc::new(AtomicUsize::new(0));
+    let numbers = |upto: usize| {
+        let taken = taken.clone();
+        taken.store(0, Ordering::Relaxed);
+        futures::stream::iter(0..upto).map(move |n| {
+            taken.fetch_add(1, Ordering::Relaxed);
+            if n == 5 { Err(CallError::thrown("five is too much")) } else { Ok(json!(n)) }
+        })
+    };
+    let read = async |stream, most: Value| {
+        let mut call = Call::new(Vec::new());
+        let stream = call.stream(stream);
+        call.args = vec![stream, most];
+        probe.plugin.call(probe.handle("readStream"), call).await.unwrap()
+    };
+    assert_eq!(read(numbers(3).boxed(), Value::Null).await, json!([0, 1, 2, "end"]));
+    assert_eq!(read(numbers(9).boxed(), Value::Null).await, json!([0, 1, 2, 3, 4, "five is too much"]));
+    // Two at a time were asked for, so no more than four were taken from the source, which nobody holds after the reader left.
+    let (guard, dropped) = tokio::sync::oneshot::channel::<()>();
+    let endless = numbers(usize::MAX).map(move |item| (&guard, item).1);
+    assert_eq!(read(endless.boxed(), json!(3)).await, json!([0, 1, 2]));
+    assert!(dropped.await.is_err());
+    assert!(taken.load(Ordering::Relaxed) <= 4);
+}
+
+#[tokio::test]
 async fn host_requests_carry_the_caller_and_their_errors() {
     let bench = Bench::new().await;
     let probe = bench.start("").await;

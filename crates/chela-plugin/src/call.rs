@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
+use futures::stream::BoxStream;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +16,10 @@ use crate::hook::{DispatchMode, HookName, StopRule};
 /// A host function that is passed to a plugin as an argument; it receives the decoded argument list.
 pub type HostFn = Arc<dyn Fn(Vec<Value>) -> BoxFuture<'static, Result<Value, CallError>> + Send + Sync>;
 
-/// Ids of host functions and abort signals are unique in the process, so that a value that names one can travel to any lane.
+/// A stream of the host that is passed to a plugin as an argument; an item is taken only when the plugin is ready for it.
+pub type HostStream = BoxStream<'static, Result<Value, CallError>>;
+
+/// Ids of host functions, streams and abort signals are unique in the process, so that a value that names one can travel to any lane.
 static NEXT_HOST_HANDLE: AtomicU64 = AtomicU64::new(1);
 
 /// What builds the objects that a handler expects on the plugin's side (see `PROTOCOL.md`, "Adapters").
@@ -29,6 +33,8 @@ pub enum Adapter {
     GatewayMethod,
     /// A Node-style `(req, res)` route handler (API-149).
     HttpRoute,
+    /// A Node-style `(req, socket, head)` upgrade handler (API-164).
+    HttpUpgrade,
     /// `start` or `stop` of a service object with one context identity (API-185).
     Service,
     /// A chat command handler (API-144).
@@ -49,6 +55,7 @@ impl Adapter {
             Self::ToolFactory => "toolFactory",
             Self::GatewayMethod => "gatewayMethod",
             Self::HttpRoute => "httpRoute",
+            Self::HttpUpgrade => "httpUpgrade",
             Self::Service => "service",
             Self::Command => "command",
             Self::Cli => "cli",
@@ -73,6 +80,8 @@ pub struct Call {
     pub fns: Vec<(u64, HostFn)>,
     /// Abort signals that `args` refer to as `{"$signal": id}`.
     pub signals: Vec<(u64, CancellationToken)>,
+    // The lock is there only to make a call shareable between threads, which a stream alone is not.
+    streams: Mutex<Vec<(u64, HostStream)>>,
 }
 
 impl Call {
@@ -107,6 +116,18 @@ impl Call {
         let id = NEXT_HOST_HANDLE.fetch_add(1, Ordering::Relaxed);
         self.signals.push((id, token));
         json!({ "$signal": id })
+    }
+
+    /// Makes `stream` readable by the plugin and returns the value to put into the arguments.
+    pub fn stream(&mut self, stream: HostStream) -> Value {
+        let id = NEXT_HOST_HANDLE.fetch_add(1, Ordering::Relaxed);
+        self.streams.get_mut().unwrap_or_else(PoisonError::into_inner).push((id, stream));
+        json!({ "$stream": id })
+    }
+
+    /// The streams that `args` refer to as `{"$stream": id}`; whoever runs the call reads them. They outlive a call that succeeds.
+    pub fn take_streams(&mut self) -> Vec<(u64, HostStream)> {
+        std::mem::take(self.streams.get_mut().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Makes `function` callable by the plugin while the call runs and returns the value to put into the arguments.

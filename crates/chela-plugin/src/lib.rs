@@ -18,7 +18,7 @@ pub mod registry;
 pub mod testing;
 pub mod value;
 
-pub use call::{Adapter, Call, CallError, CallTarget, Callback, HandlerOutcome, HandlerRef, HookBatch, HostFn, SharedJson};
+pub use call::{Adapter, Call, CallError, CallTarget, Callback, HandlerOutcome, HandlerRef, HookBatch, HostFn, HostStream, SharedJson};
 pub use diagnostic::{Diagnostic, Level};
 pub use hook::{DispatchMode, HookName, StopRule};
 pub use host::{HostCaller, HostServices, WorkerEvent};

@@ -41,6 +41,41 @@ test('httpRoute: a body written over time is a stream, and false passes on', () 
     assert.equal(text, 'part 3\npart 2\npart 1\nend\n');
   }));
 
+test('httpUpgrade: a socket of bytes in both directions', () => // API-164
+  withPlugin('ws-echo', async (host, loaded) => {
+    const upgrades = Object.fromEntries(rows(loaded, 'registerHttpRoute').map((row) => [row.args[0].path, row.args[0].handleUpgrade?.$fn]));
+    let input = 100;
+    const ask = (path) => {
+      const request = { method: 'GET', url: path, headers: [['Sec-WebSocket-Key', 'eA==']], remoteAddress: '::1', input: { $stream: ++input } };
+      return host.call(upgrades[path], [request], { adapter: 'httpUpgrade' });
+    };
+    const answer = await ask('/ws-echo');
+    assert.equal(answer.handled, true);
+    const output = answer.output.$stream;
+    host.send({ t: 'pull', s: output, n: 100 });
+    const heard = () => host.frames.filter((frame) => frame.t === 'chunk' && frame.s === output).map((frame) => bytes(frame.v)).join('');
+    // A masked frame in two pieces, with a mask of zeros.
+    await host.waitFor((frame) => frame.t === 'pull' && frame.s === input);
+    host.send({ t: 'chunk', s: input, v: { $bytes: Buffer.from([0x81, 0x82, 0, 0]).toString('base64') } });
+    host.send({ t: 'chunk', s: input, v: { $bytes: Buffer.from([0, 0, 0x68, 0x69]).toString('base64') } });
+    await host.waitFor(() => heard().endsWith('hi'));
+    assert.match(heard(), /^HTTP\/1\.1 101 [^]*\r\n\r\n..hello \/ws-echo from ::1/);
+    host.send({ t: 'end', s: input });
+    assert.equal((await host.waitFor((frame) => frame.t === 'end' && frame.s === output)).err, undefined);
+
+    const lost = await ask('/ws-echo');
+    host.send({ t: 'close', s: lost.output.$stream });
+    await host.waitFor((frame) => frame.t === 'close' && frame.s === input);
+
+    assert.deepEqual(await ask('/ws-echo/pass'), { handled: false });
+    await host.waitFor((frame) => frame.t === 'close' && frame.s === input);
+    await assert.rejects(ask('/ws-echo/throw'), /no upgrade today/);
+
+    await ask('/ws-echo');
+    await host.request('unload', { pluginId: 'ws-echo' });
+    await host.waitFor((frame) => frame.t === 'close' && frame.s === input);
+  }));
+
 test('gatewayMethod: respond, value, refusal, exception', () => // API-168
   withPlugin('gateway-method', async (host, loaded) => {
     const methods = Object.fromEntries(rows(loaded, 'registerGatewayMethod').map((row) => [row.args[0], row.args[1].$fn]));

@@ -98,6 +98,8 @@ export async function unload({ pluginId }) {
   plugin?.close?.();
   const { forget } = await import('./runtime/events.js');
   forget(pluginId);
+  const { closeSockets } = await import('./adapters/httpUpgrade.js');
+  closeSockets(pluginId);
   plugins.delete(pluginId);
   peer.exports.dropPlugin(pluginId);
   revokeEnv(pluginId);

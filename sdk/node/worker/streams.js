@@ -37,7 +37,9 @@ export class Streams {
   close(id) {
     const source = this.#out.get(id);
     this.#out.delete(id);
-    if (source?.iterator?.return) Promise.resolve(source.iterator.return()).catch(() => {});
+    // Asked for even when nothing was read yet: a source may hold a connection.
+    const iterator = source?.iterator ?? source?.iterable[Symbol.asyncIterator]();
+    if (iterator?.return) Promise.resolve(iterator.return()).catch(() => {});
   }
 
   async #pump(id, source) {

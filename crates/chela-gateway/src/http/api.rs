@@ -3,10 +3,13 @@
 use super::reply::{HttpReply, not_built};
 use bytes::Bytes;
 use chela_gateway_protocol::Scope;
+use futures::stream::BoxStream;
 use hyper::{HeaderMap, Method, Uri};
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
+use tokio::sync::mpsc;
 
 /// Who calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +87,31 @@ pub enum PluginRouteAuth {
     Plugin,
 }
 
+/// Bytes that arrive over time; an error ends the connection they are for.
+pub type ByteStream = BoxStream<'static, io::Result<Bytes>>;
+
+/// A connection that a plugin's route has taken over (API-164).
+pub struct UpgradedRoute {
+    /// Headers of the route's `101 Switching Protocols`.
+    pub headers: HeaderMap,
+    /// What it sent after them.
+    pub first: Bytes,
+    /// What the client sends. Closed once the route no longer reads.
+    pub input: mpsc::Sender<io::Result<Bytes>>,
+    /// What the route sends from now on.
+    pub output: ByteStream,
+}
+
+/// What became of an upgrade.
+pub enum PluginUpgrade {
+    /// No route wanted it.
+    NotTaken,
+    /// A route, or the gateway for it, answered without taking the connection.
+    Answered(HttpReply),
+    /// A route has taken it.
+    Taken(UpgradedRoute),
+}
+
 /// Whether the gateway is ready (GW-103).
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -147,6 +175,11 @@ pub trait HttpApi: Send + Sync + 'static {
     /// Serves a plugin route; `None` when the plugin declines.
     async fn plugin_route(&self, _call: HttpCall) -> Option<HttpReply> {
         None
+    }
+
+    /// Offers an upgrade to the plugin routes that take upgrades; the call has no body (API-164, API-165).
+    async fn plugin_upgrade(&self, _call: HttpCall) -> PluginUpgrade {
+        PluginUpgrade::NotTaken
     }
 
     /// Whether the gateway is ready.

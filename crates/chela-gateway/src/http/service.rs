@@ -9,11 +9,10 @@ use super::reply::{HttpReply, WireBody, method_not_allowed, not_built, not_found
 use super::{upgrade, web};
 use crate::auth::Peer;
 use crate::server::Gateway;
-use chela_gateway_protocol::Scope;
 use futures::FutureExt;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CACHE_CONTROL, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
-use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use serde_json::json;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
@@ -26,10 +25,7 @@ pub(crate) async fn handle(gateway: Arc<Gateway>, request: Request<Incoming>, re
     let head = request.method() == Method::HEAD;
     let wants_upgrade = upgrade::wanted(request.headers());
     let mut response = if wants_upgrade {
-        match plugin_upgrade(&gateway, &peer, &request) {
-            Some(reply) => reply.into_response(),
-            None => upgrade::upgrade(gateway.clone(), request, peer),
-        }
+        upgrade::serve(&gateway, request, peer).await
     } else {
         let call = Stage { gateway: &gateway, peer: &peer };
         // A panic in an endpoint ends that request alone.
@@ -61,21 +57,22 @@ fn common_headers(headers: &mut HeaderMap, hsts: Option<&str>) {
     }
 }
 
-// A plugin's own WebSocket routes are not carried; everything else upgrades to the gateway's protocol.
-fn plugin_upgrade(gateway: &Gateway, peer: &Peer, request: &Request<Incoming>) -> Option<HttpReply> {
-    let readings = PathReadings::new(request.uri().path());
-    let route = gateway.http.plugin_route_auth(readings.canonical())?;
-    if (route == PluginRouteAuth::Gateway || readings.is_protected())
-        && let Err(refused) = check(gateway, peer, request.headers())
-    {
-        return Some(refused);
-    }
-    Some(not_built("WebSocket upgrade of a plugin route"))
-}
-
 struct Stage<'a> {
     gateway: &'a Arc<Gateway>,
     peer: &'a Peer,
+}
+
+/// What the later stages need of a request.
+struct Head {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+}
+
+impl Head {
+    fn of(request: &Request<Incoming>) -> Self {
+        Self { method: request.method().clone(), uri: request.uri().clone(), headers: request.headers().clone() }
+    }
 }
 
 type Checked = Result<HttpCall, HttpReply>;
@@ -131,10 +128,12 @@ impl Stage<'_> {
             // What may be a disguised protected path tells nothing to strangers, not even that it is missing.
             return check(self.gateway, self.peer, request.headers()).map_or_else(|refused| refused, |_| not_found());
         }
-        if let Some(reply) = self.unbuilt(&request, path) {
-            return reply;
-        }
-        self.page(&request, path)
+        self.rest(&Head::of(&request))
+    }
+
+    // The stages after the routes of plugins.
+    fn rest(&self, head: &Head) -> HttpReply {
+        self.unbuilt(head).unwrap_or_else(|| self.page(head))
     }
 
     fn compat(&self) -> bool {
@@ -193,15 +192,20 @@ impl Stage<'_> {
     async fn plugin(&self, request: Request<Incoming>, route: PluginRouteAuth, readings: &PathReadings) -> HttpReply {
         let auth = if route == PluginRouteAuth::Gateway || readings.is_protected() {
             match check(self.gateway, self.peer, request.headers()) {
-                Ok(auth) => pin_to_write(auth),
+                Ok(auth) => auth,
                 Err(reply) => return reply,
             }
         } else {
             AuthOutcome::anonymous()
         };
         let limit = self.gateway.config.limits.plugin_body_bytes;
+        let head = Head::of(&request);
         match self.read(request, auth, limit).await {
-            Ok(call) => self.gateway.http.plugin_route(call).await.unwrap_or_else(not_found),
+            Ok(call) => match self.gateway.http.plugin_route(call).await {
+                Some(reply) => reply,
+                // API-156
+                None => self.rest(&head),
+            },
             Err(reply) => reply,
         }
     }
@@ -218,7 +222,7 @@ impl Stage<'_> {
     }
 
     // Endpoints of the reference that this build does not serve; behind authentication, as there.
-    fn unbuilt(&self, request: &Request<Incoming>, path: &str) -> Option<HttpReply> {
+    fn unbuilt(&self, head: &Head) -> Option<HttpReply> {
         let known = [
             "/__openclaw__/canvas",
             "/__openclaw__/a2ui",
@@ -227,32 +231,34 @@ impl Stage<'_> {
             "/avatar",
             "/api/chat/media",
         ];
-        let endpoint =
-            known.into_iter().find(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))?;
-        Some(match check(self.gateway, self.peer, request.headers()) {
+        let endpoint = known
+            .into_iter()
+            .find(|prefix| head.uri.path().strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))?;
+        Some(match check(self.gateway, self.peer, &head.headers) {
             Ok(_) => not_built(endpoint),
             Err(refused) => refused,
         })
     }
 
-    fn page(&self, request: &Request<Incoming>, path: &str) -> HttpReply {
+    fn page(&self, head: &Head) -> HttpReply {
+        let path = head.uri.path();
         let config = &self.gateway.config.control_ui;
         if !config.enabled {
             return not_found();
         }
         let base = config.base_path.trim_end_matches('/');
         if path.strip_prefix(base) == Some("/__openclaw/control-ui-config.json") {
-            return self.page_config(request, base);
+            return self.page_config(head, base);
         }
-        web::serve(config, request.method(), path, request.headers()).unwrap_or_else(not_found)
+        web::serve(config, &head.method, path, &head.headers).unwrap_or_else(not_found)
     }
 
     // GW-121
-    fn page_config(&self, request: &Request<Incoming>, base: &str) -> HttpReply {
-        if request.method() != Method::GET && request.method() != Method::HEAD {
+    fn page_config(&self, head: &Head, base: &str) -> HttpReply {
+        if head.method != Method::GET && head.method != Method::HEAD {
             return method_not_allowed("GET, HEAD");
         }
-        if let Err(refused) = check(self.gateway, self.peer, request.headers()) {
+        if let Err(refused) = check(self.gateway, self.peer, &head.headers) {
             return refused;
         }
         let mut fields = self.gateway.http.control_ui_config();
@@ -305,14 +311,4 @@ fn session_path(path: &str) -> Option<(String, SessionAction)> {
     };
     let key = percent_decode(key).filter(|key| !key.is_empty())?;
     Some((key, action))
-}
-
-// GW-113
-fn pin_to_write(mut auth: AuthOutcome) -> AuthOutcome {
-    auth.scopes = if auth.has_scope(Scope::Write) {
-        vec![Scope::Read, Scope::Write]
-    } else {
-        auth.scopes.into_iter().filter(|scope| *scope == Scope::Read).collect()
-    };
-    auth
 }

@@ -1,13 +1,19 @@
-//! Turns a request into a WebSocket (GW-01, GW-23).
+//! Turns a request into a WebSocket (GW-01, GW-23), or hands its connection to a plugin's route (API-164).
 
+use super::api::{AuthOutcome, HttpCall, PluginRouteAuth, PluginUpgrade, UpgradedRoute};
+use super::auth::check;
+use super::bridge::bridge;
+use super::paths::PathReadings;
 use super::reply::{HttpReply, WireBody};
 use crate::auth::Peer;
 use crate::server::Gateway;
-use crate::ws::connection::{Upgraded, serve};
+use crate::ws::connection::{self, Upgraded};
+use futures::FutureExt;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -17,8 +23,68 @@ pub(crate) fn wanted(headers: &HeaderMap) -> bool {
     has_token(headers, &CONNECTION, "upgrade") && has_token(headers, &UPGRADE, "websocket")
 }
 
+/// Answers an upgrade. Routes of plugins are asked first; what none of them takes speaks the gateway's own protocol (API-165).
+pub(crate) async fn serve(gateway: &Arc<Gateway>, mut request: Request<Incoming>, peer: Peer) -> Response<WireBody> {
+    match AssertUnwindSafe(offer(gateway, &peer, &request)).catch_unwind().await {
+        Ok(PluginUpgrade::NotTaken) => upgrade(gateway.clone(), request, peer),
+        Ok(PluginUpgrade::Answered(reply)) => reply.with_header(CONNECTION, "close").into_response(),
+        Ok(PluginUpgrade::Taken(route)) => hand_over(gateway, &mut request, route),
+        Err(_) => {
+            tracing::error!("upgrade handler panicked");
+            HttpReply::text(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error").with_header(CONNECTION, "close").into_response()
+        }
+    }
+}
+
+async fn offer(gateway: &Gateway, peer: &Peer, request: &Request<Incoming>) -> PluginUpgrade {
+    let readings = PathReadings::new(request.uri().path());
+    let Some(route) = gateway.http.plugin_route_auth(readings.canonical()) else {
+        return PluginUpgrade::NotTaken;
+    };
+    let auth = if route == PluginRouteAuth::Gateway || readings.is_protected() {
+        match check(gateway, peer, request.headers()) {
+            Ok(auth) => auth,
+            Err(refused) => return PluginUpgrade::Answered(refused),
+        }
+    } else {
+        AuthOutcome::anonymous()
+    };
+    if gateway.closing.is_cancelled() {
+        return PluginUpgrade::NotTaken;
+    }
+    let call = HttpCall {
+        method: request.method().clone(),
+        uri: request.uri().clone(),
+        headers: request.headers().clone(),
+        body: bytes::Bytes::new(),
+        remote: peer.remote,
+        client_ip: peer.client_ip,
+        is_local: peer.is_local,
+        auth,
+    };
+    gateway.http.plugin_upgrade(call).await
+}
+
+fn hand_over(gateway: &Arc<Gateway>, request: &mut Request<Incoming>, mut route: UpgradedRoute) -> Response<WireBody> {
+    let headers = std::mem::take(&mut route.headers);
+    let upgrading = hyper::upgrade::on(request);
+    let task_gateway = gateway.clone();
+    gateway.spawn_connection(async move {
+        let closing = &task_gateway.closing;
+        match upgrading.await {
+            Ok(upgraded) => match upgraded.downcast::<TokioIo<TcpStream>>() {
+                Ok(parts) => bridge(parts.io.into_inner(), parts.read_buf, route, closing).await,
+                Err(upgraded) => bridge(TokioIo::new(upgraded), bytes::Bytes::new(), route, closing).await,
+            },
+            Err(error) => tracing::debug!(%error, "upgrade failed"),
+        }
+    });
+    let body = super::reply::HttpBody::Full(bytes::Bytes::new());
+    HttpReply { status: StatusCode::SWITCHING_PROTOCOLS, headers, body }.into_response()
+}
+
 /// Answers an upgrade, and serves the connection from then on.
-pub(crate) fn upgrade(gateway: Arc<Gateway>, request: Request<Incoming>, peer: Peer) -> Response<WireBody> {
+fn upgrade(gateway: Arc<Gateway>, request: Request<Incoming>, peer: Peer) -> Response<WireBody> {
     let headers = request.headers();
     let version = headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
     let Some(key) = headers.get(SEC_WEBSOCKET_KEY).filter(|_| request.method() == Method::GET) else {
@@ -53,12 +119,12 @@ pub(crate) fn upgrade(gateway: Arc<Gateway>, request: Request<Incoming>, peer: P
             Ok(parts) => {
                 let io = parts.io.into_inner();
                 let early = parts.read_buf;
-                serve(task_gateway, Upgraded { io, early, peer, headers, place }).await;
+                connection::serve(task_gateway, Upgraded { io, early, peer, headers, place }).await;
             }
             Err(upgraded) => {
                 let io = TokioIo::new(upgraded);
                 let early = bytes::Bytes::new();
-                serve(task_gateway, Upgraded { io, early, peer, headers, place }).await;
+                connection::serve(task_gateway, Upgraded { io, early, peer, headers, place }).await;
             }
         }
     });

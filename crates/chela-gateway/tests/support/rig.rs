@@ -92,13 +92,16 @@ impl HttpApi for FakeHttp {
 
     fn plugin_route_auth(&self, path: &str) -> Option<PluginRouteAuth> {
         match path {
-            "/plugins/open" | "/api/channels/x" => Some(PluginRouteAuth::Plugin),
+            "/plugins/open" | "/api/channels/x" | "/declines" | "/declines.txt" => Some(PluginRouteAuth::Plugin),
             "/plugins/closed" => Some(PluginRouteAuth::Gateway),
             _ => None,
         }
     }
 
     async fn plugin_route(&self, call: HttpCall) -> Option<HttpReply> {
+        if call.uri.path().starts_with("/declines") {
+            return None;
+        }
         let scopes: Vec<_> = call.auth.scopes.iter().map(|scope| scope.as_str()).collect();
         Some(HttpReply::json(StatusCode::OK, &json!({ "scopes": scopes })))
     }

@@ -10,6 +10,9 @@ use tokio_util::sync::CancellationToken;
 /// Most bytes that wait for a worker; beyond it the worker counts as not reading. One frame is always accepted.
 const LIMIT: usize = 32 * 1024 * 1024;
 
+/// Above this many waiting bytes streams of the host wait, so that calls still find a place.
+const STREAMS_WAIT: usize = 4 * 1024 * 1024;
+
 /// What a queued frame costs beyond its bytes, so that many small ones are bounded too.
 const OVERHEAD: usize = 64;
 
@@ -28,6 +31,8 @@ struct Lane {
     socket: OwnedWriteHalf,
     queue: Mutex<Queue>,
     filled: Notify,
+    /// Told whenever queued frames were written.
+    written: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -42,7 +47,7 @@ struct Queue {
 impl Outgoing {
     /// Starts the writer task; it ends with the socket or with `closed`.
     pub(crate) fn start(socket: OwnedWriteHalf, closed: CancellationToken) -> Self {
-        let lane = Arc::new(Lane { socket, queue: Mutex::default(), filled: Notify::new() });
+        let lane = Arc::new(Lane { socket, queue: Mutex::default(), filled: Notify::new(), written: Notify::new() });
         tokio::spawn(write_queued(lane.clone(), closed));
         Self(lane)
     }
@@ -70,6 +75,19 @@ impl Outgoing {
         drop(queue);
         self.0.filled.notify_one();
         true
+    }
+
+    /// Waits until the queue is short. Never returns when the writer has ended.
+    pub(crate) async fn room(&self) {
+        loop {
+            let written = self.0.written.notified();
+            let mut written = std::pin::pin!(written);
+            written.as_mut().enable();
+            if self.0.queue().waiting < STREAMS_WAIT {
+                return;
+            }
+            written.await;
+        }
     }
 }
 
@@ -127,6 +145,7 @@ async fn write_queued(lane: Arc<Lane>, closed: CancellationToken) {
             }
             // Only now may others write past the queue: these bytes were first.
             lane.queue().waiting -= cost;
+            lane.written.notify_waiters();
         }
     };
     tokio::select! {
@@ -140,6 +159,19 @@ async fn write_queued(lane: Arc<Lane>, closed: CancellationToken) {
 mod tests {
     use super::*;
     use tokio::io::AsyncReadExt;
+
+    #[tokio::test]
+    async fn streams_wait_while_the_queue_is_long() {
+        let (ours, mut theirs) = tokio::net::UnixStream::pair().unwrap();
+        let out = Outgoing::start(ours.into_split().1, CancellationToken::new());
+        out.room().await;
+        let frame = vec![7; 8 * 1024 * 1024];
+        assert!(out.push(frame.clone()));
+        assert!(futures::FutureExt::now_or_never(out.room()).is_none());
+        let mut sink = vec![0; frame.len()];
+        let (read, ()) = tokio::join!(theirs.read_exact(&mut sink), out.room());
+        read.unwrap();
+    }
 
     #[tokio::test]
     async fn a_reader_that_sleeps_bounds_the_queue() {

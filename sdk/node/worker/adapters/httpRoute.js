@@ -1,6 +1,7 @@
 // Adapter `httpRoute`: a handler written for Node's server gets a real request stream and a real response.
 import http from 'node:http';
 import { Duplex } from 'node:stream';
+import { ByteQueue, dressSocket, makeRequest } from './http.js';
 
 /** Bodies up to this many bytes are answered in one piece. */
 const WHOLE_BYTES = 1024 * 1024;
@@ -29,36 +30,8 @@ export function run(row, [request], { signal }) {
   });
 }
 
-function makeSocket({ remoteAddress }) {
-  const socket = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
-  Object.assign(socket, {
-    remoteAddress: remoteAddress ?? '127.0.0.1',
-    remotePort: 0,
-    remoteFamily: remoteAddress?.includes(':') ? 'IPv6' : 'IPv4',
-    encrypted: false,
-    setTimeout: () => socket,
-    setNoDelay: () => socket,
-    setKeepAlive: () => socket,
-    ref: () => socket,
-    unref: () => socket,
-  });
-  return socket;
-}
-
-function makeRequest(socket, { method, url, headers = [], body, scopes }) {
-  const req = new http.IncomingMessage(socket);
-  req.method = method;
-  req.url = url;
-  req.httpVersion = '1.1';
-  req.httpVersionMajor = 1;
-  req.httpVersionMinor = 1;
-  req.rawHeaders = headers.flat();
-  for (const [name, value] of headers) req._addHeaderLine(name, value, req.headers);
-  if (scopes) req.gatewayScopes = scopes;
-  if (body?.length) req.push(body);
-  req.complete = true;
-  req.push(null);
-  return req;
+function makeSocket(request) {
+  return dressSocket(new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() }), request);
 }
 
 /** Node's response, with the two steps replaced that would write to a connection. */
@@ -115,7 +88,7 @@ class CapturedResponse extends http.ServerResponse {
 
   #stream() {
     if (this.#answered) return;
-    this.#queue = new BodyQueue(this.#chunks);
+    this.#queue = new ByteQueue(this.#chunks);
     this.#ready();
   }
 
@@ -129,50 +102,6 @@ class CapturedResponse extends http.ServerResponse {
     if (this.#answered) return;
     this.#answered = true;
     this.onReady();
-  }
-}
-
-/** The rest of a body, handed out as it is written; a write is done when its chunk has been taken. */
-class BodyQueue {
-  #rows;
-  #ended = false;
-  #error = null;
-  #wake = null;
-
-  constructor(chunks) {
-    this.#rows = chunks.map((chunk) => ({ chunk, done: null }));
-  }
-
-  push(chunk, done) {
-    if (chunk.length === 0) {
-      if (done) process.nextTick(done);
-      return true;
-    }
-    this.#rows.push({ chunk, done });
-    this.#wake?.();
-    return this.#rows.length < 16;
-  }
-
-  end(error = null) {
-    this.#ended = true;
-    this.#error ??= error;
-    this.#wake?.();
-  }
-
-  async *[Symbol.asyncIterator]() {
-    for (;;) {
-      const row = this.#rows.shift();
-      if (row) {
-        row.done?.();
-        yield row.chunk;
-      } else if (this.#ended) {
-        if (this.#error) throw this.#error;
-        return;
-      } else {
-        await new Promise((resolve) => (this.#wake = resolve));
-        this.#wake = null;
-      }
-    }
   }
 }
 

@@ -10,6 +10,7 @@ const pending = new Map();
 const serving = new Map();
 const signals = new Map();
 const streams = new Map();
+const readers = new Map();
 let nextId = 1;
 let loaded = [];
 
@@ -70,6 +71,11 @@ const functions = {
   },
   askBlocking: async ([method, params]) => blocking(method, params),
   stream: async ([count, greedy]) => { streams.set(7, { left: count, greedy }); return { body: { $stream: 7 } }; },
+  // Reads a stream of the host to its end, or stops after `most` items.
+  readStream: ([stream, most]) => new Promise((resolve) => {
+    readers.set(stream.$stream, { items: [], most, resolve });
+    send({ t: 'pull', s: stream.$stream, n: 2 });
+  }),
   newFunction: async () => ({ made: { $fn: 900 } }),
   env: async ([names]) => names.map((name) => process.env[name] ?? null),
   fork: async ([mark]) => {
@@ -143,6 +149,17 @@ function onFrame(frame) {
     pending.delete(frame.id);
     if (frame.err) waiting.reject(Object.assign(new Error(frame.err.message), frame.err));
     else waiting.resolve(frame.ok);
+  } else if (frame.t === 'chunk') {
+    const reader = readers.get(frame.s);
+    reader?.items.push(frame.v);
+    if (reader && reader.items.length === reader.most) {
+      readers.delete(frame.s);
+      send({ t: 'close', s: frame.s });
+      reader.resolve(reader.items);
+    } else if (reader?.items.length % 2 === 0) send({ t: 'pull', s: frame.s, n: 2 });
+  } else if (frame.t === 'end') {
+    const reader = readers.get(frame.s);
+    reader?.resolve([...reader.items, frame.err ? frame.err.message : 'end']);
   } else if (frame.t === 'close') fs.writeFileSync(process.env.TEST_MARK ?? '/dev/null', `closed ${frame.s}`);
   else if (frame.t === 'note' && frame.m === 'wake') woken++;
   else if (frame.t === 'note') fs.writeFileSync(process.env.TEST_MARK ?? '/dev/null', JSON.stringify(frame));
