@@ -2,6 +2,7 @@
 
 mod client_tools;
 mod completions;
+mod history;
 mod kill;
 mod openai;
 mod plugin_routes;
@@ -11,12 +12,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chela_gateway_protocol::Scope;
-use chela_store::EntryQuery;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
-use crate::history::{self, HistoryLimits};
 use crate::http::{HttpApi, HttpCall, HttpReply, PluginRouteAuth, PluginUpgrade, Readiness};
 
 /// Serves the endpoints of a gateway.
@@ -37,7 +36,7 @@ impl HttpApi for Api {
     }
 
     async fn session_history(&self, call: HttpCall, key: String) -> HttpReply {
-        session_history(&self.0, call, key).await
+        history::serve(&self.0, call, &key).await
     }
 
     async fn session_kill(&self, call: HttpCall, key: String) -> HttpReply {
@@ -113,29 +112,4 @@ async fn tools_invoke(gateway: &Arc<Gateway>, call: HttpCall) -> HttpReply {
         return refuse(StatusCode::BAD_REQUEST, "tool_error", chela_agent::message::text_of(&outcome.result));
     }
     HttpReply::json(StatusCode::OK, &json!({"ok": true, "result": outcome.result}))
-}
-
-/// `GET /sessions/<key>/history` (GW-118); a shared secret may read (GW-F5).
-async fn session_history(gateway: &Arc<Gateway>, call: HttpCall, key: String) -> HttpReply {
-    if !call.auth.has_scope(Scope::Read) {
-        return HttpReply::error(StatusCode::FORBIDDEN, "forbidden", "missing scope: operator.read");
-    }
-    let query = call.uri.query().unwrap_or_default();
-    let limit = query.split('&').find_map(|p| p.strip_prefix("limit=")).and_then(|v| v.parse::<usize>().ok()).unwrap_or(200).clamp(1, 1000);
-    let found = match gateway.route(&key, None) {
-        Ok((session_key, _)) => gateway.host.runtime.store.session(&session_key).await.ok().flatten(),
-        Err(_) => None,
-    };
-    let Some(row) = found else {
-        return HttpReply::error(StatusCode::NOT_FOUND, "not_found", format!("Session not found: {key}"));
-    };
-    let entries = gateway.host.runtime.store.entries(&row.session_id, EntryQuery { limit: Some(limit), ..EntryQuery::default() }).await;
-    match entries {
-        Ok(entries) => {
-            let messages = history::shown(&entries, row.message_count, HistoryLimits::with_chars(None));
-            let more = row.message_count > messages.len() as u64;
-            HttpReply::json(StatusCode::OK, &json!({"sessionKey": row.key, "messages": messages, "items": messages, "hasMore": more}))
-        }
-        Err(error) => HttpReply::error(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()),
-    }
 }

@@ -32,6 +32,11 @@ pub(crate) fn raw(entries: &[Entry], total: u64) -> Vec<Value> {
     messages.iter().zip(first..).map(|(entry, seq)| marked(entry, seq)).collect()
 }
 
+/// The place of a message that [`raw`] made.
+pub(crate) fn seq_of(message: &Value) -> u64 {
+    message.pointer("/__openclaw/seq").and_then(Value::as_u64).unwrap_or(0)
+}
+
 fn marked(entry: &Entry, seq: u64) -> Value {
     let mut message = entry.body.clone();
     if let Some(object) = message.as_object_mut() {
@@ -45,7 +50,11 @@ fn marked(entry: &Entry, seq: u64) -> Value {
 
 /// As [`raw`], without details, with over-long texts replaced, newest first to stay under the total.
 pub(crate) fn shown(entries: &[Entry], total: u64, limits: HistoryLimits) -> Vec<Value> {
-    let mut messages = raw(entries, total);
+    present(raw(entries, total), limits)
+}
+
+/// What [`shown`] does, with messages that [`raw`] made.
+pub(crate) fn present(mut messages: Vec<Value>, limits: HistoryLimits) -> Vec<Value> {
     messages.retain(|m| m["role"] != "assistant" || message::text_of(m).trim() != SILENT);
     let mut left = TOTAL_BYTES;
     for message in messages.iter_mut().rev() {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use chela_agent::clock::now_ms;
 use chela_agent::{RunEvent, RunOutcome, RunRef, RunSink, RunStatus};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::events::{EventBus, EventOptions, EventTarget};
 use crate::session_events::SessionEvent;
@@ -35,6 +35,7 @@ pub struct ClientEvents {
     listener: OnceLock<Arc<dyn AgentListener>>,
     sessions: OnceLock<mpsc::UnboundedSender<SessionEvent>>,
     taps: Mutex<HashMap<String, mpsc::UnboundedSender<String>>>,
+    followers: Mutex<HashMap<String, watch::Sender<()>>>,
 }
 
 #[derive(Default)]
@@ -65,7 +66,14 @@ impl RunStream {
 impl ClientEvents {
     /// Events for the clients of a bus.
     pub fn new(bus: EventBus) -> Self {
-        Self { bus, runs: Mutex::default(), listener: OnceLock::new(), sessions: OnceLock::new(), taps: Mutex::default() }
+        Self {
+            bus,
+            runs: Mutex::default(),
+            listener: OnceLock::new(),
+            sessions: OnceLock::new(),
+            taps: Mutex::default(),
+            followers: Mutex::default(),
+        }
     }
 
     /// Sets the listener of all `agent` payloads (plugins' `api.runtime.events`), once.
@@ -86,6 +94,13 @@ impl ClientEvents {
     /// Ends [`ClientEvents::tap`].
     pub(crate) fn untap(&self, run_id: &str) {
         self.taps.lock().unwrap_or_else(PoisonError::into_inner).remove(run_id);
+    }
+
+    /// Tells of every change of a session from now on.
+    pub(crate) fn follow(&self, session_key: &str) -> watch::Receiver<()> {
+        let mut followers = self.followers.lock().unwrap_or_else(PoisonError::into_inner);
+        followers.retain(|_, sender| !sender.is_closed());
+        followers.entry(session_key.into()).or_insert_with(|| watch::channel(()).0).subscribe()
     }
 
     fn runs(&self) -> MutexGuard<'_, HashMap<String, RunStream>> {
@@ -196,6 +211,9 @@ impl ClientEvents {
 
     /// Tells the subscribers of the session list that a session changed.
     pub fn changed(&self, session_key: &str, extra: Value) {
+        if let Some(followers) = self.followers.lock().unwrap_or_else(PoisonError::into_inner).get(session_key) {
+            followers.send_replace(());
+        }
         self.session("sessions.changed", EventTarget::SessionList, session_key, || {
             let mut payload = json!({"sessionKey": session_key, "ts": now_ms()});
             if let (Some(into), Some(from)) = (payload.as_object_mut(), extra.as_object()) {

@@ -53,6 +53,8 @@ pub enum ServerError {
 pub(crate) struct AuthState {
     pub(crate) config: AuthConfig,
     generation: [u8; 32],
+    /// Fires when another secret is in force, or the gateway stops.
+    pub(crate) revoked: CancellationToken,
 }
 
 /// What all connections share.
@@ -130,8 +132,9 @@ impl Server {
         parts.config.validate()?;
         let listeners = listen(SocketAddr::new(parts.config.bind, parts.config.port)).await?;
         let address = listeners.0;
-        let auth =
-            AuthState { generation: generation(&parts.config.auth, &parts.config.trusted_proxies), config: parts.config.auth.clone() };
+        let closing = CancellationToken::new();
+        let generation = generation(&parts.config.auth, &parts.config.trusted_proxies);
+        let auth = AuthState { generation, config: parts.config.auth.clone(), revoked: closing.child_token() };
         let gateway = Arc::new(Gateway {
             preauth: PreauthBudget::new(parts.config.limits.max_preauth_per_ip),
             auth: ArcSwap::from_pointee(auth),
@@ -142,7 +145,7 @@ impl Server {
             http: parts.http,
             tasks: TaskTracker::new(),
             connections: TaskTracker::new(),
-            closing: CancellationToken::new(),
+            closing,
             startup_pending: AtomicBool::new(false),
             started: Instant::now(),
             config: parts.config,
@@ -169,7 +172,13 @@ impl Server {
     /// request (GW-58).
     pub fn set_auth(&self, auth: AuthConfig) {
         let generation = generation(&auth, &self.gateway.config.trusted_proxies);
-        self.gateway.auth.store(Arc::new(AuthState { config: auth, generation }));
+        let before = self.gateway.auth.load_full();
+        let same = before.generation == generation;
+        let revoked = if same { before.revoked.clone() } else { self.gateway.closing.child_token() };
+        self.gateway.auth.store(Arc::new(AuthState { config: auth, generation, revoked }));
+        if !same {
+            before.revoked.cancel();
+        }
     }
 
     /// Tells clients that the gateway stops and closes their sockets with 1012 (GW-145). New connections are

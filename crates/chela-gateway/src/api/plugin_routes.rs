@@ -196,6 +196,7 @@ mod tests {
                 client_ip: None,
                 is_local: true,
                 auth: AuthOutcome { principal: principal.clone(), scopes, is_shared_secret },
+                revoked: tokio_util::sync::CancellationToken::new(),
             };
             assert_eq!(scopes_of(&route(*auth, *surface), &call), *expected, "{auth} {surface:?} {principal:?} {header:?}");
         }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// Who calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +70,8 @@ pub struct HttpCall {
     pub is_local: bool,
     /// Who calls.
     pub auth: AuthOutcome,
+    /// Fires when a reply that goes on must end: another secret is in force, or the gateway stops.
+    pub revoked: CancellationToken,
 }
 
 impl HttpCall {

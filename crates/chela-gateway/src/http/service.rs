@@ -280,6 +280,7 @@ impl Stage<'_> {
 
     async fn read(&self, request: Request<Incoming>, auth: AuthOutcome, limit: usize) -> Checked {
         let (parts, body) = request.into_parts();
+        let revoked = self.gateway.auth.load().revoked.clone();
         let timeout = self.gateway.config.limits.body_timeout;
         // `GET` bodies mean nothing; hyper reads them away.
         let body = if limit == 0 { Bytes::new() } else { read_body(&parts.headers, body, limit, timeout).await? };
@@ -292,6 +293,7 @@ impl Stage<'_> {
             client_ip: self.peer.client_ip,
             is_local: self.peer.is_local,
             auth,
+            revoked,
         })
     }
 }

@@ -61,6 +61,7 @@ async fn offer(gateway: &Gateway, peer: &Peer, request: &Request<Incoming>) -> P
         client_ip: peer.client_ip,
         is_local: peer.is_local,
         auth,
+        revoked: gateway.auth.load().revoked.clone(),
     };
     gateway.http.plugin_upgrade(call).await
 }
