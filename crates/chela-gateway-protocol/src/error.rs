@@ -250,6 +250,12 @@ pub enum AuthReason {
     ScopeMismatch,
     /// Too many failures from this address.
     RateLimited,
+    /// A user of a tailnet is named without the headers of `tailscale serve`.
+    TailscaleProxyMissing,
+    /// The tailnet does not know the address.
+    TailscaleWhoisFailed,
+    /// The address belongs to somebody else than the named user.
+    TailscaleUserMismatch,
     /// Any other reason, with its own slug.
     Other(String),
 }
@@ -268,6 +274,9 @@ impl AuthReason {
             AuthReason::DeviceTokenMismatch => "device_token_mismatch",
             AuthReason::ScopeMismatch => "scope_mismatch",
             AuthReason::RateLimited => "rate_limited",
+            AuthReason::TailscaleProxyMissing => "tailscale_proxy_missing",
+            AuthReason::TailscaleWhoisFailed => "tailscale_whois_failed",
+            AuthReason::TailscaleUserMismatch => "tailscale_user_mismatch",
             AuthReason::Other(slug) => slug,
         }
     }
@@ -285,6 +294,9 @@ impl AuthReason {
             AuthReason::DeviceTokenMismatch => ConnectDetail::AuthDeviceTokenMismatch,
             AuthReason::ScopeMismatch => ConnectDetail::AuthScopeMismatch,
             AuthReason::RateLimited => ConnectDetail::AuthRateLimited,
+            AuthReason::TailscaleProxyMissing => ConnectDetail::AuthTailscaleProxyMissing,
+            AuthReason::TailscaleWhoisFailed => ConnectDetail::AuthTailscaleWhoisFailed,
+            AuthReason::TailscaleUserMismatch => ConnectDetail::AuthTailscaleIdentityMismatch,
             AuthReason::Other(_) => ConnectDetail::AuthUnauthorized,
         }
     }
@@ -297,7 +309,12 @@ impl AuthReason {
             }
             AuthReason::TokenMismatch | AuthReason::PasswordMismatch | AuthReason::DeviceTokenMismatch => "update_auth_credentials",
             AuthReason::RateLimited => "wait_then_retry",
-            AuthReason::ScopeMismatch | AuthReason::BootstrapTokenInvalid | AuthReason::Other(_) => "review_auth_configuration",
+            AuthReason::ScopeMismatch
+            | AuthReason::BootstrapTokenInvalid
+            | AuthReason::TailscaleProxyMissing
+            | AuthReason::TailscaleWhoisFailed
+            | AuthReason::TailscaleUserMismatch
+            | AuthReason::Other(_) => "review_auth_configuration",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Who a caller is: addresses, shared secrets, origins, device signatures, limits on failures.
 //!
-//! Nothing here touches a socket or a file; every function decides from values.
+//! Nothing here touches a socket or a file; every function decides from values. Only [`tailscale`] asks a program.
 
 pub mod device;
 pub mod limiter;
@@ -8,6 +8,7 @@ pub mod origin;
 pub mod peer;
 pub mod policy;
 pub mod shared;
+pub mod tailscale;
 
 pub use limiter::AuthLimiter;
 pub use peer::Peer;

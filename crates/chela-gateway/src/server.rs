@@ -2,6 +2,7 @@
 
 use crate::auth::limiter::{AuthLimiter, LimitRules};
 use crate::auth::shared::generation;
+use crate::auth::tailscale::Tailscale;
 use crate::devices::{DeviceStore, DeviceStoreError};
 use crate::events::{EventBus, EventOptions, EventTarget, PresenceEntry};
 use crate::http::{HttpApi, service};
@@ -62,6 +63,7 @@ pub(crate) struct Gateway {
     pub(crate) config: TransportConfig,
     pub(crate) auth: ArcSwap<AuthState>,
     pub(crate) limiter: AuthLimiter,
+    pub(crate) tailscale: Option<Tailscale>,
     pub(crate) devices: Arc<DeviceStore>,
     pub(crate) bus: EventBus,
     pub(crate) methods: Arc<dyn MethodHandler>,
@@ -139,6 +141,7 @@ impl Server {
             preauth: PreauthBudget::new(parts.config.limits.max_preauth_per_ip),
             auth: ArcSwap::from_pointee(auth),
             limiter: AuthLimiter::new(LimitRules::default()),
+            tailscale: parts.config.tailscale.clone().map(Tailscale::new),
             devices: parts.devices,
             bus: parts.bus,
             methods: parts.methods,

@@ -160,6 +160,8 @@ pub struct TransportConfig {
     pub allow_real_ip_fallback: bool,
     /// Networks from which new nodes are approved silently (GW-53).
     pub node_auto_approve_cidrs: Vec<String>,
+    /// The program that confirms users of the tailnet, when they may enter without the secret (`gateway.auth.allowTailscale`).
+    pub tailscale: Option<PathBuf>,
     /// Directory of `paired.json` and `pending.json` (GW-148).
     pub devices_dir: PathBuf,
     /// The page at `/`.
@@ -181,6 +183,7 @@ impl TransportConfig {
             trusted_proxies: Vec::new(),
             allow_real_ip_fallback: false,
             node_auto_approve_cidrs: Vec::new(),
+            tailscale: None,
             devices_dir,
             control_ui: ControlUiConfig { enabled: true, ..ControlUiConfig::default() },
             http: HttpConfig::default(),

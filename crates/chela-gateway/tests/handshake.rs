@@ -335,3 +335,51 @@ async fn pages_that_guess_are_locked_out_and_programs_on_loopback_are_not() {
         assert_eq!(last["retryAfterMs"].is_u64(), expected == "AUTH_RATE_LIMITED");
     }
 }
+
+// GW-34
+#[tokio::test]
+async fn a_user_of_the_tailnet_needs_no_secret_on_the_page_but_a_device() {
+    let dir = tempfile::tempdir().unwrap();
+    let (source, program) = (dir.path().join("source"), dir.path().join("tailscale"));
+    std::fs::write(&source, "#!/bin/sh\n[ $3 = 100.64.0.1 ] && echo '{\"UserProfile\": {\"LoginName\": \"ada@example.com\"}}'\n").unwrap();
+    assert!(std::process::Command::new("install").args(["-m", "755"]).arg(&source).arg(&program).status().unwrap().success());
+    let rig = Rig::with(|config| {
+        config.tailscale = Some(program);
+        config.control_ui.allowed_origins = vec!["https://box.ts.net".into()];
+    })
+    .await;
+    let headers = |ip: &'static str, login: &'static str| {
+        [
+            ("origin", "https://box.ts.net"),
+            ("x-forwarded-for", ip),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "box.ts.net"),
+            ("tailscale-user-login", login),
+        ]
+    };
+    let page = || with(params("openclaw-control-ui", "webchat"), json!({"scopes": ["operator.read"]}));
+    let ada = headers("100.64.0.1", "ada@example.com");
+    let mut client = rig.open(&ada).await;
+    let mut signed = page();
+    sign(&mut signed, 7, &client.nonce);
+    let hello = client.connect(&signed).await;
+    assert_eq!((&hello["ok"], &hello["payload"]["auth"]["scopes"]), (&json!(true), &json!(["operator.read"])), "{hello}");
+
+    let refused = async |headers: &[(&'static str, &str)], mut params: Value, device: bool| {
+        let mut client = rig.open(headers).await;
+        if device {
+            sign(&mut params, 8, &client.nonce);
+        }
+        client.connect(&params).await["error"]["details"]["code"].clone()
+    };
+    assert_eq!(refused(&ada, page(), false).await, "CONTROL_UI_DEVICE_IDENTITY_REQUIRED");
+    assert_eq!(refused(&headers("100.64.0.1", "bob@example.com"), page(), true).await, "AUTH_TAILSCALE_IDENTITY_MISMATCH");
+    assert_eq!(refused(&headers("100.64.0.2", "ada@example.com"), page(), true).await, "AUTH_TAILSCALE_WHOIS_FAILED");
+    assert_eq!(refused(&[ada[0], ada[1], ada[4]], page(), true).await, "AUTH_TAILSCALE_PROXY_MISSING");
+    assert_eq!(refused(&ada[..4], page(), true).await, "AUTH_TOKEN_MISSING");
+    // A wrong secret is not made good by the user's name, and other clients pair as always.
+    assert_eq!(refused(&ada, with(page(), json!({"auth": {"token": "wrong"}})), true).await, "AUTH_TOKEN_MISMATCH");
+    assert_eq!(refused(&ada, params("cli", "cli"), true).await, "PAIRING_REQUIRED");
+    assert_eq!(refused(&ada, with(params("node-host", "node"), json!({"role": "node"})), true).await, "PAIRING_REQUIRED");
+    assert_eq!(rig.http("POST", "/tools/invoke", &ada, b"{}").await.status, 401);
+}

@@ -108,7 +108,7 @@ fn prefix_equal(a: u128, b: u128, ignored_bits: u32) -> bool {
 }
 
 // The nearest hop that is no proxy of ours; entries further left are the client's own claims.
-fn forwarded_ip(header: Option<&str>, trusted: &[String]) -> Option<IpAddr> {
+pub(super) fn forwarded_ip(header: Option<&str>, trusted: &[String]) -> Option<IpAddr> {
     header?.split(',').rev().filter_map(parse_ip).find(|hop| !hop.is_loopback() && !in_networks(*hop, trusted))
 }
 

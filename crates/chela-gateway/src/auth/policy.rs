@@ -127,7 +127,8 @@ pub fn without_device(facts: &Facts<'_>, ui: &ControlUiConfig, secret_given: boo
 /// Whether a page with a device needs no pairing.
 pub fn ui_skips_pairing(facts: &Facts<'_>, ui: &ControlUiConfig, open_gateway: bool) -> bool {
     let operator_ui = facts.client.is_operator_ui() && facts.role == Role::Operator;
-    is_proxied_ui(facts) || (operator_ui && (open_gateway || ui.disable_device_auth))
+    let tailnet = operator_ui && facts.method == Some(AuthMethod::Tailscale);
+    is_proxied_ui(facts) || tailnet || (operator_ui && (open_gateway || ui.disable_device_auth))
 }
 
 /// Whether a pairing request may be approved without asking anyone (GW-45, GW-48, GW-49).

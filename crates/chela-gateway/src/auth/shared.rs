@@ -20,6 +20,8 @@ pub enum AuthMethod {
     Password,
     /// The proxy in front.
     TrustedProxy,
+    /// The tailnet, for the user that its proxy names.
+    Tailscale,
     /// The token of a paired device.
     DeviceToken,
     /// A setup code.
@@ -34,6 +36,7 @@ impl AuthMethod {
             AuthMethod::Token => "token",
             AuthMethod::Password => "password",
             AuthMethod::TrustedProxy => "trusted-proxy",
+            AuthMethod::Tailscale => "tailscale",
             AuthMethod::DeviceToken => "device-token",
             AuthMethod::BootstrapToken => "bootstrap-token",
         }

@@ -18,6 +18,7 @@ pub(super) fn config(options: &RunOptions, port: u16, ip: IpAddr, auth: &Resolve
     out.limits.handshake_timeout = std::time::Duration::from_millis(settings.handshake_timeout_ms);
     out.trusted_proxies = settings.trusted_proxies.iter().filter_map(|p| p.parse().ok()).collect();
     out.node_auto_approve_cidrs = settings.node_auto_approve_cidrs.clone();
+    out.tailscale = auth.allow_tailscale.then(|| "tailscale".into());
     out.control_ui = ControlUiConfig {
         enabled: settings.control_ui.enabled,
         base_path: settings.control_ui.base_path.clone(),

@@ -9,6 +9,7 @@ use crate::auth::limiter::{AuthLimiter, LimitKey, LimitScope};
 use crate::auth::origin::{check_origin, limit_key};
 use crate::auth::policy::{self, Facts, WithoutDevice};
 use crate::auth::shared::{self, AuthFailure, AuthMethod, Credentials};
+use crate::auth::tailscale::TailnetUser;
 use crate::devices::{BootstrapProfile, BootstrapUse, DeviceToken, TokenCheck, now_ms};
 use crate::server::{AuthState, Gateway};
 use chela_gateway_protocol::connect::ConnectAuth;
@@ -88,6 +89,7 @@ pub(crate) async fn connect(context: &Context<'_>, params: &Value) -> Result<Acc
     let key = limit_key(context.peer);
     let secrets = params.auth.clone().unwrap_or_default();
     let mut progress = check_shared(context, &auth, &secrets, &key);
+    check_tailnet(context, &secrets, &key, &mut progress).await;
 
     let mut warnings = Vec::new();
     if params.device.is_none() {
@@ -196,6 +198,28 @@ fn check_shared(context: &Context<'_>, auth: &AuthState, secrets: &ConnectAuth, 
         Err(_) => credentials.is_some() && run(None).is_ok_and(AuthMethod::is_secret),
     };
     AuthProgress { result, shared_ok }
+}
+
+// A user of the tailnet needs no secret, but a device like everyone; whoever sends a secret is judged by it.
+async fn check_tailnet(context: &Context<'_>, secrets: &ConnectAuth, key: &LimitKey, progress: &mut AuthProgress) {
+    let Some(tailscale) = &context.gateway.tailscale else { return };
+    let credentials = Credentials::new(secrets.token.as_deref(), secrets.password.as_deref());
+    let asks = matches!(&progress.result, Err(failure) if matches!(failure.reason, AuthReason::TokenMissing | AuthReason::PasswordMissing));
+    if !asks || credentials.is_some() || context.peer.is_local {
+        return;
+    }
+    if let Err(wait) = context.gateway.limiter.check(LimitScope::SharedSecret, key) {
+        progress.result = Err(AuthFailure::rate_limited(wait));
+        return;
+    }
+    progress.result = match tailscale.user(context.peer, context.headers).await {
+        TailnetUser::Unnamed => return,
+        TailnetUser::Confirmed(login) => {
+            tracing::info!(%login, "a user of the tailnet connects");
+            Ok(AuthMethod::Tailscale)
+        }
+        TailnetUser::Refused(reason) => Err(AuthFailure::new(reason)),
+    };
 }
 
 // Returns the scopes that were dropped (GW-38).
@@ -416,6 +440,13 @@ fn auth_message(params: &ConnectParams, mode: &str, provided: &str, reason: &Aut
         AuthReason::RateLimited => "too many failed authentication attempts (retry later)".to_owned(),
         AuthReason::DeviceTokenMismatch => "device token mismatch (rotate or reissue the device token)".to_owned(),
         AuthReason::ScopeMismatch => "device token scope mismatch (pair again or approve the scope upgrade)".to_owned(),
+        AuthReason::TailscaleProxyMissing => {
+            "a user of the tailnet is named without the headers of `tailscale serve` (connect through it, or send the secret)".to_owned()
+        }
+        AuthReason::TailscaleWhoisFailed => {
+            "`tailscale whois` does not know the address (see the gateway's log, or send the secret)".to_owned()
+        }
+        AuthReason::TailscaleUserMismatch => "the address belongs to another user of the tailnet than the one named".to_owned(),
         AuthReason::Other(slug) => format!("refused by mode {mode} with {provided} ({slug})"),
     };
     format!("unauthorized: {text}")
