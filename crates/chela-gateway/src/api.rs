@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
 use crate::http::{HttpApi, HttpCall, HttpReply, PluginRouteAuth, PluginUpgrade, Readiness};
+use crate::methods::ToolRoute;
 
 /// Serves the endpoints of a gateway.
 pub struct Api(pub(crate) Arc<Gateway>);
@@ -101,7 +102,14 @@ async fn tools_invoke(gateway: &Arc<Gateway>, call: HttpCall) -> HttpReply {
         Err(error) => return refuse(StatusCode::BAD_REQUEST, "invalid_request", error.message),
     };
     let owner = call.auth.has_scope(Scope::Admin);
-    let Some((_, outcome)) = crate::methods::call_tool(gateway, name, args, &session_key, &agent_id, owner).await else {
+    let header = |name: &str| call.header(name).map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned);
+    let route = ToolRoute {
+        channel: header("x-openclaw-message-channel").map(|channel| channel.to_lowercase()),
+        account: header("x-openclaw-account-id"),
+        to: header("x-openclaw-message-to"),
+        thread: header("x-openclaw-thread-id"),
+    };
+    let Some((_, outcome)) = crate::methods::call_tool(gateway, name, args, &session_key, &agent_id, owner, &route).await else {
         return refuse(StatusCode::NOT_FOUND, "not_found", format!("Tool not available: {name}"));
     };
     if let Some(refusal) = outcome.refused {

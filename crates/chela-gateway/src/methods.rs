@@ -153,7 +153,7 @@ fn own_method_spec(name: &str) -> Option<MethodSpecRef> {
 pub use self::agent::final_reply;
 pub(crate) use self::control_plane::ControlPlaneBudget;
 pub(crate) use self::sessions::public_row;
-pub(crate) use self::tools::call as call_tool;
+pub(crate) use self::tools::{Route as ToolRoute, call as call_tool};
 
 /// A method that the table knows and nobody built, or one that nobody knows.
 pub(crate) fn unanswered(name: &str) -> ErrorShape {

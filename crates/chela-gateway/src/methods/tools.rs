@@ -12,12 +12,43 @@ use super::params::Params;
 use crate::gateway::Gateway;
 use crate::ws::ClientInfo;
 
+/// Where a call comes from, as the caller says; tool factories and hooks see it (API-109, GW-112).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Route {
+    /// Channel id.
+    pub(crate) channel: Option<String>,
+    /// Account of the channel.
+    pub(crate) account: Option<String>,
+    /// Who an answer would go to.
+    pub(crate) to: Option<String>,
+    /// Thread of the channel.
+    pub(crate) thread: Option<String>,
+}
+
+impl Route {
+    fn describe(&self, facts: &mut Value) {
+        let delivery = [("channel", &self.channel), ("to", &self.to), ("accountId", &self.account), ("threadId", &self.thread)];
+        let delivery: serde_json::Map<String, Value> =
+            delivery.into_iter().filter_map(|(name, value)| Some((name.to_string(), value.clone()?.into()))).collect();
+        if let Some(channel) = &self.channel {
+            facts["messageChannel"] = channel.clone().into();
+        }
+        if let Some(account) = &self.account {
+            facts["agentAccountId"] = account.clone().into();
+        }
+        if !delivery.is_empty() {
+            facts["deliveryContext"] = delivery.into();
+        }
+    }
+}
+
 /// The tools of an agent, resolved now.
-pub(crate) async fn toolset(gateway: &Gateway, agent_id: &str, session_key: &str, owner: bool) -> ToolSet {
+async fn toolset(gateway: &Gateway, agent_id: &str, session_key: &str, owner: bool, route: &Route) -> ToolSet {
     let runtime = &gateway.host.runtime;
     chela_agent::TurnPlugins::ensure_for_turn(gateway.host.manager.as_ref()).await;
     let model = runtime.default_model(agent_id);
-    let context = runtime.tool_context(agent_id, session_key, "", "webchat", owner, Some(&(model.provider, model.model)));
+    let mut context = runtime.tool_context(agent_id, session_key, "", "webchat", owner, Some(&(model.provider, model.model)));
+    route.describe(&mut context.facts);
     ToolSet::build(&gateway.host.manager.registry(), &context).await
 }
 
@@ -36,7 +67,7 @@ pub(super) async fn catalog(gateway: &Arc<Gateway>, params: Value) -> Answer {
     let (agent, plugins) = (p.optional_text("agentId"), p.flag("includePlugins").unwrap_or(true));
     p.done()?;
     let agent_id = gateway.agent_or_default(agent.as_deref())?;
-    let tools = toolset(gateway, &agent_id, &gateway.main_session_key(Some(&agent_id)), true).await;
+    let tools = toolset(gateway, &agent_id, &gateway.main_session_key(Some(&agent_id)), true, &Route::default()).await;
     let (core, rest): (Vec<&Tool>, Vec<&Tool>) = tools.all().iter().partition(|t| t.plugin_id.is_none());
     let mut groups =
         vec![json!({"id": "core", "label": "Built in", "source": "core", "tools": core.into_iter().map(row).collect::<Vec<_>>()})];
@@ -57,7 +88,7 @@ pub(super) async fn effective(gateway: &Arc<Gateway>, params: Value) -> Answer {
     let (key, agent) = (p.text("sessionKey"), p.optional_text("agentId"));
     p.done()?;
     let (session_key, agent_id) = gateway.route(&key, agent.as_deref())?;
-    let tools = toolset(gateway, &agent_id, &session_key, true).await;
+    let tools = toolset(gateway, &agent_id, &session_key, true, &Route::default()).await;
     let (core, rest): (Vec<&Tool>, Vec<&Tool>) = tools.all().iter().partition(|t| t.plugin_id.is_none());
     let rows = |list: Vec<&Tool>| list.into_iter().map(row).collect::<Vec<_>>();
     let groups = json!([{"id": "core", "label": "Built in", "source": "core", "tools": rows(core)}, {"id": "plugin", "label": "Plugins", "source": "plugin", "tools": rows(rest)}]);
@@ -89,13 +120,14 @@ pub(crate) async fn call(
     session_key: &str,
     agent_id: &str,
     owner: bool,
+    route: &Route,
 ) -> Option<(Tool, ToolOutcome)> {
     let lists = gateway.tools_http_policy();
     let denied = HTTP_DENIED.contains(&name) && !lists.allow.iter().any(|a| a == name) || lists.deny.iter().any(|d| d == name);
     if denied {
         return None;
     }
-    let tools = toolset(gateway, agent_id, session_key, owner).await;
+    let tools = toolset(gateway, agent_id, session_key, owner, route).await;
     let tool = tools.get(name)?.clone();
     let plugins = chela_agent::TurnPlugins::current(gateway.host.manager.as_ref());
     let cancel = CancellationToken::new();
@@ -134,7 +166,7 @@ pub(super) async fn invoke(gateway: &Arc<Gateway>, client: &ClientInfo, params: 
     p.done()?;
     let (session_key, agent_id) = gateway.route(&key.unwrap_or_else(|| gateway.main_session_key(agent.as_deref())), agent.as_deref())?;
     let refused = |code: &str, message: String| json!({"ok": false, "toolName": name, "error": {"code": code, "message": message}});
-    let Some((tool, outcome)) = call(gateway, &name, args, &session_key, &agent_id, client.is_admin()).await else {
+    let Some((tool, outcome)) = call(gateway, &name, args, &session_key, &agent_id, client.is_admin(), &Route::default()).await else {
         return Ok(refused("not_found", format!("Tool not available: {name}")));
     };
     if let Some(refusal) = &outcome.refused {
