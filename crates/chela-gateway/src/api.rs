@@ -22,6 +22,13 @@ use crate::methods::ToolRoute;
 /// Serves the endpoints of a gateway.
 pub struct Api(pub(crate) Arc<Gateway>);
 
+impl Api {
+    /// The endpoints of this gateway.
+    pub fn new(gateway: Arc<Gateway>) -> Self {
+        Self(gateway)
+    }
+}
+
 #[async_trait]
 impl HttpApi for Api {
     async fn chat_completions(&self, call: HttpCall) -> HttpReply {

@@ -16,7 +16,7 @@ pub mod http;
 pub mod lock;
 pub mod methods;
 pub mod run;
-mod run_events;
+pub mod run_events;
 pub mod server;
 mod session_events;
 mod status;

@@ -31,6 +31,13 @@ pub(crate) type Answer = Result<Value, ErrorShape>;
 /// Serves the methods of a gateway.
 pub struct Methods(pub(crate) Arc<Gateway>);
 
+impl Methods {
+    /// The methods of this gateway.
+    pub fn new(gateway: Arc<Gateway>) -> Self {
+        Self(gateway)
+    }
+}
+
 #[async_trait]
 impl MethodHandler for Methods {
     async fn handle(&self, call: MethodCall) {

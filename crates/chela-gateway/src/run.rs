@@ -129,7 +129,7 @@ pub async fn run_until(options: RunOptions, asked: impl Future<Output = StopRequ
     let server = Server::start(ServerParts {
         devices,
         config: transport,
-        methods: Arc::new(Methods(gateway.clone())),
+        methods: Arc::new(Methods::new(gateway.clone())),
         http: Arc::new(Api(gateway.clone())),
         bus,
     })

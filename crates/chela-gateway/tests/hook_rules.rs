@@ -5,12 +5,14 @@
 mod host;
 #[path = "support/live.rs"]
 mod live;
+#[path = "support/turn.rs"]
+mod made;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chela_agent::lifecycle::{DRAIN_BUDGET, EndReason};
-use chela_agent::{Accepted, Entry, TurnRequest};
+use chela_agent::{Entry, TurnRequest};
 use chela_host::Host;
 use host::host_of;
 use live::{Home, text};
@@ -230,29 +232,13 @@ async fn files_of_the_prompt_are_the_plugins_to_change_and_late_results_are_drop
 
 async fn turn(host: &Arc<Host>, message: &str, entry: Entry, trigger: &'static str) -> Option<String> {
     let request = TurnRequest {
-        run_id: uuid::Uuid::new_v4().to_string(),
-        session_key: "agent:main:channel".into(),
-        agent_id: "main".into(),
-        message: message.into(),
-        images: Vec::new(),
         entry,
+        trigger,
         surface: "Telegram".into(),
         sender_id: Some("u1".into()),
-        sender_is_owner: true,
-        scopes: Vec::new(),
-        model: None,
-        thinking: None,
-        extra_system_prompt: None,
-        client_tools: Vec::new(),
-        trigger,
-        timeout: Duration::from_secs(30),
+        ..made::request("agent:main:channel", message)
     };
-    let Accepted::New(ticket, mut pledge) = host.runtime.accept(&request, "test").await.unwrap() else {
-        panic!("the run is known already")
-    };
-    pledge.kept().await.unwrap();
-    drop(pledge);
-    chela_agent::turn::run(host.runtime.clone(), request, ticket).await.text.clone()
+    made::run(&host.runtime, request).await.text.clone()
 }
 
 const DELIVERY: &str = r#"

@@ -3,12 +3,13 @@
 
 #[path = "support/live.rs"]
 mod live;
+#[path = "support/turn.rs"]
+mod made;
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use chela_agent::runtime::PluginGeneration;
-use chela_agent::{Accepted, AgentRuntime, Entry, RunEvent, RunRef, RunSink, RuntimeParts, TurnPlugins, TurnRequest};
+use chela_agent::{AgentRuntime, RunEvent, RunRef, RunSink, RuntimeParts, TurnPlugins};
 use chela_hooks::{HookEngine, InternalBus};
 use chela_models::{AuthInputs, AuthStore, ModelCatalog, ModelRegistry};
 use chela_plugin::builtin::{BuiltinLane, BuiltinPlugin, PluginApi};
@@ -144,28 +145,7 @@ async fn plugins(seen: &Seen) -> Plugins {
 }
 
 async fn turn(runtime: &Arc<AgentRuntime>, message: String) -> Vec<Value> {
-    let request = TurnRequest {
-        run_id: uuid::Uuid::new_v4().to_string(),
-        session_key: "agent:main:p".into(),
-        agent_id: "main".into(),
-        message,
-        images: Vec::new(),
-        entry: Entry::Chat,
-        surface: "webchat".into(),
-        sender_id: None,
-        sender_is_owner: true,
-        scopes: Vec::new(),
-        model: None,
-        thinking: None,
-        extra_system_prompt: None,
-        client_tools: Vec::new(),
-        trigger: "user",
-        timeout: Duration::from_secs(30),
-    };
-    let Accepted::New(ticket, mut pledge) = runtime.accept(&request, "test").await.unwrap() else { panic!("the run is known already") };
-    pledge.kept().await.unwrap();
-    drop(pledge);
-    let outcome = chela_agent::turn::run(runtime.clone(), request, ticket).await;
+    let outcome = made::run(runtime, made::request("agent:main:p", &message)).await;
     assert_eq!(outcome.error, None);
     let window = runtime.store.window(&outcome.session_id, 4).await.unwrap();
     window.into_iter().map(|e| e.body).filter(|m| m["role"] == "toolResult").collect()

@@ -5,11 +5,12 @@
 mod host;
 #[path = "support/live.rs"]
 mod live;
+#[path = "support/turn.rs"]
+mod made;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chela_agent::{Accepted, Entry, TurnRequest};
 use chela_gateway::run::Ended;
 use chela_host::Host;
 use host::host_of;
@@ -35,30 +36,7 @@ export default function register(api) {
 }"#;
 
 async fn turn(host: &Arc<Host>, key: &str) {
-    let request = TurnRequest {
-        run_id: uuid::Uuid::new_v4().to_string(),
-        session_key: key.into(),
-        agent_id: "main".into(),
-        message: "hello".into(),
-        images: Vec::new(),
-        entry: Entry::Chat,
-        surface: "webchat".into(),
-        sender_id: None,
-        sender_is_owner: true,
-        scopes: Vec::new(),
-        model: None,
-        thinking: None,
-        extra_system_prompt: None,
-        client_tools: Vec::new(),
-        trigger: "user",
-        timeout: Duration::from_secs(30),
-    };
-    let Accepted::New(ticket, mut pledge) = host.runtime.accept(&request, "chat.send").await.unwrap() else {
-        panic!("the run is known already")
-    };
-    pledge.kept().await.unwrap();
-    drop(pledge);
-    let outcome = chela_agent::turn::run(host.runtime.clone(), request, ticket).await;
+    let outcome = made::run(&host.runtime, made::request(key, "hello")).await;
     assert_eq!(outcome.error, None);
 }
 

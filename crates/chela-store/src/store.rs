@@ -333,7 +333,9 @@ fn agents_on_disk(tx: &Tx<'_>) -> Result<BTreeSet<String>> {
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let is_dir = entry.file_type().is_ok_and(|t| t.is_dir());
-        if is_dir && session_key::normalize_agent_id(&name) == name && tx.sessions_dir(&name).starts_with(entry.path()) {
+        let sessions = tx.sessions_dir(&name);
+        let linked = fs::symlink_metadata(&sessions).is_ok_and(|found| !found.is_dir());
+        if is_dir && !linked && session_key::normalize_agent_id(&name) == name && sessions.starts_with(entry.path()) {
             agents.insert(name);
         }
     }

@@ -1,4 +1,5 @@
 //! A host without a gateway around it.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::sync::Arc;
 
@@ -15,9 +16,17 @@ impl RunSink for Quiet {
 
 /// Everything of a gateway but its sockets: a test can make a session old there, or run turns that no client can ask for yet.
 pub async fn host_of(home: &Home) -> Arc<Host> {
+    let host = unrecovered(home).await;
+    host.recover().await.unwrap();
+    host.start_plugins(1);
+    host
+}
+
+/// A host as it is before what the last process left open is recovered.
+pub async fn unrecovered(home: &Home) -> Arc<Host> {
     home.write_config();
     let options = options(home.dir.path(), &node().await, || {});
-    let host = Host::open(HostOptions {
+    Host::open(HostOptions {
         paths: options.paths,
         env: options.env,
         config: Arc::new(options.config),
@@ -28,8 +37,5 @@ pub async fn host_of(home: &Home) -> Arc<Host> {
         guard: None,
         inherit_output: false,
     })
-    .unwrap();
-    host.recover().await.unwrap();
-    host.start_plugins(1);
-    host
+    .unwrap()
 }

@@ -156,6 +156,29 @@ async fn an_existing_installation_is_taken_over() {
     assert!(!home.root().join("agents/linked/sessions").exists());
 }
 
+#[tokio::test]
+async fn stores_that_lie_behind_links_are_not_taken_over() {
+    // GW-155
+    let home = Home::new();
+    let outside = tempfile::tempdir().unwrap();
+    let list = |key: &str| json!({key: {"sessionId": format!("{}-id", key.replace(':', "-")), "updatedAt": 1}}).to_string();
+    std::fs::create_dir_all(outside.path().join("sessions")).unwrap();
+    std::fs::write(outside.path().join("sessions/sessions.json"), list("agent:away:main")).unwrap();
+    let agents = home.root().join("agents");
+    std::fs::create_dir_all(agents.join("file/sessions")).unwrap();
+    std::fs::create_dir_all(agents.join("folder")).unwrap();
+    let link = |from: &Path, to: &Path| std::os::unix::fs::symlink(from, to).unwrap();
+    link(outside.path(), &agents.join("agent"));
+    link(&outside.path().join("sessions"), &agents.join("folder/sessions"));
+    link(&outside.path().join("sessions/sessions.json"), &agents.join("file/sessions/sessions.json"));
+    home.write("real", "sessions.json", &list("agent:real:main"));
+    let store = home.open();
+    let rows = store.list_sessions(SessionQuery::default()).await.unwrap().rows;
+    assert_eq!(rows.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(), ["agent:real:main"]);
+    store.flush_projections().await.unwrap();
+    assert_eq!(std::fs::read_to_string(outside.path().join("sessions/sessions.json")).unwrap(), list("agent:away:main"));
+}
+
 fn edit(path: &Path, change: impl FnOnce(&mut serde_json::Map<String, Value>)) {
     let mut map = serde_json::from_slice::<Value>(&std::fs::read(path).unwrap()).unwrap();
     change(map.as_object_mut().unwrap());
@@ -164,7 +187,7 @@ fn edit(path: &Path, change: impl FnOnce(&mut serde_json::Map<String, Value>)) {
 
 #[tokio::test]
 async fn edits_of_sessions_json_are_merged() {
-    // GW-150
+    // GW-150, GW-F18
     let home = Home::new();
     let path = home.sessions("main").join("sessions.json");
     {
