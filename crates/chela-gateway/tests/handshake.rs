@@ -383,3 +383,112 @@ async fn a_user_of_the_tailnet_needs_no_secret_on_the_page_but_a_device() {
     assert_eq!(refused(&ada, with(params("node-host", "node"), json!({"role": "node"})), true).await, "PAIRING_REQUIRED");
     assert_eq!(rig.http("POST", "/tools/invoke", &ada, b"{}").await.status, 401);
 }
+
+// GW-12, GW-24
+#[tokio::test]
+async fn the_server_speaks_first_and_pings_later() {
+    use futures::StreamExt;
+    use tokio_tungstenite::tungstenite::Message;
+    assert_eq!(chela_gateway::transport_config::TransportLimits::default().ping_interval, Duration::from_secs(25));
+    let rig = Rig::with(|config| config.limits.ping_interval = Duration::from_millis(50)).await;
+    let url = format!("ws://{}/", rig.server.address());
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    let first = socket.next().await.unwrap().unwrap().into_text().unwrap();
+    let first: Value = serde_json::from_str(&first).unwrap();
+    assert_eq!((&first["type"], &first["event"], first.get("seq")), (&json!("event"), &json!("connect.challenge"), None));
+    assert!(first["payload"]["ts"].as_u64().is_some_and(|ts| ts > 1_600_000_000_000), "{first}");
+    assert_eq!(first["payload"]["nonce"].as_str().unwrap().split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
+    let mut client = rig.backend(&[]).await;
+    let pinged = async {
+        loop {
+            if let Message::Ping(_) = client.socket.next().await.unwrap().unwrap() {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), pinged).await.expect("no ping came");
+}
+
+// GW-19: each request has the next fault too, and hears of the first one.
+#[tokio::test]
+async fn checks_come_in_the_documented_order() {
+    let rig = Rig::token().await;
+    let page = |fields: Value| with(params("openclaw-control-ui", "webchat"), fields);
+    let faults = [
+        ("startup", "gateway starting"),
+        ("protocol", "protocol mismatch"),
+        ("role", "invalid role"),
+        ("origin", "origin not allowed"),
+        ("identity", "control ui requires device identity"),
+        ("signature", "device signature invalid"),
+        ("secret", "gateway token mismatch"),
+        ("pairing", "pairing required"),
+    ];
+    for (from, (_, expected)) in faults.iter().enumerate() {
+        let has = |name: &str| faults.iter().position(|(fault, _)| *fault == name).unwrap() >= from;
+        rig.server.set_startup_pending(has("startup"));
+        let origin = if has("origin") { "https://evil.example" } else { "http://localhost:1" };
+        // A proxied page is no local one, so its device is not approved silently.
+        let headers: &[(&'static str, &str)] = if has("identity") { &[("origin", origin)] } else { &[("x-forwarded-for", "9.9.9.9")] };
+        let mut client = rig.open(headers).await;
+        let mut fields = json!({"auth": {"token": if has("secret") { "wrong" } else { TOKEN }}, "scopes": ["operator.read"]});
+        if has("protocol") {
+            fields["minProtocol"] = json!(9);
+            fields["maxProtocol"] = json!(9);
+        }
+        let mut connect = if has("identity") { page(fields) } else { with(params("cli", "cli"), fields) };
+        if !has("identity") {
+            sign(&mut connect, 11, &client.nonce);
+            if has("signature") {
+                connect["device"]["signature"] = json!("AAAA");
+            }
+        }
+        if has("role") {
+            connect["role"] = json!("emperor");
+        }
+        let message = client.connect(&connect).await["error"]["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(expected), "{expected}: {message}");
+    }
+}
+
+// GW-27
+#[tokio::test]
+async fn only_administrators_learn_of_paths() {
+    let rig = Rig::token().await;
+    for (scope, shown) in [("operator.admin", true), ("operator.read", false), ("operator.write", false)] {
+        let mut client = rig.open(&[]).await;
+        let fields = json!({"scopes": [scope], "auth": {"token": TOKEN}});
+        let hello = client.connect(&with(params("gateway-client", "backend"), fields)).await;
+        assert_eq!(hello["payload"]["snapshot"].get("stateDir").is_some(), shown, "{scope}: {hello}");
+    }
+}
+
+// GW-46, GW-47, GW-50
+#[tokio::test]
+async fn another_role_needs_consent_and_requests_add_up() {
+    let rig = Rig::token().await;
+    let ask = async |role: &str, scopes: Value| {
+        let mut client = rig.open(&[("x-forwarded-for", "9.9.9.9")]).await;
+        let mut params = with(params("cli", "cli"), json!({"auth": {"token": TOKEN}, "role": role, "scopes": scopes}));
+        sign(&mut params, 12, &client.nonce);
+        client.connect(&params).await
+    };
+    let first = ask("operator", json!(["operator.read"])).await["error"]["details"].clone();
+    let second = ask("operator", json!(["operator.pairing"])).await["error"]["details"].clone();
+    assert_eq!((&first["reason"], &second["reason"]), (&json!("not-paired"), &json!("not-paired")));
+    assert_ne!(first["requestId"], second["requestId"]);
+    let (_, pending) = rig.devices.list().unwrap();
+    assert_eq!(pending.len(), 1, "the second request took the place of the first");
+    let pending = serde_json::to_value(&pending).unwrap();
+    assert_eq!(pending[0]["requestId"], second["requestId"]);
+    let mut scopes: Vec<&str> = pending[0]["scopes"].as_array().unwrap().iter().map(|scope| scope.as_str().unwrap()).collect();
+    scopes.sort_unstable();
+    assert_eq!(scopes, ["operator.pairing", "operator.read"], "{pending}");
+    rig.devices.approve(second["requestId"].as_str().unwrap(), &["operator.admin".to_owned()]).unwrap();
+    assert_eq!(ask("operator", json!(["operator.read"])).await["ok"], true);
+    let other = ask("node", json!([])).await["error"]["details"].clone();
+    assert_eq!(
+        (&other["reason"], &other["requestedRole"], &other["approvedRoles"]),
+        (&json!("role-upgrade"), &json!("node"), &json!(["operator"]))
+    );
+}

@@ -129,6 +129,9 @@ pub struct GatewaySettings {
     pub tools_deny: Vec<String>,
     /// Time a client has for the handshake, in milliseconds; `OPENCLAW_HANDSHAKE_TIMEOUT_MS` wins.
     pub handshake_timeout_ms: u64,
+    /// Sockets of one address that may be in the handshake: `OPENCLAW_MAX_PREAUTH_CONNECTIONS_PER_IP`, when it is a number above 0
+    /// (GW-23).
+    pub max_preauth_per_ip: Option<usize>,
     /// Longest `chat.history` text, in characters, when set.
     pub chat_history_max_chars: Option<u64>,
     /// `/v1/chat/completions`.
@@ -171,6 +174,11 @@ impl Config {
             tools_allow: texts(&g["tools"], "allow"),
             tools_deny: texts(&g["tools"], "deny"),
             handshake_timeout_ms: handshake.or_else(|| whole(g, "handshakeTimeoutMs")).unwrap_or(15_000),
+            max_preauth_per_ip: self
+                .env
+                .non_empty("OPENCLAW_MAX_PREAUTH_CONNECTIONS_PER_IP")
+                .and_then(|v| v.parse().ok())
+                .filter(|n| *n > 0),
             chat_history_max_chars: whole(&g["webchat"], "chatHistoryMaxChars"),
             chat_completions: endpoint(&g["http"]["endpoints"]["chatCompletions"]),
             responses: endpoint(&g["http"]["endpoints"]["responses"]),

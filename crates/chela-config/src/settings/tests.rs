@@ -115,6 +115,12 @@ fn the_environment_overrides_levels_and_timeouts() {
     let c = config_with(&value, &[("OPENCLAW_LOG_LEVEL", "trace"), ("OPENCLAW_HANDSHAKE_TIMEOUT_MS", "77")]);
     assert_eq!((c.logging().level, c.logging().console_level), (LogLevel::Trace, LogLevel::Trace));
     assert_eq!(c.gateway().handshake_timeout_ms, 77);
+    // GW-22, GW-23
+    assert_eq!((config(json!({})).gateway().handshake_timeout_ms, config(json!({})).gateway().max_preauth_per_ip), (15_000, None));
+    for (given, expected) in [("7", Some(7)), ("0", None), ("-1", None), ("many", None)] {
+        let c = config_with(&value, &[("OPENCLAW_MAX_PREAUTH_CONNECTIONS_PER_IP", given)]);
+        assert_eq!(c.gateway().max_preauth_per_ip, expected, "{given}");
+    }
     let c = config_with(&value, &[("OPENCLAW_LOG_LEVEL", "loud")]);
     assert_eq!((c.logging().level, c.logging().console_level, c.logging().file), (LogLevel::Warn, LogLevel::Error, Some("/h/l".into())));
 }

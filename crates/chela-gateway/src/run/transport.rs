@@ -16,6 +16,10 @@ pub(super) fn config(options: &RunOptions, port: u16, ip: IpAddr, auth: &Resolve
     let mut out = TransportConfig::loopback(port, auth_config(auth), options.paths.devices_dir());
     out.bind = ip;
     out.limits.handshake_timeout = std::time::Duration::from_millis(settings.handshake_timeout_ms);
+    if let Some(most) = settings.max_preauth_per_ip {
+        out.limits.max_preauth_per_ip = most;
+    }
+    out.allow_real_ip_fallback = settings.allow_real_ip_fallback;
     out.trusted_proxies = settings.trusted_proxies.iter().filter_map(|p| p.parse().ok()).collect();
     out.node_auto_approve_cidrs = settings.node_auto_approve_cidrs.clone();
     out.tailscale = auth.allow_tailscale.then(|| "tailscale".into());
