@@ -19,7 +19,12 @@ pub(crate) struct HistoryLimits {
 }
 
 impl HistoryLimits {
-    /// With the caller's limit of characters, if any.
+    /// With the caller's limit of characters, else the one of `gateway.webchat.chatHistoryMaxChars`, if any.
+    pub(crate) fn of(gateway: &crate::gateway::Gateway, chars: Option<u64>) -> Self {
+        Self::with_chars(chars.or_else(|| gateway.host.runtime.config().gateway().chat_history_max_chars))
+    }
+
+    /// With this limit of characters, if any.
     pub(crate) fn with_chars(chars: Option<u64>) -> Self {
         Self { chars: chars.map_or(DEFAULT_CHARS, |c| c as usize).clamp(1, MAX_CHARS) }
     }

@@ -134,3 +134,20 @@ async fn a_stream_follows_the_session_until_it_is_gone_or_the_gateway_stops() {
     live.restart().await;
     assert!(last.event().await.is_none(), "the gateway has stopped");
 }
+
+// GW-86
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_config_bounds_the_length_of_a_shown_message() {
+    let mut home = Home::with_reply("an answer").await;
+    home.config["gateway"]["webchat"] = json!({"chatHistoryMaxChars": 4});
+    let live = home.start_cold().await;
+    let mut client = live.client().await;
+    client.say(KEY, "question").await;
+    let shown = ["ques\n[cut here]", "an a\n[cut here]"];
+    assert_eq!(texts(&page(&live, "").await), shown);
+    let history = client.ok("chat.history", json!({"sessionKey": KEY})).await;
+    assert_eq!(history["messages"].as_array().unwrap().iter().map(text).collect::<Vec<_>>(), shown);
+    let asked = client.ok("chat.history", json!({"sessionKey": KEY, "maxChars": 6})).await;
+    assert_eq!(text(&asked["messages"][0]), "questi\n[cut here]");
+    live.restart().await;
+}

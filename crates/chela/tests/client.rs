@@ -91,7 +91,7 @@ async fn a_raw_call_answers_with_the_first_or_the_final_response() {
     assert!(code == Some(1) && out.is_empty() && errors.contains("unknown method: no.such.method"), "{errors}");
 }
 
-// GW-157
+// GW-157, GW-F13
 #[tokio::test(flavor = "multi_thread")]
 async fn looking_leaves_no_identity_and_no_pairing_behind() {
     let gateway = Gateway::start(&node().await.unwrap(), json!({})).await;
@@ -109,6 +109,9 @@ async fn looking_leaves_no_identity_and_no_pairing_behind() {
     }
     let seen = json_of(&gateway, &["health", "--json"]).await;
     assert_eq!(seen["ok"], true);
+    // The log of this gateway lies with its state and nowhere else.
+    let log = std::fs::read_to_string(gateway.state().join("logs/gateway.jsonl")).unwrap();
+    assert!(log.contains(&gateway.port.to_string()), "{log}");
 }
 
 // GW-144

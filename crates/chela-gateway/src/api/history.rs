@@ -115,7 +115,7 @@ async fn page(gateway: &Gateway, session_key: &str, wanted: Wanted) -> Result<Op
     let mut messages = from(gateway, &row, first).await?;
     messages.retain(|message| (first..end).contains(&seq_of(message)));
     let next = messages.first().map(seq_of).filter(|seq| *seq > 1);
-    let messages = history::present(messages, HistoryLimits::with_chars(None));
+    let messages = history::present(messages, HistoryLimits::of(gateway, None));
     Ok(Some(Page { session_id: row.session_id, total, messages, next }))
 }
 
@@ -181,7 +181,7 @@ impl Follower {
 
     async fn add(&mut self, row: &SessionRow) -> Result<(), StoreError> {
         let messages = from(&self.gateway, row, self.shown + 1).await?;
-        for message in history::present(messages, HistoryLimits::with_chars(None)) {
+        for message in history::present(messages, HistoryLimits::of(&self.gateway, None)) {
             let (id, seq) = (message["__openclaw"]["id"].clone(), seq_of(&message));
             let payload = json!({"sessionKey": self.session_key, "message": message, "messageId": id, "messageSeq": seq});
             self.ready.push_back(event("message", &payload).into());

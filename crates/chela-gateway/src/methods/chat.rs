@@ -111,7 +111,7 @@ pub(super) async fn history(gateway: &Arc<Gateway>, params: Value) -> Answer {
     let limit = limit.unwrap_or(HISTORY_DEFAULT).clamp(1, 1000) as usize;
     let query = EntryQuery { limit: Some(limit), ..EntryQuery::default() };
     let entries = gateway.host.runtime.store.entries(&row.session_id, query).await.map_err(internal)?;
-    let messages = history::shown(&entries, row.message_count, HistoryLimits::with_chars(max_chars));
+    let messages = history::shown(&entries, row.message_count, HistoryLimits::of(gateway, max_chars));
     let thinking = row.extra.get("thinkingLevel").cloned().unwrap_or_else(|| "off".into());
     Ok(json!({"sessionKey": session_key, "sessionId": row.session_id, "messages": messages, "thinkingLevel": thinking}))
 }
