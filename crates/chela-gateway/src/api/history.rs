@@ -107,16 +107,31 @@ impl Page {
 }
 
 async fn page(gateway: &Gateway, session_key: &str, wanted: Wanted) -> Result<Option<Page>, StoreError> {
-    let Some(row) = gateway.host.runtime.store.session(session_key).await? else { return Ok(None) };
-    let total = row.message_count;
-    let end = wanted.before.unwrap_or(u64::MAX).min(total + 1);
     let limit = wanted.limit.unwrap_or(MAX_LIMIT);
-    let first = end.saturating_sub(limit as u64).max(1);
-    let mut messages = from(gateway, &row, first).await?;
+    let end = |total: u64| wanted.before.unwrap_or(u64::MAX).min(total + 1);
+    let first = |total: u64| end(total).saturating_sub(limit as u64).max(1);
+    let Some((row, mut messages)) = read(gateway, session_key, first).await? else { return Ok(None) };
+    let total = row.message_count;
+    let (first, end) = (first(total), end(total));
     messages.retain(|message| (first..end).contains(&seq_of(message)));
     let next = messages.first().map(seq_of).filter(|seq| *seq > 1);
     let messages = history::present(messages, HistoryLimits::of(gateway, None));
     Ok(Some(Page { session_id: row.session_id, total, messages, next }))
+}
+
+/// A session with its messages from the place on that `first` names for their number. Messages are counted from the end, so the
+/// session must not grow between the look at its row and the one at its entries.
+async fn read(gateway: &Gateway, session_key: &str, first: impl Fn(u64) -> u64) -> Result<Option<(SessionRow, Vec<Value>)>, StoreError> {
+    let store = &gateway.host.runtime.store;
+    let Some(mut row) = store.session(session_key).await? else { return Ok(None) };
+    loop {
+        let messages = from(gateway, &row, first(row.message_count)).await?;
+        let Some(now) = store.session(session_key).await? else { return Ok(None) };
+        if (&now.session_id, now.message_count) == (&row.session_id, row.message_count) {
+            return Ok(Some((row, messages)));
+        }
+        row = now;
+    }
 }
 
 /// The messages of a session from a place on.
@@ -176,18 +191,25 @@ impl Follower {
         if same && row.message_count == self.shown {
             return Some(Ok(()));
         }
-        if same && self.wanted.is_open() { Some(self.add(&row).await) } else { self.refresh().await }
+        if same && self.wanted.is_open() { self.add().await } else { self.refresh().await }
     }
 
-    async fn add(&mut self, row: &SessionRow) -> Result<(), StoreError> {
-        let messages = from(&self.gateway, row, self.shown + 1).await?;
+    async fn add(&mut self) -> Option<Result<(), StoreError>> {
+        let after = self.shown + 1;
+        let (row, messages) = match read(&self.gateway, &self.session_key, |_| after).await {
+            Ok(found) => found?,
+            Err(error) => return Some(Err(error)),
+        };
+        if row.session_id != self.session_id {
+            return self.refresh().await;
+        }
         for message in history::present(messages, HistoryLimits::of(&self.gateway, None)) {
             let (id, seq) = (message["__openclaw"]["id"].clone(), seq_of(&message));
             let payload = json!({"sessionKey": self.session_key, "message": message, "messageId": id, "messageSeq": seq});
             self.ready.push_back(event("message", &payload).into());
         }
         self.shown = row.message_count;
-        Ok(())
+        Some(Ok(()))
     }
 
     async fn refresh(&mut self) -> Option<Result<(), StoreError>> {
