@@ -1,5 +1,10 @@
 //! Calls, hooks, host functions, signals and streams with a real Node.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of a test fail the test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::result_large_err,
+    reason = "the helpers of a test fail the test, and carry its errors"
+)]
 
 mod support;
 
