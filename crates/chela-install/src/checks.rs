@@ -29,12 +29,12 @@ impl Installer {
             None => inspect_directory(&fetched.dir, rules),
         };
         let candidate = candidate?;
-        self.expect_id(&candidate, purpose.expected_id)?;
+        self.expect_id(&candidate, purpose.expected_id.or(fetched.expected_id))?;
         self.remark(&candidate);
         Ok(candidate)
     }
 
-    /// INS-138, INS-139, INS-294.
+    /// INS-138, INS-294.
     fn expect_id(&self, candidate: &Candidate, expected: Option<&str>) -> Result<(), InstallError> {
         match expected.filter(|expected| *expected != candidate.id) {
             None => Ok(()),
@@ -99,7 +99,7 @@ impl Installer {
         let subject = Subject { label: format!("{label} \"{}\"", candidate.id), dir, entries, mode, tree };
         let findings = look(subject, &self.world.env, &*self.progress);
         self.ask_listeners(candidate, dir, fetched, purpose, &findings.for_listeners())?;
-        findings.decide(purpose.unsafe_code, &*self.progress)?;
+        findings.decide(purpose.unsafe_code, fetched.trusted, &*self.progress)?;
         Ok(findings.for_record())
     }
 

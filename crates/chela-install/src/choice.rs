@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use chela_catalog::official_by_id;
 use chela_manifest::NpmSpec;
 use serde_json::Value;
 
@@ -108,11 +109,22 @@ pub fn choose(spec: &str, flags: &InstallFlags, around: &Surroundings<'_>) -> Re
     if (around.is_bundled)(raw) {
         return Ok(Choice::Bundled(raw.to_owned()));
     }
+    // INS-116. Only a bare name can be an id; a scoped one is a package already.
+    if is_bare_name(raw)
+        && let Some(official) = official_by_id(raw)
+    {
+        return npm(&official.npm_spec);
+    }
     // With nothing after it, the registry's own rules name the fault (INS-120).
     if prefixed(raw, "clawhub:").is_some_and(|package| !package.is_empty()) {
         return Ok(Choice::ClawHub(raw.to_owned()));
     }
     npm(raw)
+}
+
+fn is_bare_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._~".contains(&byte);
+    text.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit()) && text.bytes().all(plain)
 }
 
 fn npm(text: &str) -> Result<Choice, InstallError> {
@@ -206,7 +218,7 @@ mod tests {
         choose(spec, flags, &Surroundings { home, resolve: &resolve, is_bundled: &|id| id == "demo" })
     }
 
-    // INS-110, INS-111, INS-112, INS-114, INS-117, INS-118
+    // INS-110, INS-111, INS-112, INS-114, INS-116, INS-117, INS-118
     #[test]
     fn the_first_that_fits_is_the_source() {
         let dir = tempfile::tempdir().unwrap();
@@ -227,6 +239,10 @@ mod tests {
             ("demo", Choice::Bundled("demo".into())),
             ("ClawHub:x", Choice::ClawHub("ClawHub:x".into())),
             ("plain", npm("plain")),
+            ("discord", npm("@openclaw/discord")),
+            ("wecom", npm("@wecom/wecom-openclaw-plugin@2026.5.7")),
+            ("npm:discord", npm("discord")),
+            ("discord@1.0.0", npm("discord@1.0.0")),
         ] {
             assert_eq!(with(spec, &InstallFlags::default(), home).unwrap(), expected, "{spec}");
         }

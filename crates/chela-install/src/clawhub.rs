@@ -66,6 +66,8 @@ pub(crate) struct Package {
     /// What to say before it is fetched.
     pub summary: Vec<(chela_npm::NoteLevel, String)>,
     pub expected: Expected,
+    /// An official package whose source ClawHub has verified (INS-227).
+    pub trusted: bool,
 }
 
 impl ClawHubSpec {
@@ -171,7 +173,7 @@ impl ClawHub {
         let channel = text(package, "channel").map(str::to_owned);
         let summary = summary(package, compatibility, &canonical, &version, &family, channel.as_deref());
         let expected = expected(&canonical, &record, &top)?;
-        Ok(Package { name: spec.name.clone(), canonical, version, family, channel, summary, expected })
+        Ok(Package { name: spec.name.clone(), trusted: is_source_linked(package), canonical, version, family, channel, summary, expected })
     }
 
     /// The record of a version and the artifact beside it; servers without the newer address have only the record.
@@ -236,6 +238,17 @@ impl ClawHub {
 fn component(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte);
     text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+/// An official package that ClawHub itself built from the repository of its publisher.
+fn is_source_linked(package: &Value) -> bool {
+    let of = &package["verification"];
+    let repository = text(of, "sourceRepo").unwrap_or_default();
+    let repository = repository.strip_prefix("https://").unwrap_or(repository);
+    text(package, "channel") == Some("official")
+        && package["isOfficial"] == true
+        && text(of, "tier") == Some("source-linked")
+        && matches!(repository, "openclaw/openclaw" | "github.com/openclaw/openclaw")
 }
 
 /// INS-255, INS-256.
@@ -363,6 +376,23 @@ mod tests {
         }
         assert!(ClawHub::new(&env, Some("https://elsewhere.example")).unwrap().token.is_none(), "a recorded address gets no token");
         assert!(ClawHub::new(&env, Some("https://clawhub.ai/")).unwrap().token.is_some());
+    }
+
+    // INS-227
+    #[test]
+    fn only_what_the_publisher_built_from_its_own_repository_is_trusted() {
+        let official = |repository: &str| {
+            serde_json::json!({"channel": "official", "isOfficial": true, "verification": {"tier": "source-linked", "sourceRepo": repository}})
+        };
+        for repository in ["openclaw/openclaw", "github.com/openclaw/openclaw", "https://github.com/openclaw/openclaw"] {
+            assert!(is_source_linked(&official(repository)), "{repository}");
+        }
+        assert!(!is_source_linked(&official("https://github.com.example/openclaw/openclaw")));
+        for (key, value) in [("channel", "community"), ("isOfficial", "true"), ("verification", "")] {
+            let mut other = official("openclaw/openclaw");
+            other[key] = value.into();
+            assert!(!is_source_linked(&other), "{key}");
+        }
     }
 
     // INS-252, INS-254

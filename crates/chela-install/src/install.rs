@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chela_catalog::candidate::{CandidateRules, inspect_directory, inspect_file};
 use chela_catalog::installs::IndexRecords;
-use chela_catalog::{InstallRecord, Origin, Snapshot};
+use chela_catalog::{InstallRecord, Origin, Snapshot, official_by_package};
 use chela_config::{Config, Env, StatePaths};
 use chela_manifest::NpmSpec;
 use chela_npm::{NoteLevel, Progress, Quiet};
@@ -212,7 +212,9 @@ impl Installer {
         let npm = Npm::new(&self.world, self.progress.clone())?;
         let target = npm.select(spec)?;
         let recorded = if flags.pin { target.resolved_spec() } else { spec.raw.clone() };
-        let done = self.bring(config, records, &npm.source(target, &recorded), purpose)?;
+        // INS-205
+        let pinned = official_by_package(&spec.name).and_then(|official| official.integrity_of(&spec.raw));
+        let done = self.bring(config, records, &npm.source(target, &recorded, pinned), purpose)?;
         if flags.pin {
             self.progress.note(NoteLevel::Info, &format!("Pinned npm install record to {recorded}."));
         }

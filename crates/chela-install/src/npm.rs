@@ -4,6 +4,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use chela_catalog::official_by_package;
 use chela_config::{Env, StatePaths};
 use chela_manifest::NpmSpec;
 use chela_npm::{
@@ -85,10 +86,12 @@ impl Npm {
         Ok(self.runtime.block_on(future)?)
     }
 
-    /// Asks the registry which version it is.
+    /// Asks the registry which version it is. Official packages may fall back to another one than `latest` (INS-198).
     pub(crate) fn select(&self, spec: &NpmSpec) -> Result<Target, InstallError> {
         let spec = Spec::parse(&spec.raw)?;
-        Ok(Target::of(self.run(self.client.select(&spec, DefaultLine::StableOnly))?))
+        let own = official_by_package(&spec.name).is_some_and(|official| official.is_own_scope());
+        let line = if own { DefaultLine::FallBack } else { DefaultLine::StableOnly };
+        Ok(Target::of(self.run(self.client.select(&spec, line))?))
     }
 
     /// Checks the registry's signature and the provenance of a version. What is offered must hold; what is not offered or could not
@@ -115,9 +118,9 @@ impl Npm {
         Ok(json!({"signature": signature, "provenance": provenance}))
     }
 
-    /// The source of a version; `recorded` is the spec for the record.
-    pub(crate) fn source(self: &Arc<Self>, target: Target, recorded: &str) -> NpmSource {
-        NpmSource { npm: self.clone(), target, recorded: recorded.to_owned() }
+    /// The source of a version; `recorded` is the spec for the record, `pinned` the integrity that it must have.
+    pub(crate) fn source(self: &Arc<Self>, target: Target, recorded: &str, pinned: Option<&str>) -> NpmSource {
+        NpmSource { npm: self.clone(), target, recorded: recorded.to_owned(), pinned: pinned.map(str::to_owned) }
     }
 
     /// Resolves, fetches and lays out a tree below `into`. The files of a local root are the caller's.

@@ -75,8 +75,8 @@ impl Findings {
         }
     }
 
-    /// Refuses, or says what is worth saying (INS-222..INS-226, INS-231).
-    pub(crate) fn decide(&self, unsafe_code: bool, progress: &dyn Progress) -> Result<(), InstallError> {
+    /// Refuses, or says what is worth saying (INS-222..INS-227, INS-231).
+    pub(crate) fn decide(&self, unsafe_code: bool, trusted: bool, progress: &dyn Progress) -> Result<(), InstallError> {
         let label = &self.label;
         let failed = |error: &ScanError| {
             InstallError::coded("security_scan_failed", format!("{label} installation blocked: code safety scan failed ({error})"))
@@ -87,16 +87,20 @@ impl Findings {
         }
         if report.critical > 0 {
             let details = report.critical_details();
-            if !unsafe_code {
+            if !unsafe_code && !trusted {
                 let message = format!("{label} installation blocked: dangerous code patterns detected: {details}");
                 return Err(InstallError::coded("security_scan_blocked", message)
                     .hint("read these lines; if you trust them, pass `--dangerously-force-unsafe-install`"));
             }
-            progress.note(NoteLevel::Warn, &format!("{label} contains dangerous code patterns: {details}"));
-            progress
-                .note(NoteLevel::Warn, &format!("WARNING: {label} is installed all the same: `--dangerously-force-unsafe-install` is set"));
+            if trusted {
+                progress.note(NoteLevel::Info, &format!("{label} is an official package; the code scan noted: {details}"));
+            } else {
+                progress.note(NoteLevel::Warn, &format!("{label} contains dangerous code patterns: {details}"));
+                let why = "`--dangerously-force-unsafe-install` is set";
+                progress.note(NoteLevel::Warn, &format!("WARNING: {label} is installed all the same: {why}"));
+            }
         }
-        if report.warn > 0 {
+        if report.warn > 0 && !trusted {
             let plural = if report.warn == 1 { "" } else { "s" };
             progress.note(
                 NoteLevel::Warn,

@@ -48,11 +48,26 @@ pub(crate) struct Fetched {
     pub files: Option<FileHashes>,
     /// Signatures and provenance, for the lock record.
     pub trust: Value,
+    /// An official package, linked to its source: critical findings of the code scan do not refuse it (INS-227).
+    pub trusted: bool,
+    /// The plugin id that the place it came from says it has.
+    pub expected_id: Option<&'static str>,
 }
 
 impl Fetched {
     pub(crate) fn new(dir: PathBuf, kind: &'static str, record: RecordFields) -> Self {
-        Self { dir, script: None, kind, record, wants_dependencies: false, packages: Value::Null, files: None, trust: Value::Null }
+        Self {
+            dir,
+            script: None,
+            kind,
+            record,
+            wants_dependencies: false,
+            packages: Value::Null,
+            files: None,
+            trust: Value::Null,
+            trusted: false,
+            expected_id: None,
+        }
     }
 }
 

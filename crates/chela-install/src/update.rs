@@ -139,6 +139,8 @@ impl Installer {
         let npm = Npm::new(&self.world, self.progress.clone())?;
         let target = npm.select(&parsed)?;
         refuse_drift(id, record, &parsed, &target, request.dry_run, on_drift)?;
+        // Where the registry promises nothing, what is fetched is measured (INS-367).
+        let measured = pinned(record, &parsed).filter(|_| target.integrity.is_none()).map(str::to_owned);
         let shown = current.unwrap_or("unknown");
         let next = target.version.clone();
         if is_unchanged(record, current, &target) || (request.dry_run && current == Some(next.as_str())) {
@@ -156,7 +158,7 @@ impl Installer {
             unsafe_code: request.unsafe_code,
             expected_id: Some(id),
         };
-        let done = self.bring(config, records, &npm.source(target, spec), purpose)?;
+        let done = self.bring(config, records, &npm.source(target, spec, measured.as_deref()), purpose)?;
         for warning in &done.warnings {
             self.progress.note(chela_npm::NoteLevel::Warn, warning);
         }
@@ -219,7 +221,12 @@ fn is_unchanged(record: &InstallRecord, current: Option<&str>, target: &Target) 
         && hash_holds("shasum", target.shasum.as_deref())
 }
 
-/// The recorded integrity binds while the spec is the recorded one and exact (INS-200..INS-204).
+/// The recorded integrity binds while the spec is the recorded one and exact (INS-204).
+fn pinned<'a>(record: &'a InstallRecord, spec: &NpmSpec) -> Option<&'a str> {
+    record.text("integrity").filter(|_| record.text("spec") == Some(spec.raw.as_str()) && spec.exact_version().is_some())
+}
+
+/// What the registry promises must be what was recorded (INS-200..INS-204).
 fn refuse_drift(
     id: &str,
     record: &InstallRecord,
@@ -228,8 +235,7 @@ fn refuse_drift(
     dry_run: bool,
     on_drift: OnDrift<'_>,
 ) -> Result<(), InstallError> {
-    let expected = record.text("integrity").filter(|_| record.text("spec") == Some(spec.raw.as_str()) && spec.exact_version().is_some());
-    let (Some(expected), Some(actual)) = (expected, target.integrity.as_deref().map(str::trim)) else {
+    let (Some(expected), Some(actual)) = (pinned(record, spec), target.integrity.as_deref().map(str::trim)) else {
         return Ok(());
     };
     if expected == actual {

@@ -17,7 +17,7 @@ use crate::http::{Failure, Http};
 use crate::integrity::{Checker, Integrity};
 use crate::packument::{Manifest, Packument};
 use crate::platform::Platform;
-use crate::progress::{Progress, Quiet, Step};
+use crate::progress::{NoteLevel, Progress, Quiet, Step};
 use crate::range::parse_version;
 use crate::release::newest_release;
 use crate::settings::NpmSettings;
@@ -185,7 +185,11 @@ impl NpmClient {
                 _ => None,
             };
             match fallback {
-                Some(fallback) => version = fallback.to_owned(),
+                Some(fallback) => {
+                    let text = format!("`{}` leads to the prerelease {version}; {}@{fallback} is taken instead", spec.raw, spec.name);
+                    self.progress().note(NoteLevel::Warn, &text);
+                    version = fallback.to_owned();
+                }
                 None => return Err(NpmError::Prerelease { spec: spec.raw.clone(), name: spec.name.clone(), version }),
             }
         }

@@ -49,7 +49,8 @@ impl Source for ClawHubSource {
             fetching.progress.note(NoteLevel::Warn, &text);
         }
         let root = super::archive::root_of(&dir)?;
-        Ok(Fetched { wants_dependencies: true, ..Fetched::new(root, "plugin-archive", self.record(&answer, &digests)) })
+        let record = self.record(&answer, &digests);
+        Ok(Fetched { wants_dependencies: true, trusted: package.trusted, ..Fetched::new(root, "plugin-archive", record) })
     }
 }
 

@@ -8,6 +8,7 @@ mod git;
 mod hook_packs;
 mod marketplace;
 mod npm;
+mod official;
 mod registry;
 mod server;
 mod support;

@@ -96,6 +96,16 @@ impl Registry {
         shelf.files.insert(format!("{name}/-/{version}.tgz"), bytes);
     }
 
+    /// Takes a version's integrity away, so that only its SHA-1 vouches for it, as in the days before SRI.
+    pub fn promise_only_sha1(&self, name: &str, version: &str) {
+        let mut shelf = self.shelf.lock().unwrap();
+        let sum = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, &shelf.files[&format!("{name}/-/{version}.tgz")]);
+        let hex: String = sum.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let dist = &mut shelf.packages.get_mut(name).unwrap()["versions"][version]["dist"];
+        dist["shasum"] = hex.into();
+        dist.as_object_mut().unwrap().remove("integrity");
+    }
+
     /// Publishes a key and a signature that no key made.
     pub fn sign_wrongly(&self, name: &str, version: &str) {
         let mut shelf = self.shelf.lock().unwrap();
