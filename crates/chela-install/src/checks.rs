@@ -15,7 +15,7 @@ use crate::fsops::link_target;
 use crate::install::{Installer, Purpose};
 use crate::intent::Operation;
 use crate::legacy::leftover_of;
-use crate::scan::{Subject, look};
+use crate::scan::{Findings, Subject, look};
 use crate::source::Fetched;
 use crate::transaction::CURRENT;
 
@@ -90,17 +90,29 @@ impl Installer {
         fetched: &Fetched,
         purpose: &Purpose<'_>,
     ) -> Result<Value, InstallError> {
+        let findings = self.hear(candidate, dirs, entries, fetched, purpose)?;
+        findings.decide(purpose.unsafe_code, fetched.trusted, &*self.progress)?;
+        Ok(findings.for_record())
+    }
+
+    /// Scan and listeners, without the scan's own verdict.
+    pub(crate) fn hear(
+        &self,
+        candidate: &Candidate,
+        (dir, tree): (&Path, &Path),
+        entries: Vec<PathBuf>,
+        fetched: &Fetched,
+        purpose: &Purpose<'_>,
+    ) -> Result<Findings, InstallError> {
         let (label, mode) = match (&fetched.script, candidate.bundle_format) {
             (Some(_), _) => ("Plugin file", Mode::Package),
             (None, Some(_)) => ("Bundle", Mode::Bundle),
             (None, None) => ("Plugin", Mode::Package),
         };
-        let (dir, tree) = dirs;
         let subject = Subject { label: format!("{label} \"{}\"", candidate.id), dir, entries, mode, tree };
         let findings = look(subject, &self.world.env, &*self.progress);
         self.ask_listeners(candidate, dir, fetched, purpose, &findings.for_listeners())?;
-        findings.decide(purpose.unsafe_code, fetched.trusted, &*self.progress)?;
-        Ok(findings.for_record())
+        Ok(findings)
     }
 
     fn ask_listeners(

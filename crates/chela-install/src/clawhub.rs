@@ -381,9 +381,7 @@ mod tests {
     // INS-227
     #[test]
     fn only_what_the_publisher_built_from_its_own_repository_is_trusted() {
-        let official = |repository: &str| {
-            serde_json::json!({"channel": "official", "isOfficial": true, "verification": {"tier": "source-linked", "sourceRepo": repository}})
-        };
+        let official = |repository: &str| serde_json::json!({"channel": "official", "isOfficial": true, "verification": {"tier": "source-linked", "sourceRepo": repository}});
         for repository in ["openclaw/openclaw", "github.com/openclaw/openclaw", "https://github.com/openclaw/openclaw"] {
             assert!(is_source_linked(&official(repository)), "{repository}");
         }

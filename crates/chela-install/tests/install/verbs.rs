@@ -278,6 +278,26 @@ fn listeners_see_what_comes_and_can_refuse_it() {
     assert_eq!(event["origin"], "plugin-package");
 }
 
+// INS-247
+#[test]
+fn a_rollback_asks_listeners_too() {
+    let place = Place::new();
+    place.installer().install(&request(&place.plugin("v1", "1.0.0"))).unwrap();
+    place.installer().install(&forced(&place.plugin("v2", "2.0.0"))).unwrap();
+    let before = place.picture();
+    for answer in [Ok(Verdict { block: Some(None), ..Verdict::default() }), Err("it threw".to_owned())] {
+        let error = place.asking(listener(answer)).rollback("alpha").unwrap_err();
+        assert!(error.is_security(), "{error}");
+        assert_eq!(place.picture(), before);
+    }
+    let hears = listener(Ok(Verdict::default()));
+    place.asking(hears).rollback("alpha").unwrap();
+    let events = hears.0.lock().unwrap();
+    assert_eq!(events[0]["plugin"]["version"], "1.0.0", "what comes back");
+    assert_eq!(events[0]["request"], json!({"kind": "plugin-dir", "mode": "update"}));
+    assert_eq!(place.version_in_use().as_deref(), Some("1.0.0"));
+}
+
 // INS-305
 #[test]
 fn a_copy_of_the_reference_is_replaced_and_removed() {
