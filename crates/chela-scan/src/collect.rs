@@ -1,6 +1,6 @@
 //! Which files of a plugin are scanned.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,8 @@ use crate::file;
 use crate::graph;
 use crate::leftover;
 use crate::limits::{Mode, ScanLimits, ScanTarget};
-use crate::report::ScanReport;
+use crate::patterns;
+use crate::report::{Finding, ScanReport, Severity};
 
 /// Largest file that is read for its imports alone, in bytes; the reference has no limit there.
 const IMPORT_BYTES: u64 = 32 << 20;
@@ -25,6 +26,9 @@ pub(crate) fn run(target: &ScanTarget<'_>, limits: &ScanLimits) -> Result<ScanRe
         limits,
         report: ScanReport::default(),
         seen: BTreeSet::new(),
+        roots: BTreeSet::new(),
+        edges: BTreeMap::new(),
+        findings: Vec::new(),
         queue: VecDeque::new(),
         follow: target.mode == Mode::Package,
         graph: 0,
@@ -36,6 +40,7 @@ pub(crate) fn run(target: &ScanTarget<'_>, limits: &ScanLimits) -> Result<ScanRe
         scan.tree()?;
     }
     scan.drain()?;
+    scan.tell();
     let Scan { mut report, seen, real, .. } = scan;
     leftover::list(target, &real, &seen, &mut report);
     Ok(report)
@@ -50,6 +55,12 @@ struct Scan<'a> {
     /// Files that were scanned or are listed with a reason, from the root.
     seen: BTreeSet<PathBuf>,
     queue: VecDeque<PathBuf>,
+    /// Files where the reference starts.
+    roots: BTreeSet<PathBuf>,
+    /// Imports that the reference follows.
+    edges: BTreeMap<PathBuf, Vec<PathBuf>>,
+    /// What was found, by file.
+    findings: Vec<(PathBuf, Vec<Finding>)>,
     follow: bool,
     graph: usize,
 }
@@ -71,21 +82,29 @@ impl Scan<'_> {
             self.report.notes.push(text);
         }
         match graph::resolve(&path) {
-            Some(found) => self.add(&found),
+            Some(found) => {
+                let root = self.add(&found);
+                self.roots.extend(root);
+            }
             None if path.is_file() => self.report.skip(entry, "the entry is no JavaScript or TypeScript file"),
             None => {}
         }
     }
 
-    /// Queues a file that is inside the root, links followed.
-    fn add(&mut self, path: &Path) {
-        let Ok(real) = path.canonicalize() else { return };
+    /// Queues a file that is inside the root, links followed; gives its path from the root.
+    fn add(&mut self, path: &Path) -> Option<PathBuf> {
+        let real = path.canonicalize().ok()?;
         match real.strip_prefix(&self.real) {
-            Ok(relative) if self.seen.insert(relative.into()) => self.queue.push_back(relative.into()),
-            Ok(_) => {}
+            Ok(relative) => {
+                if self.seen.insert(relative.into()) {
+                    self.queue.push_back(relative.into());
+                }
+                Some(relative.into())
+            }
             Err(_) => {
                 let shown = path.strip_prefix(&self.real).unwrap_or(path);
                 self.report.skip(shown, "a link leads out of the plugin");
+                None
             }
         }
     }
@@ -109,7 +128,8 @@ impl Scan<'_> {
                 if kind.is_dir() {
                     open.push(entry.path());
                 } else if kind.is_file() && graph::is_scannable(&entry.path()) {
-                    self.add(&entry.path());
+                    let root = self.add(&entry.path());
+                    self.roots.extend(root);
                 }
             }
         }
@@ -144,7 +164,7 @@ impl Scan<'_> {
             self.source(relative, &source)
         };
         if self.follow {
-            self.imports(&path, &imports);
+            self.imports(relative, &imports, &patterns::followed_imports(&source));
         }
         Ok(())
     }
@@ -152,9 +172,7 @@ impl Scan<'_> {
     fn source(&mut self, relative: &Path, source: &str) -> Vec<String> {
         let scanned = file::scan(&self.root.join(relative), source);
         self.report.scanned_files += 1;
-        for finding in scanned.findings {
-            self.report.add(finding);
-        }
+        self.findings.push((relative.into(), scanned.findings));
         if !scanned.computed_lines.is_empty() {
             let lines: Vec<_> = scanned.computed_lines.iter().take(10).map(usize::to_string).collect();
             let more = if scanned.computed_lines.len() > 10 { ", ..." } else { "" };
@@ -168,12 +186,39 @@ impl Scan<'_> {
         imports
     }
 
-    fn imports(&mut self, from: &Path, specifiers: &[String]) {
-        let Some(base) = from.parent() else { return };
+    fn imports(&mut self, from: &Path, specifiers: &[String], followed: &BTreeSet<&str>) {
+        let path = self.real.join(from);
+        let Some(base) = path.parent() else { return };
         for specifier in specifiers {
-            let path = graph::join(base, specifier).filter(|path| path.starts_with(&self.real));
-            if let Some(found) = path.and_then(|path| graph::resolve(&path)) {
-                self.add(&found);
+            let Some(path) = graph::join(base, specifier).filter(|path| path.starts_with(&self.real)) else { continue };
+            let Some(found) = graph::resolve(&path) else { continue };
+            let is_plain = followed.contains(specifier.as_str()) && graph::resolve_plainly(&path).as_ref() == Some(&found);
+            if let Some(target) = self.add(&found)
+                && is_plain
+            {
+                self.edges.entry(from.into()).or_default().push(target);
+            }
+        }
+    }
+
+    /// Puts the findings into the report. A file that only this scan reaches refuses nothing: what is critical there is a warning.
+    fn tell(&mut self) {
+        let mut reached: BTreeSet<&Path> = BTreeSet::new();
+        let mut open: Vec<&Path> = self.roots.iter().map(PathBuf::as_path).collect();
+        while let Some(file) = open.pop() {
+            if reached.insert(file) {
+                open.extend(self.edges.get(file).into_iter().flatten().map(PathBuf::as_path));
+            }
+        }
+        for (file, findings) in &self.findings {
+            let is_beyond = !reached.contains(file.as_path());
+            if is_beyond && findings.iter().any(|finding| finding.severity == Severity::Critical) {
+                let text = format!("what was found in {} is a warning, since OpenClaw's own scan does not reach that file", file.display());
+                self.report.notes.push(text);
+            }
+            for finding in findings {
+                let severity = if is_beyond { finding.severity.min(Severity::Warn) } else { finding.severity };
+                self.report.add(Finding { severity, ..finding.clone() });
             }
         }
     }

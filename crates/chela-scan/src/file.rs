@@ -11,7 +11,7 @@ use oxc::span::SourceType;
 
 use crate::facts::{Imports, Loads, Names};
 use crate::nesting;
-use crate::patterns::{self, HARVEST, HARVEST_LINES, HARVEST_MESSAGE, Hit, Places};
+use crate::patterns::{self, DYNAMIC_BEYOND, EXEC_BEYOND, HARVEST, HARVEST_BEYOND, HARVEST_LINES, HARVEST_MESSAGE, Hit, Places};
 use crate::regions::Regions;
 use crate::report::{Finding, Severity};
 use crate::rules::Rules;
@@ -62,10 +62,11 @@ pub(crate) fn scan(path: &Path, source: &str) -> Scanned {
     // With errors the tree may have lost parts: then every match counts as code.
     let regions = if problem.is_some() { Regions::default() } else { Regions::of(&parsed.program) };
     let (mut hits, places) = patterns::find(source, &regions);
+    harvest(&mut hits, &places, &lines);
     let mut rules = Rules { values: &values, hits: Vec::new(), places };
     rules.visit_program(&parsed.program);
     hits.append(&mut rules.hits);
-    harvest(&mut hits, &rules.places, &lines);
+    harvest_beyond(&mut hits, &rules.places, &lines);
     let computed_lines = loads.found.computed.iter().map(|offset| lines.line(*offset)).collect();
     Scanned { findings: findings(path, source, &lines, hits), imports: loads.found, computed_lines, problem }
 }
@@ -96,20 +97,25 @@ fn parse<'a>(allocator: &'a Allocator, path: &Path, source: &'a str) -> ParserRe
 
 /// INS-215: the environment and a network send within a few lines.
 fn harvest(hits: &mut Vec<Hit>, places: &Places, lines: &Lines) {
-    for (env, sends, severity) in [
-        (&places.env, &places.sends, Severity::Critical),
-        (&places.env, &places.other_sends, Severity::Warn),
-        (&places.env_texts, &places.send_texts, Severity::Info),
-    ] {
-        let mut send_lines: Vec<usize> = sends.iter().map(|send| lines.line(*send)).collect();
-        send_lines.sort_unstable();
-        let near = env.iter().copied().filter(|env| {
-            let line = lines.line(*env);
-            let at = send_lines.partition_point(|send| *send + HARVEST_LINES < line);
-            send_lines.get(at).is_some_and(|send| *send <= line + HARVEST_LINES)
-        });
-        hits.extend(near.map(|offset| Hit { rule: HARVEST, message: HARVEST_MESSAGE, severity, offset }));
-    }
+    near(hits, (&places.env, &places.sends), lines, HARVEST_MESSAGE, Severity::Critical);
+    near(hits, (&places.env_texts, &places.send_texts), lines, HARVEST_MESSAGE, Severity::Info);
+}
+
+/// The same with the places that only the syntax tree shows.
+fn harvest_beyond(hits: &mut Vec<Hit>, places: &Places, lines: &Lines) {
+    near(hits, (&places.env, &places.sends), lines, HARVEST_BEYOND, Severity::Warn);
+    near(hits, (&places.env, &places.other_sends), lines, HARVEST_MESSAGE, Severity::Warn);
+}
+
+fn near(hits: &mut Vec<Hit>, (env, sends): (&[usize], &[usize]), lines: &Lines, message: &'static str, severity: Severity) {
+    let mut send_lines: Vec<usize> = sends.iter().map(|send| lines.line(*send)).collect();
+    send_lines.sort_unstable();
+    let near = env.iter().copied().filter(|env| {
+        let line = lines.line(*env);
+        let at = send_lines.partition_point(|send| *send + HARVEST_LINES < line);
+        send_lines.get(at).is_some_and(|send| *send <= line + HARVEST_LINES)
+    });
+    hits.extend(near.map(|offset| Hit { rule: HARVEST, message, severity, offset }));
 }
 
 /// One finding for each rule and message: the worst, and of those the first (INS-221).
@@ -117,7 +123,9 @@ fn findings(path: &Path, source: &str, lines: &Lines, mut hits: Vec<Hit>) -> Vec
     hits.sort_by_key(|hit| (std::cmp::Reverse(hit.severity), hit.offset));
     let mut out: Vec<Finding> = Vec::new();
     for hit in hits {
-        if out.iter().any(|known| known.rule_id == hit.rule && known.message == hit.message) {
+        let is_beyond = matches!(hit.message, EXEC_BEYOND | DYNAMIC_BEYOND | HARVEST_BEYOND);
+        let is_told = |known: &Finding| known.message == hit.message || (is_beyond && known.severity == Severity::Critical);
+        if out.iter().any(|known| known.rule_id == hit.rule && is_told(known)) {
             continue;
         }
         let line = lines.line(hit.offset);

@@ -41,6 +41,16 @@ pub(crate) fn join(base: &Path, specifier: &str) -> Option<PathBuf> {
     Some(out)
 }
 
+/// The file that a path means to the reference: itself, with an extension, or an index file of it.
+pub(crate) fn resolve_plainly(path: &Path) -> Option<PathBuf> {
+    let mut candidates = vec![path.to_path_buf()];
+    if path.extension().is_none() {
+        candidates.extend(EXTENSIONS.iter().map(|extension| PathBuf::from(format!("{}.{extension}", path.display()))));
+        candidates.extend(EXTENSIONS.iter().map(|extension| path.join(format!("index.{extension}"))));
+    }
+    candidates.into_iter().find(|candidate| is_scannable(candidate) && candidate.is_file())
+}
+
 /// The file that a path means: itself, with an extension, the TypeScript source of a named output, or a directory's main file.
 pub(crate) fn resolve(path: &Path) -> Option<PathBuf> {
     if path.is_file() {

@@ -2,7 +2,9 @@
 //!
 //! The code scan works on the syntax tree. Its text patterns are the reference's (INS-212 to INS-219), but a match counts as critical or
 //! warning only where it is code: in a comment or a string it is told as information. Beside them, values are followed through imports,
-//! destructuring, aliases and computed names, so that renaming `exec` hides nothing. What was not looked at is part of every report.
+//! destructuring, aliases and computed names, so that renaming `exec` hides nothing. What only that shows, and what is found in a file
+//! that only this scan reaches, is a warning that says so: no plugin is refused that the reference lets pass. What was not looked at is
+//! part of every report.
 
 mod collect;
 mod constant;

@@ -18,6 +18,10 @@ pub(crate) const BASE64_MESSAGE: &str = "Large base64 payload with decode call d
 pub(crate) const HEX_MESSAGE: &str = "Hex-encoded string sequence detected (possible obfuscation)";
 pub(crate) const HARVEST: &str = "env-harvesting";
 pub(crate) const HARVEST_MESSAGE: &str = "Environment variable access combined with network send — possible credential harvesting";
+/// What the reference's text patterns miss is told in words of its own, as a warning: it refuses nothing that the reference lets pass.
+pub(crate) const EXEC_BEYOND: &str = "Shell command execution detected under another name (child_process)";
+pub(crate) const DYNAMIC_BEYOND: &str = "Dynamic code execution detected under another name";
+pub(crate) const HARVEST_BEYOND: &str = "Environment variable access combined with network send under another name";
 const UNSEEN_MESSAGE: &str = "The patterns of the code scan cannot be used";
 const MINING: &str = "crypto-mining";
 const MINING_MESSAGE: &str = "Possible crypto-mining reference detected";
@@ -55,11 +59,13 @@ pub(crate) struct Places {
 
 /// White space as JavaScript's `\s` has it.
 const S: &str = r"[\s\u{feff}]*";
+const S1: &str = r"[\s\u{feff}]+";
 
 /// All patterns, compiled once.
 pub(crate) struct Patterns {
     exec_call: Regex,
     exec_object: Regex,
+    exec_member: Regex,
     dynamic_call: Regex,
     miner: Regex,
     socket: Regex,
@@ -68,6 +74,8 @@ pub(crate) struct Patterns {
     env: Regex,
     hex: Regex,
     base64: Regex,
+    static_import: Regex,
+    called_import: Regex,
     /// Relative specifiers of imports, in text that was not parsed.
     pub(crate) import: Regex,
 }
@@ -77,6 +85,7 @@ impl Patterns {
         Ok(Self {
             exec_call: Regex::new(&format!(r"(?-u:\b)(exec|execSync|spawn|spawnSync|execFile|execFileSync){S}\("))?,
             exec_object: Regex::new(&format!(r"(?-u:\b)(?:cp|childProcess|child_process){S}\??\.{S}$"))?,
+            exec_member: Regex::new(&format!(r"(?-u:\b)(?:cp|childProcess|child_process){S}\.{S}exec{S}\("))?,
             dynamic_call: Regex::new(&format!(r"(?-u:\b)eval{S}\(|new[\s\u{{feff}}]+Function{S}\("))?,
             miner: Regex::new(r"(?i)stratum\+tcp|stratum\+ssl|coinhive|cryptonight|xmrig")?,
             socket: Regex::new(&format!("new[\\s\\u{{feff}}]+WebSocket{S}\\({S}[\"']wss?://[^\"'\\n]*:(\\d+)"))?,
@@ -85,6 +94,8 @@ impl Patterns {
             env: Regex::new(r"process\.env")?,
             hex: Regex::new(r"(?:\\x[0-9a-fA-F]{2}){6,}")?,
             base64: Regex::new(&format!("(?:atob|Buffer\\.from){S}\\({S}[\"'][A-Za-z0-9+/=]{{200,}}[\"']"))?,
+            static_import: Regex::new(&format!(r#"(?-u:\b)(?:import|export){S1}(?:[^"']*?{S1}from{S})?["']([^"']+)["']"#))?,
+            called_import: Regex::new(&format!(r#"(?-u:\b)(?:import|require){S}\({S}["']([^"']+)["']{S}\)"#))?,
             import: Regex::new(r#"\b(?:from|import|export)\s*\(?\s*["'](\.[^"'\n]*)["']|\brequire\s*\(\s*["'](\.[^"'\n]*)["']"#)?,
         })
     }
@@ -104,13 +115,7 @@ pub(crate) fn find(source: &str, regions: &Regions) -> (Vec<Hit>, Places) {
     };
     let mut hits = Vec::new();
     if source.contains("child_process") {
-        for found in patterns.exec_call.captures_iter(source) {
-            let Some(name) = found.get(1) else { continue };
-            if name.as_str() == "exec" && is_other_object(patterns, source, name.start()) {
-                continue;
-            }
-            hits.push(judged(EXEC, EXEC_MESSAGE, Severity::Critical, name.start(), regions));
-        }
+        programs(patterns, source, regions, &mut hits);
     }
     let mut all = |regex: &Regex, rule, message, severity| {
         hits.extend(regex.find_iter(source).map(|found| judged(rule, message, severity, found.start(), regions)));
@@ -118,6 +123,11 @@ pub(crate) fn find(source: &str, regions: &Regions) -> (Vec<Hit>, Places) {
     all(&patterns.dynamic_call, DYNAMIC, DYNAMIC_MESSAGE, Severity::Critical);
     all(&patterns.hex, OBFUSCATED, HEX_MESSAGE, Severity::Warn);
     all(&patterns.base64, OBFUSCATED, BASE64_MESSAGE, Severity::Warn);
+    for hit in hits.iter_mut().filter(|hit| hit.message == DYNAMIC_MESSAGE && hit.severity == Severity::Critical) {
+        if patterns.dynamic_call.find_at(source, hit.offset).is_some_and(|found| found.as_str().contains('\n')) {
+            (hit.message, hit.severity) = (DYNAMIC_BEYOND, Severity::Warn);
+        }
+    }
     for hit in hits.iter_mut().filter(|hit| hit.message == HEX_MESSAGE && regions.at(hit.offset) == Region::Text) {
         hit.severity = Severity::Warn; // escapes are only ever in literals
     }
@@ -135,6 +145,37 @@ pub(crate) fn find(source: &str, regions: &Regions) -> (Vec<Hit>, Places) {
     }
     let places = places(patterns, source, regions, &mut hits);
     (hits, places)
+}
+
+/// INS-212. The reference looks at the first match of a line only, and passes the line over when that one is a method of another
+/// object: what follows in the same line, which in minified code is the whole file, is beyond it.
+fn programs(patterns: &Patterns, source: &str, regions: &Regions, hits: &mut Vec<Hit>) {
+    let mut line = 0..0;
+    let mut is_seen = false;
+    for found in patterns.exec_call.captures_iter(source) {
+        let (Some(all), Some(name)) = (found.get(0), found.get(1)) else { continue };
+        let at = name.start();
+        if at >= line.end {
+            let start = source[..at].rfind('\n').map_or(0, |end| end + 1);
+            line = start..source[at..].find('\n').map_or(source.len(), |end| at + end + 1);
+            let text = &source[line.clone()];
+            let is_method = name.as_str() == "exec" && source[..at].ends_with('.');
+            is_seen = !is_method || patterns.exec_member.is_match(text);
+        }
+        if name.as_str() == "exec" && is_other_object(patterns, source, at) {
+            continue;
+        }
+        let hit = judged(EXEC, EXEC_MESSAGE, Severity::Critical, at, regions);
+        let beyond = hit.severity == Severity::Critical && (!is_seen || all.as_str().contains('\n'));
+        hits.push(if beyond { Hit { message: EXEC_BEYOND, severity: Severity::Warn, ..hit } } else { hit });
+    }
+}
+
+/// Relative specifiers that the reference follows.
+pub(crate) fn followed_imports(source: &str) -> std::collections::BTreeSet<&str> {
+    let Ok(patterns) = &*PATTERNS else { return Default::default() };
+    let all = patterns.static_import.captures_iter(source).chain(patterns.called_import.captures_iter(source));
+    all.filter_map(|found| Some(found.get(1)?.as_str())).filter(|specifier| specifier.starts_with('.')).collect()
 }
 
 fn places(patterns: &Patterns, source: &str, regions: &Regions, hits: &mut Vec<Hit>) -> Places {
@@ -175,5 +216,6 @@ pub(crate) fn is_odd_port(text: &str) -> bool {
 
 /// Whether text that is going to be run would be critical itself.
 pub(crate) fn is_dangerous(code: &str) -> bool {
-    find(code, &Regions::default()).0.iter().any(|hit| hit.severity == Severity::Critical)
+    let is_bad = |hit: &Hit| hit.severity == Severity::Critical || matches!(hit.message, EXEC_BEYOND | DYNAMIC_BEYOND);
+    find(code, &Regions::default()).0.iter().any(is_bad)
 }

@@ -1,4 +1,5 @@
-//! Second look at a file: what is done with values whose meaning is known.
+//! Second look at a file: what is done with values whose meaning is known. Nothing here is critical: where the text patterns see the
+//! same place, they have said so.
 
 use oxc::ast::ast::{
     Argument, CallExpression, ComputedMemberExpression, Expression, IdentifierReference, NewExpression, ObjectPropertyKind,
@@ -8,7 +9,7 @@ use oxc::ast_visit::{Visit, walk};
 use oxc::span::GetSpan;
 
 use crate::patterns::{
-    self, BASE64_MESSAGE, DYNAMIC, DYNAMIC_MESSAGE, EXEC, EXEC_MESSAGE, HARVEST, Hit, NETWORK, NETWORK_MESSAGE, OBFUSCATED, Places,
+    self, BASE64_MESSAGE, DYNAMIC, DYNAMIC_BEYOND, EXEC, EXEC_BEYOND, HARVEST, Hit, NETWORK, NETWORK_MESSAGE, OBFUSCATED, Places,
 };
 use crate::report::Severity;
 use crate::value::{Value, Values};
@@ -34,10 +35,10 @@ impl Rules<'_, '_> {
 
     fn called(&mut self, callee: &Expression<'_>, arguments: &[Argument<'_>], offset: u32) {
         match self.values.of(callee) {
-            Some(Value::Exec) => self.hit(EXEC, EXEC_MESSAGE, Severity::Critical, offset),
+            Some(Value::Exec) => self.hit(EXEC, EXEC_BEYOND, Severity::Warn, offset),
             Some(Value::Fork) => self.hit(EXEC, FORK, Severity::Warn, offset),
-            Some(Value::Eval | Value::FunctionConstructor) => self.run_text(arguments, DYNAMIC_MESSAGE, Severity::Critical, offset),
-            Some(Value::Vm) => self.run_text(arguments, VM_MESSAGE, Severity::Warn, offset),
+            Some(Value::Eval | Value::FunctionConstructor) => self.run_text(arguments, DYNAMIC_BEYOND, offset),
+            Some(Value::Vm) => self.run_text(arguments, VM_MESSAGE, offset),
             Some(Value::Send) => self.places.sends.push(offset as usize),
             Some(Value::OtherSend) => self.places.other_sends.push(offset as usize),
             _ => {}
@@ -45,10 +46,10 @@ impl Rules<'_, '_> {
     }
 
     /// Text that is run: when it is constant it is judged itself, since `Function("return this")` harms nobody.
-    fn run_text(&mut self, arguments: &[Argument<'_>], message: &'static str, severity: Severity, offset: u32) {
+    fn run_text(&mut self, arguments: &[Argument<'_>], message: &'static str, offset: u32) {
         let texts: Option<Vec<String>> = arguments.iter().map(|it| self.values.text(it.as_expression()?)).collect();
         let harmless = texts.is_some_and(|texts| !patterns::is_dangerous(&texts.join("\n")) && !texts.join("").contains("child_process"));
-        self.hit(DYNAMIC, message, if harmless { Severity::Info } else { severity }, offset);
+        self.hit(DYNAMIC, message, if harmless { Severity::Info } else { Severity::Warn }, offset);
     }
 
     /// Dangerous functions as arguments: `Reflect.apply(eval, ..)`, `[code].forEach(eval)`, `run(exec)`.
@@ -60,9 +61,9 @@ impl Rules<'_, '_> {
             let Some(expression) = argument.as_expression() else { continue };
             let offset = expression.span().start;
             match self.values.of(expression) {
-                Some(Value::Eval) => self.hit(DYNAMIC, DYNAMIC_MESSAGE, Severity::Critical, offset),
-                Some(Value::FunctionConstructor) if reflected => self.hit(DYNAMIC, DYNAMIC_MESSAGE, Severity::Critical, offset),
-                Some(Value::Exec) if reflected => self.hit(EXEC, EXEC_MESSAGE, Severity::Critical, offset),
+                Some(Value::Eval) => self.hit(DYNAMIC, DYNAMIC_BEYOND, Severity::Warn, offset),
+                Some(Value::FunctionConstructor) if reflected => self.hit(DYNAMIC, DYNAMIC_BEYOND, Severity::Warn, offset),
+                Some(Value::Exec) if reflected => self.hit(EXEC, EXEC_BEYOND, Severity::Warn, offset),
                 Some(Value::Exec) if !promisified => self.hit(EXEC, HANDED_ON, Severity::Warn, offset),
                 Some(Value::Env) if self.serialises(&call.callee) => self.hit(HARVEST, WHOLE_ENV, Severity::Warn, offset),
                 _ => {}
@@ -126,7 +127,7 @@ impl<'a> Visit<'a> for Rules<'_, '_> {
         self.called(&it.callee, &it.arguments, it.span.start);
         self.socket(it);
         if self.values.of(&it.callee) == Some(Value::Worker) && evaluates(it) {
-            self.run_text(&it.arguments[..1], DYNAMIC_MESSAGE, Severity::Critical, it.span.start);
+            self.run_text(&it.arguments[..1], DYNAMIC_BEYOND, it.span.start);
         }
         walk::walk_new_expression(self, it);
     }

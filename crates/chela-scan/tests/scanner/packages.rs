@@ -43,9 +43,31 @@ fn a_package_is_scanned_along_its_imports() {
     ]);
     let report = run(dir.path(), &["./index.js", "missing.js"], Mode::Package);
     assert_eq!(bad_files(dir.path(), &report), ["a.js", "b.ts", "c/index.js", "d.mjs", "e.jsx", "f.cjs", "g.js"]);
-    assert_eq!((report.scanned_files, report.critical, report.warn), (9, 7, 0));
+    // A computed name and a worker's address are not followed by the reference.
+    assert_eq!((report.scanned_files, report.critical, report.warn), (9, 5, 2));
+    let beyond = |file: &str| report.notes.iter().any(|note| note.starts_with(&format!("what was found in {file} is a warning")));
+    assert!(beyond("f.cjs") && beyond("g.js") && report.notes.len() == 2, "{:?}", report.notes);
     assert_eq!(reason(&report, "unused.js").as_deref(), Some("no entry imports it"));
     assert_eq!(reason(&report, "test/deep.test.js").as_deref(), Some("no entry imports it"));
+}
+
+#[test]
+fn a_file_that_only_this_scan_reaches_refuses_nothing() {
+    let dir = tree(&[
+        ("index.js", "import './typed.js';import{a}from'./short.js'; import './both.js';"),
+        ("typed.ts", "eval(x); import './both.js'; import './deep';"),
+        ("short.js", BAD),
+        ("both.js", BAD),
+        ("deep.js", BAD),
+    ]);
+    let report = run(dir.path(), &["index.js"], Mode::Package);
+    let severity = |name: &str| report.findings.iter().find(|f| f.file.ends_with(name)).unwrap().severity;
+    assert_eq!(severity("both.js"), Severity::Critical, "reached from the entry as well");
+    for name in ["typed.ts", "short.js", "deep.js"] {
+        assert_eq!(severity(name), Severity::Warn, "{name}");
+    }
+    assert_eq!((report.critical, report.warn, report.notes.len()), (1, 3, 3));
+    assert_eq!(run(dir.path(), &["typed.ts"], Mode::Package).critical, 3, "declared as an entry, it counts");
 }
 
 // INS-209

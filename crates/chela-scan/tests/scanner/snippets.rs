@@ -64,7 +64,12 @@ fn renaming_a_function_hides_nothing() {
         "import c = require('child_process'); c.spawnSync('ls');",
     ] {
         let found = findings("a.ts", source);
-        assert!(found.iter().any(|f| f.rule_id == "dangerous-exec" && f.severity == Severity::Critical), "{source}: {found:?}");
+        let found: Vec<_> = found.iter().filter(|f| f.rule_id == "dangerous-exec").collect();
+        assert_eq!(found.len(), 1, "{source}: {found:?}");
+        // The reference passes these over, so they are warnings with words of their own.
+        let is_plain = ["execSync(", "spawn(", "spawnSync(", "execFile("].iter().any(|call| source.contains(call));
+        assert_eq!(found[0].severity, if is_plain { Severity::Critical } else { Severity::Warn }, "{source}");
+        assert_eq!(found[0].message.contains("under another name"), !is_plain, "{source}");
     }
     let short = "import{exec as e}from'child_process';function f(e){return e(1)}f(x=>x);";
     assert_eq!(worst(short), None, "another variable of that name");
@@ -73,9 +78,20 @@ fn renaming_a_function_hides_nothing() {
     assert_eq!(worst("import type { exec } from 'child_process'; run(1);".replace("type ", "").as_str()), None, "imported and not used");
 }
 
+/// The reference gives a line up at the first method called `exec`: what comes later in minified code must not refuse where it does not.
+#[test]
+fn what_the_reference_passes_over_is_a_warning() {
+    let load = "const c = require('child_process');";
+    assert_eq!(told(&format!("{load}re.exec('b');c.execSync('ls');")), "dangerous-exec:Warn@1");
+    assert_eq!(told(&format!("{load}re.exec('b');cp.exec('x');c.execSync('ls');")), "dangerous-exec:Critical@1");
+    assert_eq!(told(&format!("{load}re.exec('b');\nc.execSync('ls');")), "dangerous-exec:Critical@2");
+    assert_eq!(told(&format!("{load}c.execSync\n('ls');")), "dangerous-exec:Warn@1");
+    assert_eq!(told("new\nFunction(code);"), "dynamic-code-execution:Warn@1");
+}
+
 // INS-213
 #[test]
-fn text_that_is_run_is_critical() {
+fn text_that_is_run_is_told() {
     for source in [
         "eval(code);",
         "obj.eval(code);",
@@ -98,8 +114,10 @@ fn text_that_is_run_is_critical() {
         "import { Worker } from 'worker_threads'; new Worker(code, { eval: true });",
         "Function('return process.mainModule.require(\"child_process\")')();",
     ] {
+        let is_plain = source.contains("eval(") || source.contains("new Function") || source.contains("new   Function");
         let source = format!("let code = get();\n{source}");
-        assert_eq!(told(&source), "dynamic-code-execution:Critical@2", "{source}");
+        let severity = if is_plain { "Critical" } else { "Warn" };
+        assert_eq!(told(&source), format!("dynamic-code-execution:{severity}@2"), "{source}");
     }
     assert_eq!(told("import vm from 'node:vm';\nvm.runInNewContext(code);"), "dynamic-code-execution:Warn@2");
     assert_eq!(told("import { Script } from 'vm';\nnew Script(code);"), "dynamic-code-execution:Warn@2");
@@ -139,7 +157,7 @@ fn the_environment_near_a_network_send_is_critical() {
         "import http from 'http'; const r = http['request'];\nr(u, process['env'].KEY);",
         "const p = process;\nfetch(u, p.env.KEY);",
     ] {
-        assert_eq!(told(alias), "env-harvesting:Critical@2", "{alias}");
+        assert_eq!(told(alias), "env-harvesting:Warn@2", "{alias}");
     }
     assert_eq!(told("import https from 'https';\nhttps.request(u, process.env.KEY);"), "env-harvesting:Warn@2");
     assert_eq!(told("send(JSON.stringify(process.env));"), "env-harvesting:Warn@1");
