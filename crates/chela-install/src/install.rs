@@ -210,11 +210,12 @@ impl Installer {
         purpose: Purpose<'_>,
     ) -> Result<Installed, InstallError> {
         let npm = Npm::new(&self.world, self.progress.clone())?;
-        let target = npm.select(spec)?;
+        let official = official_by_package(&spec.name);
+        let target = npm.select(spec, official)?;
         let recorded = if flags.pin { target.resolved_spec() } else { spec.raw.clone() };
         // INS-205
-        let pinned = official_by_package(&spec.name).and_then(|official| official.integrity_of(&spec.raw));
-        let done = self.bring(config, records, &npm.source(target, &recorded, pinned), purpose)?;
+        let pinned = official.and_then(|official| official.integrity_of(&spec.raw));
+        let done = self.bring(config, records, &npm.source(target, &recorded, pinned, official), purpose)?;
         if flags.pin {
             self.progress.note(NoteLevel::Info, &format!("Pinned npm install record to {recorded}."));
         }

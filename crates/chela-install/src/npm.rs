@@ -4,7 +4,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chela_catalog::official_by_package;
+use chela_catalog::OfficialPlugin;
 use chela_config::{Env, StatePaths};
 use chela_manifest::NpmSpec;
 use chela_npm::{
@@ -87,9 +87,9 @@ impl Npm {
     }
 
     /// Asks the registry which version it is. Official packages may fall back to another one than `latest` (INS-198).
-    pub(crate) fn select(&self, spec: &NpmSpec) -> Result<Target, InstallError> {
+    pub(crate) fn select(&self, spec: &NpmSpec, official: Option<&OfficialPlugin>) -> Result<Target, InstallError> {
         let spec = Spec::parse(&spec.raw)?;
-        let own = official_by_package(&spec.name).is_some_and(|official| official.is_own_scope());
+        let own = official.is_some_and(OfficialPlugin::is_own_scope);
         let line = if own { DefaultLine::FallBack } else { DefaultLine::StableOnly };
         Ok(Target::of(self.run(self.client.select(&spec, line))?))
     }
@@ -118,9 +118,16 @@ impl Npm {
         Ok(json!({"signature": signature, "provenance": provenance}))
     }
 
-    /// The source of a version; `recorded` is the spec for the record, `pinned` the integrity that it must have.
-    pub(crate) fn source(self: &Arc<Self>, target: Target, recorded: &str, pinned: Option<&str>) -> NpmSource {
-        NpmSource { npm: self.clone(), target, recorded: recorded.to_owned(), pinned: pinned.map(str::to_owned) }
+    /// The source of a version; `recorded` is the spec for the record, `pinned` the integrity that it must have, `official` what it is
+    /// trusted as.
+    pub(crate) fn source(
+        self: &Arc<Self>,
+        target: Target,
+        recorded: &str,
+        pinned: Option<&str>,
+        official: Option<&'static OfficialPlugin>,
+    ) -> NpmSource {
+        NpmSource { npm: self.clone(), target, recorded: recorded.to_owned(), pinned: pinned.map(str::to_owned), official }
     }
 
     /// Resolves, fetches and lays out a tree below `into`. The files of a local root are the caller's.

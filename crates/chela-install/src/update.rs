@@ -1,7 +1,7 @@
 //! `plugins update`: which plugins, whether there is anything new, and what came of it (INS-284..INS-294, INS-200..INS-204).
 
-use chela_catalog::InstallRecord;
 use chela_catalog::installs::IndexRecords;
+use chela_catalog::{InstallRecord, official_by_package};
 use chela_config::Config;
 use chela_manifest::NpmSpec;
 use serde::Serialize;
@@ -95,7 +95,14 @@ impl Installer {
         Ok(outcomes)
     }
 
-    fn update_one(&self, config: &Config, id: &str, spec: Option<&str>, request: &UpdateRequest, on_drift: OnDrift<'_>) -> UpdateOutcome {
+    pub(crate) fn update_one(
+        &self,
+        config: &Config,
+        id: &str,
+        spec: Option<&str>,
+        request: &UpdateRequest,
+        on_drift: OnDrift<'_>,
+    ) -> UpdateOutcome {
         // Each change writes the index, so the records are read anew.
         let records = self.world.records(config);
         let Some(record) = records.get(id) else {
@@ -137,7 +144,8 @@ impl Installer {
     ) -> Result<UpdateOutcome, InstallError> {
         let parsed = NpmSpec::parse(spec).map_err(|error| InstallError::coded("invalid_npm_spec", error.to_string()))?;
         let npm = Npm::new(&self.world, self.progress.clone())?;
-        let target = npm.select(&parsed)?;
+        let official = official_by_package(&parsed.name);
+        let target = npm.select(&parsed, official)?;
         refuse_drift(id, record, &parsed, &target, request.dry_run, on_drift)?;
         // Where the registry promises nothing, what is fetched is measured (INS-367).
         let measured = pinned(record, &parsed).filter(|_| target.integrity.is_none()).map(str::to_owned);
@@ -158,7 +166,7 @@ impl Installer {
             unsafe_code: request.unsafe_code,
             expected_id: Some(id),
         };
-        let done = self.bring(config, records, &npm.source(target, spec, measured.as_deref()), purpose)?;
+        let done = self.bring(config, records, &npm.source(target, spec, measured.as_deref(), official), purpose)?;
         for warning in &done.warnings {
             self.progress.note(chela_npm::NoteLevel::Warn, warning);
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chela_catalog::installs::{IndexRecords, RefreshReason, build_index, index_text};
 use chela_catalog::{CatalogInputs, InstallIndex, InstallRecord, PluginPolicy, Snapshot, scan_with};
-use chela_config::{Config, ConfigError, Env, StatePaths, WriteOptions};
+use chela_config::{Config, ConfigError, Edit, Env, StatePaths, WriteOptions};
 use serde_json::{Map, Value};
 
 use crate::config_change::edits;
@@ -93,16 +93,21 @@ impl World {
         Ok(Prospect { config: outcome.config, warnings: edits.warnings })
     }
 
-    /// Writes the change into the config. True when somebody else had changed the file since `seen`.
+    /// Writes the change into the config.
     pub(crate) fn write_config(&self, change: &ConfigChange, id: &str) -> Result<Written, InstallError> {
+        self.edit_config(&|config| edits(change, id, config).list)
+    }
+
+    /// Writes edits, made anew from the config as it is then.
+    pub(crate) fn edit_config(&self, edits: &dyn Fn(&Config) -> Vec<Edit>) -> Result<Written, InstallError> {
         for _ in 0..CONFIG_TRIES {
             let config = self.config()?;
-            let edits = edits(change, id, &config);
-            if edits.list.is_empty() {
+            let edits = edits(&config);
+            if edits.is_empty() {
                 return Ok(Written { config, warnings: Vec::new() });
             }
             let options = WriteOptions { base_hash: Some(config.hash.clone()), ..self.options() };
-            match chela_config::write(&self.paths, &self.env, &edits.list, &options) {
+            match chela_config::write(&self.paths, &self.env, &edits, &options) {
                 Ok(outcome) => return Ok(Written { config: outcome.config, warnings: outcome.warnings }),
                 Err(ConfigError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),

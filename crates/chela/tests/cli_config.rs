@@ -127,6 +127,32 @@ fn the_doctor_switches_off_what_has_an_invalid_config() {
     assert_eq!(std::fs::metadata(home.state()).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
+// INS-344, INS-346, INS-347, INS-348
+#[test]
+fn a_broken_file_stops_no_command_and_the_doctor_sets_it_aside() {
+    let home = Home::new();
+    home.private();
+    home.plugin("alpha", PLUGIN);
+    let root = home.state().join("extensions");
+    std::fs::create_dir(&root).unwrap();
+    std::fs::write(root.join("lone.js"), "export default {};").unwrap();
+    for section in [json!({}), json!({"plugins": {"load": {"paths": [home.path("alpha")]}}})] {
+        home.config(&section.to_string());
+        for args in [&["plugins", "list"][..], &["plugins", "doctor"], &["plugins", "registry"], &["config", "get", "gateway"]] {
+            assert_ne!(home.run(args).stderr.contains("invalid"), true, "{args:?}");
+        }
+        let rows = home.json(&["plugins", "list", "--json"]);
+        assert_eq!(rows["diagnostics"][0]["code"], "manifest-missing", "{rows}");
+        home.ok(&["plugins", "disable", "demo"]);
+    }
+    assert_eq!(home.run(&["doctor"]).code, 1);
+    let out = home.run(&["doctor", "--fix"]);
+    assert_eq!(out.code, 0, "{}", out.stdout);
+    assert!(out.stdout.contains("set a broken plugin aside: "), "{}", out.stdout);
+    assert!(root.join("lone.js.disabled").exists() && !root.join("lone.js").exists());
+    assert_eq!(home.json(&["plugins", "list", "--json"])["diagnostics"], json!([]));
+}
+
 #[test]
 fn directories_that_cannot_be_used_are_named() {
     let home = Home::new();

@@ -284,12 +284,20 @@ mod tests {
         assert!(WORKSPACE_ONLY.is_sorted());
     }
 
+    // INS-343
     #[test]
     fn names_by_family() {
         for name in ["NODE_OPTIONS", "ld_preload", "GIT_SSH_COMMAND", "NPM_CONFIG_REGISTRY"] {
             assert!(is_dangerous_name(name), "{name}");
         }
-        for name in ["OPENCLAW_GATEWAY_TOKEN", "OPENAI_API_KEY", "FOO_BASE_URL", "PATH"] {
+        for name in [
+            "OPENCLAW_GATEWAY_TOKEN",
+            "OPENCLAW_ALLOW_PLUGIN_INSTALL_OVERRIDES",
+            "OPENCLAW_PLUGIN_INSTALL_OVERRIDES",
+            "OPENAI_API_KEY",
+            "FOO_BASE_URL",
+            "PATH",
+        ] {
             assert!(is_blocked_in_workspace(name), "{name}");
             assert!(!is_dangerous_name(name), "{name}");
         }

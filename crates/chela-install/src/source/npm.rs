@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chela_catalog::official_by_package;
+use chela_catalog::OfficialPlugin;
 use chela_npm::Root;
 
 use super::{Fetched, Fetching, Source};
@@ -19,6 +19,8 @@ pub(crate) struct NpmSource {
     pub recorded: String,
     /// The integrity that it must have, as SRI text.
     pub pinned: Option<String>,
+    /// The official plugin that it is.
+    pub official: Option<&'static OfficialPlugin>,
 }
 
 impl Source for NpmSource {
@@ -39,7 +41,7 @@ impl Source for NpmSource {
             .with("integrity", self.target.integrity.as_deref().or(own["integrity"].as_str()))
             .with("shasum", self.target.shasum.as_deref())
             .with("resolvedAt", Some(&now_text()));
-        let official = official_by_package(&self.target.name);
+        let official = self.official;
         Ok(Fetched {
             packages: tree.packages,
             trust,

@@ -10,6 +10,7 @@ mod marketplace;
 mod npm;
 mod official;
 mod registry;
+mod repair;
 mod server;
 mod support;
 mod verbs;

@@ -67,7 +67,7 @@ impl Check {
 /// # Errors
 /// Exit code 1 when a finding is an error.
 pub fn run(ctx: &Context, args: &DoctorArgs) -> Result<(), Failure> {
-    let fixed = if args.fix { fix(ctx)? } else { Vec::new() };
+    let (fixed, unfixed) = if args.fix { fix(ctx, args.json)? } else { Default::default() };
     let mut checks = vec![state_dir(ctx)];
     let mut plugins = Value::Null;
     match chela_config::load_lenient(&ctx.paths, &ctx.env) {
@@ -94,6 +94,7 @@ pub fn run(ctx: &Context, args: &DoctorArgs) -> Result<(), Failure> {
         }
     }
     checks.push(lock(ctx));
+    checks.extend(unfixed);
     let failed = checks.iter().any(|check| check.grade == Grade::Error);
     if args.json {
         let rows = checks.iter().map(|c| {
@@ -290,8 +291,9 @@ fn lock(ctx: &Context) -> Check {
     }
 }
 
-/// Mends what can be mended without asking; says what it did. An invalid plugin config is taken out and the plugin switched off (INS-339).
-fn fix(ctx: &Context) -> Result<Vec<String>, Failure> {
+/// Mends what can be mended without asking; says what it did and what it could not. An invalid plugin config is taken out and the plugin
+/// switched off (INS-339); the rest about plugins is the installer's (INS-340).
+fn fix(ctx: &Context, json: bool) -> Result<(Vec<String>, Vec<Check>), Failure> {
     let mut done = Vec::new();
     let dir = &ctx.paths.state_dir;
     if let Ok(meta) = std::fs::metadata(dir)
@@ -305,9 +307,9 @@ fn fix(ctx: &Context) -> Result<Vec<String>, Failure> {
     if matches!(lockfile::look(&ctx.paths), LockState::Stale { .. }) && std::fs::remove_file(&file).is_ok() {
         done.push("removed the lock of a gateway that is gone".to_owned());
     }
-    let Ok((config, issues)) = chela_config::load_lenient(&ctx.paths, &ctx.env) else { return Ok(done) };
+    let Ok((config, issues)) = chela_config::load_lenient(&ctx.paths, &ctx.env) else { return Ok((done, Vec::new())) };
     if !issues.is_empty() {
-        return Ok(done);
+        return Ok((done, Vec::new()));
     }
     let snapshot = ctx.scan(&config);
     done.extend(manifests::fix(ctx, &snapshot));
@@ -317,7 +319,17 @@ fn fix(ctx: &Context) -> Result<Vec<String>, Failure> {
         chela_config::write(&ctx.paths, &ctx.env, &[off, Edit::Unset { path: path("config") }], &WriteOptions::default())?;
         done.push(format!("switched off `{}` and took out its invalid config; the file before is kept as `.bak`", plugin.id));
     }
-    Ok(done)
+    let unfixed = match crate::installer::make(ctx, Some(json)).repair() {
+        Ok(repaired) => {
+            done.extend(repaired.changes);
+            repaired.warnings.into_iter().map(|warning| check("plugins", Grade::Warn, warning)).collect()
+        }
+        Err(error) => {
+            let failed = check("plugins", Grade::Error, format!("plugins cannot be mended: {error}"));
+            vec![error.hints().into_iter().fold(failed, Check::hint)]
+        }
+    };
+    Ok((done, unfixed))
 }
 
 fn config_is_invalid(snapshot: &Snapshot, id: &str) -> bool {
