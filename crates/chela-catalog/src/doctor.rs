@@ -75,7 +75,10 @@ pub fn doctor<'a>(snapshot: &Snapshot, facts: impl Fn(&str) -> Option<&'a Runtim
         }
         if let Some(facts) = facts {
             let errors = facts.diagnostics.iter();
-            let errors = errors.filter(|entry| entry.level == Level::Error);
+            // What keeps the plugin from working is told above.
+            let known = facts.error.as_deref().filter(|_| ran_into.is_some());
+            let is_known = |entry: &&Diagnostic| known.is_some_and(|error| entry.message.ends_with(error));
+            let errors = errors.filter(|entry| entry.level == Level::Error && !is_known(entry));
             report.diagnostics.extend(errors.cloned());
         }
     }

@@ -162,11 +162,16 @@ impl RegistryBuilder {
     }
 
     fn fail(&mut self, entry: &mut PluginEntry, phase: StartPhase, message: &str) {
-        let prefix = "plugin failed during register: ";
-        let shown =
-            if phase == StartPhase::Register && !message.starts_with(prefix) { format!("{prefix}{message}") } else { message.into() };
+        // The diagnostic names the phase in the reference's words, the plugin's own error does not repeat it (INS-328).
+        let register = "plugin failed during register: ";
+        let prefix = match phase {
+            StartPhase::Validation => "",
+            StartPhase::Load => "failed to load plugin: ",
+            StartPhase::Register => register,
+        };
+        let shown = if message.starts_with(prefix) { message.to_owned() } else { format!("{prefix}{message}") };
         self.registry.diagnostics.push(Diagnostic::plugin(Level::Error, &entry.owner.id, Some(&entry.owner.source), shown));
-        entry.failure = Some(Failure { phase, message: message.strip_prefix(prefix).unwrap_or(message).into() });
+        entry.failure = Some(Failure { phase, message: message.strip_prefix(register).unwrap_or(message).into() });
     }
 }
 

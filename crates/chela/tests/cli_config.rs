@@ -138,8 +138,8 @@ fn a_broken_file_stops_no_command_and_the_doctor_sets_it_aside() {
     std::fs::write(root.join("lone.js"), "export default {};").unwrap();
     for section in [json!({}), json!({"plugins": {"load": {"paths": [home.path("alpha")]}}})] {
         home.config(&section.to_string());
-        for args in [&["plugins", "list"][..], &["plugins", "doctor"], &["plugins", "registry"], &["config", "get", "gateway"]] {
-            assert_ne!(home.run(args).stderr.contains("invalid"), true, "{args:?}");
+        for args in [&["plugins", "list"][..], &["plugins", "registry"], &["config", "validate"]] {
+            home.ok(args);
         }
         let rows = home.json(&["plugins", "list", "--json"]);
         assert_eq!(rows["diagnostics"][0]["code"], "manifest-missing", "{rows}");

@@ -89,10 +89,18 @@ for (const [what, source] of ENTRIES) {
     withHost(async (host) => assert.equal(rows(await loadSource(host, source), 'on').length, 1)));
 }
 
+test('what a module exports is shown on request', () => // INS-329
+  withHost(async (host) => {
+    const exports = Array.from({ length: 9 }, (_, n) => `export const k${n} = ${n};`).join('');
+    const error = await loadSource(host, `${exports} export default { id: "probe", module: null }`).catch((reason) => reason);
+    assert.equal(error.message, 'plugin export missing register/activate (module shape: export:object keys=default,k0,k1,k2,k3,k4,k5,k6,+2; '
+      + 'export.default:object keys=id,module; export.default.module:null)');
+  }, { env: { OPENCLAW_PLUGIN_LOAD_DEBUG: '1' } }));
+
 const FAILURES = [
-  ['nothing callable', 'export default { id: "probe" }', 'validation', 'plugin export missing register/activate'], // API-004
+  ['nothing callable', 'export default { id: "probe" }', 'validation', 'plugin export missing register/activate'], // API-004, INS-329
   ['another id', 'export default { id: "other", register() {} }', 'validation', 'plugin id mismatch (config uses "probe", export uses "other")'], // API-005
-  ['an asynchronous register', 'export default { async register() { throw new Error("late") } }', 'register', 'plugin register must be synchronous'], // API-008
+  ['an asynchronous register', 'export default { async register() { throw new Error("late") } }', 'register', 'plugin register must be synchronous'], // API-008, INS-330
   ['a throwing register', 'export default () => { throw new TypeError("no") }', 'register', 'no'], // API-009
   ['a broken module', 'export default (', 'load', /Unexpected|missing/],
   ['a hook without a name', 'export default (api) => api.registerHook("command", () => {}, {})', 'register', 'hook registration missing name'], // API-037

@@ -5,6 +5,9 @@ import { peer, plugins, snapshot } from './state.js';
 import { importEntry, installLoader, linkReportFor } from './loader.js';
 import { createApi } from './api.js';
 
+/** Names of exports that are shown of one object. */
+const SHAPE_KEYS = 8;
+
 /** Fails a load with the phase that the host shows. */
 class LoadError extends Error {
   constructor(phase, message, cause) {
@@ -114,7 +117,7 @@ function runRegister(plugin, module, params) {
   plugin.kind = definition?.kind ?? params.kind;
   const mode = params.registrationMode ?? 'full';
   const setup = setupRegister(definition, mode);
-  if (typeof register !== 'function' && !setup) throw new LoadError('validation', missingRegister(plugin.kind));
+  if (typeof register !== 'function' && !setup) throw new LoadError('validation', missingRegister(plugin.kind, module));
   const { api, record, close } = createApi(plugin, { ...params, registrationMode: mode }, definition);
   plugin.api = api;
   plugin.close = close;
@@ -162,11 +165,25 @@ function unwrapDefault(value) {
   return current;
 }
 
-function missingRegister(kind) {
+function missingRegister(kind, module) {
   const kinds = Array.isArray(kind) ? kind : [kind];
   if (kinds.includes('bundled-channel-setup-entry')) return 'bundled channel setup entry requires setup-runtime loader';
   if (kinds.includes('bundled-channel-entry')) return 'bundled channel entry requires setup-runtime loader';
-  return 'plugin export missing register/activate';
+  const text = 'plugin export missing register/activate';
+  if (!/^(1|true|yes|on)$/i.test(process.env.OPENCLAW_PLUGIN_LOAD_DEBUG?.trim() ?? '')) return text;
+  return `${text} (module shape: ${exportShape(module, 'export', new Set()).join('; ')})`;
+}
+
+/** What a module exports, for authors who wonder what was found (INS-329). */
+function exportShape(value, label, seen) {
+  if (value === null || typeof value !== 'object') return [`${label}:${value === null ? 'null' : typeof value}`];
+  if (seen.has(value)) return [`${label}:circular`];
+  seen.add(value);
+  const names = Object.keys(value).sort();
+  const shown = names.slice(0, SHAPE_KEYS);
+  if (names.length > shown.length) shown.push(`+${names.length - shown.length}`);
+  const inner = ['default', 'module', 'register', 'activate'].filter((name) => Object.hasOwn(value, name));
+  return [`${label}:object keys=${shown.join(',') || 'none'}`, ...inner.flatMap((name) => exportShape(value[name], `${label}.${name}`, seen))];
 }
 
 /** A split setup entry has no `register`; in the setup modes its channel is registered for it. */

@@ -1,8 +1,9 @@
 //! `chela plugins`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chela_catalog::{DoctorReport, Snapshot};
+use chela_catalog::{DoctorReport, Lane, RuntimeFacts, Snapshot};
 use serde_json::{Value, json};
 
 use crate::cli::plugins::{DoctorArgs, PluginsArgs, PluginsCommand};
@@ -50,13 +51,33 @@ pub fn live(ctx: &Context, config: &chela_config::Config, method: &str, params: 
     block_on(async { Ok(client::call(ctx, &target, Purpose::Probe, method, params, LIVE_LIMIT).await?) }).ok()
 }
 
-/// Findings about plugins; exit code 0 with and without (INS-334). It works while the config is invalid (INS-346).
+/// Findings about plugins; exit code 0 with and without (INS-334). It works while the config is invalid (INS-346). The running gateway is
+/// asked how its plugins fare; without one they are loaded for a look (INS-335).
 fn doctor(ctx: &Context, args: &DoctorArgs) -> Result<(), Failure> {
-    let (config, _) = ctx.config_lenient()?;
+    let (config, issues) = ctx.config_lenient()?;
     let snapshot = ctx.scan(&config);
-    let report = chela_catalog::doctor(&snapshot, |_| None);
-    let running = failing(live(ctx, &config, "plugins.list", json!({})).as_ref());
+    let live = live(ctx, &config, "plugins.list", json!({}));
+    let is_free = lockfile::look(&ctx.paths).pid().is_none();
+    let facts = if is_free && issues.is_empty() { loaded(ctx, &config, &snapshot) } else { BTreeMap::new() };
+    let report = chela_catalog::doctor(&snapshot, |id| facts.get(id));
+    let running = failing(live.as_ref());
     if args.json { output::json(&doctor_json(&report, &running)) } else { output::text(&doctor_text(&snapshot, &report, &running)) }
+}
+
+/// What the enabled plugins register when they are loaded; nothing when no plugin has code to load.
+fn loaded(ctx: &Context, config: &chela_config::Config, snapshot: &Snapshot) -> BTreeMap<String, RuntimeFacts> {
+    let startable = snapshot.plugins.iter().filter(|plugin| plugin.is_startable() && plugin.lane == Lane::Node);
+    let ids: Vec<String> = startable.map(|plugin| plugin.id.clone()).collect();
+    if ids.is_empty() {
+        return BTreeMap::new();
+    }
+    match super::plugin_runtime::facts(ctx, config, &ids) {
+        Ok(facts) => facts.into_iter().collect(),
+        Err(failure) => {
+            crate::report::warn(&format!("plugins were not loaded for the look at them: {}", failure.message));
+            BTreeMap::new()
+        }
+    }
 }
 
 /// Plugins of the running gateway that fail, as `{id, state, error}`.

@@ -2,7 +2,7 @@
 
 use super::*;
 
-// API-037, API-009, API-241, API-248
+// API-037, API-009, API-241, API-248, INS-328, INS-332
 #[test]
 fn a_hook_without_a_name_fails_the_plugin_and_nothing_of_it_stays() {
     let calls = [
