@@ -47,3 +47,19 @@ fn permissions(root: &Path, source: &Path, owner_uid: Option<u32>) -> Option<(Pa
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // INS-024
+    #[test]
+    fn a_path_that_cannot_be_looked_at_is_blocked() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let gone = root.join("gone.js");
+        let blocked = blocked(&root, &gone, None, "a").unwrap();
+        assert_eq!(blocked.message, format!("blocked plugin candidate: cannot stat path ({})", gone.display()));
+        assert_eq!((blocked.plugin_id.as_deref(), blocked.code, blocked.level), (Some("a"), Some(BLOCKED), Level::Warn));
+    }
+}

@@ -293,6 +293,58 @@ fn duplicates() {
     assert_eq!(loser.source, Some(world.path("extensions/e/index.js")));
 }
 
+// INS-030, INS-039
+#[test]
+fn an_entry_gives_no_precedence() {
+    let world = World::new(json!({"plugins": {"entries": {"a": {"enabled": true, "config": {}}}, "allow": ["a"]}}));
+    world.plugin("ws/.openclaw/extensions/a", "a", json!({}));
+    world.plugin("extensions/a", "a", json!({}));
+    assert_eq!(world.scan().get("a").unwrap().origin, Origin::Workspace);
+    let mut named = World::new(json!({"plugins": {"load": {"paths": ["~/extensions/a"]}, "entries": {"a": {"enabled": true}}}}));
+    named.builtin("a", json!({}));
+    named.plugin("ws/.openclaw/extensions/a", "a", json!({}));
+    named.plugin("extensions/a", "a", json!({}));
+    assert_eq!(named.scan().get("a").unwrap().origin, Origin::Config, "a load path does");
+}
+
+// INS-013
+#[test]
+fn links_in_a_root_count_as_what_they_lead_to() {
+    let world = World::new(json!({}));
+    world.plugin("elsewhere/a", "a", json!({}));
+    world.plugin("elsewhere/skipped", "skipped", json!({}));
+    world.plugin("elsewhere/leaky", "leaky", json!({}));
+    let secret = world.write("secret.js", "");
+    std::fs::remove_file(world.path("elsewhere/leaky/index.js")).unwrap();
+    let link = |target: &std::path::Path, name: &str| std::os::unix::fs::symlink(target, world.path(name)).unwrap();
+    link(&secret, "elsewhere/leaky/index.js");
+    std::fs::create_dir_all(world.path("extensions")).unwrap();
+    link(&world.path("elsewhere/a"), "extensions/a");
+    link(&world.path("elsewhere/skipped"), "extensions/skipped.bak");
+    link(&world.path("elsewhere/leaky"), "extensions/leaky");
+    link(&secret, "extensions/lone.js");
+    let snapshot = world.scan();
+    assert_eq!(ids(&snapshot), ["a"]);
+    assert_eq!(source_of(&snapshot, "a"), world.path("elsewhere/a/index.js"), "its real place");
+    says(&snapshot, "source escapes plugin root");
+    assert!(snapshot.diagnostics.iter().any(|entry| entry.source.as_deref().is_some_and(|path| path.ends_with("extensions/lone.js"))));
+}
+
+// INS-014
+#[test]
+fn a_root_that_cannot_be_read_is_told() {
+    let world = World::new(json!({}));
+    world.write("extensions", "no directory");
+    let snapshot = world.scan();
+    let told = snapshot.diagnostics.iter().find(|entry| entry.code == Some("extensions-unreadable")).unwrap();
+    assert!(
+        told.message.starts_with(&format!("failed to read extensions dir: {} (", world.path("extensions").display())),
+        "{}",
+        told.message
+    );
+    assert_eq!(told.level, chela_catalog::Level::Warn);
+}
+
 // MAN-207, MAN-208, MAN-209, MAN-210, MAN-211
 #[test]
 fn host_floors() {

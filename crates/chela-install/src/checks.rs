@@ -10,6 +10,7 @@ use chela_scan::Mode;
 use serde_json::Value;
 
 use crate::before_install::{BeforeInstallEvent, PluginFacts, RequestFacts, gate};
+use crate::clawhub::range::satisfies_api;
 use crate::error::InstallError;
 use crate::fsops::link_target;
 use crate::install::{Installer, Purpose};
@@ -30,7 +31,7 @@ impl Installer {
         };
         let candidate = candidate?;
         self.expect_id(&candidate, purpose.expected_id.or(fetched.expected_id))?;
-        self.remark(&candidate);
+        self.remark(config, &candidate);
         Ok(candidate)
     }
 
@@ -44,8 +45,8 @@ impl Installer {
         }
     }
 
-    /// INS-137.
-    pub(crate) fn remark(&self, candidate: &Candidate) {
+    /// INS-137, INS-363: a range of the plugin API, which the reference holds against packages of ClawHub alone, is a warning elsewhere.
+    pub(crate) fn remark(&self, config: &Config, candidate: &Candidate) {
         if let Some(name) = candidate.package.as_deref().and_then(|package| package.name.as_deref())
             && candidate.manifest.is_some()
             && candidate.id != name
@@ -56,6 +57,13 @@ impl Installer {
                 candidate.id
             );
             self.progress.note(NoteLevel::Info, &text);
+        }
+        let host = (self.world.catalog)(config).host_version;
+        let wanted = candidate.package.as_deref().and_then(|package| package.compat_plugin_api.as_deref());
+        if let Some(wanted) = wanted.filter(|wanted| !satisfies_api(&host, wanted)) {
+            let id = &candidate.id;
+            let text = format!("plugin \"{id}\" is made for plugin API {wanted}, but this host has {host}; it may not work");
+            self.progress.note(NoteLevel::Warn, &text);
         }
         for note in &candidate.notes {
             self.progress.note(NoteLevel::Info, &note.message);

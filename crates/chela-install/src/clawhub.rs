@@ -1,7 +1,7 @@
 //! The client of ClawHub, the registry of plugins beside npm (INS-248..INS-271).
 
 pub(crate) mod digest;
-mod range;
+pub(crate) mod range;
 pub(crate) mod search;
 
 use std::path::Path;
@@ -89,10 +89,15 @@ impl ClawHubSpec {
 
 impl ClawHub {
     /// A client for `base`, else for the address of the environment (INS-248, INS-249). The user's token goes to the latter only.
+    /// npm's switch for working offline holds here too (INS-370).
     pub(crate) fn new(env: &Env, base: Option<&str>) -> Result<Self, InstallError> {
         let configured = env.non_empty("OPENCLAW_CLAWHUB_URL").or_else(|| env.non_empty("CLAWHUB_URL"));
         let configured = parse_base(configured.unwrap_or(PUBLIC_URL))?;
         let base = base.map(str::trim).filter(|base| !base.is_empty()).map_or_else(|| Ok(configured.clone()), parse_base)?;
+        if ["npm_config_offline", "NPM_CONFIG_OFFLINE"].iter().any(|name| matches!(env.non_empty(name), Some("true" | "1"))) {
+            let message = format!("ClawHub at {} cannot be asked: `npm_config_offline` is set", crate::redact::redact(base.as_str()));
+            return Err(InstallError::refused(message).hint("unset it, or install from a path or a cached npm package"));
+        }
         let token = if base.origin() == configured.origin() { token(env) } else { None };
         Ok(Self { web: Web::new(Reach::Configured, TIMEOUT, TIMEOUT)?, base, token })
     }
@@ -358,6 +363,25 @@ mod tests {
         assert_eq!(of("", "http://two.example//").unwrap(), "http://two.example");
         assert_eq!(of(" https://one.example/hub/ ", "http://two.example").unwrap(), "https://one.example/hub");
         assert!(of("ftp://x", "").unwrap_err().contains("no http or https address"));
+    }
+
+    // INS-251, INS-370
+    #[test]
+    fn nobody_is_asked_offline_and_nobody_is_waited_for_longer() {
+        let mut env = Env::default();
+        env.set("npm_config_offline", "true");
+        let error = ClawHub::new(&env, None).unwrap_err().to_string();
+        assert_eq!(error, "ClawHub at https://clawhub.ai/ cannot be asked: `npm_config_offline` is set");
+        assert_eq!(TIMEOUT.as_secs(), 30);
+        // A server that takes the request and never answers.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let wait = Duration::from_millis(200);
+        let hub = ClawHub {
+            web: Web::new(Reach::Configured, wait, wait).unwrap(),
+            base: Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap(),
+            token: None,
+        };
+        assert!(hub.find(&ClawHubSpec::parse("clawhub:a").unwrap(), "2026.5.12").is_err());
     }
 
     // INS-249

@@ -232,7 +232,7 @@ impl Installer {
             Ok(candidate) => candidate,
             Err(error) => return self.link_hook_pack(path, purpose, error.into()),
         };
-        self.remark(&candidate);
+        self.remark(config, &candidate);
         let text = path.to_str();
         let dir = if script.is_some() { path.parent().unwrap_or(path).to_owned() } else { path.to_owned() };
         let fields = RecordFields::of("path").with("sourcePath", text).with("installPath", text);

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chela_catalog::Origin;
 use chela_catalog::candidate::Candidate;
 use chela_catalog::installs::{IndexRecords, sha256_hex};
+use chela_catalog::{Origin, PluginRecord};
 use chela_config::Config;
 use serde_json::{Value, json};
 
 use crate::checks::below;
+use crate::config_change::SLOTS;
 use crate::error::InstallError;
 use crate::fsops::{FileHashes, link_target, seal_tree};
 use crate::install::{Installed, Installer, Purpose};
@@ -108,12 +109,14 @@ impl Installer {
         if purpose.operation == Operation::Install {
             intent.config = ConfigChange::Install { kinds: candidate.kinds().to_vec(), load_path: None, enable: true };
         }
+        let rivals = self.rivals(records, &candidate);
         let details = [("command", "install"), ("pluginId", candidate.id.as_str())];
         let done = self
             .trace
             .phase("config mutation", &details, || commit(&self.world, &*self.moments, &intent, records, Some(&stage.version())))?;
         let mut warnings = done.notices;
         warnings.extend(done.warnings);
+        warnings.extend(self.outdone(&rivals));
         warnings.extend(self.shadowed(&candidate.id));
         Ok(Installed { plugin_id: candidate.id, version: candidate.version, record, linked: None, enabled: true, hooks: None, warnings })
     }
@@ -134,6 +137,34 @@ impl Installer {
         let npm = Npm::new(&self.world, self.progress.clone())?;
         let root = chela_npm::Root::Local { manifest: Arc::new(manifest), dir: Some(dir.to_owned()) };
         Ok(npm.lay_out(root, &stage.version())?.packages)
+    }
+
+    /// Enabled plugins that want a slot which this one takes, by slot.
+    fn rivals(&self, records: &IndexRecords, candidate: &Candidate) -> Vec<(&'static str, Vec<String>)> {
+        let kinds = SLOTS.iter().filter(|(kind, ..)| candidate.kinds().iter().any(|own| own == kind));
+        let Some(config) = self.world.config().ok().filter(|_| kinds.clone().next().is_some()) else {
+            return Vec::new();
+        };
+        let snapshot = self.world.snapshot(&config, records);
+        let wants = |plugin: &&PluginRecord, kind: &str| {
+            plugin.enabled && plugin.id != candidate.id && plugin.manifest.kind.iter().any(|own| own == kind)
+        };
+        let of = |kind: &str| snapshot.plugins.iter().filter(|plugin| wants(plugin, kind)).map(|plugin| plugin.id.clone()).collect();
+        kinds.map(|(kind, slot, _)| (*slot, of(kind))).collect()
+    }
+
+    /// Says which of them are off now: the slot's choice decides that for all of its kind (INS-148, INS-350).
+    fn outdone(&self, rivals: &[(&'static str, Vec<String>)]) -> Vec<String> {
+        let Some(config) = self.world.config().ok().filter(|_| rivals.iter().any(|(_, ids)| !ids.is_empty())) else {
+            return Vec::new();
+        };
+        let snapshot = self.world.snapshot(&config, &self.world.records(&config));
+        let is_off = |id: &&String| snapshot.get(id).is_some_and(|plugin| !plugin.enabled);
+        let lines = rivals.iter().map(|(slot, ids)| (slot, ids.iter().filter(is_off).map(String::as_str).collect::<Vec<_>>()));
+        lines
+            .filter(|(_, ids)| !ids.is_empty())
+            .map(|(slot, ids)| format!("Disabled other \"{slot}\" slot plugins: {}.", ids.join(", ")))
+            .collect()
     }
 
     /// A load path of the config wins over what was installed just now.

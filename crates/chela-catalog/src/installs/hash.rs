@@ -47,7 +47,7 @@ fn slot(choice: &SlotChoice) -> Option<Value> {
 mod tests {
     use super::*;
 
-    // INS-075, INS-076
+    // INS-075, INS-076, INS-374
     #[test]
     fn the_policy_hash_covers_policy_and_nothing_else() {
         let base = json!({"plugins": {"allow": ["a"], "entries": {"a": {"enabled": true}}}, "channels": {"x": {"enabled": true}}});

@@ -96,7 +96,7 @@ fn plugins_of_a_directory_are_listed_and_installed() {
     assert!(refused(&place, "alpha", "./nowhere").starts_with("unsupported marketplace source: ./nowhere"));
 }
 
-// INS-111, INS-276
+// INS-111, INS-276, INS-369
 #[test]
 fn a_name_that_claude_knows_means_its_copy_or_its_source() {
     let place = Place::new();

@@ -120,6 +120,35 @@ fn what_the_registry_does_not_give_rightly_changes_nothing() {
     place.installer().install(&spec("@t/early@2.0.0-beta.1")).unwrap();
 }
 
+// INS-146, INS-234
+#[test]
+fn what_a_package_says_to_npm_is_not_followed_and_its_whole_tree_is_looked_at() {
+    let (place, registry) = place();
+    let marker = place.dir.join("ran");
+    let mut manifest = json!({
+        "name": "@t/pushy", "version": "1.0.0", "openclaw": {"extensions": ["./index.js"]}, "dependencies": {"dep": "1"},
+        "devDependencies": {"nowhere": "1"}, "scripts": {"install": format!("touch {}", marker.display())},
+    });
+    let mut all = files().to_vec();
+    all.push((".npmrc", "registry=http://127.0.0.1:1/\nignore-scripts=false\n"));
+    let file = place.dir.join("pushy.tgz");
+    std::fs::write(&file, pack(&manifest, &all)).unwrap();
+    place.installer().install(&spec(file.to_str().unwrap())).unwrap();
+    let modules = place.state().join("chela/packages/plug/current/node_modules");
+    assert!(modules.join("dep/index.js").is_file() && !modules.join("nowhere").exists() && !marker.exists());
+
+    registry.publish("inner", "1.0.0", json!({"dependencies": {"plain-crypto-js": "*"}}), &[]);
+    registry.publish("plain-crypto-js", "1.0.0", json!({}), &[]);
+    manifest["dependencies"] = json!({"inner": "1"});
+    registry.publish("@t/infected", "1.0.0", manifest, &files());
+    let before = place.picture();
+    let request =
+        InstallRequest { flags: InstallFlags { force: true, unsafe_code: true, ..InstallFlags::default() }, ..spec("@t/infected") };
+    let error = place.installer().install(&request).unwrap_err();
+    assert!(error.to_string().contains("blocked dependencies \"plain-crypto-js\""), "{error}");
+    assert_eq!((error.is_security(), place.picture() == before), (true, true));
+}
+
 // INS-285, INS-288, INS-289, INS-290, INS-293, INS-357
 #[test]
 fn updates_follow_the_spec() {
@@ -195,7 +224,7 @@ fn another_artifact_or_another_id_is_not_taken() {
     assert_eq!(place.picture(), before);
 }
 
-// INS-166, INS-182, INS-362
+// INS-081, INS-166, INS-182, INS-362
 #[test]
 fn a_packed_file_is_recorded_as_a_package() {
     let (place, registry) = place();

@@ -278,6 +278,70 @@ fn listeners_see_what_comes_and_can_refuse_it() {
     assert_eq!(event["origin"], "plugin-package");
 }
 
+// INS-148, INS-350
+#[test]
+fn others_of_the_slot_are_off_and_named() {
+    let place = Place::new();
+    let other = place.dir.join("other");
+    std::fs::create_dir_all(&other).unwrap();
+    std::fs::write(other.join("openclaw.plugin.json"), r#"{"id": "beta", "kind": "memory", "configSchema": {"type": "object"}}"#).unwrap();
+    std::fs::write(other.join("index.js"), "").unwrap();
+    let config = json!({"plugins": {"load": {"paths": [other]}, "slots": {"memory": "beta"}}});
+    std::fs::write(place.state().join("openclaw.json"), config.to_string()).unwrap();
+    let done = place.installer().install(&request(&place.plugin("v1", "1.0.0"))).unwrap();
+    assert_eq!(
+        done.warnings,
+        ["Exclusive slot \"memory\" switched from \"beta\" to \"alpha\".", "Disabled other \"memory\" slot plugins: beta."]
+    );
+    let rows = place.index()["plugins"].clone();
+    let on = |id: &str| rows.as_array().unwrap().iter().find(|row| row["pluginId"] == id).unwrap()["enabled"].clone();
+    assert_eq!((on("alpha"), on("beta")), (json!(true), json!(false)));
+}
+
+// INS-363
+#[test]
+fn a_plugin_for_another_api_is_told_from_every_source() {
+    let place = Place::new();
+    let source = place.plugin("v1", "1.0.0");
+    for (range, told) in [(">=2026.1.0", false), (">=2099.1.0", true)] {
+        let package = json!({"name": "a", "version": "1.0.0", "openclaw": {"extensions": ["./index.js"], "compat": {"pluginApi": range}}});
+        std::fs::write(source.join("package.json"), package.to_string()).unwrap();
+        let (installer, notes) = place.noting(chela_install::NobodyListens);
+        installer.install(&forced(&source)).unwrap();
+        assert_eq!(notes.hold("is made for plugin API >=2099.1.0, but this host has "), told, "{range}");
+    }
+}
+
+// INS-130
+#[test]
+fn what_is_wrong_with_plugins_alone_stops_no_install() {
+    let place = Place::new();
+    let config = json!({"channels": {"alpha": {"token": "x"}}, "plugins": {"load": {"paths": ["/gone"]}}});
+    std::fs::write(place.state().join("openclaw.json"), config.to_string()).unwrap();
+    place.installer().install(&request(&place.plugin("v1", "1.0.0"))).unwrap();
+    std::fs::write(place.state().join("openclaw.json"), r#"{"gateway": {"port": "many"}}"#).unwrap();
+    let error = place.installer().install(&forced(&place.dir.join("v1"))).unwrap_err().to_string();
+    assert!(error.starts_with("Config invalid; run `chela doctor --fix`"), "{error}");
+}
+
+// INS-373
+#[test]
+fn a_state_directory_that_moved_has_a_stale_index_that_hides_nothing() {
+    let place = Place::new();
+    let copy = place.state().join("extensions/alpha");
+    std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+    std::fs::rename(place.plugin("v", "1.0.0"), &copy).unwrap();
+    place.installer().refresh_registry().unwrap();
+    let moved = Place::at(&place.dir.join("new"));
+    std::fs::create_dir(&moved.dir).unwrap();
+    std::fs::rename(place.state(), moved.state()).unwrap();
+    let seen = moved.installer().inspect_registry().unwrap();
+    assert_eq!(seen.state.as_str(), "stale");
+    assert!(seen.reasons.contains(&"source-changed"), "{:?}", seen.reasons);
+    let row = seen.current["plugins"].as_array().unwrap().iter().find(|row| row["pluginId"] == "alpha").unwrap().clone();
+    assert!(row["rootDir"].as_str().unwrap().starts_with(moved.dir.to_str().unwrap()), "{row}");
+}
+
 // INS-247
 #[test]
 fn a_rollback_asks_listeners_too() {
