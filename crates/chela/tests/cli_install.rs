@@ -15,7 +15,7 @@ fn package(home: &Home, name: &str, version: &str) -> String {
     home.path(name)
 }
 
-// INS-143, INS-150, INS-156, INS-297, INS-300, INS-301, INS-306
+// INS-143, INS-150, INS-156, INS-297, INS-300, INS-301, INS-306, INS-372
 #[test]
 fn a_plugin_comes_and_goes() {
     let home = Home::new();
@@ -182,6 +182,62 @@ fn the_doctor_sees_changed_files() {
     let out = home.run(&["doctor"]);
     assert_eq!(out.code, 1);
     assert!(out.stdout.contains("alpha: 1 of its files changed since they were installed, first `index.js`"), "{}", out.stdout);
+}
+
+// INS-109
+#[test]
+fn an_index_that_cannot_be_written_spoils_no_change() {
+    let home = Home::new();
+    home.ok(&["plugins", "install", &package(&home, "v1", "1.0.0")]);
+    let lock = home.state().join("chela/packages/.lock");
+    let _ = std::fs::remove_file(&lock);
+    std::fs::create_dir(&lock).unwrap();
+    let out = home.run(&["plugins", "disable", "demo"]);
+    assert_eq!((out.code, out.stdout.lines().next()), (0, Some("Disabled plugin \"demo\".")), "{}", out.stderr);
+    assert!(out.stderr.contains("plugin index refresh failed: "), "{}", out.stderr);
+    assert_eq!(home.json(&["config", "get", "plugins.entries.demo", "--json"]), json!({"enabled": false}));
+}
+
+/// What `list` and `inspect` say of a plugin.
+fn both(home: &Home, id: &str) -> (Value, Value) {
+    let list = home.json(&["plugins", "list", "--json"]);
+    let row = list["plugins"].as_array().unwrap().iter().find(|row| row["id"] == id).cloned().unwrap_or_default();
+    let inspected = home.json(&["plugins", "inspect", id, "--json"])["plugin"].clone();
+    (row, inspected)
+}
+
+// INS-352, INS-354, INS-355, INS-371
+#[test]
+fn list_inspect_and_the_config_check_agree() {
+    let home = Home::new();
+    home.ok(&["plugins", "install", &package(&home, "v1", "1.0.0")]);
+    home.ok(&["plugins", "registry", "--refresh"]);
+    let manifest = |id: &str| format!(r#"{{"id": "{id}", "configSchema": {{"type": "object", "additionalProperties": false}}}}"#);
+    home.ok(&["config", "set", "agents.defaults.workspace", &home.path("ws")]);
+    let workspace = std::path::PathBuf::from(home.path("ws")).join(".openclaw/extensions");
+    std::fs::create_dir_all(&workspace).unwrap();
+    std::fs::create_dir_all(home.state().join("extensions")).unwrap();
+    for (root, id) in [(home.state().join("extensions"), "dropped"), (workspace, "here")] {
+        home.plugin(id, &manifest(id));
+        std::fs::rename(home.path(id), root.join(id)).unwrap();
+    }
+    // A plugin that came after the index was written, and one of the workspace.
+    let (row, inspected) = both(&home, "dropped");
+    assert_eq!((&row["status"], &inspected["status"]), (&json!("loaded"), &json!("loaded")));
+    let (row, inspected) = both(&home, "here");
+    assert_eq!((&row["origin"], &inspected["origin"]), (&json!("workspace"), &json!("workspace")));
+    home.ok(&["config", "set", "plugins.entries.here", r#"{"enabled": true, "config": {"wrong": 1}}"#]);
+    let checked = home.run(&["config", "validate"]);
+    assert!(format!("{}{}", checked.stdout, checked.stderr).contains("plugins.entries.here.config"), "the same copy: {}", checked.stdout);
+    let list = home.json(&["plugins", "list", "--json"]);
+    let rows = list["diagnostics"].as_array().unwrap();
+    assert!(!rows.is_empty() && rows.iter().all(|row| row["code"].is_string()), "{list}");
+
+    // Outside of an allowlist, but with an entry of its own.
+    home.config(r#"{plugins: {allow: ["alpha"], entries: {dropped: {enabled: true}}}}"#);
+    let (row, inspected) = both(&home, "dropped");
+    assert_eq!((&row["enabled"], &row["status"]), (&inspected["enabled"], &inspected["status"]));
+    assert_eq!(row["status"], "loaded", "{row}");
 }
 
 // INS-128

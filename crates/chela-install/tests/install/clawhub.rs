@@ -132,7 +132,7 @@ fn zip_files(more: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'stat
     files
 }
 
-// INS-250, INS-252, INS-253, INS-262, INS-263, INS-268
+// INS-081, INS-250, INS-252, INS-253, INS-262, INS-263, INS-268
 #[test]
 fn a_clawpack_is_verified_and_recorded() {
     let hub = Hub::new();

@@ -57,7 +57,7 @@ fn record(place: &Place) -> Value {
     place.index()["installRecords"]["alpha"].clone()
 }
 
-// INS-118, INS-183, INS-184, INS-188
+// INS-081, INS-118, INS-183, INS-184, INS-188
 #[test]
 fn a_repository_is_installed_at_its_ref() {
     let place = Place::new();

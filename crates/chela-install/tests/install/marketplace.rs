@@ -55,7 +55,7 @@ fn update(place: &Place, id: &str, dry_run: bool) -> UpdateOutcome {
     place.installer().update(&request, &mut |_| false).unwrap().remove(0)
 }
 
-// INS-191, INS-272, INS-276, INS-281, INS-282
+// INS-081, INS-191, INS-272, INS-276, INS-281, INS-282
 #[test]
 fn plugins_of_a_directory_are_listed_and_installed() {
     let place = Place::new();

@@ -13,7 +13,7 @@ fn keys(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
-// INS-072, INS-142, INS-147, INS-148, INS-151, INS-153
+// INS-081, INS-072, INS-142, INS-147, INS-148, INS-151, INS-153
 #[test]
 fn a_directory_is_copied_recorded_and_enabled() {
     let place = Place::new();
