@@ -146,7 +146,8 @@ fn fits(tree: &Tree, target: NodeId, from: NodeId, edge: &Edge, candidate: &Cand
     }
     let serves_all = tree.edges_in(current_id).iter().all(|(_, other)| accepts(other));
     if current.manifest.name == candidate.manifest.name && candidate.version >= current.version && serves_all {
-        return Fit::Replace;
+        // A package that needs another version of itself cannot give way to it: it would be gone, and so would its need.
+        return if tree.is_within(from, current_id) { Fit::Conflict } else { Fit::Replace };
     }
     match (serves, !edge.kind.is_peer() && target == from) {
         (true, _) => Fit::Keep,
