@@ -10,8 +10,11 @@ use serde_json::{Value, json};
 
 const TOOL: &str = "api.registerTool({ name: 'left', description: 'd', parameters: { type: 'object' }, execute() {} });";
 
+/// Phase and error of a plugin that fails.
+type Fault = (&'static str, &'static str);
+
 /// Id, entry, and what the doctor says of it.
-fn faulty() -> Vec<(&'static str, String, Option<(&'static str, &'static str)>)> {
+fn faulty() -> Vec<(&'static str, String, Option<Fault>)> {
     vec![
         ("throws", "throw new Error('at the top');".into(), Some(("load", "at the top"))),
         ("empty", "export const nothing = 1;".into(), Some(("validation", "plugin export missing register/activate"))),
