@@ -299,7 +299,15 @@ impl Client {
 
     /// The response frame of a method.
     pub async fn call(&self, method: &str, params: Value) -> Value {
-        self.request(method, params, false).await
+        let begun = Instant::now();
+        loop {
+            let frame = self.request(method, params.clone(), false).await;
+            // A gateway that still reads its journal says when to come again (GW-73).
+            if frame["error"]["details"]["code"] != "NOT_READY" || begun.elapsed() > PATIENCE {
+                return frame;
+            }
+            tokio::time::sleep(Duration::from_millis(frame["error"]["retryAfterMs"].as_u64().unwrap_or(50))).await;
+        }
     }
 
     /// A whole turn of a session of its own; the last response's payload.
