@@ -11,6 +11,7 @@ use crate::channel_catalog::ExternalCatalog;
 use crate::diagnostic::{Diagnostic, Level};
 use crate::gates::BLOCKED;
 use crate::installs::InstallIndex;
+use crate::official::{official_by_id, official_plugins};
 use crate::policy::{BUILTIN_CONTEXT_ENGINE, PluginPolicy};
 use crate::record::PluginRecord;
 use crate::schema::{self, Checked, SchemaIssue};
@@ -216,6 +217,9 @@ impl References<'_> {
             )
         } else if level == Level::Error {
             format!("plugin not found: {id}")
+        } else if let Some(official) = official_by_id(id).filter(|_| path != "plugins.deny") {
+            // Who denies a plugin wants no advice on how to get it.
+            format!("plugin not installed: {id} (an official plugin; install it with `chela plugins install {}`)", official.id)
         } else {
             format!("plugin not found: {id} (stale config entry ignored; remove it from plugins config)")
         };
@@ -287,10 +291,9 @@ impl References<'_> {
             );
             return PluginConfigIssue::new(Level::Warn, path, message);
         }
-        let hint = self.external.channel(id).map(|entry| {
-            let spec = entry.install_spec();
-            format!(" (package `{spec}` brings it: run `chela plugins install {spec}`)")
-        });
+        let official = official_plugins().iter().find(|plugin| plugin.channel.as_deref() == Some(id));
+        let spec = self.external.channel(id).map(|entry| entry.install_spec()).or(official.map(|plugin| plugin.id.as_str()));
+        let hint = spec.map(|spec| format!(" (package `{spec}` brings it: run `chela plugins install {spec}`)"));
         PluginConfigIssue::new(Level::Error, path, format!("unknown channel id: {id}{}", hint.unwrap_or_default()))
     }
 }

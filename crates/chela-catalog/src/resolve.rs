@@ -11,6 +11,7 @@ use crate::discover::{Candidate, CandidateKind, ManifestLoad};
 use crate::fsio::real_path;
 use crate::inputs::CatalogInputs;
 use crate::installs::{InstallIndex, InstallRecord};
+use crate::official::official_by_package;
 use crate::record::{BundleFormat, Origin};
 
 /// A candidate with its manifest, chosen for its id.
@@ -76,9 +77,24 @@ fn load(inputs: &CatalogInputs, index: &InstallIndex, candidate: Candidate, diag
             (plugin.manifest.clone(), path, None)
         }
     };
+    let manifest = with_official_contracts(manifest, &candidate);
     let install = covering_record(inputs, index, &manifest.id, &candidate);
     let resolved = Resolved { candidate, manifest, manifest_path, bundle_format, install };
     meets_floor(inputs, &resolved, diagnostics).then_some(resolved)
+}
+
+/// Of an official package, the contract lists that were settled before its manifest had them count too (MAN-105).
+fn with_official_contracts(manifest: Arc<Manifest>, candidate: &Candidate) -> Arc<Manifest> {
+    let package = candidate.package.as_deref().filter(|_| candidate.origin != Origin::Bundled);
+    let official = package.and_then(|package| official_by_package(package.name.as_deref()?));
+    let Some(official) = official.filter(|official| official.id == manifest.id && !official.contracts.is_empty()) else {
+        return manifest;
+    };
+    let mut manifest = Arc::unwrap_or_clone(manifest);
+    for (name, ids) in &official.contracts {
+        manifest.contracts.add(name, ids);
+    }
+    Arc::new(manifest)
 }
 
 /// The install record of this id whose path covers the candidate (INS-030).

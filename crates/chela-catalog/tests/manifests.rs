@@ -345,6 +345,45 @@ fn ids_of_plugins_that_are_gone_for_good_are_told() {
     }
 }
 
+// MAN-105
+#[test]
+fn contracts_of_an_official_package_are_completed() {
+    let world = World::new(json!({}));
+    let declared = json!({"contracts": {"tools": ["own", "yuanbao_remind"], "webSearchProviders": ["w"]}});
+    for (dir, id, package) in [
+        ("official", "openclaw-plugin-yuanbao", "openclaw-plugin-yuanbao"),
+        ("renamed", "other-id", "@wecom/wecom-openclaw-plugin"),
+        ("foreign", "wecom-openclaw-plugin", "foreign"),
+    ] {
+        world.plugin(&format!("extensions/{dir}"), id, declared.clone());
+        world.package(&format!("extensions/{dir}"), json!({"name": package, "openclaw": {"extensions": ["./index.js"]}}));
+    }
+    let snapshot = world.scan();
+    let tools = |id: &str| snapshot.get(id).unwrap().manifest.contracts.tools().to_vec();
+    assert_eq!(tools("openclaw-plugin-yuanbao"), ["own", "yuanbao_remind", "query_group_info", "query_session_members"]);
+    assert_eq!(tools("other-id"), ["own", "yuanbao_remind"]);
+    assert_eq!(tools("wecom-openclaw-plugin"), ["own", "yuanbao_remind"]);
+    assert_eq!(snapshot.inspect_json("openclaw-plugin-yuanbao", None).unwrap()["plugin"]["contracts"]["webSearchProviders"], json!(["w"]));
+}
+
+// MAN-231
+#[test]
+fn an_official_plugin_that_is_missing_can_be_installed() {
+    let world = World::new(json!({"channels": {"line": {"a": 1}},
+        "plugins": {"entries": {"discord": {}}, "allow": ["matrix", "nobody"], "deny": ["feishu"]}}));
+    let found = issues(&world.scan());
+    let says = |level: Level, path: &str, start: &str, end: &str| {
+        let fits =
+            |issue: &(Level, String, String)| issue.0 == level && issue.1 == path && issue.2.starts_with(start) && issue.2.contains(end);
+        assert!(found.iter().any(fits), "{path} {start}: {found:#?}");
+    };
+    says(Level::Warn, "plugins.entries.discord", "plugin not installed: discord (", "`chela plugins install discord`");
+    says(Level::Warn, "plugins.allow", "plugin not installed: matrix (", "`chela plugins install matrix`");
+    says(Level::Warn, "plugins.allow", "plugin not found: nobody (stale", "");
+    says(Level::Warn, "plugins.deny", "plugin not found: feishu (stale", "");
+    says(Level::Error, "channels.line", "unknown channel id: line (", "`chela plugins install line`");
+}
+
 // MAN-237: the operator learns what the plugin wants; every other plugin goes on.
 #[test]
 fn a_load_path_with_a_required_key_hits_one_plugin_only() {

@@ -49,6 +49,25 @@ impl Contracts {
         self.get("tools")
     }
 
+    /// Adds ids behind those that are there, without repeats; an unknown name is left out (MAN-105).
+    pub fn add(&mut self, name: &str, ids: &[String]) {
+        let Some(place) = CONTRACT_NAMES.iter().position(|known| *known == name) else { return };
+        if !self.0.iter().any(|(known, _)| *known == name) {
+            let before = |known: &str| CONTRACT_NAMES.iter().position(|entry| *entry == known).is_some_and(|at| at < place);
+            let at = self.0.iter().take_while(|(known, _)| before(known)).count();
+            self.0.insert(at, (CONTRACT_NAMES[place], Vec::new()));
+        }
+        let Some((_, list)) = self.0.iter_mut().find(|(known, _)| *known == name) else { return };
+        let mut all: Vec<String> = Vec::new();
+        for id in list.drain(..).chain(ids.iter().cloned()) {
+            if !all.contains(&id) {
+                all.push(id);
+            }
+        }
+        *list = all;
+        self.0.retain(|(_, list)| !list.is_empty());
+    }
+
     /// Each contract with its ids.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &[String])> {
         self.0.iter().map(|(name, list)| (*name, list.as_slice()))
