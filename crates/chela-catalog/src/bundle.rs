@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::entries::DEFAULT_ENTRIES;
 use crate::fsio::{MAX_PACKAGE_BYTES, ReadFailure, read_root_file};
+use crate::record::{PluginRecord, Status};
 
 pub use content::BundleContent;
 
@@ -126,6 +127,25 @@ pub(crate) fn load(root: &Path, format: BundleFormat, reject_hardlinks: bool) ->
         name,
         manifest_path,
     })
+}
+
+/// Directories of an enabled bundle in which hooks are looked for, as written and not yet checked (BUN-032). A Codex bundle has
+/// `hooks/` unless it names others; a Claude bundle those that it names; a Cursor bundle none (BUN-044).
+pub fn hook_dirs(plugin: &PluginRecord) -> Vec<String> {
+    let Some(format) = plugin.bundle_format.filter(|_| plugin.status == Status::Loaded) else { return Vec::new() };
+    let dir = plugin.root_dir.join(format.marker_dir());
+    let fields = read_root_file(&dir, "plugin.json", false, MAX_PACKAGE_BYTES).ok().and_then(|bytes| parse(&bytes).ok());
+    let declared = match fields.as_ref().and_then(|fields| fields.get("hooks")) {
+        Some(Value::String(one)) => vec![one.trim().to_owned()],
+        Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).map(|path| path.trim().to_owned()).collect(),
+        _ => Vec::new(),
+    };
+    let declared: Vec<String> = declared.into_iter().filter(|path| !path.is_empty()).collect();
+    match format {
+        BundleFormat::Cursor => Vec::new(),
+        BundleFormat::Codex if declared.is_empty() && plugin.root_dir.join("hooks").exists() => vec!["hooks".to_owned()],
+        BundleFormat::Codex | BundleFormat::Claude => declared,
+    }
 }
 
 fn parse(bytes: &[u8]) -> Result<Map<String, Value>, String> {

@@ -9,7 +9,7 @@ pub(crate) const MAX_PACKAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Why a file inside a plugin root was not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum ReadFailure {
+pub enum ReadFailure {
     /// No such file.
     Missing,
     /// Refused; the text says why (MAN-004, MAN-008, MAN-009).
@@ -23,7 +23,10 @@ pub(crate) enum ReadFailure {
 /// One open, one stat, one read in the ordinary case. A symlink is followed only to a place inside
 /// the root; hard links are refused when `reject_hardlinks`; anything but a regular file is refused
 /// without blocking on it.
-pub(crate) fn read_root_file(root: &Path, name: &str, reject_hardlinks: bool, limit: usize) -> Result<Vec<u8>, ReadFailure> {
+///
+/// # Errors
+/// [`ReadFailure`] says which of these it was.
+pub fn read_root_file(root: &Path, name: &str, reject_hardlinks: bool, limit: usize) -> Result<Vec<u8>, ReadFailure> {
     let path = root.join(name);
     let file = match open_no_follow(&path) {
         Ok(file) => file,

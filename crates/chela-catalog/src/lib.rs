@@ -39,11 +39,13 @@ mod setup;
 mod skills;
 mod snapshot;
 
+pub use bundle::hook_dirs;
 pub use channel_catalog::{ChannelCatalogEntry, ExternalCatalog};
 pub use config_check::PluginConfigIssue;
 pub use dependencies::dependency_status;
 pub use diagnostic::{Diagnostic, Level};
 pub use doctor::{DoctorReport, PluginProblem, doctor};
+pub use fsio::{ReadFailure, read_root_file};
 pub use inputs::{BundledPlugin, CatalogInputs, node_platform};
 pub use installs::{IndexState, InstallIndex, InstallRecord};
 pub use official::{OfficialKind, OfficialPlugin, official_by_id, official_by_package, official_plugins};

@@ -2,6 +2,7 @@
 
 use chela_agent::clock::now_ms;
 use chela_plugin::WorkerState;
+use chela_plugin::registry::{PluginEntry, Registry};
 use chela_store::SessionQuery;
 use serde_json::{Value, json};
 
@@ -13,7 +14,7 @@ const RECENT: usize = 5;
 /// The health snapshot.
 pub(crate) async fn health(gateway: &Gateway) -> Value {
     let registry = gateway.host.manager.registry();
-    let loaded: Vec<&str> = registry.plugins.iter().filter(|p| p.failure.is_none()).map(|p| p.owner.id.as_ref()).collect();
+    let loaded: Vec<&str> = plugins(&registry).filter(|p| p.failure.is_none()).map(|p| p.owner.id.as_ref()).collect();
     let errors: Vec<Value> = gateway
         .host
         .plugin_statuses()
@@ -55,9 +56,14 @@ pub(crate) async fn status(gateway: &Gateway, admin: bool) -> Value {
         "runtimeVersion": gateway.version, "uptimeMs": gateway.started.elapsed().as_millis() as u64, "channelSummary": [], "queuedSystemEvents": [],
         "sessions": sessions, "runs": {"active": runtime.runs.active().len()}, "openSessions": runtime.lifecycle.open_count(),
         "clients": gateway.bus.client_count(),
-        "plugins": {"loaded": registry.plugins.iter().filter(|p| p.failure.is_none()).count(), "failed": registry.plugins.iter().filter(|p| p.failure.is_some()).count()},
+        "plugins": {"loaded": plugins(&registry).filter(|p| p.failure.is_none()).count(), "failed": plugins(&registry).filter(|p| p.failure.is_some()).count()},
         "memory": {"rssBytes": own_rss()},
     })
+}
+
+/// Plugins that were started; what runs hooks of directories is none.
+fn plugins(registry: &Registry) -> impl Iterator<Item = &PluginEntry> {
+    registry.plugins.iter().filter(|entry| entry.owner.id.as_ref() != chela_host::HOOK_FILES_ID)
 }
 
 /// Resident memory of the gateway itself.

@@ -20,6 +20,7 @@ use chela_store::{Store, StoreError, StoreOptions};
 use serde_json::Value;
 
 use crate::events::{self, Subscribers};
+use crate::hook_files;
 use crate::manager::{ManagerParts, PluginManager, Rules};
 use crate::models;
 use crate::recover::{self, Recovered};
@@ -151,6 +152,7 @@ impl Host {
         let names = Names { core_methods: options.core_methods, cli_commands: options.cli_commands };
         let manager = PluginManager::new(ManagerParts {
             rules: names.rules(&snapshot, &paths, &config),
+            hook_files: (purpose == Purpose::Gateway).then(|| hook_files::record(&config, &env, &snapshot)).flatten(),
             snapshot,
             builtin: BuiltinLane::new(bundled_code()),
             node: Arc::new(NodeLane::new(node_options(&paths, &env, options.guard, options.inherit_output))),
@@ -394,27 +396,33 @@ fn spec_maker(paths: &StatePaths, config: &Arc<Config>) -> crate::manager::SpecM
     let agents = config.agents();
     let workspace = agents.get(&agents.default_id).map_or_else(|| paths.state_dir.join("workspace"), |a| a.workspace.clone());
     let public = Arc::new(public_config(&config));
-    Box::new(move |record: &PluginRecord| PluginSpec {
-        id: record.id.clone(),
-        name: Some(record.name.clone()),
-        version: record.version.clone(),
-        description: record.description.clone(),
-        kinds: record.manifest.kind.clone(),
-        root_dir: record.root_dir.clone(),
-        entry: record.source.clone(),
-        mode: RegistrationMode::Full,
-        config: public.clone(),
-        plugin_config: record.config.clone().unwrap_or_else(|| Value::Object(Default::default())),
-        workspace_dir: workspace.clone(),
-        state_dir: paths.state_dir.clone(),
-        group: record.policy.runtime_group.clone(),
-        memory_mib: config
-            .get(&format!("plugins.entries.{}.runtime.memoryMb", record.id))
-            .and_then(Value::as_u64)
-            .unwrap_or(WORKER_MEMORY_MIB),
-        env_grants: env_grants(record),
-        env: record.policy.env.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
-        bundled: record.origin == chela_catalog::Origin::Bundled,
+    Box::new(move |record: &PluginRecord| {
+        let mut spec = PluginSpec {
+            id: record.id.clone(),
+            name: Some(record.name.clone()),
+            version: record.version.clone(),
+            description: record.description.clone(),
+            kinds: record.manifest.kind.clone(),
+            root_dir: record.root_dir.clone(),
+            entry: record.source.clone(),
+            mode: RegistrationMode::Full,
+            config: public.clone(),
+            plugin_config: record.config.clone().unwrap_or_else(|| Value::Object(Default::default())),
+            workspace_dir: workspace.clone(),
+            state_dir: paths.state_dir.clone(),
+            group: record.policy.runtime_group.clone(),
+            memory_mib: config
+                .get(&format!("plugins.entries.{}.runtime.memoryMb", record.id))
+                .and_then(Value::as_u64)
+                .unwrap_or(WORKER_MEMORY_MIB),
+            env_grants: env_grants(record),
+            env: record.policy.env.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+            bundled: record.origin == chela_catalog::Origin::Bundled,
+        };
+        if record.id == hook_files::HOOK_FILES_ID {
+            hook_files::finish(&mut spec);
+        }
+        spec
     })
 }
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::assemble::{Host, STOP_GRACE, log_findings, public_config, scan_plugins};
 use crate::cleanup::CleanupReason;
+use crate::hook_files;
 use crate::manager::Changes;
 
 /// How long plugins that start again may take before what they no longer declare is looked for.
@@ -58,7 +59,8 @@ impl Host {
     fn take_catalog(&self, config: &Arc<Config>) -> Changes {
         let snapshot = Arc::new(scan_plugins(&self.paths, &self.env, config));
         log_findings(&snapshot);
-        self.manager.reload(snapshot.clone(), self.names.rules(&snapshot, &self.paths, config))
+        let hook_files = hook_files::record(config, &self.env, &snapshot);
+        self.manager.reload(snapshot.clone(), hook_files, self.names.rules(&snapshot, &self.paths, config))
     }
 
     // One change at a time, and none after the end: whoever stops the host waits for the lock that the caller holds.

@@ -60,6 +60,8 @@ pub(crate) struct SlotView {
 pub struct ManagerParts {
     /// The catalog.
     pub snapshot: Arc<Snapshot>,
+    /// What stands for the `HOOK.md` hooks to load; the catalog has no record of it.
+    pub hook_files: Option<PluginRecord>,
     /// What the config says about plugins.
     pub rules: Rules,
     /// Runs bundled plugins.
@@ -132,7 +134,13 @@ impl PluginManager {
             builtin: parts.builtin,
             node: parts.node,
             rules: ArcSwap::from_pointee(parts.rules),
-            state: Mutex::new(State { snapshot: parts.snapshot, slots: HashMap::new(), starts: 0, in_turns: false }),
+            state: Mutex::new(State {
+                snapshot: parts.snapshot,
+                hook_files: parts.hook_files,
+                slots: HashMap::new(),
+                starts: 0,
+                in_turns: false,
+            }),
             generation: ArcSwap::from_pointee(empty),
             pending: watch::channel(0).0,
             held: Arc::new(watch::channel(0).0),
@@ -187,7 +195,10 @@ impl PluginManager {
     /// Starts what the activation plan wants for a trigger, without waiting. Returns how many starts were begun.
     pub fn begin(self: &Arc<Self>, trigger: &Trigger) -> usize {
         let plan = chela_catalog::activation_plan(&self.snapshot(), trigger);
-        let wanted: Vec<String> = plan.into_iter().filter(|p| p.start).map(|p| p.plugin_id).collect();
+        let mut wanted: Vec<String> = plan.into_iter().filter(|p| p.start).map(|p| p.plugin_id).collect();
+        if matches!(trigger, Trigger::GatewayStartup) {
+            wanted.extend(self.state().hook_files.as_ref().map(|record| record.id.clone()));
+        }
         self.begin_plugins(&wanted)
     }
 
@@ -312,7 +323,7 @@ impl PluginManager {
     pub(crate) fn rebuild(&self) -> Arc<Registry> {
         let state = self.state();
         let mut builder = RegistryBuilder::new(self.rules.load().inputs.clone());
-        for record in &state.snapshot.plugins {
+        for record in state.records() {
             match state.slots.get(&record.id) {
                 // One that is off now takes part in nothing new, while turns under way may still call it.
                 Some(Slot::Started { .. }) if !record.is_startable() => {}
@@ -413,16 +424,17 @@ impl PluginManager {
 
     /// Takes a new catalog and new rules, and publishes a registry by them: hook permissions hold at once. Says which plugins have to
     /// stop or to start anew; a plugin that goes on gets new config as a notice.
-    pub fn reload(&self, snapshot: Arc<Snapshot>, rules: Rules) -> Changes {
+    pub fn reload(&self, snapshot: Arc<Snapshot>, hook_files: Option<PluginRecord>, rules: Rules) -> Changes {
         let changes = {
             let mut state = self.state();
-            let changes = state.changes(&snapshot);
+            let changes = state.changes(&snapshot, hook_files.as_ref());
             for id in &changes.stop {
                 if matches!(state.slots.get(id), Some(Slot::Failed { .. })) {
                     state.slots.remove(id);
                 }
             }
             state.snapshot = snapshot;
+            state.hook_files = hook_files;
             state.in_turns = false;
             changes
         };

@@ -38,8 +38,15 @@ pub(crate) fn edits(change: &ConfigChange, id: &str, config: &Config) -> Edits {
     match change {
         ConfigChange::None => {}
         ConfigChange::Install { kinds, load_path, enable } => install(&mut edits, id, config, kinds, load_path.as_deref(), *enable),
-        ConfigChange::HookPack { record, hooks, extra_dir } => {
+        ConfigChange::HookPack { record, hooks, extra_dir, enable } => {
+            if *enable && config.source["hooks"]["internal"]["enabled"] != true {
+                edits.set(&["hooks", "internal", "enabled"], true);
+            }
             hook_pack(&mut edits, id, config, record, hooks, extra_dir.as_deref());
+            return edits;
+        }
+        ConfigChange::HookPackRemoval { hooks, extra_dir } => {
+            hook_pack_removal(&mut edits, id, config, hooks, extra_dir.as_deref());
             return edits;
         }
         ConfigChange::Uninstall { channels, load_path } => uninstall(&mut edits, id, config, channels, load_path.as_deref()),
@@ -89,9 +96,6 @@ fn install(edits: &mut Edits, id: &str, config: &Config, kinds: &[String], load_
 /// INS-192.
 fn hook_pack(edits: &mut Edits, id: &str, config: &Config, record: &Map<String, Value>, hooks: &[String], extra_dir: Option<&str>) {
     let internal = &config.source["hooks"]["internal"];
-    if internal["enabled"] != true {
-        edits.set(&["hooks", "internal", "enabled"], true);
-    }
     for hook in hooks.iter().filter(|hook| internal["entries"][hook.as_str()]["enabled"] != true) {
         edits.set(&["hooks", "internal", "entries", hook, "enabled"], true);
     }
@@ -100,7 +104,31 @@ fn hook_pack(edits: &mut Edits, id: &str, config: &Config, record: &Map<String, 
         dirs.push(dir.into());
         edits.set(&["hooks", "internal", "load", "extraDirs"], dirs);
     }
-    edits.set(&["hooks", "internal", "installs", id], record.clone());
+    if internal["installs"].get(id).and_then(Value::as_object) != Some(record) {
+        edits.set(&["hooks", "internal", "installs", id], record.clone());
+    }
+}
+
+/// What [`hook_pack`] wrote goes, and sections that it was the last in. Whether internal hooks are on stays the operator's.
+fn hook_pack_removal(edits: &mut Edits, id: &str, config: &Config, hooks: &[String], extra_dir: Option<&str>) {
+    let internal = &config.source["hooks"]["internal"];
+    for (section, gone) in [("entries", hooks), ("installs", &[id.to_owned()][..])] {
+        let Some(all) = internal[section].as_object() else { continue };
+        let there: Vec<&String> = gone.iter().filter(|name| all.contains_key(*name)).collect();
+        if !there.is_empty() && there.len() == all.len() {
+            edits.unset(&["hooks", "internal", section]);
+        } else {
+            there.iter().for_each(|name| edits.unset(&["hooks", "internal", section, name]));
+        }
+    }
+    let dirs = list(&internal["load"]["extraDirs"]);
+    let kept: Vec<Value> = dirs.iter().filter(|known| known.as_str() != extra_dir).cloned().collect();
+    match (extra_dir.is_some() && kept.len() < dirs.len(), kept.is_empty()) {
+        (false, _) => {}
+        (true, false) => edits.set(&["hooks", "internal", "load", "extraDirs"], kept),
+        (true, true) if internal["load"].as_object().is_some_and(|load| load.len() == 1) => edits.unset(&["hooks", "internal", "load"]),
+        (true, true) => edits.unset(&["hooks", "internal", "load", "extraDirs"]),
+    }
 }
 
 fn uninstall(edits: &mut Edits, id: &str, config: &Config, channels: &[String], load_path: Option<&str>) {

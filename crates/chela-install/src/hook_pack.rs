@@ -2,27 +2,27 @@
 //!
 //! They are no plugins: their files are copied to `<state>/hooks/<id>`, where hooks are looked for, and the config records them.
 
+pub(crate) mod transaction;
+mod uninstall;
+mod update;
+
 use std::path::{Path, PathBuf};
 
+use chela_catalog::InstallRecord;
 use chela_catalog::candidate::Candidate;
+use chela_catalog::installs::IndexRecords;
+use chela_config::Config;
 use serde_json::{Map, Value};
 
 use crate::error::InstallError;
-use crate::fsops::{create_private_dir, exchange, remove_if_empty, seal_tree, sync_dir};
+use crate::fsops::{remove_if_empty, seal_tree};
 use crate::install::{Installed, Installer, Purpose};
-use crate::intent::{ConfigChange, Operation};
+use crate::intent::{ConfigChange, Intent, Operation};
 use crate::layout::module_path;
 use crate::marketplace::inside;
 use crate::records::RecordFields;
 use crate::source::Fetched;
 use crate::stage::Stage;
-
-/// What describes a hook.
-const HOOK_FILE: &str = "HOOK.md";
-/// What a hook runs; the first that is there.
-const HANDLERS: [&str; 4] = ["handler.ts", "handler.js", "index.ts", "index.js"];
-/// Largest `HOOK.md` that is read, in bytes.
-const MAX_HOOK_FILE: u64 = 1 << 20;
 
 /// A directory that can become a hook pack.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Installer {
     pub(crate) fn instead_hook_pack(
         &self,
         stage: &Stage,
-        mut fetched: Fetched,
+        fetched: Fetched,
         purpose: &Purpose<'_>,
         error: InstallError,
     ) -> Result<Installed, InstallError> {
@@ -52,9 +52,19 @@ impl Installer {
             None => look_at(&fetched.dir),
         };
         let pack = pack.map_err(|why| neither(error, &why))?;
+        refuse_existing(&self.pack_dir(&pack.candidate.id), purpose.force)?;
+        self.take_pack(stage, fetched, purpose, pack)
+    }
+
+    /// Where a hook pack is copied to.
+    fn pack_dir(&self, id: &str) -> PathBuf {
+        self.world.layout.state_dir().join("hooks").join(id)
+    }
+
+    /// Scan, dependencies, then the change itself.
+    fn take_pack(&self, stage: &Stage, mut fetched: Fetched, purpose: &Purpose<'_>, pack: HookPack) -> Result<Installed, InstallError> {
         let id = pack.candidate.id.clone();
-        let target = self.world.layout.state_dir().join("hooks").join(&id);
-        refuse_existing(&target, purpose.force)?;
+        let target = self.pack_dir(&id);
         let entries = pack.candidate.entries.clone();
         let scanned = self.judge(&pack.candidate, (&fetched.dir, &fetched.dir), entries, &fetched, purpose)?;
         tracing::debug!(%scanned, "hook pack scanned");
@@ -65,9 +75,12 @@ impl Installer {
         let dir = self.gather(stage, &fetched.dir)?;
         let install_path = target.to_str();
         let fields = fetched.record.with("installPath", install_path).with("version", pack.candidate.version.as_deref());
-        let record = self.hook_record(&id, fields, &pack.hooks)?;
-        self.put_hook_pack(&dir, &target, &id, &record, &pack.hooks)?;
-        Ok(installed(pack, record, None))
+        let (former, record) = self.hook_record(&id, fields, &pack.hooks)?;
+        let mut intent = Intent::new(purpose.operation, &id);
+        intent.config = config_change(former.as_ref(), &record, &pack.hooks, purpose.operation);
+        (intent.before, intent.after) = (former, Some(record.clone()));
+        let warnings = transaction::commit(&self.world, &*self.moments, intent, &target, Some(&dir))?;
+        Ok(Installed { warnings, ..installed(pack, record, None) })
     }
 
     /// Dependencies move into the pack: nothing above `<state>/hooks/<id>` is its own.
@@ -85,47 +98,18 @@ impl Installer {
         Ok(pack)
     }
 
-    /// A former record's keys stay, as those of plugins do.
-    fn hook_record(&self, id: &str, fields: RecordFields, hooks: &[String]) -> Result<Map<String, Value>, InstallError> {
-        let config = self.world.config()?;
-        let former = config.source["hooks"]["internal"]["installs"].get(id).and_then(Value::as_object);
-        let former = former.and_then(|fields| chela_catalog::InstallRecord::from_fields(fields.clone()));
+    /// The record as it was and as it will be. A former record's keys stay, as those of plugins do.
+    #[allow(clippy::type_complexity, reason = "two records")]
+    fn hook_record(
+        &self,
+        id: &str,
+        fields: RecordFields,
+        hooks: &[String],
+    ) -> Result<(Option<Map<String, Value>>, Map<String, Value>), InstallError> {
+        let former = recorded(&self.world.config()?).remove(id);
         let mut record = fields.after(former.as_ref());
         record.insert("hooks".into(), hooks.to_vec().into());
-        Ok(record)
-    }
-
-    /// The files change places in one step; when the config cannot be written, they change back.
-    fn put_hook_pack(
-        &self,
-        dir: &Path,
-        target: &Path,
-        id: &str,
-        record: &Map<String, Value>,
-        hooks: &[String],
-    ) -> Result<(), InstallError> {
-        let change = ConfigChange::HookPack { record: record.clone(), hooks: hooks.to_vec(), extra_dir: None };
-        // Refused here, nothing has changed yet.
-        self.world.try_config(&change, id)?;
-        let parent = target.parent().unwrap_or(target);
-        let parent_was_there = parent.exists();
-        create_private_dir(parent)?;
-        let replaces = target.symlink_metadata().is_ok();
-        let moved = if replaces { exchange(dir, target) } else { fs_err::rename(dir, target) };
-        let written = moved.map_err(InstallError::from).and_then(|()| {
-            sync_dir(Some(parent));
-            self.world.write_config(&change, id).map_err(|error| {
-                let back = if replaces { exchange(dir, target) } else { fs_err::rename(target, dir) };
-                match back {
-                    Ok(()) => error,
-                    Err(second) => InstallError::HalfUndone { first: Box::new(error), second: Box::new(second.into()) },
-                }
-            })
-        });
-        if written.is_err() && !parent_was_there {
-            remove_if_empty(parent);
-        }
-        written.map(drop)
+        Ok((former.map(|record| record.fields), record))
     }
 
     /// A hook pack that is used where it lies.
@@ -140,12 +124,34 @@ impl Installer {
         let fetched = Fetched::new(path.to_owned(), "plugin-dir", fields);
         self.judge(&pack.candidate, (path, path), pack.candidate.entries.clone(), &fetched, purpose)?;
         let id = pack.candidate.id.clone();
-        let record = self.hook_record(&id, fetched.record.with("version", pack.candidate.version.as_deref()), &pack.hooks)?;
-        let change = ConfigChange::HookPack { record: record.clone(), hooks: pack.hooks.clone(), extra_dir: text.map(str::to_owned) };
+        let (_, record) = self.hook_record(&id, fetched.record.with("version", pack.candidate.version.as_deref()), &pack.hooks)?;
+        let extra_dir = text.map(str::to_owned);
+        let change = ConfigChange::HookPack { record: record.clone(), hooks: pack.hooks.clone(), extra_dir, enable: true };
         self.world.try_config(&change, &id)?;
         self.world.write_config(&change, &id)?;
         Ok(installed(pack, record, Some(path.to_owned())))
     }
+}
+
+/// The hook packs that the config records.
+pub(crate) fn recorded(config: &Config) -> IndexRecords {
+    let installs = config.source["hooks"]["internal"]["installs"].as_object().into_iter().flatten();
+    let record = |fields: &Value| InstallRecord::from_fields(fields.as_object()?.clone());
+    installs.filter_map(|(id, fields)| Some((id.clone(), record(fields)?))).collect()
+}
+
+/// Names of the hooks in a record.
+fn hooks_of(record: &Map<String, Value>) -> Vec<String> {
+    let hooks = record.get("hooks").and_then(Value::as_array).into_iter().flatten();
+    hooks.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// An update switches on only hooks that are new: what the operator switched off since stays off.
+fn config_change(former: Option<&Map<String, Value>>, record: &Map<String, Value>, hooks: &[String], operation: Operation) -> ConfigChange {
+    let update = operation == Operation::Update;
+    let known = former.filter(|_| update).map(hooks_of).unwrap_or_default();
+    let hooks = hooks.iter().filter(|hook| !known.contains(hook)).cloned().collect();
+    ConfigChange::HookPack { record: record.clone(), hooks, extra_dir: None, enable: !update }
 }
 
 fn installed(pack: HookPack, record: Map<String, Value>, linked: Option<PathBuf>) -> Installed {
@@ -241,30 +247,15 @@ fn pack_of(
 
 /// Name and handler of a hook.
 fn hook(dir: &Path) -> Result<(String, PathBuf), InstallError> {
-    let description = dir.join(HOOK_FILE);
-    let small = description.metadata().is_ok_and(|stat| stat.is_file() && stat.len() <= MAX_HOOK_FILE);
     let shown = dir.file_name().unwrap_or_default().to_string_lossy();
-    if !small {
-        return Err(InstallError::refused(format!("{HOOK_FILE} missing in {shown}")));
-    }
-    let handler = HANDLERS.iter().map(|name| dir.join(name)).find(|path| path.is_file());
-    let handler = handler.ok_or_else(|| InstallError::refused(format!("{} missing in {shown}", HANDLERS.join("/"))))?;
-    let text = String::from_utf8_lossy(&fs_err::read(&description)?).into_owned();
-    let name = name_in(&text).unwrap_or(&shown).to_owned();
-    check_name(&name)?;
-    Ok((name, handler.file_name().map_or(handler.clone(), |file| dir.join(file))))
-}
-
-/// `name` of the front matter.
-fn name_in(text: &str) -> Option<&str> {
-    let mut lines = text.trim_start_matches('\u{feff}').lines();
-    if lines.next()?.trim_end() != "---" {
-        return None;
-    }
-    let value = lines.take_while(|line| line.trim_end() != "---").find_map(|line| line.strip_prefix("name:"))?;
-    let value = value.trim();
-    let bare = ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote)).unwrap_or(value);
-    Some(bare.trim()).filter(|name| !name.is_empty())
+    let hook = match chela_hook_files::read_hook(dir) {
+        Ok(Some(hook)) => hook,
+        Ok(None) => return Err(InstallError::refused(format!("{} missing in {shown}", chela_hook_files::HOOK_FILE))),
+        Err(why) => return Err(InstallError::refused(why)),
+    };
+    check_name(&hook.name)?;
+    let handler = hook.handler.strip_prefix(&hook.dir).map_or_else(|_| hook.handler.clone(), |inner| dir.join(inner));
+    Ok((hook.name, handler))
 }
 
 /// Names become directories and config keys.
@@ -284,17 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_front_matter_names_a_hook() {
-        for (text, name) in [
-            ("---\nname: one\n---\n", Some("one")),
-            ("---\r\ndescription: x\r\nname: \"two words\"\r\n---\r\n", Some("two words")),
-            ("---\nname:\n---\n", None),
-            ("---\nmetadata:\n  name: inner\n---\nname: later", None),
-            ("# Title\nname: no", None),
-            ("", None),
-        ] {
-            assert_eq!(name_in(text), name, "{text:?}");
-        }
+    fn names_become_directories() {
         for (name, good) in [("a", true), ("a b", true), ("..", false), ("a/b", false), ("a\\b", false), ("", false), (".x", false)] {
             assert_eq!(check_name(name).is_ok(), good, "{name}");
         }

@@ -42,10 +42,23 @@ pub(crate) enum ConfigChange {
     Install { kinds: Vec<String>, load_path: Option<String>, enable: bool },
     /// The hook pack is wanted (INS-192).
     #[serde(rename_all = "camelCase")]
-    HookPack { record: Map<String, Value>, hooks: Vec<String>, extra_dir: Option<String> },
+    HookPack { record: Map<String, Value>, hooks: Vec<String>, extra_dir: Option<String>, enable: bool },
+    /// The hook pack goes.
+    #[serde(rename_all = "camelCase")]
+    HookPackRemoval { hooks: Vec<String>, extra_dir: Option<String> },
     /// The plugin goes (INS-296).
     #[serde(rename_all = "camelCase")]
     Uninstall { channels: Vec<String>, load_path: Option<String> },
+}
+
+/// The directory of a hook pack, which has no versions and no pointer: the new one takes its place in one step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PackMove {
+    /// Where the pack lies.
+    pub target: PathBuf,
+    /// The file number of the directory that comes there; `None` when the pack goes.
+    pub inode: Option<u64>,
 }
 
 /// What an installation of the reference leaves for us to remove.
@@ -78,6 +91,9 @@ pub(crate) struct Intent {
     pub after: Option<Map<String, Value>>,
     pub config: ConfigChange,
     pub leftovers: Vec<Leftover>,
+    /// Set for hook packs, which the index does not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pack: Option<PackMove>,
 }
 
 impl Intent {
@@ -92,7 +108,13 @@ impl Intent {
             after: None,
             config: ConfigChange::None,
             leftovers: Vec::new(),
+            pack: None,
         }
+    }
+
+    /// True for a change of a hook pack.
+    pub(crate) fn is_pack(&self) -> bool {
+        matches!(self.config, ConfigChange::HookPack { .. } | ConfigChange::HookPackRemoval { .. })
     }
 
     /// Writes the file and makes it durable.

@@ -268,7 +268,10 @@ impl<'a> Undo<'a> {
 /// Gives a line for each thing done.
 pub(crate) fn recover(world: &World) -> Result<Vec<String>, InstallError> {
     let mut done = Vec::new();
-    if let Some(intent) = Intent::read(&world.layout)? {
+    let pending = Intent::read(&world.layout)?;
+    if let Some(intent) = pending.as_ref().filter(|intent| intent.pack.is_some()) {
+        done.push(crate::hook_pack::transaction::recover(world, intent)?);
+    } else if let Some(intent) = pending {
         let config = world.config()?;
         let records = world.records(&config);
         if intent.counts(&world.layout, &records) {

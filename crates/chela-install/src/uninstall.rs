@@ -28,8 +28,8 @@ pub struct UninstallPlan {
     pub labels: Vec<String>,
     /// The directory that goes.
     pub directory: Option<PathBuf>,
-    intent: Intent,
-    records: IndexRecords,
+    pub(crate) intent: Intent,
+    pub(crate) records: IndexRecords,
 }
 
 /// What an uninstall did.
@@ -55,6 +55,12 @@ impl Installer {
         let snapshot = self.world.snapshot(&config, &records);
         let (plugin_id, plugin) = select(id.trim(), &snapshot, &records);
         let record = records.get(&plugin_id);
+        if record.is_none()
+            && plugin.is_none()
+            && let Some(plan) = self.plan_pack_uninstall(id.trim(), &config, keep_files)
+        {
+            return Ok(plan);
+        }
         let channels = owned_channels(&plugin_id, plugin, record, &config);
         let linked_source = record.filter(|record| record.source == "path").and_then(|record| record.text("sourcePath"));
         let load_path = linked_source.filter(|path| has_load_path(&config, path)).map(str::to_owned);
@@ -105,6 +111,9 @@ impl Installer {
     /// When the plan is out of date, another process installs, or something cannot be written; then everything is as it was.
     pub fn uninstall(&self, plan: &UninstallPlan) -> Result<Uninstalled, InstallError> {
         let session = self.begin()?;
+        if plan.intent.is_pack() {
+            return self.uninstall_pack(plan);
+        }
         let config = self.world.config()?;
         if self.world.records(&config) != plan.records {
             return Err(InstallError::refused("installed plugins changed since the preview").hint("run the command again"));

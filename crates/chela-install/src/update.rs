@@ -7,9 +7,10 @@ use chela_manifest::NpmSpec;
 use serde::Serialize;
 
 use crate::error::InstallError;
-use crate::install::{Installer, Purpose};
+use crate::install::{Installed, Installer, Purpose};
 use crate::intent::Operation;
 use crate::npm::{Npm, Target};
+use crate::source::Source;
 
 /// What to update.
 #[derive(Debug, Clone, Default)]
@@ -81,8 +82,9 @@ impl Installer {
         self.refuse_nix("update")?;
         let config = self.world.valid_config()?;
         let records = self.world.records(&config);
-        let targets = select(request, &records)?;
-        if targets.is_empty() {
+        let packs = crate::hook_pack::recorded(&config);
+        let (targets, packs) = divide(request, &records, &packs)?;
+        if targets.is_empty() && packs.is_empty() {
             return Ok(Vec::new());
         }
         // A dry run writes nothing, not even a lock (INS-290).
@@ -92,6 +94,7 @@ impl Installer {
             let outcome = self.update_one(&config, &id, spec.as_deref(), request, on_drift);
             outcomes.push(outcome);
         }
+        outcomes.extend(packs.iter().map(|(id, spec)| self.update_pack(id, spec.as_deref(), request, on_drift)));
         Ok(outcomes)
     }
 
@@ -118,30 +121,38 @@ impl Installer {
         let Some(spec) = spec.or(record.text("spec")) else {
             return skipped(format!("Skipping \"{id}\" (missing npm spec)."));
         };
-        let current = installed_version(record);
-        match self.update_npm(config, &records, id, record, spec, current.as_deref(), request, on_drift) {
+        self.update_npm(&Tracked { id, record, spec }, request, on_drift, &|source, purpose| self.bring(config, &records, source, purpose))
+    }
+
+    /// Updates what came from the registry; `bring` puts the new version in its place.
+    pub(crate) fn update_npm(
+        &self,
+        tracked: &Tracked<'_>,
+        request: &UpdateRequest,
+        on_drift: OnDrift<'_>,
+        bring: &Bring<'_>,
+    ) -> UpdateOutcome {
+        let current = installed_version(tracked.record);
+        match self.try_update_npm(tracked, current.as_deref(), request, on_drift, bring) {
             Ok(outcome) => outcome,
             Err(error) => {
                 let verb = if request.dry_run { "check" } else { "update" };
-                let mut message = format!("Failed to {verb} {id}: {error}");
+                let mut message = format!("Failed to {verb} {}: {error}", tracked.id);
                 error.hints().iter().for_each(|hint| message.push_str(&format!("\n  {hint}")));
-                outcome(id, Status::Error, message, current, None)
+                outcome(tracked.id, Status::Error, message, current, None)
             }
         }
     }
 
-    #[allow(clippy::too_many_arguments, reason = "one step of the function above, with all that it knows")]
-    fn update_npm(
+    fn try_update_npm(
         &self,
-        config: &Config,
-        records: &IndexRecords,
-        id: &str,
-        record: &InstallRecord,
-        spec: &str,
+        tracked: &Tracked<'_>,
         current: Option<&str>,
         request: &UpdateRequest,
         on_drift: OnDrift<'_>,
+        bring: &Bring<'_>,
     ) -> Result<UpdateOutcome, InstallError> {
+        let Tracked { id, record, spec } = *tracked;
         let parsed = NpmSpec::parse(spec).map_err(|error| InstallError::coded("invalid_npm_spec", error.to_string()))?;
         let npm = Npm::new(&self.world, self.progress.clone())?;
         let official = official_by_package(&parsed.name);
@@ -166,7 +177,7 @@ impl Installer {
             unsafe_code: request.unsafe_code,
             expected_id: Some(id),
         };
-        let done = self.bring(config, records, &npm.source(target, spec, measured.as_deref(), official), purpose)?;
+        let done = bring(&npm.source(target, spec, measured.as_deref(), official), purpose)?;
         for warning in &done.warnings {
             self.progress.note(chela_npm::NoteLevel::Warn, warning);
         }
@@ -178,12 +189,38 @@ impl Installer {
     }
 }
 
+/// What is installed from the registry.
+#[derive(Clone, Copy)]
+pub(crate) struct Tracked<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) record: &'a InstallRecord,
+    /// What is asked of the registry.
+    pub(crate) spec: &'a str,
+}
+
+/// Puts a new version in its place.
+pub(crate) type Bring<'a> = dyn Fn(&dyn Source, Purpose<'_>) -> Result<Installed, InstallError> + 'a;
+
 pub(crate) fn outcome(id: &str, status: Status, message: String, current: Option<String>, next: Option<String>) -> UpdateOutcome {
     UpdateOutcome { plugin_id: id.to_owned(), status, message, current_version: current, next_version: next }
 }
 
+/// Ids, each with the spec that was typed for it.
+type Targets = Vec<(String, Option<String>)>;
+
+/// Plugins and hook packs to update; of one id, the plugin.
+fn divide(request: &UpdateRequest, records: &IndexRecords, packs: &IndexRecords) -> Result<(Targets, Targets), InstallError> {
+    let plugins = select(request, records)?;
+    if request.all {
+        return Ok((plugins, select(request, packs)?));
+    }
+    let of_pack = select(request, packs)?;
+    let known = |targets: &Targets, records: &IndexRecords| targets.iter().all(|(id, _)| records.contains_key(id));
+    Ok(if !known(&plugins, records) && known(&of_pack, packs) { (Vec::new(), of_pack) } else { (plugins, Vec::new()) })
+}
+
 /// Plugins and the spec that was typed for each (INS-286, INS-288).
-fn select(request: &UpdateRequest, records: &IndexRecords) -> Result<Vec<(String, Option<String>)>, InstallError> {
+fn select(request: &UpdateRequest, records: &IndexRecords) -> Result<Targets, InstallError> {
     if request.all {
         return Ok(records.keys().map(|id| (id.clone(), None)).collect());
     }

@@ -3,6 +3,7 @@
 pub mod config;
 pub mod devices;
 pub mod gateway;
+pub mod hooks;
 pub mod plugins;
 
 use std::ffi::OsString;
@@ -86,6 +87,8 @@ pub enum Command {
     Agent(Box<AgentArgs>),
     /// List, inspect, enable and disable plugins
     Plugins(plugins::PluginsArgs),
+    /// List, inspect, enable and disable hooks
+    Hooks(hooks::HooksArgs),
     /// Read and edit the config file
     Config(config::ConfigArgs),
     /// Approve, list and remove devices

@@ -13,6 +13,7 @@ mod gateway_control;
 pub mod gateway_run;
 mod gateway_status;
 pub mod health;
+pub mod hooks;
 pub mod logs;
 pub mod other;
 pub mod plugin_runtime;

@@ -46,7 +46,7 @@ export async function load(params) {
   };
   plugins.set(plugin.id, plugin);
   try {
-    const module = await importEntry(pathToFileURL(entry).href, plugin.rootDir).catch((error) => {
+    const module = await entryModule(params, plugin).catch((error) => {
       throw failed('load', error);
     });
     const definition = runRegister(plugin, module, params);
@@ -62,6 +62,12 @@ export async function load(params) {
     revokeEnv(plugin.id);
     throw error;
   }
+}
+
+/** The plugin's own entry, or the part of this worker that runs `HOOK.md` hooks. */
+function entryModule(params, plugin) {
+  if (params.entry === 'chela:hook-files') return import('./hookFiles.js');
+  return importEntry(pathToFileURL(plugin.entry).href, plugin.rootDir);
 }
 
 /** Variables that a load brought: name -> id of the plugin. What the process was started with is not among them. */

@@ -39,6 +39,8 @@ pub(crate) enum Slot {
 /// Catalog and slots.
 pub(crate) struct State {
     pub(crate) snapshot: Arc<Snapshot>,
+    /// What stands for the `HOOK.md` hooks; its handlers come after those of plugins.
+    pub(crate) hook_files: Option<PluginRecord>,
     pub(crate) slots: HashMap<String, Slot>,
     /// Starts that were asked for.
     pub(crate) starts: u64,
@@ -47,13 +49,19 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// All that can be started, in the order in which it registers.
+    pub(crate) fn records(&self) -> impl Iterator<Item = &PluginRecord> {
+        self.snapshot.plugins.iter().chain(&self.hook_files)
+    }
+
     /// What has to stop or to start anew when `next` replaces the catalog.
-    pub(crate) fn changes(&self, next: &Snapshot) -> Changes {
+    pub(crate) fn changes(&self, next: &Snapshot, next_hooks: Option<&PluginRecord>) -> Changes {
         let mut changes = Changes::default();
         for id in self.slots.keys() {
-            let find = |snapshot: &Snapshot| snapshot.plugins.iter().find(|p| p.id == *id).filter(|p| p.is_startable()).cloned();
-            let (before, after) = (find(&self.snapshot), find(next));
-            if let (Some(before), Some(after)) = (&before, &after)
+            let startable = |record: &&PluginRecord| record.id == *id && record.is_startable();
+            let before = self.records().find(startable);
+            let after = next.plugins.iter().chain(next_hooks).find(startable);
+            if let (Some(before), Some(after)) = (before, after)
                 && starts_alike(before, after)
                 && entry_of(&self.snapshot, id) == entry_of(next, id)
             {
@@ -91,7 +99,7 @@ impl State {
             Some(Slot::Failed { error, .. }) => error.transient,
             Some(_) => false,
         };
-        let record = self.snapshot.plugins.iter().find(|p| p.id == id).filter(|p| p.is_startable())?;
+        let record = self.records().find(|p| p.id == id).filter(|p| p.is_startable())?;
         free.then(|| record.clone())
     }
 }

@@ -30,7 +30,6 @@ const NOT_BUILT: &[(&str, &str)] = &[
     ("docs", "see `chela --help`"),
     ("exec-policy", "read the policy with `chela config get tools.exec`"),
     ("flows", "list sessions with `chela sessions`"),
-    ("hooks", "see the hooks of a plugin with `chela plugins inspect ID --runtime`"),
     ("infer", "call a model with `chela agent --message TEXT --model PROVIDER/MODEL`"),
     ("mcp", "look at the servers with `chela config get mcp`"),
     ("memory", "see `chela plugins list` for memory plugins"),

@@ -1,0 +1,111 @@
+//! Flags of `chela hooks`.
+
+use std::ffi::OsString;
+
+use clap::{Args, Subcommand};
+
+/// `chela hooks`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct HooksArgs {
+    /// The subcommand; `list` without one.
+    #[command(subcommand)]
+    pub command: Option<HooksCommand>,
+    /// Flags of `list`.
+    #[command(flatten)]
+    pub list: ListArgs,
+}
+
+/// What to do with hooks.
+#[derive(Debug, Subcommand)]
+pub enum HooksCommand {
+    /// List hooks
+    List(ListArgs),
+    /// Show one hook and what it needs
+    #[command(after_help = "Exit codes: 0 shown, 1 no such hook (OpenClaw ends with 0)")]
+    Info(InfoArgs),
+    /// Show which hooks are ready
+    Check(CheckArgs),
+    /// Enable a hook in the config
+    Enable(SwitchArgs),
+    /// Disable a hook in the config
+    Disable(SwitchArgs),
+    /// Former name of `plugins install`
+    #[command(hide = true)]
+    Install(InstallArgs),
+    /// Former name of `plugins update`
+    #[command(hide = true)]
+    Update(UpdateArgs),
+    /// Known subcommands that are not built.
+    #[command(external_subcommand)]
+    Other(Vec<OsString>),
+}
+
+/// `chela hooks list`.
+#[derive(Debug, Default, Args)]
+pub struct ListArgs {
+    /// Only hooks that are ready
+    #[arg(long)]
+    pub eligible: bool,
+    /// Show what is missing
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `chela hooks info`.
+#[derive(Debug, Args)]
+pub struct InfoArgs {
+    /// The hook's name, or its key in the config
+    pub name: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `chela hooks check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `chela hooks enable` and `disable`.
+#[derive(Debug, Args)]
+pub struct SwitchArgs {
+    /// The hook's name, or its key in the config
+    pub name: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `chela hooks install`.
+#[derive(Debug, Args)]
+pub struct InstallArgs {
+    /// A hook pack's directory, archive or npm package
+    #[arg(value_name = "PATH-OR-SPEC")]
+    pub spec: String,
+    /// Use the path where it lies instead of copying it
+    #[arg(short, long)]
+    pub link: bool,
+    /// Record the exact version
+    #[arg(long)]
+    pub pin: bool,
+}
+
+/// `chela hooks update`.
+#[derive(Debug, Args)]
+pub struct UpdateArgs {
+    /// The hook pack's id
+    pub id: Option<String>,
+    /// All installed hook packs and plugins
+    #[arg(long)]
+    pub all: bool,
+    /// Only show what would change
+    #[arg(long)]
+    pub dry_run: bool,
+}
