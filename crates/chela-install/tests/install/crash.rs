@@ -81,12 +81,15 @@ fn child() {
         "replace" => drop(installer.install(&forced(&place.dir.join("v2"))).unwrap()),
         "rollback" => drop(installer.rollback("alpha").unwrap()),
         "uninstall" => drop(installer.uninstall(&installer.plan_uninstall("alpha", false).unwrap()).unwrap()),
+        "pack" => drop(installer.install(&request(&place.dir.join("my-pack"))).unwrap()),
+        "replace-pack" => drop(installer.install(&forced(&place.dir.join("my-pack"))).unwrap()),
+        "uninstall-pack" => drop(installer.uninstall(&installer.plan_uninstall("pack", false).unwrap()).unwrap()),
         other => unreachable!("{other}"),
     }
 }
 
 /// Runs a job in a process that ends at a moment; false when the job has no such moment.
-fn ends_at(place: &Place, job: &str, moment: usize) -> bool {
+pub fn ends_at(place: &Place, job: &str, moment: usize) -> bool {
     let out = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crash::child", "--test-threads=1"])
         .env(CHILD_JOB, job)

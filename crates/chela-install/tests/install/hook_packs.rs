@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use crate::registry::Registry;
 use crate::support::{Place, forced, linked, request};
 
-fn write(path: &Path, text: &str) {
+pub fn write(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, text).unwrap();
 }
 
 /// A pack `@me/pack` with the hooks `first` (named by its front matter) and `second` (by its directory).
-fn pack(place: &Place, version: &str) -> PathBuf {
+pub fn pack(place: &Place, version: &str) -> PathBuf {
     let root = place.dir.join("my-pack");
     let package = json!({"name": "@me/pack", "version": version, "openclaw": {"hooks": ["./hooks/one", "hooks/second"]}});
     write(&root.join("package.json"), &package.to_string());
@@ -25,7 +25,7 @@ fn pack(place: &Place, version: &str) -> PathBuf {
     root
 }
 
-fn internal(place: &Place) -> Value {
+pub fn internal(place: &Place) -> Value {
     place.config_value()["hooks"]["internal"].clone()
 }
 

@@ -5,6 +5,7 @@ mod bundles;
 mod clawhub;
 mod crash;
 mod git;
+mod hook_pack_changes;
 mod hook_packs;
 mod marketplace;
 mod npm;
