@@ -15,13 +15,14 @@ const RECENT: usize = 5;
 pub(crate) async fn health(gateway: &Gateway) -> Value {
     let registry = gateway.host.manager.registry();
     let loaded: Vec<&str> = plugins(&registry).filter(|p| p.failure.is_none()).map(|p| p.owner.id.as_ref()).collect();
-    let errors: Vec<Value> = gateway
+    let mut errors: Vec<Value> = gateway
         .host
         .plugin_statuses()
         .into_iter()
         .filter(|p| p.error.is_some() || matches!(p.worker.state, WorkerState::Quarantined | WorkerState::Backoff))
         .map(|p| json!({"id": p.id, "error": p.error.or(p.worker.last_exit)}))
         .collect();
+    errors.extend(gateway.host.hook_files_trouble().map(|error| json!({"id": chela_host::HOOK_FILES_ID, "error": error})));
     let agent = gateway.host.runtime.settings().agents.default_id.clone();
     let sessions = recent(gateway).await;
     json!({

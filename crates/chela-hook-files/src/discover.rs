@@ -117,7 +117,7 @@ impl Discovered {
         match read_hook(dir) {
             Ok(Some(file)) => self.take(Hook { file, source, plugin_id: plugin.map(str::to_owned), built: true }),
             Ok(None) => {}
-            Err(why) => self.warnings.push(why),
+            Err(error) => self.warnings.push(error.to_string()),
         }
     }
 

@@ -31,23 +31,55 @@ pub struct HookFile {
     pub metadata: HookMetadata,
 }
 
+/// Why a directory with a `HOOK.md` is no hook.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HookError {
+    /// The `HOOK.md` is unsafe, too large, or cannot be read.
+    #[error("`{HOOK_FILE}` of `{dir}` is not read: {why}")]
+    Unreadable {
+        /// The directory.
+        dir: String,
+        /// The reason.
+        why: String,
+    },
+    /// There is nothing to run.
+    #[error("hook \"{name}\" in `{dir}` has no handler: {} missing", HANDLERS.join("/"))]
+    NoHandler {
+        /// The hook's name.
+        name: String,
+        /// The directory.
+        dir: String,
+    },
+    /// What it would run is refused (HOOK-290).
+    #[error("hook \"{name}\" in `{dir}` has no safe handler: `{file}` {why}")]
+    UnsafeHandler {
+        /// The hook's name.
+        name: String,
+        /// The directory.
+        dir: String,
+        /// The handler.
+        file: String,
+        /// The reason.
+        why: &'static str,
+    },
+}
+
 /// Reads one hook. `None` when the directory has no `HOOK.md`.
 ///
 /// # Errors
-/// A text that names the directory: an unreadable or unsafe `HOOK.md`, no handler, or one that is a link to somewhere else.
-pub fn read_hook(dir: &Path) -> Result<Option<HookFile>, String> {
+/// [`HookError`].
+pub fn read_hook(dir: &Path) -> Result<Option<HookFile>, HookError> {
     let Ok(real) = dir.canonicalize() else { return Ok(None) };
-    let shown = dir.display();
+    let unreadable = |why: String| HookError::Unreadable { dir: dir.display().to_string(), why };
     let bytes = match read_root_file(&real, HOOK_FILE, true, MAX_HOOK_FILE) {
         Ok(bytes) => bytes,
         Err(ReadFailure::Missing) => return Ok(None),
-        Err(ReadFailure::Unsafe(why) | ReadFailure::Io(why)) => return Err(format!("`{HOOK_FILE}` of `{shown}` is not read: {why}")),
+        Err(ReadFailure::Unsafe(why) | ReadFailure::Io(why)) => return Err(unreadable(why)),
     };
-    let fields =
-        FrontMatter::parse(&String::from_utf8_lossy(&bytes)).map_err(|why| format!("`{HOOK_FILE}` of `{shown}` is not read: {why}"))?;
+    let fields = FrontMatter::parse(&String::from_utf8_lossy(&bytes)).map_err(unreadable)?;
     let folder = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let name = fields.text("name").unwrap_or(folder);
-    let handler = handler(&real).map_err(|why| format!("hook \"{name}\" has {HOOK_FILE} but no usable handler in `{shown}`: {why}"))?;
+    let handler = handler(&real, &name)?;
     let mut metadata = fields.metadata().map(|raw| HookMetadata::read(&raw)).unwrap_or_default();
     metadata.emoji = metadata.emoji.or_else(|| fields.text("emoji"));
     metadata.homepage = metadata.homepage.or_else(|| ["homepage", "website", "url"].into_iter().find_map(|key| fields.text(key)));
@@ -56,22 +88,24 @@ pub fn read_hook(dir: &Path) -> Result<Option<HookFile>, String> {
 }
 
 /// The first handler that is there and lies inside. One that is a link to somewhere else does not count.
-fn handler(dir: &Path) -> Result<PathBuf, String> {
+fn handler(dir: &Path, name: &str) -> Result<PathBuf, HookError> {
+    let (name, dir_text) = (name.to_owned(), dir.display().to_string());
     let mut refused = None;
-    for name in HANDLERS {
-        let path = dir.join(name);
-        let Ok(real) = path.canonicalize() else { continue };
-        if !real.starts_with(dir) {
-            refused = refused.or_else(|| Some(format!("`{name}` is a link that leaves the directory")));
-            continue;
-        }
-        match real.metadata() {
-            Ok(stat) if stat.is_file() && !has_other_names(&stat) => return Ok(real),
-            Ok(stat) if stat.is_file() => refused = refused.or_else(|| Some(format!("`{name}` is a hard link"))),
-            _ => {}
-        }
+    for file in HANDLERS {
+        let Ok(real) = dir.join(file).canonicalize() else { continue };
+        let Ok(stat) = real.metadata() else { continue };
+        let why = match stat.is_file() {
+            false => continue,
+            true if !real.starts_with(dir) => "is a link that leaves the directory",
+            true if has_other_names(&stat) => "is a hard link",
+            true => return Ok(real),
+        };
+        refused = refused.or(Some((file.to_owned(), why)));
     }
-    Err(refused.unwrap_or_else(|| format!("{} missing", HANDLERS.join("/"))))
+    Err(match refused {
+        Some((file, why)) => HookError::UnsafeHandler { name, dir: dir_text, file, why },
+        None => HookError::NoHandler { name, dir: dir_text },
+    })
 }
 
 #[cfg(unix)]
@@ -98,7 +132,7 @@ mod tests {
         fs_err::create_dir(&dir).unwrap();
         assert_eq!(read_hook(&dir), Ok(None));
         fs_err::write(dir.join("HOOK.md"), "# no front matter").unwrap();
-        let error = read_hook(&dir).unwrap_err();
+        let error = read_hook(&dir).unwrap_err().to_string();
         assert!(error.ends_with("handler.ts/handler.js/index.ts/index.js missing"), "{error}");
         for (name, expected) in
             [("index.js", "index.js"), ("index.ts", "index.ts"), ("handler.js", "handler.js"), ("handler.ts", "handler.ts")]
@@ -111,7 +145,7 @@ mod tests {
             fs_err::remove_file(dir.join(name)).unwrap();
         }
         std::os::unix::fs::symlink(base.join("outside.js"), dir.join("handler.js")).unwrap();
-        assert!(read_hook(&dir).unwrap_err().contains("`handler.js` is a link that leaves the directory"));
+        assert!(read_hook(&dir).unwrap_err().to_string().contains("`handler.js` is a link that leaves the directory"));
         fs_err::write(dir.join("index.js"), "").unwrap();
         assert_eq!(read_hook(&dir).unwrap().unwrap().handler, dir.join("index.js"));
         fs_err::hard_link(dir.join("index.js"), base.join("twin.js")).unwrap();
@@ -119,6 +153,6 @@ mod tests {
         fs_err::remove_file(base.join("twin.js")).unwrap();
         fs_err::remove_file(dir.join("HOOK.md")).unwrap();
         std::os::unix::fs::symlink("/etc/hostname", dir.join("HOOK.md")).unwrap();
-        assert!(read_hook(&dir).unwrap_err().contains("symlink leaves"), "a HOOK.md from elsewhere");
+        assert!(read_hook(&dir).unwrap_err().to_string().contains("symlink leaves"), "a HOOK.md from elsewhere");
     }
 }

@@ -15,7 +15,7 @@ mod report;
 
 pub use discover::{Discovered, Hook, discover};
 pub use eligibility::{Missing, bin_on_path};
-pub use file::{HANDLERS, HOOK_FILE, HookFile, read_hook};
+pub use file::{HANDLERS, HOOK_FILE, HookError, HookFile, read_hook};
 pub use front_matter::FrontMatter;
 pub use inputs::{HookInputs, HookSource, PluginHookDir};
 pub use metadata::{HookMetadata, InstallOption, Requires};

@@ -9,13 +9,24 @@ use chela_catalog::policy::EntryPolicy;
 use chela_catalog::{ActivationSource, Lane, Origin, PluginRecord, Snapshot, Status};
 use chela_config::{Config, Env};
 use chela_hook_files::{HookInputs, LoadPlan};
-use chela_plugin::PluginSpec;
+use chela_plugin::{PluginSpec, WorkerState, WorkerStatus};
 use serde_json::{Value, json};
+
+use crate::assemble::Host;
 
 /// The id under which the hooks' worker runs. No manifest can have it: ids of plugins become directory names.
 pub const HOOK_FILES_ID: &str = "chela/hook-files";
 /// What the worker loads instead of a plugin's entry.
 const ENTRY: &str = "chela:hook-files";
+
+impl Host {
+    /// Why the worker of the hooks does not run, when it should.
+    pub fn hook_files_trouble(&self) -> Option<String> {
+        let view = self.manager.view(HOOK_FILES_ID);
+        let down = |worker: &WorkerStatus| matches!(worker.state, WorkerState::Quarantined | WorkerState::Backoff);
+        view.error.or_else(|| view.worker.filter(down)?.last_exit)
+    }
+}
 
 /// What stands for the hooks that this config loads, if there are any. Blocks on the disk.
 pub(crate) fn record(config: &Config, env: &Env, snapshot: &Snapshot) -> Option<PluginRecord> {

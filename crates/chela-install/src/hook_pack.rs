@@ -251,7 +251,10 @@ fn hook(dir: &Path) -> Result<(String, PathBuf), InstallError> {
     let hook = match chela_hook_files::read_hook(dir) {
         Ok(Some(hook)) => hook,
         Ok(None) => return Err(InstallError::refused(format!("{} missing in {shown}", chela_hook_files::HOOK_FILE))),
-        Err(why) => return Err(InstallError::refused(why)),
+        Err(chela_hook_files::HookError::NoHandler { .. }) => {
+            return Err(InstallError::refused(format!("{} missing in {shown}", chela_hook_files::HANDLERS.join("/"))));
+        }
+        Err(error) => return Err(InstallError::refused(error.to_string())),
     };
     check_name(&hook.name)?;
     let handler = hook.handler.strip_prefix(&hook.dir).map_or_else(|_| hook.handler.clone(), |inner| dir.join(inner));

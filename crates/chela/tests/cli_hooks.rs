@@ -12,7 +12,8 @@ impl Home {
     fn new(config: &str) -> Self {
         let home = Self(tempfile::tempdir().unwrap());
         std::fs::create_dir_all(home.state()).unwrap();
-        std::fs::write(home.state().join("openclaw.json"), config.replace("WORKSPACE", home.0.path().join("ws").to_str().unwrap())).unwrap();
+        std::fs::write(home.state().join("openclaw.json"), config.replace("WORKSPACE", home.0.path().join("ws").to_str().unwrap()))
+            .unwrap();
         home
     }
 
@@ -98,9 +99,26 @@ fn list_info_and_check_say_the_same() {
 
     let info = home.json(&["hooks", "info", "needy-key", "--json"]);
     for key in [
-        "name", "description", "source", "filePath", "baseDir", "handlerPath", "hookKey", "events", "always", "enabledByConfig",
-        "requirementsSatisfied", "loadable", "blockedReason", "managedByPlugin", "requirements", "missing", "configChecks", "install",
-        "eligible", "disabled",
+        "name",
+        "description",
+        "source",
+        "filePath",
+        "baseDir",
+        "handlerPath",
+        "hookKey",
+        "events",
+        "always",
+        "enabledByConfig",
+        "requirementsSatisfied",
+        "loadable",
+        "blockedReason",
+        "managedByPlugin",
+        "requirements",
+        "missing",
+        "configChecks",
+        "install",
+        "eligible",
+        "disabled",
     ] {
         assert!(info.get(key).is_some(), "{key}");
     }
@@ -116,11 +134,16 @@ fn list_info_and_check_say_the_same() {
     let (_, out, _) = home.run(&["hooks", "list", "--verbose"]);
     assert!(out.contains("bins: no-such-program; anyBins: x1, x2; env: NO_SUCH_VAR; config: a.b; os: plan9"), "{out}");
     let (_, out, _) = home.run(&["hooks", "info", "needy"]);
-    for part in ["Missing requirements", "Binaries: ✗ no-such-program", "Config: ✗ a.b, ✓ workspace.dir", "OS: ✗ (plan9)", "Config key: needy-key"] {
+    for part in
+        ["Missing requirements", "Binaries: ✗ no-such-program", "Config: ✗ a.b, ✓ workspace.dir", "OS: ✗ (plan9)", "Config key: needy-key"]
+    {
         assert!(out.contains(part), "{part}: {out}");
     }
     let (_, out, _) = home.run(&["hooks", "check"]);
-    assert!(out.contains("Total hooks: 8\nReady: 1\nNot ready: 7\n") && out.contains("own - workspace hook (disabled by default)"), "{out}");
+    assert!(
+        out.contains("Total hooks: 8\nReady: 1\nNot ready: 7\n") && out.contains("own - workspace hook (disabled by default)"),
+        "{out}"
+    );
 }
 
 // HOOK-286

@@ -50,23 +50,36 @@ fn place() -> (tempfile::TempDir, PathBuf, PathBuf) {
     (dir, hooks, log)
 }
 
-// HOOK-266, HOOK-269, HOOK-272, HOOK-279, HOOK-283, HOOK-287
+// HOOK-266, HOOK-269, HOOK-272, HOOK-283, HOOK-287, HOOK-291
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn handlers_of_directories_are_fired_and_bad_ones_harm_nobody() {
     let node = support::node().await.unwrap();
-    let (_dir, hooks, log) = place();
+    let (dir, hooks, log) = place();
     let events = ["gateway", "command", "message:received"];
     hook(&hooks.join("a-throws"), "a-throws", &events, ("handler.js", "export default () => { throw new Error('no luck'); };"));
     hook(&hooks.join("b-broken"), "b-broken", &events, ("handler.js", "import './not-there.js'; export default () => {};"));
     hook(&hooks.join("c-none"), "c-none", &events, ("handler.js", "export const other = 1;"));
-    hook(&hooks.join("d-stuck"), "d-stuck", &events, ("handler.js", "await new Promise(() => {});"));
     hook(&hooks.join("recorder"), "recorder", &events, ("handler.ts", &recorder(&log)));
-    let config = json!({"hooks": {"internal": {
-        "entries": {"recorder": {"env": {"OWN_VAR": "mine"}}, "d-stuck": {"enabled": false}},
-        "load": {"extraDirs": [hooks]},
-    }}});
+    let (workspace, legacy) = (dir.path().join("ws"), dir.path().join("legacy"));
+    std::fs::create_dir(&workspace).unwrap();
+    std::fs::write(
+        workspace.join("old.js"),
+        format!("require('node:fs').writeFileSync({}, 'loaded'); exports.go = () => {{}};", json!(legacy)),
+    )
+    .unwrap();
+    let config = json!({
+        "agents": {"defaults": {"skipBootstrap": true, "workspace": workspace}},
+        "hooks": {"internal": {
+            "entries": {"recorder": {"env": {"OWN_VAR": "mine"}}},
+            "load": {"extraDirs": [hooks]},
+            "handlers": [{"event": "command:new", "module": "old.js", "export": "go"}],
+        }},
+    });
     let gateway = Gateway::start(&node, config).await;
     until("gateway:startup", &gateway, || heard(&log, "gateway:startup") == 1).await;
+    until("the legacy handler", &gateway, || legacy.exists()).await;
+    let startup = rows(&log).remove(0);
+    assert!(startup["context"]["workspaceDir"] == json!(workspace) && startup["context"]["cfg"].is_object(), "{startup}");
     let mut client = gateway.client().await;
     let message = json!({"sessionKey": "agent:main:main", "message": "hello", "idempotencyKey": "k1"});
     client.call("chat.send", message).await;
@@ -90,7 +103,47 @@ async fn handlers_of_directories_are_fired_and_bad_ones_harm_nobody() {
     until("gateway:shutdown", &gateway, || heard(&log, "gateway:shutdown") == 1).await;
 }
 
-/// Sets one path of the config by the command line, beside the running gateway.
+// HOOK-269: a handler that never gives its worker back holds up neither the gateway nor a turn
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handler_that_spins_stops_no_turn_and_no_gateway() {
+    let node = support::node().await.unwrap();
+    let (_dir, hooks, log) = place();
+    let spin = format!("import fs from 'node:fs';\nexport default () => {{ fs.writeFileSync({}, '{{}}'); for (;;) {{}} }};", json!(log));
+    hook(&hooks.join("spins"), "spins", &["gateway:startup", "message:received"], ("handler.js", &spin));
+    let mut gateway = Gateway::start(&node, json!({"hooks": {"internal": {"load": {"extraDirs": [hooks]}}}})).await;
+    until("the spinning handler", &gateway, || log.exists()).await;
+    let mut client = gateway.client().await;
+    assert!(client.turn("hello").await.contains("hello"));
+    assert!(client.call("health", json!({})).await["ok"].as_bool().unwrap());
+    gateway.signal(rustix::process::Signal::TERM);
+    let begun = std::time::Instant::now();
+    while gateway.ended().is_none() {
+        assert!(begun.elapsed() < support::PATIENCE, "the gateway does not stop:\n{}", gateway.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+// Without a Node that runs, the gateway is there all the same, and says what is wrong.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hooks_that_cannot_be_run_are_told_by_health() {
+    let (dir, hooks, log) = place();
+    hook(&hooks.join("recorder"), "recorder", &["command"], ("handler.ts", &recorder(&log)));
+    let gateway = Gateway::start(&dir.path().join("no-node"), json!({"hooks": {"internal": {"load": {"extraDirs": [hooks]}}}})).await;
+    let mut client = gateway.client().await;
+    let begun = std::time::Instant::now();
+    let found = loop {
+        let health = client.call("health", json!({})).await;
+        if let Some(row) = health["plugins"]["errors"].as_array().unwrap().first() {
+            break row.clone();
+        }
+        assert!(begun.elapsed() < support::PATIENCE, "{health}:\n{}", gateway.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert!(found["id"] == "chela/hook-files" && found["error"].as_str().unwrap().contains("no-node"), "{found}");
+    assert!(client.turn("hello").await.contains("hello"));
+}
+
+/// The command line beside the running gateway.
 fn chela(gateway: &Gateway, args: &[&str]) -> (i32, String, String) {
     let out = std::process::Command::new(env!("CARGO_BIN_EXE_chela"))
         .args(args)
