@@ -11,6 +11,8 @@ use crate::metadata::HookMetadata;
 pub const HOOK_FILE: &str = "HOOK.md";
 /// What a hook runs; the first that is there.
 pub const HANDLERS: [&str; 4] = ["handler.ts", "handler.js", "index.ts", "index.js"];
+/// Longest name in characters; the rest is cut off.
+const MAX_NAME: usize = 200;
 /// Largest `HOOK.md` that is read, in bytes.
 const MAX_HOOK_FILE: usize = 1 << 20;
 
@@ -78,7 +80,8 @@ pub fn read_hook(dir: &Path) -> Result<Option<HookFile>, HookError> {
     };
     let fields = FrontMatter::parse(&String::from_utf8_lossy(&bytes)).map_err(unreadable)?;
     let folder = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let name = fields.text("name").unwrap_or(folder);
+    // Names are printed, logged and config keys.
+    let name: String = fields.text("name").unwrap_or(folder).chars().filter(|c| !c.is_control()).take(MAX_NAME).collect();
     let handler = handler(&real, &name)?;
     let mut metadata = fields.metadata().map(|raw| HookMetadata::read(&raw)).unwrap_or_default();
     metadata.emoji = metadata.emoji.or_else(|| fields.text("emoji"));

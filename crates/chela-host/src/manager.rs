@@ -21,6 +21,7 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use self::state::{Slot, State};
+use crate::hook_files::HOOK_FILES_ID;
 use crate::run_context::RunContexts;
 
 /// Plugins that start at the same time.
@@ -462,7 +463,10 @@ pub(crate) fn facts_of(record: &PluginRecord) -> PluginFacts {
     facts.origin = record.origin.as_str().into();
     facts.bundled = record.origin == chela_catalog::Origin::Bundled;
     facts.root_dir = Some(record.root_dir.clone());
-    facts.plugin_config = record.config.clone().unwrap_or(Value::Null);
+    // A plugin's handlers get its config with each event; those of hook files have none.
+    if record.id != HOOK_FILES_ID {
+        facts.plugin_config = record.config.clone().unwrap_or(Value::Null);
+    }
     facts
 }
 
