@@ -33,6 +33,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("chela-hooks", 2),
     ("chela-node", 2),
     ("chela-plugin-demo", 2),
+    ("chela-plugin-hooks", 2),
     ("chela-agent", 3),
     ("chela-host", 4),
     ("chela-gateway", 5),

@@ -64,7 +64,7 @@ pub(crate) async fn status(gateway: &Gateway, admin: bool) -> Value {
 
 /// Plugins that were started; what runs hooks of directories is none.
 fn plugins(registry: &Registry) -> impl Iterator<Item = &PluginEntry> {
-    registry.plugins.iter().filter(|entry| entry.owner.id.as_ref() != chela_host::HOOK_FILES_ID)
+    registry.plugins.iter().filter(|entry| !chela_host::is_hook_runner(&entry.owner.id))
 }
 
 /// Resident memory of the gateway itself.

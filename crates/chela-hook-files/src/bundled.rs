@@ -1,26 +1,71 @@
-//! Hooks that the reference brings along. They are listed, so that nobody looks for them in vain; none is built.
+//! Hooks that the reference brings along. Those that are not built are listed too, so that nobody looks for them in vain.
 
-use crate::metadata::HookMetadata;
+use crate::metadata::{HookMetadata, InstallOption, Requires};
 
-/// Name, emoji, events and what it is for.
-type Row = (&'static str, &'static str, &'static [&'static str], &'static str);
+/// A bundled hook.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    emoji: &'static str,
+    events: &'static [&'static str],
+    pub(crate) description: &'static str,
+    /// Needs a workspace.
+    workspace: bool,
+    pub(crate) built: bool,
+}
 
-const ROWS: [Row; 5] = [
-    ("boot-md", "🚀", &["gateway:startup"], "Has an agent follow BOOT.md of the workspace when the gateway starts"),
-    ("bootstrap-extra-files", "📎", &["agent:bootstrap"], "Adds files that match patterns to the bootstrap files of the workspace"),
-    ("command-logger", "📝", &["command"], "Writes every command event to logs/commands.log"),
-    ("compaction-notifier", "🧹", &["session:compact:before", "session:compact:after"], "Tells the chat when a compaction begins and ends"),
-    ("session-memory", "💾", &["command:new", "command:reset"], "Keeps the end of a session in the memory directory on /new and /reset"),
+pub(crate) const ROWS: [Row; 5] = [
+    Row {
+        name: "boot-md",
+        emoji: "🚀",
+        events: &["gateway:startup"],
+        description: "Has an agent follow BOOT.md of the workspace when the gateway starts",
+        workspace: true,
+        built: false,
+    },
+    Row {
+        name: "bootstrap-extra-files",
+        emoji: "📎",
+        events: &["agent:bootstrap"],
+        description: "Adds files that match patterns to the bootstrap files of the workspace",
+        workspace: true,
+        built: true,
+    },
+    Row {
+        name: "command-logger",
+        emoji: "📝",
+        events: &["command"],
+        description: "Writes every command event to logs/commands.log",
+        workspace: false,
+        built: true,
+    },
+    Row {
+        name: "compaction-notifier",
+        emoji: "🧹",
+        events: &["session:compact:before", "session:compact:after"],
+        description: "Tells the chat when a compaction begins and ends",
+        workspace: false,
+        built: false,
+    },
+    Row {
+        name: "session-memory",
+        emoji: "💾",
+        events: &["command:new", "command:reset"],
+        description: "Keeps the end of a session in the memory directory on /new and /reset",
+        workspace: true,
+        built: false,
+    },
 ];
 
-/// Name, description and metadata of each.
-pub(crate) fn all() -> impl Iterator<Item = (&'static str, &'static str, HookMetadata)> {
-    ROWS.iter().map(|(name, emoji, events, description)| {
-        let metadata = HookMetadata {
-            emoji: Some((*emoji).to_owned()),
-            events: events.iter().map(|event| (*event).to_owned()).collect(),
+impl Row {
+    pub(crate) fn metadata(&self) -> HookMetadata {
+        let config = if self.workspace { vec!["workspace.dir".to_owned()] } else { Vec::new() };
+        let kind = "bundled".to_owned();
+        HookMetadata {
+            emoji: Some(self.emoji.to_owned()),
+            events: self.events.iter().map(|event| (*event).to_owned()).collect(),
+            requires: Requires { config, ..Requires::default() },
+            install: vec![InstallOption { id: kind.clone(), kind, label: "Part of the program".to_owned(), bins: Vec::new() }],
             ..HookMetadata::default()
-        };
-        (*name, *description, metadata)
-    })
+        }
+    }
 }

@@ -45,11 +45,12 @@ pub struct Discovered {
 /// Looks for hooks. It cannot fail: what is wrong with one folder is a warning.
 pub fn discover(inputs: &HookInputs) -> Discovered {
     let mut found = Discovered::default();
-    for (name, description, metadata) in bundled::all() {
+    for row in &bundled::ROWS {
+        let (name, description) = (row.name, row.description);
         let dir = PathBuf::from(format!("builtin:hooks/{name}"));
         let (path, handler) = (dir.join(crate::HOOK_FILE), dir.join("handler"));
-        let file = HookFile { name: name.to_owned(), description: description.to_owned(), path, dir, handler, metadata };
-        found.hooks.push(Hook { file, source: HookSource::Bundled, plugin_id: None, built: false });
+        let file = HookFile { name: name.to_owned(), description: description.to_owned(), path, dir, handler, metadata: row.metadata() };
+        found.hooks.push(Hook { file, source: HookSource::Bundled, plugin_id: None, built: row.built });
     }
     let mut seen = Vec::new();
     for place in &inputs.plugin_dirs {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::discover::{Hook, discover};
-use crate::inputs::{HookInputs, inside};
+use crate::inputs::{HookInputs, HookSource, inside};
 use crate::report::HookStatus;
 
 /// Most handlers that are loaded.
@@ -36,6 +36,8 @@ pub struct PlannedHook {
 pub struct LoadPlan {
     /// Handlers, in the order in which they are registered.
     pub hooks: Vec<PlannedHook>,
+    /// Bundled hooks, each with its entry in the config.
+    pub bundled: Vec<(String, Value)>,
     /// Names of variables that the hooks ask for.
     pub env_names: Vec<String>,
     /// Variables that the config sets for them; the first value of a name counts.
@@ -127,6 +129,10 @@ impl LoadPlan {
             return;
         }
         if !HookStatus::of(hook, inputs).loadable {
+            return;
+        }
+        if hook.source == HookSource::Bundled {
+            self.bundled.push((name.clone(), entry.clone()));
             return;
         }
         let metadata = &hook.file.metadata;

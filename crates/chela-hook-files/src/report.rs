@@ -65,6 +65,9 @@ pub struct HookStatus {
     pub config_checks: Vec<Value>,
     /// Ways to get what it needs.
     pub install: Vec<InstallOption>,
+    /// False for hooks of the reference that this program does not have.
+    #[serde(skip)]
+    pub built: bool,
 }
 
 /// All hooks with their state.
@@ -138,12 +141,8 @@ impl HookStatus {
                 .collect(),
             missing,
             install: metadata.install.clone(),
+            built: hook.built,
         }
-    }
-
-    /// False for hooks of the reference that this program does not have.
-    pub fn is_built(&self) -> bool {
-        !self.file_path.starts_with("builtin:hooks")
     }
 
     /// The row of `hooks list --json`.

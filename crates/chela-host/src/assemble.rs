@@ -121,7 +121,10 @@ pub fn bundled_manifests() -> Vec<BundledPlugin> {
 }
 
 fn bundled_code() -> Vec<(String, Arc<dyn BuiltinPlugin>)> {
-    vec![(chela_plugin_demo::ID.to_string(), Arc::new(chela_plugin_demo::DemoPlugin) as Arc<dyn BuiltinPlugin>)]
+    vec![
+        (chela_plugin_demo::ID.to_string(), Arc::new(chela_plugin_demo::DemoPlugin) as Arc<dyn BuiltinPlugin>),
+        (chela_plugin_hooks::ID.to_string(), Arc::new(chela_plugin_hooks::BundledHooks)),
+    ]
 }
 
 /// Looks at all plugins on disk; runs none.
@@ -152,7 +155,7 @@ impl Host {
         let names = Names { core_methods: options.core_methods, cli_commands: options.cli_commands };
         let manager = PluginManager::new(ManagerParts {
             rules: names.rules(&snapshot, &paths, &config),
-            hook_files: (purpose == Purpose::Gateway).then(|| hook_files::record(&config, &env, &snapshot)).flatten(),
+            hook_files: (purpose == Purpose::Gateway).then(|| hook_files::records(&config, &env, &snapshot)).unwrap_or_default(),
             snapshot,
             builtin: BuiltinLane::new(bundled_code()),
             node: Arc::new(NodeLane::new(node_options(&paths, &env, options.guard, options.inherit_output))),

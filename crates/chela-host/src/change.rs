@@ -59,7 +59,7 @@ impl Host {
     fn take_catalog(&self, config: &Arc<Config>) -> Changes {
         let snapshot = Arc::new(scan_plugins(&self.paths, &self.env, config));
         log_findings(&snapshot);
-        let hook_files = hook_files::record(config, &self.env, &snapshot);
+        let hook_files = hook_files::records(config, &self.env, &snapshot);
         self.manager.reload(snapshot.clone(), hook_files, self.names.rules(&snapshot, &self.paths, config))
     }
 

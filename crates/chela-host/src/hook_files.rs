@@ -1,5 +1,5 @@
 //! Handlers of `HOOK.md` hooks: all of them in one worker, which the manager starts, stops and swaps like that of a plugin
-//! (HOOK-281..291). No record of the catalog stands for it, and with no hook to load there is no worker.
+//! (HOOK-281..291); the bundled ones in this process. No record of the catalog stands for them, and with no hook there is no worker.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,6 +16,11 @@ use crate::assemble::Host;
 
 /// The id under which the hooks' worker runs. No manifest can have it: ids of plugins become directory names.
 pub const HOOK_FILES_ID: &str = "chela/hook-files";
+/// True for what runs hooks and is no plugin.
+pub fn is_hook_runner(id: &str) -> bool {
+    id == HOOK_FILES_ID || id == chela_plugin_hooks::ID
+}
+
 /// What the worker loads instead of a plugin's entry.
 const ENTRY: &str = "chela:hook-files";
 
@@ -29,35 +34,43 @@ impl Host {
 }
 
 /// What stands for the hooks that this config loads, if there are any. Blocks on the disk.
-pub(crate) fn record(config: &Config, env: &Env, snapshot: &Snapshot) -> Option<PluginRecord> {
-    let internal = config.effective.pointer("/hooks/internal")?;
-    if !chela_hook_files::is_configured(internal) {
-        return None;
+pub(crate) fn records(config: &Config, env: &Env, snapshot: &Snapshot) -> Vec<PluginRecord> {
+    let internal = config.effective.pointer("/hooks/internal");
+    if !internal.is_some_and(chela_hook_files::is_configured) {
+        return Vec::new();
     }
     let inputs = HookInputs::new(config, env, snapshot);
     let plan = chela_hook_files::plan(&inputs);
     plan.warnings.iter().for_each(|warning| tracing::warn!(target: "hooks", "{warning}"));
-    if plan.hooks.is_empty() {
-        return None;
+    let mut out = Vec::new();
+    if !plan.bundled.is_empty() {
+        let hooks: serde_json::Map<String, Value> = plan.bundled.iter().cloned().collect();
+        out.push(record(chela_plugin_hooks::ID, &inputs, json!({ "hooks": hooks })));
     }
-    let names: Vec<&str> = plan.hooks.iter().map(|hook| hook.name.as_str()).collect();
-    tracing::info!(target: "hooks", hooks = ?names, "hooks to load");
-    Some(made_of(&plan, &inputs))
+    if !plan.hooks.is_empty() {
+        let names: Vec<&str> = plan.hooks.iter().map(|hook| hook.name.as_str()).collect();
+        tracing::info!(target: "hooks", hooks = ?names, "hooks to load");
+        out.push(record(HOOK_FILES_ID, &inputs, worker_config(&plan)));
+    }
+    out
 }
 
-fn made_of(plan: &LoadPlan, inputs: &HookInputs) -> PluginRecord {
+/// All that the worker is started with; compared when the config changes.
+fn worker_config(plan: &LoadPlan) -> Value {
     let row = |hook: &chela_hook_files::PlannedHook| {
         json!({
             "name": hook.name, "description": hook.description, "events": hook.events, "file": hook.file, "root": hook.root,
             "export": hook.export, "stamp": format!("{}-{}", hook.stamp.0, hook.stamp.1),
         })
     };
-    // All that the worker is started with is compared when the config changes.
     let env: BTreeMap<&str, &str> = plan.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let config = json!({"hooks": plan.hooks.iter().map(row).collect::<Vec<_>>(), "env": env, "envNames": plan.env_names});
-    let manifest = chela_manifest::Manifest { id: HOOK_FILES_ID.to_owned(), ..chela_manifest::Manifest::default() };
+    json!({"hooks": plan.hooks.iter().map(row).collect::<Vec<_>>(), "env": env, "envNames": plan.env_names})
+}
+
+fn record(id: &str, inputs: &HookInputs, config: Value) -> PluginRecord {
+    let manifest = chela_manifest::Manifest { id: id.to_owned(), ..chela_manifest::Manifest::default() };
     PluginRecord {
-        id: HOOK_FILES_ID.to_owned(),
+        id: id.to_owned(),
         name: "Hooks".to_owned(),
         description: None,
         version: None,

@@ -21,7 +21,7 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use self::state::{Slot, State};
-use crate::hook_files::HOOK_FILES_ID;
+use crate::hook_files::is_hook_runner;
 use crate::run_context::RunContexts;
 
 /// Plugins that start at the same time.
@@ -61,8 +61,8 @@ pub(crate) struct SlotView {
 pub struct ManagerParts {
     /// The catalog.
     pub snapshot: Arc<Snapshot>,
-    /// What stands for the `HOOK.md` hooks to load; the catalog has no record of it.
-    pub hook_files: Option<PluginRecord>,
+    /// What stands for the `HOOK.md` hooks to load; the catalog has no records of them.
+    pub hook_files: Vec<PluginRecord>,
     /// What the config says about plugins.
     pub rules: Rules,
     /// Runs bundled plugins.
@@ -198,7 +198,7 @@ impl PluginManager {
         let plan = chela_catalog::activation_plan(&self.snapshot(), trigger);
         let mut wanted: Vec<String> = plan.into_iter().filter(|p| p.start).map(|p| p.plugin_id).collect();
         if matches!(trigger, Trigger::GatewayStartup) {
-            wanted.extend(self.state().hook_files.as_ref().map(|record| record.id.clone()));
+            wanted.extend(self.state().hook_files.iter().map(|record| record.id.clone()));
         }
         self.begin_plugins(&wanted)
     }
@@ -425,10 +425,10 @@ impl PluginManager {
 
     /// Takes a new catalog and new rules, and publishes a registry by them: hook permissions hold at once. Says which plugins have to
     /// stop or to start anew; a plugin that goes on gets new config as a notice.
-    pub fn reload(&self, snapshot: Arc<Snapshot>, hook_files: Option<PluginRecord>, rules: Rules) -> Changes {
+    pub fn reload(&self, snapshot: Arc<Snapshot>, hook_files: Vec<PluginRecord>, rules: Rules) -> Changes {
         let changes = {
             let mut state = self.state();
-            let changes = state.changes(&snapshot, hook_files.as_ref());
+            let changes = state.changes(&snapshot, &hook_files);
             for id in &changes.stop {
                 if matches!(state.slots.get(id), Some(Slot::Failed { .. })) {
                     state.slots.remove(id);
@@ -464,7 +464,7 @@ pub(crate) fn facts_of(record: &PluginRecord) -> PluginFacts {
     facts.bundled = record.origin == chela_catalog::Origin::Bundled;
     facts.root_dir = Some(record.root_dir.clone());
     // A plugin's handlers get its config with each event; those of hook files have none.
-    if record.id != HOOK_FILES_ID {
+    if !is_hook_runner(&record.id) {
         facts.plugin_config = record.config.clone().unwrap_or(Value::Null);
     }
     facts

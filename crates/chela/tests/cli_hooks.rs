@@ -95,7 +95,7 @@ fn list_info_and_check_say_the_same() {
     assert_eq!((&row("own")["disabled"], &row("own")["source"]), (&json!(true), &json!("openclaw-workspace")));
     assert_eq!((&row("boot-md")["eligible"], &row("boot-md")["blockedReason"]), (&json!(false), &json!("not built yet")));
     let eligible = home.json(&["hooks", "list", "--eligible", "--json"]);
-    assert_eq!(eligible["hooks"].as_array().unwrap().len(), 1);
+    assert_eq!(eligible["hooks"].as_array().unwrap().len(), 3);
 
     let info = home.json(&["hooks", "info", "needy-key", "--json"]);
     for key in [
@@ -126,10 +126,13 @@ fn list_info_and_check_say_the_same() {
     assert_eq!(info["configChecks"], json!([{"path": "a.b", "satisfied": false}, {"path": "workspace.dir", "satisfied": true}]));
     let check = home.json(&["hooks", "check", "--json"]);
     assert_eq!(keys(&check), ["total", "eligible", "notEligible", "hooks"]);
-    assert_eq!((&check["total"], &check["eligible"], &check["hooks"]["eligible"]), (&json!(8), &json!(1), &json!(["fine"])));
+    assert_eq!(
+        (&check["total"], &check["eligible"], &check["hooks"]["eligible"]),
+        (&json!(8), &json!(3), &json!(["bootstrap-extra-files", "command-logger", "fine"]))
+    );
 
     let (code, out, err) = home.run(&["hooks"]);
-    assert!(code == 0 && out.starts_with("Hooks (1/8 ready)\n") && out.contains("🐢 fine") && !out.contains("MISSING"), "{out}");
+    assert!(code == 0 && out.starts_with("Hooks (3/8 ready)\n") && out.contains("🐢 fine") && !out.contains("MISSING"), "{out}");
     assert!(err.contains("The gateway loads no hooks until one is enabled"), "{err}");
     let (_, out, _) = home.run(&["hooks", "list", "--verbose"]);
     assert!(out.contains("bins: no-such-program; anyBins: x1, x2; env: NO_SUCH_VAR; config: a.b; os: plan9"), "{out}");
@@ -141,7 +144,7 @@ fn list_info_and_check_say_the_same() {
     }
     let (_, out, _) = home.run(&["hooks", "check"]);
     assert!(
-        out.contains("Total hooks: 8\nReady: 1\nNot ready: 7\n") && out.contains("own - workspace hook (disabled by default)"),
+        out.contains("Total hooks: 8\nReady: 3\nNot ready: 5\n") && out.contains("own - workspace hook (disabled by default)"),
         "{out}"
     );
 }
@@ -164,7 +167,7 @@ fn switching_keeps_the_users_file_and_refuses_what_cannot_run() {
     assert_eq!(home.json(&["hooks", "disable", "needy", "--json"])["hookKey"], "needy-key");
     let entries = json!({"own": {"enabled": false}, "fine": {"enabled": false}, "needy-key": {"enabled": false}});
     assert_eq!(internal()["entries"], entries);
-    assert_eq!(home.json(&["hooks", "list", "--eligible", "--json"])["hooks"], json!([]));
+    assert_eq!(home.json(&["hooks", "list", "--eligible", "--json"])["hooks"].as_array().unwrap().len(), 2, "the bundled ones");
 
     let before = home.config();
     for (args, code, said, hint) in [

@@ -123,6 +123,35 @@ async fn a_handler_that_spins_stops_no_turn_and_no_gateway() {
     }
 }
 
+// The bundled hooks that are built run in the gateway itself, without Node.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bundled_hooks_need_no_worker() {
+    let (dir, ..) = place();
+    let gateway = Gateway::start(&dir.path().join("no-node"), json!({})).await;
+    let mut client = gateway.client().await;
+    let list = client.call("plugins.list", json!({})).await;
+    let commands = gateway.state().join("logs/commands.log");
+    let (code, _, err) = chela(&gateway, &["hooks", "enable", "command-logger"]);
+    assert_eq!(code, 0, "{err}");
+    let begun = std::time::Instant::now();
+    let row = loop {
+        client.call("sessions.reset", json!({"key": "main", "reason": "new"})).await;
+        let text = std::fs::read_to_string(&commands).unwrap_or_default();
+        if let Some(line) = text.lines().next() {
+            break serde_json::from_str::<Value>(line).unwrap();
+        }
+        assert!(begun.elapsed() < support::PATIENCE, "{}", gateway.log());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    assert_eq!((&row["action"], row["sessionKey"].as_str().unwrap().ends_with(":main")), (&json!("new"), true), "{row}");
+    assert!(row["timestamp"].as_str().unwrap().ends_with('Z'), "{row}");
+    assert_eq!(
+        client.call("plugins.list", json!({})).await["plugins"].as_array().unwrap().len(),
+        list["plugins"].as_array().unwrap().len()
+    );
+    assert_eq!(client.call("health", json!({})).await["plugins"]["errors"], json!([]), "no Node was looked for");
+}
+
 // Without a Node that runs, the gateway is there all the same, and says what is wrong.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hooks_that_cannot_be_run_are_told_by_health() {

@@ -92,7 +92,8 @@ fn packs_list_their_hooks_and_bad_folders_harm_nobody() {
     let mut inputs = inputs(&base);
     inputs.plugin_dirs.clear();
     let found = discover(&inputs);
-    let names: Vec<&str> = found.hooks.iter().filter(|hook| hook.built).map(|hook| hook.file.name.as_str()).collect();
+    let names: Vec<&str> =
+        found.hooks.iter().filter(|hook| hook.source != HookSource::Bundled).map(|hook| hook.file.name.as_str()).collect();
     assert_eq!(names, ["good", "one", "two"]);
     assert_eq!(found.warnings.len(), 3, "{:?}", found.warnings);
     for part in ["\"handlerless\"", "\"../../../outside\"", "\"gone\""] {
@@ -103,7 +104,8 @@ fn packs_list_their_hooks_and_bad_folders_harm_nobody() {
     for (dir, expected) in [("pack", vec!["one", "two"]), ("good", vec!["good"])] {
         inputs.extra_dirs = vec![state.join(dir)];
         let found = discover(&inputs);
-        let names: Vec<&str> = found.hooks.iter().filter(|hook| hook.built).map(|hook| hook.file.name.as_str()).collect();
+        let names: Vec<&str> =
+            found.hooks.iter().filter(|hook| hook.source != HookSource::Bundled).map(|hook| hook.file.name.as_str()).collect();
         assert_eq!(names, expected);
     }
     inputs.plugin_dirs = vec![PluginHookDir { plugin_id: "p".into(), root: state.join("good"), path: "../../../outside".into() }];

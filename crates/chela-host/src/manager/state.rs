@@ -40,7 +40,7 @@ pub(crate) enum Slot {
 pub(crate) struct State {
     pub(crate) snapshot: Arc<Snapshot>,
     /// What stands for the `HOOK.md` hooks; its handlers come after those of plugins.
-    pub(crate) hook_files: Option<PluginRecord>,
+    pub(crate) hook_files: Vec<PluginRecord>,
     pub(crate) slots: HashMap<String, Slot>,
     /// Starts that were asked for.
     pub(crate) starts: u64,
@@ -55,7 +55,7 @@ impl State {
     }
 
     /// What has to stop or to start anew when `next` replaces the catalog.
-    pub(crate) fn changes(&self, next: &Snapshot, next_hooks: Option<&PluginRecord>) -> Changes {
+    pub(crate) fn changes(&self, next: &Snapshot, next_hooks: &[PluginRecord]) -> Changes {
         let mut changes = Changes::default();
         for id in self.slots.keys() {
             let startable = |record: &&PluginRecord| record.id == *id && record.is_startable();

@@ -68,7 +68,7 @@ fn list(ctx: &Context, args: &ListArgs) -> Result<(), Failure> {
 fn table(shown: &[&HookStatus], verbose: bool) -> String {
     let mut table = Table::new(&["STATUS", "HOOK", "DESCRIPTION", "SOURCE", "MISSING"]);
     for hook in shown {
-        let status = match (hook.loadable, hook.enabled_by_config, hook.is_built()) {
+        let status = match (hook.loadable, hook.enabled_by_config, hook.built) {
             (true, ..) => "✓ ready",
             (false, false, _) => "⏸ disabled",
             (false, true, true) => "✗ missing",
@@ -100,7 +100,7 @@ fn info(ctx: &Context, args: &InfoArgs) -> Result<(), Failure> {
 }
 
 fn details(ctx: &Context, hook: &HookStatus) -> String {
-    let status = match (hook.loadable, hook.enabled_by_config, hook.is_built()) {
+    let status = match (hook.loadable, hook.enabled_by_config, hook.built) {
         (true, ..) => "✓ Ready",
         (false, false, _) => "⏸ Disabled",
         (false, true, true) => "✗ Missing requirements",
@@ -168,7 +168,7 @@ fn check(ctx: &Context, args: &CheckArgs) -> Result<(), Failure> {
         out.push_str("\nHooks not ready:\n");
     }
     for hook in not {
-        let reason = hook.blocked_reason.filter(|_| !hook.enabled_by_config || !hook.is_built()).unwrap_or_default();
+        let reason = hook.blocked_reason.filter(|_| !hook.enabled_by_config || !hook.built).unwrap_or_default();
         let parts = [reason.to_owned(), hook.missing.summary()];
         let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
         out.push_str(&format!("  {} - {}\n", title(hook), plain(&parts.join("; "))));
@@ -185,7 +185,7 @@ fn switch(ctx: &Context, args: &SwitchArgs, on: bool) -> Result<(), Failure> {
         let failure = Failure::new(format!("Hook \"{}\" is managed by plugin \"{plugin}\" and cannot be enabled/disabled.", hook.name));
         return Err(failure.hint(format!("switch the plugin: `chela plugins {} {plugin}`", if on { "enable" } else { "disable" })));
     }
-    if on && !hook.is_built() {
+    if on && !hook.built {
         return Err(Failure::not_built(&format!("hook {}", hook.name), "write one of your own below `hooks` of the state directory"));
     }
     if on && !hook.requirements_satisfied {
