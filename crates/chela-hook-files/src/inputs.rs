@@ -127,3 +127,40 @@ pub(crate) fn inside(root: &Path, path: &str) -> Option<PathBuf> {
     let root = root.canonicalize().ok()?;
     real.starts_with(&root).then_some(real)
 }
+
+#[cfg(test)]
+mod tests {
+    use chela_catalog::{CatalogInputs, scan};
+    use serde_json::json;
+
+    use super::*;
+
+    // BUN-032, BUN-044, BUN-069, BUN-070
+    #[test]
+    fn directories_of_bundles() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().canonicalize().unwrap();
+        for (id, format, fields, expected) in [
+            ("default", "codex", json!({}), &["hooks"][..]),
+            ("declared", "codex", json!({"hooks": ["./mine", " ", 5, "more"]}), &["./mine", "more"]),
+            ("blank", "codex", json!({"hooks": " "}), &["hooks"]),
+            ("claude", "claude", json!({}), &[]),
+            ("claude-own", "claude", json!({"hooks": "./mine"}), &["./mine"]),
+            ("cursor", "cursor", json!({"hooks": "./mine"}), &[]),
+            ("off", "codex", json!({}), &[]),
+        ] {
+            let root = base.join(id);
+            for sub in [format!(".{format}-plugin"), "hooks".to_owned()] {
+                fs_err::create_dir_all(root.join(sub)).unwrap();
+            }
+            let mut manifest = fields.clone();
+            manifest["name"] = id.into();
+            fs_err::write(root.join(format!(".{format}-plugin/plugin.json")), manifest.to_string()).unwrap();
+            fs_err::write(root.join("hooks/hooks.json"), "{}").unwrap();
+            let config = json!({"plugins": {"load": {"paths": [root]}, "entries": {id: {"enabled": id != "off"}}}});
+            let snapshot = scan(&CatalogInputs::new(base.join("state"), &base, config));
+            let found: Vec<String> = plugin_dirs(&snapshot).into_iter().map(|place| place.path).collect();
+            assert_eq!((snapshot.plugins.len(), found), (1, expected.iter().map(|path| (*path).to_owned()).collect()), "{id}");
+        }
+    }
+}

@@ -149,13 +149,17 @@ impl Host {
         if purpose == Purpose::Gateway {
             log_findings(&snapshot);
         }
+        let hook_files = match purpose {
+            Purpose::Gateway => hook_files::records(&config, &env, &snapshot),
+            Purpose::Command | Purpose::Inspect => Vec::new(),
+        };
         let (store, detached) = open_store(&paths, purpose)?;
         let auth = models::auth_store(&config, &env, &paths);
         let registry = models::configured(&config, &auth);
         let names = Names { core_methods: options.core_methods, cli_commands: options.cli_commands };
         let manager = PluginManager::new(ManagerParts {
             rules: names.rules(&snapshot, &paths, &config),
-            hook_files: (purpose == Purpose::Gateway).then(|| hook_files::records(&config, &env, &snapshot)).unwrap_or_default(),
+            hook_files,
             snapshot,
             builtin: BuiltinLane::new(bundled_code()),
             node: Arc::new(NodeLane::new(node_options(&paths, &env, options.guard, options.inherit_output))),

@@ -32,6 +32,13 @@ pub struct UninstallPlan {
     pub(crate) records: IndexRecords,
 }
 
+impl UninstallPlan {
+    /// True when it is about a hook pack and no plugin.
+    pub fn is_hook_pack(&self) -> bool {
+        self.intent.is_pack()
+    }
+}
+
 /// What an uninstall did.
 #[derive(Debug, Clone)]
 pub struct Uninstalled {

@@ -227,7 +227,7 @@ async fn hooks_come_and_go_while_the_gateway_runs() {
     assert!(code == 0 && ready("own") && ready("packed"), "{list} {err}");
 
     let (code, out, err) = chela(&gateway, &["plugins", "uninstall", "my-pack", "--force"]);
-    assert!(code == 0 && out.contains("Removed: install record, hook entry, directory"), "{out}{err}");
+    assert!(code == 0 && out.contains("Uninstalled hook pack \"my-pack\". Removed: install record, hook entry, directory"), "{out}{err}");
     assert!(!gateway.state().join("hooks/my-pack").exists());
     let (code, _, err) = chela(&gateway, &["hooks", "disable", "own"]);
     assert_eq!(code, 0, "{err}");

@@ -28,7 +28,7 @@ pub fn run(ctx: &Context, args: &UninstallArgs) -> Result<(), Failure> {
         if !args.json {
             note(removes.trim_end());
         }
-        if args.json || !confirmed(&plan.plugin_id)? {
+        if args.json || !confirmed(&plan)? {
             return if args.json {
                 Err(Failure::usage("`--json` needs `--force` or `--dry-run`: nobody can be asked"))
             } else {
@@ -45,7 +45,8 @@ pub fn run(ctx: &Context, args: &UninstallArgs) -> Result<(), Failure> {
         output::text(&removes)?;
     }
     output::text(&format!(
-        "Uninstalled plugin \"{}\". Removed: {}.\n{}\n",
+        "Uninstalled {} \"{}\". Removed: {}.\n{}\n",
+        what(&plan).to_lowercase(),
         done.plugin_id,
         if done.removed.is_empty() { "nothing".to_owned() } else { done.removed.join(", ") },
         super::plugins_install::takes_effect(ctx, "apply changes")
@@ -57,7 +58,11 @@ fn preview(ctx: &Context, plan: &UninstallPlan) -> String {
     labels.extend(plan.directory.iter().map(|dir| format!("directory: {}", ctx.show(dir))));
     let id = if plan.name == plan.plugin_id { String::new() } else { format!(" ({})", plan.plugin_id) };
     let removes = if labels.is_empty() { "(nothing)".to_owned() } else { labels.join(", ") };
-    format!("Plugin: {}{id}\nWill remove: {removes}\n", plan.name)
+    format!("{}: {}{id}\nWill remove: {removes}\n", what(plan), plan.name)
+}
+
+fn what(plan: &UninstallPlan) -> &'static str {
+    if plan.is_hook_pack() { "Hook pack" } else { "Plugin" }
 }
 
 fn plan_json(plan: &UninstallPlan) -> serde_json::Value {
@@ -65,8 +70,8 @@ fn plan_json(plan: &UninstallPlan) -> serde_json::Value {
 }
 
 /// Asks on stderr and reads a line. Without an answer nothing is removed (INS-301).
-fn confirmed(id: &str) -> Result<bool, Failure> {
-    anstream::eprint!("Uninstall plugin \"{id}\"? [y/N] ");
+fn confirmed(plan: &UninstallPlan) -> Result<bool, Failure> {
+    anstream::eprint!("Uninstall {} \"{}\"? [y/N] ", what(plan).to_lowercase(), plan.plugin_id);
     let mut line = String::new();
     let read = std::io::stdin().lock().read_line(&mut line);
     if !matches!(read, Ok(n) if n > 0) {
