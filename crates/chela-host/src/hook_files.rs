@@ -79,6 +79,7 @@ fn record(id: &str, inputs: &HookInputs, config: Value) -> PluginRecord {
         source: PathBuf::from(ENTRY),
         setup_source: None,
         bundle_format: None,
+        bundle: None,
         lane: Lane::Node,
         manifest: Arc::new(manifest),
         manifest_path: PathBuf::new(),
