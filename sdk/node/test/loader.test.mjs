@@ -8,8 +8,8 @@ import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { FakeHost } from './fake-host.mjs';
 
-async function load(files, entry = 'index.js') {
-  const root = fs.mkdtempSync(path.join(os.tmpdir(), 'chela-loader-'));
+async function load(files, entry = 'index.js', inside = '') {
+  const root = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'chela-loader-')), inside);
   for (const [name, text] of Object.entries({ 'package.json': '{"type":"module"}', ...files })) {
     fs.mkdirSync(path.dirname(path.join(root, name)), { recursive: true });
     fs.writeFileSync(path.join(root, name), text);
@@ -47,6 +47,15 @@ test('a missing subpath does not fail the load when only names are imported', as
   const { linkReport } = await load({ 'index.js': source });
   assert.deepEqual(linkReport.missingSubpaths, [{ subpath: 'not-there', importer: 'index.js' }]);
   assert.deepEqual(linkReport.missingExports.map((row) => row.name), ['a', 'b']);
+});
+
+test('an installed plugin is served as any other, though it lies in a node_modules', async () => {
+  // What bundlers write for a dynamic require, and a name that makes the modules link anew.
+  const bundle = `import { gone } from './other.js'; const old = ((x) => (typeof require !== 'undefined' ? require : () => { throw new Error('no require'); }))();`;
+  const files = { 'index.js': say('[typeof gone, typeof old("node:process").pid, made].join()', `${bundle} import { made } from './other.js';`), 'other.js': 'export const made = 1;' };
+  for (const inside of ['', 'node_modules/@me/probe']) {
+    assert.deepEqual((await load(files, 'index.js', inside)).said, ['undefined,number,1'], inside);
+  }
 });
 
 const DYNAMIC = [

@@ -45,7 +45,8 @@ function pathOf(url) {
  * as `undefined` (it was a type, or the loader that plugins were written for reads it so) and the import is tried again.
  */
 export async function importEntry(url, rootDir) {
-  if (!pluginRoots.includes(rootDir)) pluginRoots.push(rootDir);
+  const root = fs.realpathSync(rootDir);
+  if (!pluginRoots.includes(root)) pluginRoots.push(root);
   for (let attempt = 0; ; attempt++) {
     try {
       return await import(withGeneration(url));
@@ -108,9 +109,16 @@ function resolve(specifier, context, nextResolve) {
 /** Gives a plugin's own files the current generation, so that a relinked graph is new. */
 function own(found) {
   if (generation === 0 || !found.url.startsWith('file:') || found.url.includes('?')) return found;
-  const file = fileURLToPath(found.url);
-  if (!pluginRoots.some((root) => file.startsWith(root + path.sep)) || file.includes(`${path.sep}node_modules${path.sep}`)) return found;
-  return { ...found, url: withGeneration(found.url) };
+  return isOwn(fileURLToPath(found.url)) ? { ...found, url: withGeneration(found.url) } : found;
+}
+
+/** Whether a file is a plugin's own and not one of a dependency. An installed plugin lies in a `node_modules` itself. */
+function isOwn(file) {
+  return pluginRoots.some((root) => file.startsWith(root + path.sep) && !inModules(file.slice(root.length)));
+}
+
+function inModules(file) {
+  return file.includes(`${path.sep}node_modules${path.sep}`);
 }
 
 function loosened(specifier, importer, found) {
@@ -207,7 +215,7 @@ function load(url, context, nextLoad) {
   const ext = path.extname(file);
   if (TYPESCRIPT.has(ext)) return loadTypeScript(url, file, ext);
   if (ext === '.json') return isRequire(context) ? nextLoad(url, context) : loadJson(file);
-  if (file.includes(`${path.sep}node_modules${path.sep}`)) return loadDependency(url, context, nextLoad);
+  if (inModules(file) && !isOwn(file)) return loadDependency(url, context, nextLoad);
   if (ext === '.js' || ext === '.mjs' || ext === '.jsx') return loadScript(url, file, ext, context, nextLoad);
   return nextLoad(url, context);
 }
