@@ -9,6 +9,7 @@
 
 mod count;
 mod error;
+mod gunzip;
 mod limits;
 mod names;
 mod pax;

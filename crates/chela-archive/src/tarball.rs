@@ -3,11 +3,11 @@
 use std::io::{self, BufReader, Read};
 use std::rc::Rc;
 
-use flate2::bufread::MultiGzDecoder;
 use tar::{Archive, Entry, EntryType};
 
 use crate::count::{Counted, Seen};
 use crate::error::{ArchiveError, shown};
+use crate::gunzip::Gunzip;
 use crate::limits::{Extracted, Manner, Options};
 use crate::names::{self, Names};
 use crate::pax::Pax;
@@ -27,7 +27,7 @@ pub(crate) fn read(reader: impl Read, gzip: bool, options: &Options, sink: &mut 
     let buffered = BufReader::with_capacity(64 << 10, counted);
     // What the entries may hold, their headers, and the padding that tape writers add at the end.
     let most = limits.extracted_bytes.saturating_add(limits.entries.saturating_mul(OVERHEAD)).saturating_add(1 << 20);
-    let stream: Box<dyn Read + '_> = if gzip { Box::new(MultiGzDecoder::new(buffered)) } else { Box::new(buffered) };
+    let stream: Box<dyn Read + '_> = if gzip { Box::new(Gunzip::new(buffered)) } else { Box::new(buffered) };
     let (stream, stream_seen) = Counted::new(stream, most);
     let seen = Both { archive: archive_seen, stream: stream_seen, options };
     let mut archive = Archive::new(stream);

@@ -8,6 +8,7 @@ mod parser;
 use serde_json::{Map, Value};
 
 pub use edit::{Rewritten, rewrite};
+pub(crate) use lexer::comments;
 pub use parser::{MAX_DEPTH, parse};
 
 /// A range of bytes in the text.

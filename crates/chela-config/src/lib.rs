@@ -35,4 +35,4 @@ pub use schema::{config_schema, published_schema};
 pub use secret::{Secret, SecretInput, SecretRef, SecretSource};
 pub use settings::*;
 pub use validate::validate;
-pub use write::{Edit, SetMode, WriteOptions, WriteOutcome, keep_last_good, write};
+pub use write::{Edit, Former, SetMode, WriteOptions, WriteOutcome, keep_last_good, write};

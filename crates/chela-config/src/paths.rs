@@ -101,7 +101,17 @@ impl StatePaths {
         self.logs_dir().join("config-audit.jsonl")
     }
 
-    /// `chela/`: files of this program alone (database, caches, generated token).
+    /// What can be made or fetched again: `CHELA_CACHE_DIR`, else `chela` in the user's cache directory. It lies outside of the state
+    /// directory, which shall hold nothing of a plugin that was removed.
+    pub fn cache_dir(&self, env: &Env) -> PathBuf {
+        if let Some(dir) = env.non_empty("CHELA_CACHE_DIR") {
+            return self.resolve_user_path(dir);
+        }
+        let base = env.non_empty("XDG_CACHE_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
+        base.unwrap_or_else(|| self.home.join(".cache")).join("chela")
+    }
+
+    /// `chela/`: files of this program alone (database, packages, generated token).
     pub fn chela_dir(&self) -> PathBuf {
         self.state_dir.join("chela")
     }
@@ -250,6 +260,19 @@ mod tests {
         assert_eq!(p.logs_dir(), s.join("logs"));
         assert_eq!(p.credentials_dir(&Env::default()), s.join("credentials"));
         assert_eq!(p.plugins_index(), s.join("plugins/installs.json"));
+    }
+
+    #[test]
+    fn caches_lie_outside_of_the_state_directory() {
+        for (pairs, expected) in [
+            (&[("HOME", "/h")][..], "/h/.cache/chela"),
+            (&[("HOME", "/h"), ("XDG_CACHE_HOME", "/c")], "/c/chela"),
+            (&[("HOME", "/h"), ("XDG_CACHE_HOME", "relative")], "/h/.cache/chela"),
+            (&[("HOME", "/h"), ("XDG_CACHE_HOME", "/c"), ("CHELA_CACHE_DIR", "~/x")], "/h/x"),
+        ] {
+            let env: Env = pairs.iter().copied().collect();
+            assert_eq!(from(pairs).unwrap().cache_dir(&env), Path::new(expected), "{pairs:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Edits of the configuration (GW-138..140): what is written, how, and what is refused.
 
 pub(crate) mod atomic;
+mod former;
 mod plan;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use crate::load::{Config, hash_text, load_text, read_raw};
 use crate::paths::StatePaths;
 
 pub use atomic::BACKUP_GENERATIONS;
+pub use former::Former;
 
 /// A change of the configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,6 +69,8 @@ pub struct WriteOptions {
     pub version: String,
     /// How long to wait for another writer.
     pub lock_timeout: Duration,
+    /// What to go back to when the result means the same.
+    pub former: Option<Former>,
 }
 
 impl Default for WriteOptions {
@@ -78,6 +82,7 @@ impl Default for WriteOptions {
             actor: "cli".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             lock_timeout: Duration::from_secs(5),
+            former: None,
         }
     }
 }
@@ -132,7 +137,9 @@ pub fn write(paths: &StatePaths, env: &Env, edits: &[Edit], options: &WriteOptio
         if !prepared.outcome.changed {
             return Ok(prepared.outcome);
         }
-        refuse_loss(paths, options, &prepared)?;
+        if !prepared.returns {
+            refuse_loss(paths, options, &prepared)?;
+        }
         // An editor does not know our lock: look once more before the files are replaced.
         if prepared.is_current()? {
             return commit(paths, options, prepared);
@@ -164,7 +171,10 @@ struct Prepared {
     /// What each file that was looked at said.
     seen: BTreeMap<PathBuf, Option<String>>,
     after: String,
-    texts: BTreeMap<PathBuf, String>,
+    /// The new texts; `None` removes the file.
+    texts: BTreeMap<PathBuf, Option<String>>,
+    /// Whether the files go back to what they said before.
+    returns: bool,
     mode_before: Option<String>,
     mode_after: Option<String>,
 }
@@ -208,19 +218,30 @@ fn prepare(paths: &StatePaths, env: &Env, edits: &[Edit], options: &WriteOptions
     let written = plan.finish()?;
     let after = written.texts.get(&paths.config_path).cloned().or_else(|| before.clone());
     let overlay = written.texts.iter().filter(|(file, _)| **file != paths.config_path).map(|(f, t)| (f.clone(), t.clone())).collect();
-    let config = load_text(paths, env, after.as_deref(), &overlay)?;
+    let mut config = load_text(paths, env, after.as_deref(), &overlay)?;
+    let mut seen = written.before;
+    let back = options.former.as_ref().map(|former| former.back(paths, env, &config, &written.texts)).transpose()?.flatten();
+    let returns = back.is_some();
+    let (texts, after) = match back {
+        Some(back) => {
+            seen.extend(back.seen);
+            config = back.config;
+            (back.texts, options.former.as_ref().and_then(|former| former.main.clone()))
+        }
+        None => (written.texts.into_iter().map(|(file, text)| (file, Some(text))).collect(), after),
+    };
     let mode_after = gateway_mode(&config.source);
     let after = after.unwrap_or_default();
     let outcome = WriteOutcome {
-        changed: !written.texts.is_empty(),
-        files: written.texts.keys().cloned().collect(),
+        changed: !texts.is_empty(),
+        files: texts.keys().cloned().collect(),
         previous_hash,
         hash: config.hash.clone(),
         comments_lost: written.comments_lost,
         warnings: config.warnings.iter().map(crate::error::ConfigIssue::render).collect(),
         config,
     };
-    Ok(Prepared { outcome, before, seen: written.before, after, texts: written.texts, mode_before, mode_after })
+    Ok(Prepared { outcome, before, seen, after, texts, returns, mode_before, mode_after })
 }
 
 /// What a file begins with that was not there. Without a file the gateway runs on loopback; it must go on doing so after the first
@@ -265,7 +286,11 @@ fn commit(paths: &StatePaths, options: &WriteOptions, mut prepared: Prepared) ->
     let main = &paths.config_path;
     let order = prepared.texts.iter().filter(|(file, _)| *file != main).chain(prepared.texts.get_key_value(main));
     for (file, text) in order {
-        if let Err(error) = atomic::replace(file, text, true) {
+        let done = match text {
+            Some(text) => atomic::replace(file, text, true),
+            None => atomic::remove(file),
+        };
+        if let Err(error) = done {
             let _ = audit(paths, options, &prepared, "failed", Some(&error));
             return Err(error);
         }

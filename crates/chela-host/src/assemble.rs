@@ -370,9 +370,22 @@ fn node_options(paths: &StatePaths, env: &Env, guard: Option<PathBuf>, inherit: 
     let vars: BTreeMap<String, String> = env.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
     let mut options = NodeLaneOptions::new(&paths.state_dir, vars, chela_catalog::HOST_COMPAT_VERSION);
     options.guard = guard;
+    options.cache_dir = usable_cache(paths, env);
     options.output = if inherit { chela_node::OutputMode::PassThrough } else { chela_node::OutputMode::Log };
     options.progress = Some(Arc::new(|progress| tracing::info!(target: "node", "{progress:?}")));
     options
+}
+
+/// The cache directory; where none can be made, as for a service without a home, `chela` in the state directory.
+fn usable_cache(paths: &StatePaths, env: &Env) -> PathBuf {
+    let cache = paths.cache_dir(env);
+    match fs_err::create_dir_all(&cache) {
+        Ok(()) => cache,
+        Err(error) => {
+            tracing::debug!("caches are kept in the state directory: {error}");
+            paths.chela_dir()
+        }
+    }
 }
 
 fn registry_inputs(snapshot: &Snapshot, core_methods: BTreeSet<String>, cli: BTreeSet<String>) -> RegistryInputs {

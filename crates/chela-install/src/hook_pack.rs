@@ -127,8 +127,9 @@ impl Installer {
         let (_, record) = self.hook_record(&id, fetched.record.with("version", pack.candidate.version.as_deref()), &pack.hooks)?;
         let extra_dir = text.map(str::to_owned);
         let change = ConfigChange::HookPack { record: record.clone(), hooks: pack.hooks.clone(), extra_dir, enable: true };
-        self.world.try_config(&change, &id)?;
-        self.world.write_config(&change, &id)?;
+        let intent = Intent::of_config(&id, change);
+        self.world.try_config(&intent)?;
+        self.world.write_config(&intent)?;
         Ok(installed(pack, record, Some(path.to_owned())))
     }
 }

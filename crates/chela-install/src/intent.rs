@@ -117,6 +117,11 @@ impl Intent {
         matches!(self.config, ConfigChange::HookPack { .. } | ConfigChange::HookPackRemoval { .. })
     }
 
+    /// A change of the config alone, for what has no record in the index.
+    pub(crate) fn of_config(id: &str, config: ConfigChange) -> Self {
+        Self { config, ..Self::new(Operation::Install, id) }
+    }
+
     /// Writes the file and makes it durable.
     pub(crate) fn write(&self, layout: &Layout) -> Result<(), InstallError> {
         let text = serde_json::to_vec_pretty(self).map_err(std::io::Error::other)?;

@@ -44,6 +44,11 @@ impl Layout {
         self.packages().join(".intent.json")
     }
 
+    /// What was there before the first install. It holds the text of the config, so it is private as that is.
+    pub(crate) fn origin(&self) -> PathBuf {
+        self.packages().join(".origin.json")
+    }
+
     /// The lock that every writing verb holds.
     pub fn lock(&self) -> PathBuf {
         self.packages().join(".lock")

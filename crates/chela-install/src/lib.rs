@@ -25,6 +25,7 @@ mod lock;
 mod lock_record;
 mod marketplace;
 mod npm;
+mod origin;
 mod place;
 mod records;
 mod redact;

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chela_catalog::OfficialPlugin;
-use chela_config::{Env, StatePaths};
 use chela_manifest::NpmSpec;
 use chela_npm::{
     AttestationStatus, DefaultLine, NpmClient, NpmError, NpmSettings, Overrides, Platform, Progress, ResolveRequest, Root, Selected,
@@ -76,7 +75,7 @@ pub(crate) struct Tree {
 impl Npm {
     /// A client for the registry that the environment and npm's own files name.
     pub(crate) fn new(world: &World, progress: Arc<dyn Progress>) -> Result<Arc<Self>, InstallError> {
-        let settings = NpmSettings::from_env(&world.env, cache_dir(&world.env, &world.paths))?;
+        let settings = NpmSettings::from_env(&world.env, world.paths.cache_dir(&world.env))?;
         let client = NpmClient::with(settings, Platform::current(), None, progress)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         Ok(Arc::new(Self { client, runtime }))
@@ -157,15 +156,6 @@ impl Npm {
             Ok(Tree { root: PathBuf::from(&fetched.resolution.root), packages: Value::Object(packages) })
         })
     }
-}
-
-/// `CHELA_CACHE_DIR`, else `chela` in the user's cache directory.
-fn cache_dir(env: &Env, paths: &StatePaths) -> PathBuf {
-    if let Some(dir) = env.non_empty("CHELA_CACHE_DIR") {
-        return paths.resolve_user_path(dir);
-    }
-    let base = env.non_empty("XDG_CACHE_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
-    base.unwrap_or_else(|| paths.home.join(".cache")).join("chela")
 }
 
 impl From<NpmError> for InstallError {

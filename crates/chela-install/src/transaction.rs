@@ -3,14 +3,15 @@
 
 use std::path::{Path, PathBuf};
 
-use chela_catalog::installs::{IndexRecords, RefreshReason};
+use chela_catalog::installs::IndexRecords;
 use chela_config::Config;
 
 use crate::error::InstallError;
 use crate::fsops::{create_private_dir, link_target, remove_if_empty, remove_if_there, remove_tree, replace_file, switch_link, sync_dir};
-use crate::intent::{Intent, Switch};
+use crate::intent::{Intent, Operation, Switch};
 use crate::layout::Layout;
 use crate::legacy;
+use crate::origin::Origin;
 use crate::world::{World, with_record};
 
 /// The pointer to the version in use.
@@ -78,12 +79,15 @@ pub(crate) fn commit(
     staged: Option<&Path>,
 ) -> Result<Committed, InstallError> {
     // Refused here, nothing has changed yet.
-    let prospect = world.try_config(&intent.config, &intent.plugin)?;
+    let prospect = world.try_config(intent)?;
     let next = with_record(records, &intent.plugin, intent.after.as_ref());
     let mut undo = Undo::new(world, intent)?;
     let run = (|| {
         moments.before(Moment::Intent)?;
         undo.intent = true;
+        if intent.operation == Operation::Install {
+            Origin::note(&world.layout, &world.paths.config_path, &prospect.files, records)?;
+        }
         intent.write(&world.layout)?;
         if let (Some(staged), Some(dir)) = (staged, intent.new_dir(&world.layout)) {
             moments.before(Moment::Place)?;
@@ -99,9 +103,9 @@ pub(crate) fn commit(
         }
         moments.before(Moment::Index)?;
         undo.index = true;
-        world.write_index(&world.build_index(&prospect.config, &next, Some(RefreshReason::SourceChanged)))?;
+        world.put_index(intent, &prospect.config, &next)?;
         moments.before(Moment::Config)?;
-        world.write_config(&intent.config, &intent.plugin)
+        world.write_config(intent)
     })();
     match run {
         Err(error) => Err(undo.roll_back(error)),
@@ -109,11 +113,11 @@ pub(crate) fn commit(
             let mut warnings = written.warnings;
             // Somebody changed the config between the look at it and the write: the index follows (INS-109).
             if !same_settings(&written.config, &prospect.config)
-                && let Err(error) = world.write_index(&world.build_index(&written.config, &next, Some(RefreshReason::SourceChanged)))
+                && let Err(error) = world.put_index(intent, &written.config, &next)
             {
                 warnings.push(format!("plugin index refresh failed: {error}"));
             }
-            warnings.extend(finish(world, moments, intent));
+            warnings.extend(finish(world, moments, intent, &next));
             Ok(Committed { warnings, notices: prospect.warnings })
         }
     }
@@ -127,13 +131,16 @@ fn same_settings(left: &Config, right: &Config) -> bool {
 }
 
 /// What follows a change that counts; nothing here can undo it, so failures are warnings.
-fn finish(world: &World, moments: &dyn Moments, intent: &Intent) -> Vec<String> {
+fn finish(world: &World, moments: &dyn Moments, intent: &Intent, records: &IndexRecords) -> Vec<String> {
     let mut warnings = Vec::new();
     let cleaned = moments.before(Moment::Clean).map_err(InstallError::from).and_then(|()| clean(world, intent));
     if let Err(error) = cleaned {
         warnings.push(format!("old files could not be removed: {error}"));
     }
-    let crossed = moments.before(Moment::Done).map_err(InstallError::from).and_then(|()| Intent::remove(&world.layout));
+    let crossed = moments.before(Moment::Done).map_err(InstallError::from).and_then(|()| {
+        Intent::remove(&world.layout)?;
+        Origin::settle(&world.layout, records)
+    });
     if let Err(error) = crossed {
         warnings.push(format!("the change is done, but its note stays until the next one: {error}"));
     }
@@ -200,6 +207,7 @@ struct Undo<'a> {
     world: &'a World,
     intent_of: &'a Intent,
     old_index: Option<Vec<u8>>,
+    old_origin: Option<Vec<u8>>,
     index_dir_was_there: bool,
     plugin_dir_was_there: bool,
     intent: bool,
@@ -210,17 +218,17 @@ struct Undo<'a> {
 
 impl<'a> Undo<'a> {
     fn new(world: &'a World, intent: &'a Intent) -> Result<Self, InstallError> {
-        let path = world.layout.index();
-        let old_index = match fs_err::read(&path) {
-            Ok(bytes) => Some(bytes),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error.into()),
+        let bytes_of = |path: &Path| match fs_err::read(path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         };
         Ok(Self {
             world,
             intent_of: intent,
-            old_index,
-            index_dir_was_there: path.parent().is_some_and(Path::exists),
+            old_index: bytes_of(&world.layout.index())?,
+            old_origin: bytes_of(&world.layout.origin())?,
+            index_dir_was_there: world.layout.index().parent().is_some_and(Path::exists),
             plugin_dir_was_there: world.layout.plugin(&intent.key).exists(),
             intent: false,
             placed: None,
@@ -240,10 +248,10 @@ impl<'a> Undo<'a> {
         let layout = &self.world.layout;
         if self.index {
             let path = layout.index();
-            match &self.old_index {
-                Some(bytes) => replace_file(&path, bytes)?,
-                None => remove_if_there(&path)?,
+            if let (Some(dir), true) = (path.parent(), self.old_index.is_some()) {
+                create_private_dir(dir)?;
             }
+            put_back(&path, self.old_index.as_deref())?;
             if let Some(dir) = path.parent().filter(|_| !self.index_dir_was_there) {
                 remove_if_empty(dir);
             }
@@ -258,9 +266,17 @@ impl<'a> Undo<'a> {
             }
         }
         if self.intent {
+            put_back(&layout.origin(), self.old_origin.as_deref())?;
             Intent::remove(layout)?;
         }
         Ok(())
+    }
+}
+
+fn put_back(path: &Path, bytes: Option<&[u8]>) -> std::io::Result<()> {
+    match bytes {
+        Some(bytes) => replace_file(path, bytes),
+        None => remove_if_there(path),
     }
 }
 
@@ -276,11 +292,11 @@ pub(crate) fn recover(world: &World) -> Result<Vec<String>, InstallError> {
         let records = world.records(&config);
         if intent.counts(&world.layout, &records) {
             let next = with_record(&records, &intent.plugin, intent.after.as_ref());
-            let prospect = world.try_config(&intent.config, &intent.plugin)?;
-            world.write_index(&world.build_index(&prospect.config, &next, Some(RefreshReason::SourceChanged)))?;
-            world.write_config(&intent.config, &intent.plugin)?;
+            let prospect = world.try_config(&intent)?;
+            world.put_index(&intent, &prospect.config, &next)?;
+            world.write_config(&intent)?;
             done.push(format!("finished an interrupted change of plugin \"{}\"", intent.plugin));
-            done.extend(finish(world, &Undisturbed, &intent));
+            done.extend(finish(world, &Undisturbed, &intent, &next));
         } else {
             let brought = intent.switch.as_ref().is_some_and(|switch| switch.from != switch.to);
             if let Some(dir) = intent.new_dir(&world.layout).filter(|dir| brought && !is_kept(dir)) {
@@ -288,7 +304,10 @@ pub(crate) fn recover(world: &World) -> Result<Vec<String>, InstallError> {
             }
             done.push(format!("took back an interrupted change of plugin \"{}\"", intent.plugin));
             Intent::remove(&world.layout)?;
+            Origin::settle(&world.layout, &records)?;
         }
+    } else if world.layout.origin().exists() {
+        Origin::settle(&world.layout, &world.records(&world.config()?))?;
     }
     crate::stage::sweep(&world.layout)?;
     sweep_orphans(&world.layout)?;

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use chela_catalog::installs::{IndexRecords, RefreshReason, build_index, index_text};
 use chela_catalog::{CatalogInputs, InstallIndex, InstallRecord, PluginPolicy, Snapshot, scan_with};
-use chela_config::{Config, ConfigError, Edit, Env, StatePaths, WriteOptions};
+use chela_config::{Config, ConfigError, Edit, Env, Former, StatePaths, WriteOptions};
 use serde_json::{Map, Value};
 
 use crate::config_change::edits;
 use crate::error::InstallError;
-use crate::fsops::{create_private_dir, replace_file};
-use crate::intent::ConfigChange;
+use crate::fsops::{create_private_dir, remove_if_empty, remove_if_there, replace_file};
+use crate::intent::{Intent, Operation};
 use crate::layout::Layout;
+use crate::origin::Origin;
 
 /// Longest wait for another writer of the config.
 const CONFIG_LOCK: Duration = Duration::from_secs(10);
@@ -81,32 +82,58 @@ impl World {
         Ok(())
     }
 
-    /// What the config would be; refuses what would make it invalid.
-    pub(crate) fn try_config(&self, change: &ConfigChange, id: &str) -> Result<Prospect, InstallError> {
-        let config = self.config()?;
-        let edits = edits(change, id, &config);
-        if edits.list.is_empty() {
-            return Ok(Prospect { config, warnings: edits.warnings });
+    /// Writes a new index for these records. The one that an install made goes with the last record.
+    pub(crate) fn put_index(&self, intent: &Intent, config: &Config, records: &IndexRecords) -> Result<(), InstallError> {
+        let origin =
+            Origin::read(&self.layout).filter(|origin| intent.operation == Operation::Uninstall && records.is_empty() && !origin.index);
+        let Some(origin) = origin else {
+            return self.write_index(&self.build_index(config, records, Some(RefreshReason::SourceChanged)));
+        };
+        let path = self.layout.index();
+        remove_if_there(&path)?;
+        if let Some(dir) = path.parent().filter(|_| !origin.index_dir) {
+            remove_if_empty(dir);
         }
-        let options = WriteOptions { dry_run: true, ..self.options() };
+        Ok(())
+    }
+
+    /// What the config would be; refuses what would make it invalid.
+    pub(crate) fn try_config(&self, intent: &Intent) -> Result<Prospect, InstallError> {
+        let config = self.config()?;
+        let edits = edits(&intent.config, &intent.plugin, &config);
+        let former = self.former(intent, &config);
+        if edits.list.is_empty() && former.is_none() {
+            return Ok(Prospect { config, files: Vec::new(), warnings: edits.warnings });
+        }
+        let options = WriteOptions { dry_run: true, former, ..self.options() };
         let outcome = chela_config::write(&self.paths, &self.env, &edits.list, &options)?;
-        Ok(Prospect { config: outcome.config, warnings: edits.warnings })
+        Ok(Prospect { config: outcome.config, files: outcome.files, warnings: edits.warnings })
+    }
+
+    /// What the config may go back to. A file that somebody removed is not made anew for that.
+    fn former(&self, intent: &Intent, config: &Config) -> Option<Former> {
+        let back = intent.operation == Operation::Uninstall && config.exists;
+        Origin::read(&self.layout).filter(|_| back).map(|origin| origin.former())
     }
 
     /// Writes the change into the config.
-    pub(crate) fn write_config(&self, change: &ConfigChange, id: &str) -> Result<Written, InstallError> {
-        self.edit_config(&|config| edits(change, id, config).list)
+    pub(crate) fn write_config(&self, intent: &Intent) -> Result<Written, InstallError> {
+        self.edit(&|config| edits(&intent.config, &intent.plugin, config).list, &|config| self.former(intent, config))
     }
 
     /// Writes edits, made anew from the config as it is then.
     pub(crate) fn edit_config(&self, edits: &dyn Fn(&Config) -> Vec<Edit>) -> Result<Written, InstallError> {
+        self.edit(edits, &|_| None)
+    }
+
+    fn edit(&self, edits: &dyn Fn(&Config) -> Vec<Edit>, former: &dyn Fn(&Config) -> Option<Former>) -> Result<Written, InstallError> {
         for _ in 0..CONFIG_TRIES {
             let config = self.config()?;
-            let edits = edits(&config);
-            if edits.is_empty() {
+            let (edits, former) = (edits(&config), former(&config));
+            if edits.is_empty() && former.is_none() {
                 return Ok(Written { config, warnings: Vec::new() });
             }
-            let options = WriteOptions { base_hash: Some(config.hash.clone()), ..self.options() };
+            let options = WriteOptions { base_hash: Some(config.hash.clone()), former, ..self.options() };
             match chela_config::write(&self.paths, &self.env, &edits, &options) {
                 Ok(outcome) => return Ok(Written { config: outcome.config, warnings: outcome.warnings }),
                 Err(ConfigError::Conflict { .. }) => {}
@@ -131,6 +158,8 @@ impl World {
 /// The config as a change would leave it.
 pub(crate) struct Prospect {
     pub config: Config,
+    /// The files that would be written.
+    pub files: Vec<PathBuf>,
     pub warnings: Vec<String>,
 }
 

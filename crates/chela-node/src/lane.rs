@@ -28,11 +28,6 @@ pub(crate) struct LaneContext {
 }
 
 impl LaneContext {
-    /// Directory of the lane's own files.
-    pub(crate) fn chela_dir(&self) -> PathBuf {
-        self.options.state_dir.join("chela")
-    }
-
     /// Node, found or fetched on first need.
     pub(crate) async fn node(&self) -> Result<NodeRuntime, NodeError> {
         self.node.get_or_try_init(|| find_node(&self.options)).await.cloned()
@@ -43,12 +38,14 @@ impl LaneContext {
         if let Some(dir) = &self.options.sdk_dir {
             return Ok(dir.clone());
         }
-        let chela_dir = self.chela_dir();
-        let install = || async move {
-            let done = tokio::task::spawn_blocking(move || sdk::install(&chela_dir)).await;
+        let install = || async {
+            let cache = self.options.cache_dir.clone();
+            let done = tokio::task::spawn_blocking(move || sdk::install(&cache)).await;
             done.map_err(|e| e.to_string())?.map_err(|e| format!("the plugin SDK cannot be written: {e}"))
         };
-        self.sdk.get_or_try_init(install).await.cloned()
+        let dir = self.sdk.get_or_try_init(install).await?;
+        // A cache may be emptied at any time.
+        if dir.join(sdk::ENTRY).is_file() { Ok(dir.clone()) } else { install().await }
     }
 }
 
@@ -69,7 +66,7 @@ impl NodeLane {
     /// A lane that has started nothing yet.
     pub fn new(options: NodeLaneOptions) -> Self {
         let memory = MemoryWatch::new(options.timing.memory_interval);
-        let transpiler = Arc::new(Transpiler::new(options.state_dir.join("chela").join("ts-cache")));
+        let transpiler = Arc::new(Transpiler::new(options.cache_dir.join("ts-cache")));
         Self {
             context: Arc::new(LaneContext { options, memory, transpiler, node: OnceCell::new(), sdk: OnceCell::new() }),
             groups: Mutex::default(),

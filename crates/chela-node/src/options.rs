@@ -88,8 +88,10 @@ impl Default for Timing {
 /// Settings of the lane.
 #[derive(Clone)]
 pub struct NodeLaneOptions {
-    /// The state directory; the lane's own files are below `chela/`.
+    /// The state directory that plugins see.
     pub state_dir: PathBuf,
+    /// Where the lane keeps what it can make or fetch again: the SDK's files, compiled code, the managed Node.
+    pub cache_dir: PathBuf,
     /// The gateway's environment; the lane never reads it from the process.
     pub env: BTreeMap<String, String>,
     /// Directory that workers start in.
@@ -111,11 +113,12 @@ pub struct NodeLaneOptions {
 }
 
 impl NodeLaneOptions {
-    /// Options with defaults for everything that can have one.
+    /// Options with defaults for everything that can have one; the cache is `chela` in the state directory.
     pub fn new(state_dir: impl Into<PathBuf>, env: BTreeMap<String, String>, host_version: impl Into<String>) -> Self {
         let state_dir = state_dir.into();
         Self {
             cwd: state_dir.clone(),
+            cache_dir: state_dir.join("chela"),
             state_dir,
             env,
             host_version: host_version.into(),

@@ -16,11 +16,11 @@ struct Files;
 /// The worker's entry within the SDK.
 pub(crate) const ENTRY: &str = "worker/main.js";
 
-/// Writes the SDK below `chela_dir` unless it is there, and returns its directory.
+/// Writes the SDK below `cache_dir` unless it is there, and returns its directory.
 ///
 /// # Errors
 /// When the directory cannot be written; the error names the path.
-pub fn install(chela_dir: &Path) -> io::Result<PathBuf> {
+pub fn install(cache_dir: &Path) -> io::Result<PathBuf> {
     let mut names: Vec<_> = Files::iter().collect();
     names.sort();
     let mut hash = Sha256::new();
@@ -35,7 +35,7 @@ pub fn install(chela_dir: &Path) -> io::Result<PathBuf> {
         files.push((name, file.data));
     }
     let digest: String = hash.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect();
-    let sdk = chela_dir.join("sdk");
+    let sdk = cache_dir.join("sdk");
     let target = sdk.join(digest);
     if target.join(ENTRY).is_file() {
         return Ok(target);

@@ -4,6 +4,21 @@ use serde_json::{Number, Value};
 
 use super::SyntaxError;
 
+/// The comments of a text that parses, in their order.
+pub(crate) fn comments(text: &str) -> Vec<&str> {
+    let mut cursor = Cursor { text, at: 0 };
+    let mut found = Vec::new();
+    while let Some(c) = cursor.peek() {
+        let start = cursor.at;
+        match c {
+            '/' if cursor.skip_comment().is_ok_and(|hit| hit) => found.push(&text[start..cursor.at]),
+            '"' | '\'' if cursor.string().is_ok() => {}
+            _ => drop(cursor.bump()),
+        }
+    }
+    found
+}
+
 /// A position in the text.
 pub(super) struct Cursor<'a> {
     pub(super) text: &'a str,
@@ -49,21 +64,29 @@ impl<'a> Cursor<'a> {
     /// Skips space and comments.
     pub(super) fn skip_trivia(&mut self) -> Result<(), SyntaxError> {
         loop {
-            let start = self.at;
-            if self.rest().starts_with("//") {
-                let end = self.rest().find(['\n', '\r', '\u{2028}', '\u{2029}']);
-                self.at = end.map_or(self.text.len(), |end| self.at + end);
-            } else if self.rest().starts_with("/*") {
-                match self.rest()[2..].find("*/") {
-                    Some(end) => self.at += end + 4,
-                    None => return self.fail(start, "this comment is never closed; add `*/`"),
-                }
-            } else if self.peek().is_some_and(is_space) {
+            if self.peek().is_some_and(is_space) {
                 self.bump();
-            } else {
+            } else if !self.skip_comment()? {
                 return Ok(());
             }
         }
+    }
+
+    /// Skips a comment; false when none stands here.
+    fn skip_comment(&mut self) -> Result<bool, SyntaxError> {
+        if self.rest().starts_with("//") {
+            let end = self.rest().find(['\n', '\r', '\u{2028}', '\u{2029}']);
+            self.at = end.map_or(self.text.len(), |end| self.at + end);
+            return Ok(true);
+        }
+        if !self.rest().starts_with("/*") {
+            return Ok(false);
+        }
+        match self.rest()[2..].find("*/") {
+            Some(end) => self.at += end + 4,
+            None => return self.fail(self.at, "this comment is never closed; add `*/`"),
+        }
+        Ok(true)
     }
 
     /// A quoted string; the cursor stands on the quote.

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,14 @@ pub(crate) fn replace(path: &Path, content: &str, keep_backups: bool) -> Result<
         return result;
     }
     sync_dir(dir);
+    Ok(())
+}
+
+/// Removes a file; its last content stays as a backup.
+pub(crate) fn remove(path: &Path) -> Result<(), ConfigError> {
+    rotate_backups(path)?;
+    std::fs::remove_file(path).map_err(ConfigError::io("remove", path))?;
+    sync_dir(parent(path));
     Ok(())
 }
 
@@ -125,33 +133,49 @@ fn unique() -> u64 {
 /// Held while the configuration is read, changed and written. The system releases it when the process
 /// ends, however it ends.
 pub(crate) struct WriteLock {
+    path: PathBuf,
     _file: File,
 }
 
 impl WriteLock {
     /// Waits for the lock.
     pub(crate) fn acquire(config_path: &Path, timeout: Duration) -> Result<Self, ConfigError> {
-        let lock = with_suffix(config_path, ".lock");
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(PRIVATE)
-            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
-            .open(&lock)
-            .map_err(ConfigError::io("open lock", &lock))?;
+        let path = with_suffix(config_path, ".lock");
         let deadline = Instant::now() + timeout;
         loop {
-            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Self { _file: file }),
-                Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) if Instant::now() < deadline => {
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-                Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => {
-                    return Err(ConfigError::Locked { path: config_path.to_path_buf(), lock });
-                }
-                Err(error) => return Err(ConfigError::io("lock", lock)(error.into())),
+            if let Some(file) = try_lock(&path)? {
+                return Ok(Self { path, _file: file });
             }
+            if Instant::now() >= deadline {
+                return Err(ConfigError::Locked { path: config_path.to_path_buf(), lock: path });
+            }
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
+
+impl Drop for WriteLock {
+    fn drop(&mut self) {
+        // While it is locked it is ours to remove. One that stays harms nobody.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn try_lock(path: &Path) -> Result<Option<File>, ConfigError> {
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(PRIVATE)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
+        .open(path)
+        .map_err(ConfigError::io("open lock", path))?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => return Ok(None),
+        Err(error) => return Err(ConfigError::io("lock", path)(error.into())),
+    }
+    // A lock on a file that its former holder removed meanwhile holds nobody off.
+    let same = |there: std::fs::Metadata| file.metadata().is_ok_and(|ours| (ours.dev(), ours.ino()) == (there.dev(), there.ino()));
+    Ok(std::fs::symlink_metadata(path).is_ok_and(same).then_some(file))
 }

@@ -75,7 +75,7 @@ fn a_write_keeps_comments_and_a_backup_and_leaves_a_trace() {
         (audit["event"].as_str(), audit["result"].as_str(), audit["nextHash"].as_str()),
         (Some("config.write"), Some("rename"), Some(done.hash.as_str()))
     );
-    assert_eq!(home.names(), ["logs", "openclaw.json", "openclaw.json.bak", "openclaw.json.lock"], "no temporary file stays");
+    assert_eq!(home.names(), ["logs", "openclaw.json", "openclaw.json.bak"], "neither a temporary file nor the lock stays");
     assert!(!home.write(&[set("gateway.port", json!(19000))]).unwrap().changed, "nothing to do, nothing written");
 }
 
@@ -371,4 +371,65 @@ proptest! {
         prop_assert_eq!(config.source.get("plugins"), None);
         prop_assert!(home.text().starts_with("// mine\n{\n  gateway: { mode: 'local', port: 1 }, // keep\n  ui: { assistant: { name: 'Al' } },"), "{}", home.text());
     }
+}
+
+/// What counts as nothing in these tests.
+fn normal(value: &mut Value) {
+    let plugins = value.get_mut("plugins").and_then(Value::as_object_mut);
+    if plugins.is_some_and(|plugins| plugins.get("enabled") == Some(&Value::Bool(true))) {
+        value.as_object_mut().unwrap().remove("plugins");
+    }
+}
+
+fn going_back(home: &Home, edits: &[Edit], main: Option<&str>, included: &[(PathBuf, &str)]) -> WriteOutcome {
+    let included = included.iter().map(|(file, text)| (file.clone(), (*text).to_owned())).collect();
+    let former = Former { main: main.map(str::to_owned), included, normal };
+    let options = WriteOptions { former: Some(former), ..WriteOptions::default() };
+    write(&home.paths(), &home.env(), edits, &options).unwrap()
+}
+
+// GW-138
+#[test]
+fn edits_that_undo_each_other_leave_the_bytes_of_the_start() {
+    for start in [SAMPLE, "{gateway:{mode:'local'}}", "{ gateway: { mode: 'local' }, meta: { lastTouchedVersion: '1' } }\n"] {
+        let home = Home::new(start);
+        home.write(&[set("plugins", json!({"enabled": true})), set("ui.seamColor", json!("abcdef"))]).unwrap();
+        assert_ne!(home.text(), start);
+        let edits: &[Edit] = if start == SAMPLE { &[unset("ui.seamColor")] } else { &[unset("ui")] };
+        let done = going_back(&home, edits, Some(start), &[]);
+        assert_eq!((home.text().as_str(), done.changed, done.hash), (start, true, hash_text(start)));
+        // There is nothing left to do.
+        assert!(!going_back(&home, &[], Some(start), &[]).changed);
+    }
+}
+
+#[test]
+fn what_somebody_changed_meanwhile_stays() {
+    for (from, to) in [("port: 1", "port: 2"), ("// mine", "// ours"), ("// keep", "")] {
+        let home = Home::new(SAMPLE);
+        home.write(&[set("ui.seamColor", json!("abcdef"))]).unwrap();
+        let theirs = home.text().replace(from, to);
+        fs_err::write(home.paths().config_path, &theirs).unwrap();
+        going_back(&home, &[unset("ui.seamColor")], Some(SAMPLE), &[]);
+        assert!(home.text().contains(to) && home.text().contains("lastTouchedAt"), "{}", home.text());
+    }
+}
+
+#[test]
+fn a_file_that_was_not_there_goes_again_and_an_included_one_returns() {
+    let home = Home::new("");
+    fs_err::remove_file(home.paths().config_path).unwrap();
+    home.write(&[set("ui.assistant.name", json!("Al"))]).unwrap();
+    let done = going_back(&home, &[unset("ui")], None, &[]);
+    assert!(!home.paths().config_path.exists() && !done.config.exists);
+    assert!(home.file("openclaw.json.bak").is_file(), "what was removed is a backup");
+
+    let (main, part) = ("{gateway: {mode: 'local'}, ui: {$include: './ui.json5'}}", "{assistant: {name: 'Al'} /* here */ }");
+    let home = Home::new(main);
+    fs_err::write(home.file("ui.json5"), part).unwrap();
+    home.write(&[set("ui.seamColor", json!("abcdef"))]).unwrap();
+    assert_ne!(fs_err::read_to_string(home.file("ui.json5")).unwrap(), part);
+    let done = going_back(&home, &[unset("ui.seamColor")], Some(main), &[(home.file("ui.json5"), part)]);
+    assert_eq!((fs_err::read_to_string(home.file("ui.json5")).unwrap(), home.text()), (part.to_owned(), main.to_owned()));
+    assert_eq!(done.files, [home.file("ui.json5")]);
 }

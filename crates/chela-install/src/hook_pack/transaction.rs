@@ -20,7 +20,7 @@ pub(super) fn commit(
     staged: Option<&Path>,
 ) -> Result<Vec<String>, InstallError> {
     // Refused here, nothing has changed yet.
-    world.try_config(&intent.config, &intent.plugin)?;
+    world.try_config(&intent)?;
     let inode = staged.map(|dir| fs_err::metadata(dir).map(|stat| stat.ino())).transpose()?;
     intent.pack = Some(PackMove { target: target.to_owned(), inode });
     let (parent, replaces) = (target.parent().unwrap_or(target), target.symlink_metadata().is_ok());
@@ -38,7 +38,7 @@ pub(super) fn commit(
             sync_dir(Some(parent));
         }
         moments.before(Moment::Config)?;
-        world.write_config(&intent.config, &intent.plugin)
+        world.write_config(&intent)
     })();
     match run {
         Ok(written) => {
@@ -112,8 +112,8 @@ pub(crate) fn recover(world: &World, intent: &Intent) -> Result<String, InstallE
         Intent::remove(&world.layout)?;
         return Ok(format!("took back an interrupted change of hook pack \"{}\"", intent.plugin));
     }
-    world.try_config(&intent.config, &intent.plugin)?;
-    world.write_config(&intent.config, &intent.plugin)?;
+    world.try_config(intent)?;
+    world.write_config(intent)?;
     clean(intent)?;
     Intent::remove(&world.layout)?;
     Ok(format!("finished an interrupted change of hook pack \"{}\"", intent.plugin))

@@ -10,6 +10,7 @@ mod hook_packs;
 mod marketplace;
 mod npm;
 mod official;
+mod origin;
 mod registry;
 mod repair;
 mod server;

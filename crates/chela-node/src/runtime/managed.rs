@@ -104,7 +104,7 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> ManagedError {
 
 /// The managed Node, fetched when it is not there yet.
 pub(crate) async fn ready(options: &NodeLaneOptions) -> Result<NodeRuntime, ManagedError> {
-    let home = options.state_dir.join("chela").join("node").join(VERSION);
+    let home = options.cache_dir.join("node").join(VERSION);
     let runtime = |path| NodeRuntime { path, version: Version::new(22, 23, 3), managed: true };
     let program = home.join("bin").join("node");
     if program.is_file() {

@@ -111,7 +111,7 @@ fn command(worker: &Arc<Worker>, node: &std::path::Path, sdk_dir: &std::path::Pa
     let mut vars: BTreeMap<String, String> = env.vars.clone();
     vars.insert("CHELA_WORKER".into(), "1".into());
     vars.insert("CHELA_PLUGIN_ID".into(), first.map(|s| s.spec.id.clone()).unwrap_or_default());
-    vars.insert("CHELA_COMPILE_CACHE".into(), worker.lane.chela_dir().join("compile-cache").display().to_string());
+    vars.insert("CHELA_COMPILE_CACHE".into(), options.cache_dir.join("compile-cache").display().to_string());
     let mut command = WorkerCommand::new(node);
     let heap = (cap.saturating_sub(OUTSIDE_HEAP_MIB)).max(cap * 3 / 5).max(16);
     command.args = vec![
