@@ -42,7 +42,9 @@ pub enum Purpose {
     Gateway,
     /// One command that runs turns or commands of plugins.
     Command,
-    /// A look at what plugins register.
+    /// One command of a plugin, without turns.
+    PluginCommand,
+    /// A look at what plugins register, or a question to them. Leaves nothing behind.
     Inspect,
 }
 
@@ -92,7 +94,9 @@ pub struct Host {
     pub(crate) keyed: OpenStores,
     purpose: Purpose,
     /// The state belongs to a running gateway; what is here is empty and goes with the command.
-    detached: Option<tempfile::TempDir>,
+    detached: bool,
+    /// The directory of a database that goes with this host.
+    _passing: Option<tempfile::TempDir>,
     pub(crate) auth: AuthStore,
     pub(crate) models: Arc<ModelRegistry>,
     pub(crate) started: OnceLock<u16>,
@@ -149,11 +153,8 @@ impl Host {
         if purpose == Purpose::Gateway {
             log_findings(&snapshot);
         }
-        let hook_files = match purpose {
-            Purpose::Gateway => hook_files::records(&config, &env, &snapshot),
-            Purpose::Command | Purpose::Inspect => Vec::new(),
-        };
-        let (store, detached) = open_store(&paths, purpose)?;
+        let hook_files = if purpose == Purpose::Gateway { hook_files::records(&config, &env, &snapshot) } else { Vec::new() };
+        let Opened { store, passing, elsewhere } = open_store(&paths, purpose)?;
         let auth = models::auth_store(&config, &env, &paths);
         let registry = models::configured(&config, &auth);
         let names = Names { core_methods: options.core_methods, cli_commands: options.cli_commands };
@@ -183,7 +184,8 @@ impl Host {
             subscribers: Subscribers::default(),
             keyed: OpenStores::default(),
             purpose,
-            detached,
+            _passing: passing,
+            detached: elsewhere,
             auth,
             models: registry,
             started: OnceLock::new(),
@@ -198,7 +200,7 @@ impl Host {
         let weak = Arc::downgrade(&host);
         let after = Box::new(move |registry: &Arc<Registry>, fresh: &[String]| plugins_started(&weak, registry, fresh));
         // A look at a plugin must not hand it session ends.
-        let lifecycle = (purpose != Purpose::Inspect).then(|| runtime.lifecycle.clone());
+        let lifecycle = matches!(purpose, Purpose::Gateway | Purpose::Command).then(|| runtime.lifecycle.clone());
         manager.connect(Arc::new(Requests::new(Arc::downgrade(&host))), lifecycle, after);
         Ok(host)
     }
@@ -227,7 +229,7 @@ impl Host {
 
     /// True while the state belongs to a running gateway and not to this command.
     pub(crate) fn is_detached(&self) -> bool {
-        self.detached.is_some()
+        self.detached
     }
 
     pub(crate) fn auth(&self) -> &AuthStore {
@@ -349,20 +351,38 @@ pub(crate) fn log_findings(snapshot: &Snapshot) {
     }
 }
 
+/// A database, and what it is.
+struct Opened {
+    store: Store,
+    passing: Option<tempfile::TempDir>,
+    /// Whether the real one is somebody else's just now.
+    elsewhere: bool,
+}
+
 /// The database. A command that only runs plugin code goes on without it while a gateway has it: on an empty one that goes with it.
-fn open_store(paths: &StatePaths, purpose: Purpose) -> Result<(Store, Option<tempfile::TempDir>), StoreError> {
+/// A mere look makes none where there is none.
+fn open_store(paths: &StatePaths, purpose: Purpose) -> Result<Opened, StoreError> {
     let dirs = paths.clone();
     let mut options = StoreOptions::new(paths.chela_dir().join("chela.sqlite"), move |agent| dirs.sessions_dir(agent));
     // The gateway holds a lock of its own: whoever else has the database is a command, or a gateway that is just ending.
     options.patience = if purpose == Purpose::Gateway { STORE_PATIENCE } else { Duration::ZERO };
+    let passing = |elsewhere| {
+        let dir = tempfile::tempdir().ok()?;
+        let root = dir.path().to_path_buf();
+        let options = StoreOptions::new(root.join("chela.sqlite"), move |agent| root.join(agent));
+        Some(Store::open(options).map(|store| Opened { store, passing: Some(dir), elsewhere }))
+    };
+    if purpose == Purpose::Inspect
+        && !options.db_path.exists()
+        && let Some(opened) = passing(false)
+    {
+        return opened;
+    }
     match Store::open(options) {
-        Err(error @ StoreError::InUse { .. }) if purpose == Purpose::Inspect => {
-            let Ok(dir) = tempfile::tempdir() else { return Err(error) };
-            let root = dir.path().to_path_buf();
-            let options = StoreOptions::new(root.join("chela.sqlite"), move |agent| root.join(agent));
-            Ok((Store::open(options)?, Some(dir)))
+        Err(error @ StoreError::InUse { .. }) if matches!(purpose, Purpose::Inspect | Purpose::PluginCommand) => {
+            passing(true).unwrap_or(Err(error))
         }
-        opened => Ok((opened?, None)),
+        opened => Ok(Opened { store: opened?, passing: None, elsewhere: false }),
     }
 }
 

@@ -1,2 +1,2 @@
 export { buildChannelConfigSchema, buildJsonChannelConfigSchema } from './internal/config-schema.js';
-export { AllowFromListSchema, BlockStreamingCoalesceSchema, ContextVisibilityModeSchema, DmPolicySchema, GroupPolicySchema, MarkdownConfigSchema, ToolPolicySchema, buildNestedDmConfigSchema } from './internal/schemas.js';
+export { AllowFromListSchema, BlockStreamingCoalesceSchema, ContextVisibilityModeSchema, DmPolicySchema, GroupPolicySchema, MarkdownConfigSchema, ToolPolicySchema, buildCatchallMultiAccountChannelSchema, buildNestedDmConfigSchema } from './internal/schemas.js';

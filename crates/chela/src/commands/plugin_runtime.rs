@@ -71,7 +71,7 @@ pub fn facts(ctx: &Context, config: &Config, ids: &[String]) -> Result<Vec<(Stri
 /// When the plugin cannot be loaded; the command's own failure.
 pub fn cli_command(ctx: &Context, config: Config, owner: &str, words: &[String]) -> Result<(), Failure> {
     crate::context::block_on(async {
-        let host = open(ctx, config, Arc::new(Silent), Purpose::Inspect, true)?;
+        let host = open(ctx, config, Arc::new(Silent), Purpose::PluginCommand, true)?;
         host.manager.begin_plugins(&[owner.to_string()]);
         host.manager.settle(PATIENCE).await;
         let result = match call(&host, words).await {
@@ -100,7 +100,7 @@ pub fn search_cli_command(
         return Ok(None);
     }
     crate::context::block_on(async {
-        let host = open(ctx, config, Arc::new(Silent), Purpose::Inspect, true)?;
+        let host = open(ctx, config, Arc::new(Silent), Purpose::PluginCommand, true)?;
         host.manager.begin_plugins(&ids);
         host.manager.settle(PATIENCE).await;
         let result = call(&host, words).await;

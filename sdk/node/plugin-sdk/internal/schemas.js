@@ -20,6 +20,10 @@ export const BlockStreamingCoalesceSchema = z
 export const ReplyToModeSchema = z.union([z.literal('off'), z.literal('first'), z.literal('all'), z.literal('batched')]);
 export const ContextVisibilityModeSchema = z.enum(['all', 'allowlist', 'allowlist_quote']);
 
+/** The settings of one account, and of any number of named ones beside them. */
+export const buildCatchallMultiAccountChannelSchema = (account) =>
+  account.extend({ accounts: z.object({}).catchall(account).optional(), defaultAccount: z.string().optional() });
+
 /** Settings of direct messages in an object of their own. */
 export const buildNestedDmConfigSchema = (extraShape) =>
   z.object({ enabled: z.boolean().optional(), policy: DmPolicySchema.optional(), allowFrom: AllowFromListSchema, ...extraShape }).optional();
