@@ -16,7 +16,7 @@ use crate::before_install::{BeforeInstall, NobodyListens};
 use crate::checks::below;
 use crate::choice::{Choice, InstallFlags, Surroundings, choose};
 use crate::error::InstallError;
-use crate::fsops::link_target;
+use crate::fsops::{link_target, remove_if_empty};
 use crate::intent::{ConfigChange, Intent, Operation, Switch};
 use crate::layout::Layout;
 use crate::legacy::leftover_of;
@@ -139,6 +139,8 @@ impl Installer {
     /// When another process installs, or files cannot be read or written.
     pub fn recover(&self) -> Result<Vec<String>, InstallError> {
         if !self.world.layout.packages().exists() {
+            // A process that ended just then may have made the directory around it, and no more.
+            remove_if_empty(&self.world.layout.state_dir().join("chela"));
             return Ok(Vec::new());
         }
         let _lock = InstallLock::acquire(&self.world.layout, LOCK_WAIT)?;
