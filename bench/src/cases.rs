@@ -2,6 +2,7 @@
 
 mod drain;
 mod faults;
+mod install;
 mod requests;
 mod startup;
 mod turns;
@@ -19,7 +20,7 @@ use crate::plugins::Plugin;
 use crate::report::Report;
 
 /// Names of all cases.
-pub const ALL: &[&str] = &["startup", "list", "turns", "hooks", "requests", "connections", "drain", "faults"];
+pub const ALL: &[&str] = &["startup", "list", "install", "turns", "hooks", "requests", "connections", "drain", "faults"];
 
 /// What the cases share.
 pub struct Bench {
@@ -27,6 +28,8 @@ pub struct Bench {
     pub binary: PathBuf,
     /// Folder of the fixture plugins.
     pub fixtures: PathBuf,
+    /// Folder of an installed reference, for what is measured beside it.
+    pub reference: Option<PathBuf>,
     /// Fewer repetitions.
     pub quick: bool,
     /// Results so far.
@@ -39,9 +42,9 @@ pub struct Bench {
 
 impl Bench {
     /// Starts the mock model.
-    pub async fn new(binary: PathBuf, fixtures: PathBuf, quick: bool) -> Result<Self> {
+    pub async fn new(binary: PathBuf, fixtures: PathBuf, reference: Option<PathBuf>, quick: bool) -> Result<Self> {
         let model_port = mock::start().await?;
-        Ok(Self { binary, fixtures, quick, report: Report::default(), made: tempfile::tempdir()?, model_port })
+        Ok(Self { binary, fixtures, reference, quick, report: Report::default(), made: tempfile::tempdir()?, model_port })
     }
 
     /// A gateway with these plugins.
@@ -60,6 +63,7 @@ pub async fn run(bench: &mut Bench, name: &str) -> Result<()> {
     match name {
         "startup" => startup::startup(bench).await,
         "list" => startup::list(bench),
+        "install" => install::install(bench),
         "turns" => turns::turns(bench).await,
         "hooks" => turns::hooks(bench).await,
         "requests" => requests::requests(bench).await,

@@ -38,6 +38,9 @@ struct Options {
     /// Folder of the fixture plugins
     #[arg(long, value_name = "DIR", default_value = "fixtures/plugins")]
     fixtures: PathBuf,
+    /// Folder of an installed reference (npm package `openclaw`), for the case `install`
+    #[arg(long, value_name = "DIR")]
+    reference: Option<PathBuf>,
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -49,7 +52,7 @@ async fn main() -> Result<()> {
     if wanted.is_empty() {
         bail!("no case is named like that; there are: {}", cases::ALL.join(", "));
     }
-    let mut bench = Bench::new(binary, fixtures, options.quick).await?;
+    let mut bench = Bench::new(binary, fixtures, options.reference, options.quick).await?;
     for name in wanted {
         writeln!(std::io::stderr(), "{name} ...")?;
         cases::run(&mut bench, name).await.with_context(|| format!("case `{name}`"))?;

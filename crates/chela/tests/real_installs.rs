@@ -28,13 +28,12 @@ struct Published {
     earlier: Option<&'static str>,
     /// A plugin that is published inside another package: its directory there.
     inside: Option<&'static str>,
-    /// Whether its code does what the scan warns of (it starts programs, mostly).
-    warned: bool,
+    /// Only TypeScript is published: the reference refuses to load that from an install (INS-141), this host compiles it.
+    typescript: bool,
     facts: Facts,
 }
 
-/// What it registers. The default is nothing.
-#[derive(Default)]
+/// What it registers.
 struct Facts {
     shape: &'static str,
     channel: Option<&'static str>,
@@ -49,7 +48,11 @@ struct Facts {
 }
 
 const fn plugin(id: &'static str, package: &'static str, version: &'static str, facts: Facts) -> Published {
-    Published { id, package, version, earlier: None, inside: None, warned: true, facts }
+    Published { id, package, version, earlier: None, inside: None, typescript: false, facts }
+}
+
+const fn typescript(plugin: Published) -> Published {
+    Published { typescript: true, ..plugin }
 }
 
 const NOTHING: Facts = Facts {
@@ -70,10 +73,10 @@ const fn channel(id: &'static str) -> Facts {
 
 /// Two of them bring an id that another one had before: they replace it.
 const PLUGINS: [Published; 20] = [
-    plugin("openclaw-web-search", "@ollama/openclaw-web-search", "0.2.2", NOTHING),
+    typescript(plugin("openclaw-web-search", "@ollama/openclaw-web-search", "0.2.2", NOTHING)),
     plugin("orchestra", "@gekkocompany/orchestra", "0.3.22", NOTHING),
-    Published { earlier: Some("0.2.1"), ..plugin("parakeet-stt", "@nicfox77/parakeet-stt", "0.2.9", NOTHING) },
-    plugin(
+    Published { earlier: Some("0.2.1"), ..typescript(plugin("parakeet-stt", "@nicfox77/parakeet-stt", "0.2.9", NOTHING)) },
+    typescript(plugin(
         "oh-my-openclaw",
         "@mindfoldhq/oh-my-openclaw",
         "0.1.11",
@@ -84,9 +87,9 @@ const PLUGINS: [Published; 20] = [
             cli: &["omo-init"],
             ..NOTHING
         },
-    ),
+    )),
     // The reference refuses its tools, without which only hooks are left.
-    plugin(
+    typescript(plugin(
         "openclaw-avatar",
         "@projectavatar/openclaw-avatar",
         "2.2.0",
@@ -94,7 +97,7 @@ const PLUGINS: [Published; 20] = [
             hooks: &["after_tool_call", "agent_end", "before_prompt_build", "before_tool_call", "message_received", "session_end"],
             ..NOTHING
         },
-    ),
+    )),
     plugin(
         "openclaw-linear",
         "@calltelemetry/openclaw-linear",
@@ -120,7 +123,7 @@ const PLUGINS: [Published; 20] = [
             ..NOTHING
         },
     ),
-    plugin(
+    typescript(plugin(
         "graphiti",
         "@robertogongora/graphiti",
         "0.6.2",
@@ -132,7 +135,7 @@ const PLUGINS: [Published; 20] = [
             cli: &["graphiti", "memory"],
             ..NOTHING
         },
-    ),
+    )),
     plugin(
         "devclaw",
         "@laurentenhoor/devclaw",
@@ -170,7 +173,12 @@ const PLUGINS: [Published; 20] = [
         earlier: Some("0.6.2"),
         ..plugin("kitchen", "@jiggai/kitchen", "0.6.3", Facts { hooks: &["gateway_start", "gateway_stop"], cli: &["kitchen"], ..NOTHING })
     },
-    plugin("camofox-browser", "@askjo/camofox-browser", "1.5.2", Facts { commands: &["camofox"], cli: &["camofox"], ..NOTHING }),
+    typescript(plugin(
+        "camofox-browser",
+        "@askjo/camofox-browser",
+        "1.5.2",
+        Facts { commands: &["camofox"], cli: &["camofox"], ..NOTHING },
+    )),
     plugin("feishu", "@openclaw-china/feishu", "0.1.10", channel("feishu")),
     plugin("wecom", "@tobotorui/wecom", "1.6.5", channel("wecom")),
     plugin("wecom", "@openclaw-china/wecom", "0.1.8", channel("wecom")),
@@ -294,10 +302,8 @@ fn inspected(home: &Home, plugin: &Published) {
 
 fn install(home: &Home, plugin: &Published) -> Option<String> {
     let (spec, newer) = specs(home, plugin);
-    let mut args = vec!["plugins", "install", &spec];
-    if plugin.warned {
-        args.push("--dangerously-force-unsafe-install");
-    }
+    // Many of them do what the scan refuses: they start programs.
+    let mut args = vec!["plugins", "install", &spec, "--dangerously-force-unsafe-install"];
     if installed(home).contains_key(plugin.id) {
         args.push("--force");
     }
@@ -365,8 +371,9 @@ fn the_reference_lists_the_same(home: &Home, ids: &BTreeSet<&str>) {
     let start = text.find('{').unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&out.stderr)));
     let list: Value = serde_json::from_str(&text[start..]).unwrap();
     let theirs: BTreeSet<&str> = list["plugins"].as_array().unwrap().iter().filter_map(|row| row["id"].as_str()).collect();
-    let missing: Vec<&&str> = ids.iter().filter(|id| !theirs.contains(**id)).collect();
-    assert!(missing.is_empty(), "the reference does not list {missing:?}");
+    let missing: BTreeSet<&str> = ids.iter().filter(|id| !theirs.contains(**id)).copied().collect();
+    let refused: BTreeSet<&str> = PLUGINS.iter().filter(|plugin| plugin.typescript).map(|plugin| plugin.id).collect();
+    assert_eq!(missing, refused, "the reference lists all that it can load");
 }
 
 /// A package of this version, in TypeScript, so that a compiled copy is kept somewhere.
