@@ -167,8 +167,14 @@ const PLUGINS: [Published; 20] = [
             },
         )
     },
-    Published { inside: Some("extensions/diffs"), ..plugin("diffs", "openclaw", "2026.3.13", Facts { only_loads: true, ..NOTHING }) },
-    Published { inside: Some("extensions/lobster"), ..plugin("lobster", "openclaw", "2026.3.13", Facts { only_loads: true, ..NOTHING }) },
+    Published {
+        inside: Some("extensions/diffs"),
+        ..typescript(plugin("diffs", "openclaw", "2026.3.13", Facts { only_loads: true, ..NOTHING }))
+    },
+    Published {
+        inside: Some("extensions/lobster"),
+        ..typescript(plugin("lobster", "openclaw", "2026.3.13", Facts { only_loads: true, ..NOTHING }))
+    },
     Published {
         earlier: Some("0.6.2"),
         ..plugin("kitchen", "@jiggai/kitchen", "0.6.3", Facts { hooks: &["gateway_start", "gateway_stop"], cli: &["kitchen"], ..NOTHING })
