@@ -69,6 +69,9 @@ fn changed_paths(before: &Value, after: &Value) -> Vec<String> {
     let mut out = Vec::new();
     differ(before, after, "", &mut out);
     out.retain(|path| !(path.starts_with("plugins.installs.") && path.ends_with("At")));
+    // A gateway runs here without a mode too: the file may come or go with a plugin.
+    let local = |config: &Value| config["gateway"]["mode"].as_str().is_none_or(|mode| mode == "local");
+    out.retain(|path| path != "gateway.mode" || !(local(before) && local(after)));
     out
 }
 
@@ -265,5 +268,14 @@ mod tests {
         let after = json!({"a": {"b": 1, "c": [1, 3]}, "new": {"y": {"z": true}}, "plugins": {"installs": {"p": {"installedAt": 2, "version": "1"}}}});
         assert_eq!(changed_paths(&before, &after), ["a.c", "gone.x", "new.y.z"]);
         assert!(changed_paths(&before, &before).is_empty());
+        let with = |mode: &str| json!({"gateway": {"mode": mode}});
+        for (before, after, expected) in [
+            (json!({}), with("local"), &[][..]),
+            (with("local"), json!({}), &[]),
+            (with("local"), with("remote"), &["gateway.mode"]),
+            (with("remote"), json!({}), &["gateway.mode"]),
+        ] {
+            assert_eq!(changed_paths(&before, &after), expected, "{before} {after}");
+        }
     }
 }
