@@ -55,6 +55,21 @@ fn sibling(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.{}.tmp", uuid::Uuid::new_v4().simple()))
 }
 
+/// Removes what [`replace_file`] left of `path` when its process was killed within. Nobody else may be writing the file.
+pub(crate) fn sweep_siblings(path: &Path) -> std::io::Result<()> {
+    let (Some(dir), Some(name)) = (path.parent().filter(|dir| dir.is_dir()), path.file_name()) else { return Ok(()) };
+    let prefix = format!(".{}.", name.to_string_lossy());
+    for entry in fs_err::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let random = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(".tmp"));
+        if random.is_some_and(|text| uuid::Uuid::try_parse(text).is_ok()) && entry.file_type()?.is_file() {
+            remove_if_there(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes what happened in a directory durable, where the file system can.
 pub(crate) fn sync_dir(dir: Option<&Path>) {
     if let Some(Ok(handle)) = dir.map(std::fs::File::open) {
@@ -272,6 +287,21 @@ pub(crate) fn hash_file(path: &Path) -> std::io::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_a_killed_write_left_is_swept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.json");
+        replace_file(&path, b"1").unwrap();
+        let kept = [".a.json.notes.tmp", ".a.json.tmp", ".b.json.362201e90ccc466e9ea0eb0b84e4e40f.tmp", "a.json"];
+        kept.iter().for_each(|name| std::fs::write(dir.path().join(name), "x").unwrap());
+        std::fs::write(sibling(&path), "half").unwrap();
+        sweep_siblings(&path).unwrap();
+        let mut left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, kept);
+        sweep_siblings(&dir.path().join("gone/a.json")).unwrap();
+    }
 
     #[test]
     fn copies_hold_files_and_inner_links_only() {

@@ -7,7 +7,9 @@ use chela_catalog::installs::IndexRecords;
 use chela_config::Config;
 
 use crate::error::InstallError;
-use crate::fsops::{create_private_dir, link_target, remove_if_empty, remove_if_there, remove_tree, replace_file, switch_link, sync_dir};
+use crate::fsops::{
+    create_private_dir, link_target, remove_if_empty, remove_if_there, remove_tree, replace_file, sweep_siblings, switch_link, sync_dir,
+};
 use crate::intent::{Intent, Operation, Switch};
 use crate::layout::Layout;
 use crate::legacy;
@@ -308,6 +310,9 @@ pub(crate) fn recover(world: &World) -> Result<Vec<String>, InstallError> {
         }
     } else if world.layout.origin().exists() {
         Origin::settle(&world.layout, &world.records(&world.config()?))?;
+    }
+    for file in [world.layout.intent(), world.layout.origin(), world.layout.index()] {
+        sweep_siblings(&file)?;
     }
     crate::stage::sweep(&world.layout)?;
     sweep_orphans(&world.layout)?;

@@ -92,9 +92,8 @@ impl Place {
         let index: Value = index.map_or(Value::Null, |bytes| serde_json::from_slice(&bytes).unwrap());
         let record = &index["installRecords"]["alpha"];
         let Some(path) = record["installPath"].as_str() else {
-            let left = std::fs::read_dir(self.home.state().join("chela")).map(|dir| dir.flatten().map(|entry| entry.path()).collect());
-            let left: Option<Vec<std::path::PathBuf>> = left.ok();
-            assert_eq!(left, None, "a plugin without a record has no files");
+            let left = entries(&self.home.state().join("chela"));
+            assert!(left.is_empty(), "a plugin without a record has no files: {left:?}");
             return None;
         };
         let package: Value = serde_json::from_slice(&std::fs::read(Path::new(path).join("package.json")).unwrap()).unwrap();
@@ -106,6 +105,13 @@ impl Place {
         }
         Some(version)
     }
+}
+
+/// A directory and all that is in it, links not followed; empty when there is none.
+fn entries(path: &Path) -> Vec<std::path::PathBuf> {
+    let Ok(found) = path.symlink_metadata() else { return Vec::new() };
+    let inside = std::fs::read_dir(path).into_iter().flatten().flatten().filter(|_| found.is_dir());
+    std::iter::once(path.to_owned()).chain(inside.flat_map(|entry| entries(&entry.path()))).collect()
 }
 
 #[test]
@@ -156,6 +162,7 @@ fn a_kill_at_any_moment_leaves_the_old_or_the_new_version() {
     if place.version().is_some() {
         place.ok(&["plugins", "uninstall", "alpha", "--force"]);
     }
-    assert!(!place.home.state().join("chela").exists());
+    let left = entries(&place.home.state().join("chela"));
+    assert!(left.is_empty(), "{left:?}");
     assert_eq!(place.home.read_config(), "{gateway: {mode: 'local'}}\n");
 }
