@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use chela_models::Usage;
-use chela_plugin::HookName;
 use chela_store::{RunClaim, RunRecord, RunStatus as Recorded, StoreError};
 use serde_json::{Value, json};
 
@@ -20,18 +19,6 @@ const INTERRUPTED: &str = "the gateway ended while this run was under way; the m
 
 /// Member of a session row: when it was found that a killed process had left its last message without an answer, Unix ms.
 pub const INTERRUPTED_AT: &str = "interruptedAt";
-
-/// Hooks that a turn waits for before it calls the model.
-const WAITED_FOR: &[HookName] = &[
-    HookName::InboundClaim,
-    HookName::BeforeDispatch,
-    HookName::BeforeAgentReply,
-    HookName::BeforeModelResolve,
-    HookName::AgentTurnPrepare,
-    HookName::BeforePromptBuild,
-    HookName::BeforeAgentStart,
-    HookName::BeforeAgentRun,
-];
 
 /// Key of a run's record.
 pub fn run_key(run_id: &str) -> String {
@@ -61,7 +48,6 @@ impl AgentRuntime {
             Begin::InFlight(run_id) => return Ok(Accepted::InFlight(run_id)),
             Begin::Finished(outcome) => return Ok(Accepted::Finished(outcome)),
         };
-        self.plugins.current().hooks.wake(WAITED_FOR);
         let record = accepted(request, method);
         let (claim, safe) = self.store.claim_run_early(record.clone()).await?;
         match claim {

@@ -20,6 +20,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chela_models::{ModelRef, ToolSpec};
+use chela_plugin::HookName;
 use serde_json::Value;
 
 pub use scope::TurnScope;
@@ -33,6 +34,18 @@ use crate::runtime::AgentRuntime;
 const ABORTED: &str = "the run was aborted";
 /// How long a run whose time is over may take to keep what it has.
 const WIND_DOWN: Duration = Duration::from_secs(5);
+
+/// Hooks that a turn waits for before it calls the model.
+const WAITED_FOR: &[HookName] = &[
+    HookName::InboundClaim,
+    HookName::BeforeDispatch,
+    HookName::BeforeAgentReply,
+    HookName::BeforeModelResolve,
+    HookName::AgentTurnPrepare,
+    HookName::BeforePromptBuild,
+    HookName::BeforeAgentStart,
+    HookName::BeforeAgentRun,
+];
 
 /// Where a message came in. Entry points differ in the hooks that they pass (HOOK-133, HOOK-134).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +144,10 @@ pub async fn run(runtime: Arc<AgentRuntime>, request: TurnRequest, ticket: RunTi
         None => None,
     };
     let outcome = match &slot {
-        Some(_) => timed(&mut scope).await,
+        Some(_) => {
+            scope.hooks().wake(WAITED_FOR);
+            timed(&mut scope).await
+        }
         None => {
             scope.fail(ABORTED.into());
             scope.outcome(RunStatus::Aborted)

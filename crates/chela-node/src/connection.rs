@@ -240,10 +240,13 @@ impl Connection {
         Ok(Pending::new(self.clone(), id, waiting))
     }
 
-    /// Tells the worker that a request will follow soon.
-    pub(crate) fn wake(&self) {
+    /// Sends a request whose answer nobody reads. What cannot be sent now is not worth sending.
+    pub(crate) fn request_unanswered(&self, encode: impl FnOnce(u64) -> Result<Vec<u8>, CodecError>) {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         self.mark_asked();
-        self.send(&Frame::Note { m: "wake".into(), p: Value::Null, plugin: None });
+        if let Ok(bytes) = encode(id) {
+            self.out.push(bytes);
+        }
     }
 
     /// How long ago the last request was sent.
@@ -357,7 +360,7 @@ impl Connection {
 
     fn settle(&self, id: u64, mut answer: Answer) {
         let Some(waiting) = self.tables().pending.remove(&id) else {
-            // Nobody waits any more for a call that was cancelled, nor will anybody read its streams.
+            // Nobody waits for a call that was cancelled, or whose answer says nothing; nor will anybody read its streams.
             if let Ok(Some(value)) = &mut answer {
                 renumber(value, &["$stream"], &mut |s| {
                     self.send(&Frame::Close { s });

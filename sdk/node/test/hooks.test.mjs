@@ -94,17 +94,3 @@ test('gateway_start has the configuration and getCron', async () => { // HOOK-08
     await host.stop();
   }
 });
-
-test('being woken runs no handler and says nothing', async () => {
-  const host = new FakeHost();
-  try {
-    await host.hello;
-    const fns = await handlers(host, '() => { globalThis.calls = (globalThis.calls ?? 0) + 1; return globalThis.calls; }');
-    const seen = host.frames.length;
-    host.send({ t: 'note', m: 'wake', p: null });
-    const [row] = await host.request('hooks', { hook: 'session_start', fns, event: {}, ctx: {}, mode: 'par' });
-    assert.deepEqual([row.ok, host.frames.length - seen], [1, 1]);
-  } finally {
-    await host.stop();
-  }
-});

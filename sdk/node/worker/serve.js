@@ -3,8 +3,6 @@ import { Peer } from './peer.js';
 import { setPeer } from './state.js';
 
 const EXIT_UNCAUGHT = 70;
-/** A batch that does nothing: after a pause the first steps through the code are slow, and can be taken before they count. */
-const NO_HOOKS = { hook: 'wake', fns: [], event: {}, ctx: {}, mode: 'seq' };
 
 /** Starts serving the host on descriptor 3. */
 export function serve() {
@@ -16,7 +14,6 @@ export function serve() {
   lazyMethod(peer, 'hooks', () => import('./hooks.js'), 'runHooks');
   peer.methods.set('shutdown', (params) => shutdown(peer, params));
   peer.notes.set('runtimeEvent', (params) => import('./runtime/events.js').then((m) => m.deliver(params)));
-  peer.notes.set('wake', () => void peer.methods.get('hooks')(NO_HOOKS));
   peer.onClose = () => process.exit(0);
   peer.onBye = () => process.exit(0);
   watchFaults(peer);

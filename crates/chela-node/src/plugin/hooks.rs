@@ -60,10 +60,11 @@ impl NodePlugin {
         }
     }
 
-    /// Lets a worker that was idle run through what a batch of hooks runs through.
+    /// Sends a batch without handlers, which passes all that a batch with handlers passes, in a worker that was idle.
     pub(super) fn wake_worker(&self) {
+        const NOTHING: &str = r#"{"hook":"wake","fns":[],"event":{},"ctx":{},"mode":"seq"}"#;
         if let Some(connection) = self.present().filter(|c| c.idle_for() >= COLD) {
-            connection.wake();
+            connection.request_unanswered(|id| encode_raw_request(id, "hooks", &[NOTHING]));
         }
     }
 

@@ -110,6 +110,7 @@ const methods = {
     return functions[name](p.args, context);
   },
   async hooks(p) {
+    if (p.fns.length === 0) woken++;
     const outcomes = [];
     for (const { fn } of p.fns) {
       try {
@@ -161,7 +162,6 @@ function onFrame(frame) {
     const reader = readers.get(frame.s);
     reader?.resolve([...reader.items, frame.err ? frame.err.message : 'end']);
   } else if (frame.t === 'close') fs.writeFileSync(process.env.TEST_MARK ?? '/dev/null', `closed ${frame.s}`);
-  else if (frame.t === 'note' && frame.m === 'wake') woken++;
   else if (frame.t === 'note') fs.writeFileSync(process.env.TEST_MARK ?? '/dev/null', JSON.stringify(frame));
   else if (frame.t === 'pull') {
     const stream = streams.get(frame.s);
