@@ -15,7 +15,9 @@ use crate::lockfile;
 use crate::output;
 use crate::report::Failure;
 
-/// Longest wait for the running gateway, which may have to start the plugin first.
+/// State of a plugin that is switched on and does not run (`chela-host`).
+const WAITS: &str = "stopped";
+/// Longest wait for the running gateway.
 const RUNTIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// Shows one plugin or all.
@@ -53,21 +55,40 @@ pub fn not_found(id: &str) -> Failure {
     Failure::new(format!("Plugin not found: {id}")).hint("see `chela plugins list`")
 }
 
+/// A running gateway tells what it runs; what it has no reason to run yet is loaded here, for the look alone.
 fn runtime(ctx: &Context, config: &Config, snapshot: &Snapshot, ids: &[String]) -> Result<Vec<Value>, Failure> {
-    if lockfile::look(&ctx.paths).pid().is_some() {
-        let target = client::target(ctx, config, &TargetArgs::default())?;
-        return block_on(async {
-            let mut connection = client::connect(ctx, &target, Purpose::Call, RUNTIME_LIMIT).await?;
-            let mut objects = Vec::with_capacity(ids.len());
-            for id in ids {
-                objects.push(connection.request("plugins.inspect", json!({"id": id}), false, RUNTIME_LIMIT).await?);
-            }
-            connection.close().await;
-            Ok(objects)
-        });
+    if lockfile::look(&ctx.paths).pid().is_none() {
+        let facts: BTreeMap<String, RuntimeFacts> = super::plugin_runtime::facts(ctx, config, ids)?.into_iter().collect();
+        return Ok(cold_or_ran(snapshot, ids, &facts));
     }
-    let facts: BTreeMap<String, RuntimeFacts> = super::plugin_runtime::facts(ctx, config, ids)?.into_iter().collect();
-    Ok(cold_or_ran(snapshot, ids, &facts))
+    let mut objects = ask_gateway(ctx, config, ids)?;
+    let waits = |object: &&Value| object["runtime"]["state"] == WAITS;
+    let waiting: Vec<String> = objects.iter().filter(waits).filter_map(|o| o["plugin"]["id"].as_str()).map(str::to_owned).collect();
+    if waiting.is_empty() {
+        return Ok(objects);
+    }
+    let facts: BTreeMap<String, RuntimeFacts> = super::plugin_runtime::facts(ctx, config, &waiting)?.into_iter().collect();
+    for object in &mut objects {
+        let looked = object["plugin"]["id"].as_str().and_then(|id| snapshot.inspect_json(id, Some(facts.get(id)?)));
+        if let Some(mut looked) = looked {
+            looked["runtime"] = object["runtime"].take();
+            *object = looked;
+        }
+    }
+    Ok(objects)
+}
+
+fn ask_gateway(ctx: &Context, config: &Config, ids: &[String]) -> Result<Vec<Value>, Failure> {
+    let target = client::target(ctx, config, &TargetArgs::default())?;
+    block_on(async {
+        let mut connection = client::connect(ctx, &target, Purpose::Call, RUNTIME_LIMIT).await?;
+        let mut objects = Vec::with_capacity(ids.len());
+        for id in ids {
+            objects.push(connection.request("plugins.inspect", json!({"id": id}), false, RUNTIME_LIMIT).await?);
+        }
+        connection.close().await;
+        Ok(objects)
+    })
 }
 
 /// What is shared by all plugins, such as the names of skills, is read once.
