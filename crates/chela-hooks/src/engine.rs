@@ -153,12 +153,11 @@ impl HookEngine {
 
     /// Like [`HookEngine::dispatch`], with a payload `(event, ctx)` that is built only when there is a handler (HOOK-119).
     pub async fn dispatch_with(&self, hook: HookName, options: DispatchOptions, payload: impl FnOnce() -> (Value, Value)) -> Dispatched {
-        if !self.has(hook) {
-            return Dispatched::default();
-        }
-        let table = self.table.load_full();
-        let (event, ctx) = payload();
-        Dispatch::new(hook, table.slot(hook), event, ctx, options).run().await
+        let shared = || {
+            let (event, ctx) = payload();
+            (SharedJson::new(with_run_id(hook, event, &ctx)), ctx)
+        };
+        self.dispatch_text(hook, options, shared).await
     }
 
     /// Like [`HookEngine::dispatch_with`], for a large event that is text already. The run id of the context is not added to it.
