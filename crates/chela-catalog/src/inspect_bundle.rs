@@ -37,7 +37,9 @@ pub(crate) fn read(plugin: &PluginRecord) -> BundleFacts {
             let message = format!("bundle capability detected but not wired into OpenClaw yet: {capability}");
             push(Level::Warn, "bundle-capability-unwired", message);
         }
-        let read: Vec<&str> = bundle.capabilities.iter().copied().filter(|capability| format.is_wired(capability)).collect();
+        // The hooks of a Codex bundle are hook files, which are run (`chela-hook-files`); those of Claude are a list of their own kind.
+        let is_run = |capability: &str| format == BundleFormat::Codex && capability == "hooks";
+        let read: Vec<&str> = bundle.capabilities.iter().copied().filter(|c| format.is_wired(c) && !is_run(c)).collect();
         if !read.is_empty() {
             // The reference is silent about what it only recognises (BUN-157..BUN-160).
             let message = format!("content of the bundle is read and listed, and not run by this host yet: {}", read.join(", "));
