@@ -1,0 +1,21 @@
+// `api.runtime.system` and `api.runtime.logging`.
+import { createLogger } from '../logger.js';
+import { snapshot } from '../state.js';
+import { ask, askSync } from './group.js';
+
+/** Adds what takes its arguments in another shape. */
+export function finishSystem(system, plugin) {
+  system.enqueueSystemEvent = (text, options) => askSync(plugin, 'host.system.enqueueSystemEvent', { text, ...options });
+  system.requestHeartbeatNow = (options) =>
+    askSync(plugin, 'host.system.requestHeartbeat', { source: 'other', intent: 'immediate', ...options });
+  system.runCommandWithTimeout = (argv, options) =>
+    ask(plugin, 'host.system.runCommandWithTimeout', { argv, ...(typeof options === 'number' ? { timeoutMs: options } : options) });
+}
+
+/** Loggers of a plugin. */
+export function loggingGroup(plugin) {
+  return {
+    shouldLogVerbose: () => snapshot.verbose === true,
+    getChildLogger: (bindings) => createLogger(plugin.id, bindings),
+  };
+}
