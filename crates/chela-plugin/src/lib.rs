@@ -12,6 +12,7 @@ pub mod diagnostic;
 pub mod hook;
 pub mod host;
 pub mod lane;
+pub mod object;
 pub mod register;
 pub mod registry;
 #[cfg(any(test, feature = "testing"))]
@@ -26,5 +27,6 @@ pub use lane::{
     Definition, Lane, LinkReport, PluginControl, PluginSpec, Registration, RegistrationMode, StartError, StartPhase, StartedPlugin,
     WorkerState, WorkerStatus,
 };
+pub use object::PluginObject;
 pub use register::{HookPolicy, PluginFacts, RegistryBuilder, RegistryInputs};
 pub use registry::Registry;

@@ -367,6 +367,16 @@ pub struct Recorded {
     pub callbacks: Vec<Callback>,
     /// Only the setup surface counts (API-026).
     pub setup_only: bool,
+    /// Runs the plugin's functions.
+    pub target: Arc<dyn crate::call::CallTarget>,
+}
+
+impl Recorded {
+    /// The argument at a position, as an object with functions.
+    pub fn object(&self, at: usize) -> crate::object::PluginObject {
+        let value = self.args.get(at).cloned().unwrap_or_default();
+        crate::object::PluginObject::new(self.owner.clone(), self.target.clone(), value)
+    }
 }
 
 /// A registration that nothing consumes yet.

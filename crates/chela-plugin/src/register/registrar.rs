@@ -161,6 +161,7 @@ impl<'a> Registrar<'a> {
             args: args.to_vec(),
             callbacks: handles.into_iter().map(|h| self.handle(h)).collect(),
             setup_only: false,
+            target: self.target.clone(),
         }
     }
 
