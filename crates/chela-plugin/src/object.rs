@@ -21,7 +21,7 @@ pub struct PluginObject {
     target: Arc<dyn CallTarget>,
     value: Arc<Value>,
     /// Set on what came out of a call: its functions are given back when nobody holds the object any more.
-    held: Option<Arc<Held>>,
+    _held: Option<Arc<Held>>,
 }
 
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Drop for Held {
 impl PluginObject {
     /// A registered object. Its functions live as long as the plugin.
     pub fn new(owner: Arc<Owner>, target: Arc<dyn CallTarget>, value: Value) -> Self {
-        Self { owner, target, value: Arc::new(value), held: None }
+        Self { owner, target, value: Arc::new(value), _held: None }
     }
 
     /// An object that a call of this one's functions returned. Its functions are released with the last clone.
@@ -47,7 +47,7 @@ impl PluginObject {
         let mut handles = Vec::new();
         collect_handles(&value, &mut handles);
         let held = (!handles.is_empty()).then(|| Arc::new(Held { target: self.target.clone(), handles }));
-        Self { owner: self.owner.clone(), target: self.target.clone(), value: Arc::new(value), held }
+        Self { owner: self.owner.clone(), target: self.target.clone(), value: Arc::new(value), _held: held }
     }
 
     /// The object without its functions being resolved: data members can be read from it.
