@@ -1,7 +1,7 @@
 //! What a turn needs from outside, passed in.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -19,7 +19,7 @@ use crate::event::RunSink;
 use crate::lifecycle::SessionLifecycle;
 use crate::run::RunRegistry;
 use crate::tool_policy::ToolPolicy;
-use crate::tools::ToolContext;
+use crate::tools::{HostTool, ToolContext};
 
 /// Messages of a session that a turn looks at.
 const HISTORY_LIMIT: usize = 400;
@@ -88,6 +88,7 @@ pub struct AgentRuntime {
     config: ArcSwap<Config>,
     settings: ArcSwap<Settings>,
     state_dir: PathBuf,
+    host_tools: OnceLock<Vec<Arc<dyn HostTool>>>,
     /// Ends all runs of this process.
     pub shutdown: CancellationToken,
 }
@@ -133,6 +134,7 @@ impl AgentRuntime {
             config: ArcSwap::new(parts.config),
             settings: ArcSwap::from_pointee(settings),
             state_dir: parts.state_dir,
+            host_tools: OnceLock::new(),
             shutdown: CancellationToken::new(),
         })
     }
@@ -162,6 +164,17 @@ impl AgentRuntime {
     /// Replaces the models, for instance when a plugin brought a provider.
     pub fn set_models(&self, models: Arc<ModelRegistry>) {
         self.models.store(models);
+    }
+
+    /// Gives the runtime the tools that other crates bring. They need the runtime themselves, so it cannot be made with them; a second
+    /// call does nothing.
+    pub fn bring_tools(&self, tools: Vec<Arc<dyn HostTool>>) {
+        let _ = self.host_tools.set(tools);
+    }
+
+    /// The tools that other crates bring.
+    pub fn host_tools(&self) -> &[Arc<dyn HostTool>] {
+        self.host_tools.get().map_or(&[], Vec::as_slice)
     }
 
     /// The state directory.

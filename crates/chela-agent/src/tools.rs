@@ -2,6 +2,7 @@
 
 mod core;
 mod execute;
+mod host;
 
 use std::collections::HashMap;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 pub use self::core::{CORE_TOOLS, CoreTool};
 pub use self::execute::{Caller, ToolOutcome, execute};
+pub use self::host::{HostTool, HostToolCall, HostToolSpec};
 
 use crate::turn::TurnScope;
 
@@ -27,6 +29,8 @@ const FACTORY_BUDGET: Duration = Duration::from_secs(5);
 pub enum ToolKind {
     /// In the host.
     Core(CoreTool),
+    /// In the host, by another crate.
+    Host(Arc<dyn HostTool>),
     /// In a plugin.
     Plugin {
         /// Its `execute`.
@@ -90,16 +94,22 @@ impl ToolSet {
             scope.request.sender_is_owner,
             scope.model.as_ref(),
         );
-        Self::build(scope.registry(), &context).await
+        Self::build(scope.runtime.host_tools(), scope.registry(), &context).await
     }
 
     /// Builds the set: host tools first, then plugins in load order; a later tool of the same name is skipped (API-113).
-    pub async fn build(registry: &Registry, context: &ToolContext) -> Self {
+    pub async fn build(host_tools: &[Arc<dyn HostTool>], registry: &Registry, context: &ToolContext) -> Self {
         let entries = &registry.tools;
         let mut set = Self::default();
         set.strict = registry.is_strict();
         for tool in CORE_TOOLS.iter().filter(|t| context.policy.permits_core_tool(t.name())) {
             set.push(tool.describe());
+        }
+        for tool in host_tools.iter().filter(|t| context.policy.permits_core_tool(t.name())) {
+            match tool.describe(registry, context) {
+                Some(spec) if context.sender_is_owner || !spec.owner_only => set.push(host::tool(tool, spec)),
+                _ => {}
+            }
         }
         let resolved = join_all(entries.iter().map(|entry| resolve_entry(entry, context))).await;
         for (entry, result) in entries.iter().zip(resolved) {

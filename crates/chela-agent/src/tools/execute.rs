@@ -9,7 +9,7 @@ use chela_plugin::{Adapter, Call, CallError, Callback, HookName, HostFn};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{Tool, ToolKind, ToolSet, text_result};
+use super::{HostTool, HostToolCall, Tool, ToolKind, ToolSet, text_result};
 use crate::runtime::AgentRuntime;
 
 /// Longest time of one tool call.
@@ -171,6 +171,7 @@ async fn run(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, params: Value) -
     let result = match &tool.kind {
         ToolKind::Client => return delegated(tool, params),
         ToolKind::Core(core) => core.run(caller.runtime, caller.session_key).await.map_err(CallError::thrown),
+        ToolKind::Host(tool) => host_tool(caller, tool, params.clone()).await,
         ToolKind::Plugin { execute, .. } => {
             let mut request = Call::new(vec![call.id.clone().into(), params.clone()]).adapter(Adapter::Tool);
             let signal = request.signal(caller.cancel.clone());
@@ -189,6 +190,26 @@ async fn run(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, params: Value) -
     match result {
         Ok(value) => ToolOutcome { params, result: normalise_result(value), is_error: false, delegated: false, refused: None },
         Err(error) => broken(&params, tool, error.to_string()),
+    }
+}
+
+/// A tool of another crate, with the same limit of time as a plugin's.
+async fn host_tool(caller: &Caller<'_>, tool: &Arc<dyn HostTool>, params: Value) -> Result<Value, CallError> {
+    let call = HostToolCall {
+        runtime: caller.runtime,
+        registry: &caller.hooks.registry(),
+        params,
+        context: &caller.context,
+        session_key: caller.session_key,
+        run_id: caller.run_id,
+        cancel: caller.cancel,
+    };
+    tokio::select! {
+        done = tokio::time::timeout(TOOL_BUDGET, tool.run(call)) => match done {
+            Ok(result) => result.map_err(CallError::thrown),
+            Err(_) => Err(CallError::TimedOut(TOOL_BUDGET.as_millis() as u64)),
+        },
+        () = caller.cancel.cancelled() => Err(CallError::Cancelled),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chela_agent::tools::{Caller, Tool, ToolKind, ToolOutcome, ToolSet, execute};
+use chela_agent::tools::{Caller, Tool, ToolOutcome, ToolSet, execute};
 use chela_models::ToolCall;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -49,11 +49,11 @@ async fn toolset(gateway: &Gateway, agent_id: &str, session_key: &str, owner: bo
     let model = runtime.default_model(agent_id);
     let mut context = runtime.tool_context(agent_id, session_key, "", "webchat", owner, Some(&(model.provider, model.model)));
     route.describe(&mut context.facts);
-    ToolSet::build(&gateway.host.manager.registry(), &context).await
+    ToolSet::build(runtime.host_tools(), &gateway.host.manager.registry(), &context).await
 }
 
 fn row(tool: &Tool) -> Value {
-    let source = if matches!(tool.kind, ToolKind::Core(_)) { "core" } else { "plugin" };
+    let source = if tool.plugin_id.is_none() { "core" } else { "plugin" };
     let mut out = json!({"id": tool.name, "label": tool.label.clone().unwrap_or_else(|| tool.name.clone()), "description": tool.description, "source": source});
     if let Some(plugin) = &tool.plugin_id {
         out["pluginId"] = plugin.as_ref().into();
