@@ -19,6 +19,7 @@ mod prompt;
 mod rollover;
 pub mod run;
 pub mod runtime;
+pub mod text_transforms;
 pub mod tool_policy;
 pub mod tools;
 pub mod turn;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::event::RunEvent;
+use crate::text_transforms::{self, Direction};
 use crate::turn::{TurnError, TurnScope};
 
 /// What one call brought.
@@ -56,6 +57,8 @@ pub async fn call(
     let mut first_byte = None;
     let mut answer = Answer::default();
     let asked = request.model.clone();
+    let request = text_transforms::input(scope.registry(), request).await;
+    let rewrites = text_transforms::any(scope.registry(), Direction::Output);
     // The model is asked while the disk still syncs the message; nothing of its answer is taken before that is done.
     let (stream, passed) = tokio::join!(stream_with_fallback(models, request, fallbacks, cancel), scope.gate.passed());
     passed?;
@@ -75,6 +78,11 @@ pub async fn call(
             while let Some(event) = stream.next().await {
                 first_byte.get_or_insert_with(|| begun.elapsed());
                 match event {
+                    Ok(ModelEvent::TextDelta(delta)) if rewrites => {
+                        answer.text.push_str(&delta);
+                        let delta = text_transforms::apply_one(scope.registry(), Direction::Output, delta).await;
+                        scope.emit(RunEvent::AssistantDelta { delta });
+                    }
                     Ok(event) => take(scope, &mut answer, event),
                     Err(error) => {
                         answer.error = Some(error);
@@ -83,6 +91,9 @@ pub async fn call(
                 }
             }
         }
+    }
+    if rewrites {
+        answer.text = text_transforms::apply_one(scope.registry(), Direction::Output, std::mem::take(&mut answer.text)).await;
     }
     answer.ended = Some(facts.end(begun, first_byte, answer.error.as_ref()));
     Ok(answer)

@@ -22,6 +22,7 @@ mod read;
 mod registrar;
 mod services;
 mod tools;
+mod transforms;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub use commands::{CommandEntry, CommandMatch, Commands, RESERVED_COMMANDS};
 pub use facts::{HookPolicy, PluginFacts};
 pub use gateway::{ADMIN_SCOPE, GatewayMethod, OPERATOR_SCOPES, is_operator_scope, scopes_satisfy};
 pub use http::{HttpRoute, HttpRoutes, RouteAuth, RouteMatch, RoutePath};
+pub use transforms::{Replacement, TextTransforms};
 
 use crate::diagnostic::{Diagnostic, Level};
 use crate::lane::{StartError, StartPhase, StartedPlugin};

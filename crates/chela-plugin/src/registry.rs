@@ -20,7 +20,7 @@ use crate::register::entries::{
     Owner, ProviderEntry, Recorded, RuntimeLifecycle, SchedulerJob, ServiceEntry, SessionAction, SessionExtension, ToolEntry,
     ToolMetadataEntry, ToolResultMiddleware, TrustedPolicy, TypedHook, UiDescriptor,
 };
-use crate::register::{CliEntry, CommandMatch, Commands, GatewayMethod, HttpRoutes, PluginFacts};
+use crate::register::{CliEntry, CommandMatch, Commands, GatewayMethod, HttpRoutes, PluginFacts, TextTransforms};
 
 /// Registration methods whose entries the host uses today. Everything else is recorded only and reported as such; a consumer that
 /// starts to use more adds its method here.
@@ -47,6 +47,7 @@ pub const CONSUMED_METHODS: &[&str] = &[
     "registerTrustedToolPolicy",
     "registerAgentToolResultMiddleware",
     "registerSecurityAuditCollector",
+    "registerTextTransforms",
 ];
 
 /// Functions of a registered text provider that something calls.
@@ -173,6 +174,8 @@ pub struct Registry {
     pub memory_capabilities: Vec<MemoryCapability>,
     /// Memory prompt supplements, one per plugin.
     pub memory_prompt_supplements: Vec<MemoryPromptSupplement>,
+    /// Replacements in the texts of model calls, in registration order.
+    pub text_transforms: Vec<TextTransforms>,
     /// Everything else, carried as it came.
     pub recorded: Vec<Recorded>,
     /// Diagnostics in the order in which they arose.
@@ -299,6 +302,7 @@ impl Registry {
         self.audit_collectors.retain(|e| keeps(&e.owner));
         self.memory_capabilities.retain(|e| keeps(&e.owner));
         self.memory_prompt_supplements.retain(|e| keeps(&e.owner));
+        self.text_transforms.retain(|e| keeps(&e.owner));
         self.recorded.retain(|e| keeps(&e.owner));
         self.notices.retain(|n| n.plugin_id != plugin_id);
     }

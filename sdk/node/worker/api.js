@@ -142,8 +142,17 @@ function check(method, args, plugin) {
   }
 }
 
-/** Methods whose return value a plugin uses at once. */
+/** Replacements of one direction, for those that the host cannot make: regular expressions. */
+function applyTransforms(transforms) {
+  return (direction, texts) =>
+    texts.map((text) => (transforms?.[direction] ?? []).reduce((next, { from, to }) => next.replace(from, to), text));
+}
+
+/** Methods that do more than travel as they are. */
 const RETURNS = {
+  registerTextTransforms([transforms], plugin, record) {
+    record('registerTextTransforms', [transforms, applyTransforms(transforms)]);
+  },
   registerSessionSchedulerJob([job], plugin, record) {
     const text = (value) => (typeof value === 'string' ? value.trim() : '');
     const id = text(job?.id);

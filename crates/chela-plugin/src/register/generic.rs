@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::media::UNIQUE_PROVIDERS;
-use super::read::{has_items, member, trimmed, unique_texts};
+use super::read::{member, trimmed, unique_texts};
 use super::registrar::Registrar;
 use crate::lane::RegistrationMode;
 
@@ -22,7 +22,6 @@ impl Registrar<'_> {
             "registerAgentHarness" => self.harness(method, first, args),
             "registerContextEngine" => self.context_engine(method, args),
             "registerCompactionProvider" => self.compaction_provider(method, first, args),
-            "registerTextTransforms" => self.text_transforms(method, first, args),
             "registerReload" => self.reload(method, first, args),
             "registerNodeHostCommand" => self.node_host_command(method, first, args),
             "registerNodeInvokePolicy" => self.node_invoke_policy(method, first, args),
@@ -141,13 +140,6 @@ impl Registrar<'_> {
         }
         let message = format!("context engine already registered: {id} (plugin:{})", self.registry.recorded[index].owner.id);
         self.error(message);
-    }
-
-    fn text_transforms(&mut self, method: &str, transforms: &Value, args: &[Value]) {
-        if !has_items(transforms.get("input")) && !has_items(transforms.get("output")) {
-            return self.warn("text transform registration has no input or output replacements");
-        }
-        self.keep(method, "", args);
     }
 
     fn reload(&mut self, method: &str, reload: &Value, args: &[Value]) {

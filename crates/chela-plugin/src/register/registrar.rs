@@ -81,6 +81,7 @@ impl<'a> Registrar<'a> {
             "registerTrustedToolPolicy" => self.trusted_policy(a),
             "registerAgentToolResultMiddleware" => self.middleware(a, b),
             "registerCodexAppServerExtensionFactory" => self.codex_factory(a),
+            "registerTextTransforms" => self.text_transforms(a, b),
             "registerSecurityAuditCollector" => self.audit_collector(a),
             "registerMemoryCapability" | "registerMemoryPromptSection" | "registerMemoryFlushPlan" | "registerMemoryRuntime" => {
                 self.memory(method, a)?;

@@ -1,0 +1,7 @@
+//! Capabilities of plugins, each from its registration to what a model or client sees of it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "support/live.rs"]
+mod live;
+#[path = "capabilities/texts.rs"]
+mod texts;
