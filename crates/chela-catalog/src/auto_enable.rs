@@ -31,6 +31,11 @@ impl Implied {
     }
 }
 
+/// Agent harness runtimes that a config names, in lower case; the built-in ones are left out (INS-062, INS-340).
+pub fn configured_harness_runtimes(config: &chela_config::Config) -> BTreeSet<String> {
+    refs::harness_runtimes(&config.effective)
+}
+
 /// Finds what config implies. Does nothing when plugins are off (INS-064).
 pub(crate) fn imply(config: &Value, policy: &PluginPolicy, plugins: &[Resolved]) -> Implied {
     let mut implied = Implied { effective: policy.clone(), ..Implied::default() };

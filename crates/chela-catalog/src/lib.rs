@@ -39,6 +39,7 @@ mod setup;
 mod skills;
 mod snapshot;
 
+pub use auto_enable::configured_harness_runtimes;
 pub use bundle::hook_dirs;
 pub use channel_catalog::{ChannelCatalogEntry, ExternalCatalog};
 pub use config_check::PluginConfigIssue;

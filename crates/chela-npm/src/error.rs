@@ -158,6 +158,16 @@ pub enum NpmError {
         /// Which entry and which rule.
         problem: String,
     },
+    /// Versions need each other in turn, so that no finite tree holds them.
+    #[error(
+        "`{package}` needs itself in another version and back again: no finite tree holds it (it would lie inside itself for ever at `{location}`)"
+    )]
+    Circle {
+        /// `name@version`.
+        package: String,
+        /// Where the circle was seen.
+        location: String,
+    },
     /// An npmrc or an environment variable has a value that cannot be used.
     #[error("{origin}: `{key}`: {problem}")]
     Setting {

@@ -68,7 +68,10 @@ impl Http {
             .pool_max_idle_per_host(settings.concurrency)
             .user_agent(concat!("chela/", env!("CARGO_PKG_VERSION")))
             // Redirects are followed here, so that each hop gets only what is meant for its host.
-            .redirect(reqwest::redirect::Policy::none())
+            .redirect(reqwest::redirect::Policy::none());
+        let client = settings
+            .route
+            .build(client)?
             .build()
             .map_err(|e| NpmError::Internal(format!("the HTTP client could not be built: {}", reason(&e))))?;
         Ok(Self { client, permits: Semaphore::new(settings.concurrency.max(1)), settings })

@@ -19,6 +19,7 @@ mod progress;
 mod range;
 pub mod release;
 mod resolve;
+mod route;
 mod settings;
 mod spec;
 mod store;

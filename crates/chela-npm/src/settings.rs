@@ -10,6 +10,7 @@ use chela_config::{Env, Secret};
 use url::Url;
 
 use crate::error::NpmError;
+use crate::route::Route;
 
 /// The registry when nobody names one.
 const PUBLIC_REGISTRY: &str = "https://registry.npmjs.org/";
@@ -37,6 +38,7 @@ pub struct NpmSettings {
     pub attempts: u32,
     /// The wait before the second try; later ones are four times as long each.
     pub backoff: Duration,
+    pub(crate) route: Route,
     credentials: Credentials,
 }
 
@@ -57,6 +59,7 @@ impl NpmSettings {
             total: Duration::from_secs(300),
             attempts: 3,
             backoff: Duration::from_millis(300),
+            route: Route::default(),
             credentials: Credentials::default(),
         }
     }
@@ -71,7 +74,8 @@ impl NpmSettings {
     /// Reads `npm_config_*` (any case) and the npmrc files that they and `HOME` lead to.
     ///
     /// # Errors
-    /// [`NpmError::Setting`] for a registry that is no http(s) address and for unusable credentials.
+    /// [`NpmError::Setting`] for a registry that is no http(s) address and for unusable credentials,
+    /// and for a `cafile` that cannot be read.
     pub fn from_env(env: &Env, cache_dir: PathBuf) -> Result<Self, NpmError> {
         let mut layers = vec![("environment".to_owned(), environment(env))];
         let variable = |key: &str| layers[0].1.iter().find(|(name, _)| name == key).map(|(_, value)| PathBuf::from(value));
@@ -113,7 +117,9 @@ impl NpmSettings {
                 let scope = key.trim_end_matches(":registry").to_owned();
                 self.scopes.insert(scope, parse_url(value, origin, key)?);
             }
-            _ => {}
+            _ => {
+                self.route.apply(origin, key, value)?;
+            }
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Which official plugins a config asks for.
 
-use chela_catalog::{OfficialPlugin, Snapshot, official_plugins};
+use chela_catalog::{OfficialPlugin, Snapshot, configured_harness_runtimes, official_plugins};
 use chela_config::Config;
 use serde_json::Value;
 
@@ -19,16 +19,19 @@ pub(super) fn is_off(config: &Config, id: &str) -> bool {
     denied || plugins["entries"][id]["enabled"] == false
 }
 
-/// Official plugins that are asked for and not there: by id, by a channel that is set up, as web search provider, as ACP backend.
+/// Official plugins that are asked for and not there: by id, by a channel that is set up, as web search provider, as
+/// ACP backend, as agent runtime.
 pub(super) fn missing(config: &Config, snapshot: &Snapshot) -> Vec<&'static OfficialPlugin> {
     let has_channel = |id: &str| snapshot.plugins.iter().any(|plugin| plugin.manifest.channels.iter().any(|owned| owned == id));
     let known = |id: &str| snapshot.get(id).is_some() || snapshot.diagnostics.iter().any(|entry| entry.plugin_id.as_deref() == Some(id));
+    let runtimes = configured_harness_runtimes(config);
     let wanted = |official: &&'static OfficialPlugin| {
         let channel = official.channel.as_deref().filter(|id| is_set_up(&config.effective["channels"][id]) && !has_channel(id));
         config.effective["plugins"]["entries"].get(&official.id).is_some()
             || channel.is_some()
             || searches_with(config, official)
             || (official.id == "acpx" && runs_acp(config))
+            || runtimes.contains(&official.id)
     };
     official_plugins().iter().filter(|official| !known(&official.id) && !is_off(config, &official.id)).filter(wanted).collect()
 }

@@ -47,8 +47,9 @@ fn official_plugins_that_the_config_asks_for_are_installed() {
         "channels": {"slack": {"token": "x"}, "twitch": {"enabled": false, "token": "x"}},
         "plugins": {"entries": {"diffs": {"enabled": true}, "lobster": {"enabled": false}}, "deny": ["line"]},
         "tools": {"web": {"search": {"provider": "brave"}}},
+        "agents": {"defaults": {"models": {"openai/gpt-5.5": {"agentRuntime": {"id": "codex"}}}}},
     }));
-    for (package, id) in [("slack", "slack"), ("diffs", "diffs"), ("lobster", "lobster"), ("twitch", "twitch")] {
+    for (package, id) in [("slack", "slack"), ("diffs", "diffs"), ("lobster", "lobster"), ("twitch", "twitch"), ("codex", "codex")] {
         publish(&registry, &format!("@openclaw/{package}"), "2026.5.12", id, "");
     }
     let done = repair(&place);
@@ -56,6 +57,7 @@ fn official_plugins_that_the_config_asks_for_are_installed() {
         done.changes,
         [
             "installed Slack (\"slack\"), which the config asks for, from `@openclaw/slack`",
+            "installed Codex (\"codex\"), which the config asks for, from `@openclaw/codex`",
             "installed Diffs (\"diffs\"), which the config asks for, from `@openclaw/diffs`",
         ]
     );

@@ -26,6 +26,8 @@ const MAX_PACKAGES: usize = 10_000;
 const MAX_VISITS: usize = 200_000;
 /// Nested directories: deeper ones exceed the length of paths.
 const MAX_DEPTH: usize = 60;
+/// How often one version may lie inside of itself. Versions that need each other in turn would nest for ever.
+const MAX_SELF_NESTING: usize = 2;
 
 pub(crate) struct Driver<'a, S> {
     source: &'a S,
@@ -81,6 +83,9 @@ impl<'a, S: Source> Driver<'a, S> {
             if self.tree.depth(id) > MAX_DEPTH {
                 let what = format!("the nesting of `{}`", self.tree.location(id));
                 return Err(NpmError::TooLarge { what, limit: MAX_DEPTH as u64, unit: "packages" });
+            }
+            if self.tree.self_nesting(id) > MAX_SELF_NESTING {
+                return Err(NpmError::Circle { package: self.id_of(id), location: self.tree.location(id) });
             }
             self.visit(id, root).await?;
         }

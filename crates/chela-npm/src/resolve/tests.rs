@@ -198,7 +198,10 @@ fn dropping_an_optional_package_takes_what_only_it_needs() {
 fn versions_that_need_each_other_in_turn_end_with_an_error() {
     let packages = json!({"a@1.0.0": {"dependencies": {"a": "2"}}, "a@2.0.0": {"dependencies": {"a": "1"}}});
     let error = resolve(packages, json!({"dependencies": {"a": "1"}})).unwrap_err().to_string();
-    assert!(error.contains("the nesting of `node_modules/a/node_modules/a/") && error.contains("60 packages"), "{error}");
+    assert!(
+        error.contains("needs itself in another version and back again") && error.contains("`node_modules/a/node_modules/a/"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -271,7 +274,7 @@ proptest! {
         root["dependencies"][format!("p{second}")] = "^1.0.0".into();
         let found = resolve(packages, root);
         // Two versions that need each other in turn have no finite layout; see the test below.
-        prop_assume!(!matches!(found, Err(NpmError::TooLarge { .. })));
+        prop_assume!(!matches!(found, Err(NpmError::Circle { .. })));
         let found = found.unwrap();
         for (location, package) in &found.packages {
             let needs = &package.manifest.needs;

@@ -141,6 +141,13 @@ impl Tree {
         self.ancestry(id).count()
     }
 
+    /// How often the same version of the same package lies above a node.
+    pub fn self_nesting(&self, id: NodeId) -> usize {
+        let Some(own) = self.get(id) else { return 0 };
+        let same = |node: &&Node| node.version == own.version && node.manifest.name == own.manifest.name;
+        self.ancestry(id).filter(|other| *other != id).filter_map(|other| self.get(other)).filter(same).count()
+    }
+
     /// What `require(name)` finds from inside `from`.
     pub fn lookup(&self, from: NodeId, name: &str) -> Option<NodeId> {
         self.ancestry(from).find_map(|id| self.get(id).and_then(|node| node.children.get(name)).copied())
