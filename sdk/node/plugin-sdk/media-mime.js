@@ -1,1 +1,1 @@
-export { detectMime, mediaKindFromMime } from './internal/mime.js';
+export { detectMime, extensionForMime, getFileExtension, mediaKindFromMime, mimeTypeFromFilePath, normalizeMimeType } from './internal/mime.js';

@@ -1,1 +1,1 @@
-export { loadOutboundMediaFromUrl } from './internal/host.js';
+export { loadOutboundMediaFromUrl } from './internal/media/payload.js';

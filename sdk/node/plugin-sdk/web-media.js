@@ -1,1 +1,2 @@
-export { loadWebMedia } from './internal/host.js';
+export { LocalMediaAccessError, getDefaultLocalRoots } from './internal/media/roots.js';
+export { loadWebMedia, loadWebMediaRaw } from './internal/media/load.js';

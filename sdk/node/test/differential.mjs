@@ -4,23 +4,15 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { WORDS, list, pick, random, scalar, text } from './differential/kit.mjs';
 
 const reference = process.env.CHELA_REFERENCE_DIR;
 const present = reference && fs.existsSync(path.join(reference, 'dist/plugin-sdk'));
+// The reference finds the facts of its providers in the manifests beside it.
+if (present) process.env.OPENCLAW_BUNDLED_PLUGINS_DIR ??= path.join(reference, 'dist/extensions');
 const skip = present ? false : 'CHELA_REFERENCE_DIR is not set: nothing to compare with';
 
-let seed = 20260512;
-const random = (n) => {
-  seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
-  return Math.floor((seed / 2 ** 32) * n);
-};
-const pick = (list) => list[random(list.length)];
-const WORDS = ['', ' ', 'a', 'Default', ' Bob Smith ', 'x_y-z', '__proto__', '@User', '#Tag', '12', '3.5', '-7', '1e3', '0x1f', 'true', 'off', 'Extra High', 'ä ö', 'https://x.y/z?token=abcdefghijklmnopqrstuvwxyz', 'sk-abcdefghijklmnopqrstuvwxyz', '${API_KEY}', 'secretref-env:KEY', 'accessGroup:ops', '*', 'a\nb\n\nc', 'a'.repeat(70)];
-const SCALARS = [...WORDS, undefined, null, 0, 1, -1.5, 42, NaN, Infinity, true, false, 10n, [], {}, ['a', ' b ', ''], { source: 'env', provider: 'default', id: 'KEY' }, { source: 'file', id: '/a' }];
-const text = () => pick(WORDS);
-const scalar = () => pick(SCALARS);
-const list = (item = text) => Array.from({ length: random(4) }, item);
 const paragraph = () => Array.from({ length: 1 + random(30) }, () => pick(['word', 'longer-word', '\n', '\n\n', '(in parentheses)', ' ', 'x'.repeat(random(40))])).join(' ');
 const account = () => pick([{}, { enabled: false, name: 'N' }, { dmPolicy: 'open', allowFrom: ['*'] }, { groups: { g: { requireMention: false } } }]);
 const config = () => ({ channels: { c: { ...account(), ...pick([{}, { accounts: { default: account(), Work: account() } }, { groupPolicy: 'allowlist', groups: { '*': {} } }]) }, defaults: { groupPolicy: pick([undefined, 'open']) } }, session: { dmScope: pick([undefined, 'main', 'per-peer', 'per-channel-peer', 'per-account-channel-peer']), identityLinks: pick([undefined, { bob: ['c:12', 'x_y-z'] }]) } });
@@ -69,17 +61,30 @@ const CASES = [
   }]],
 ];
 
-async function outcome(run, args) {
+/** Further rows by topic: `differential/<topic>.mjs` exports them as its default. */
+const topics = fileURLToPath(new URL('differential', import.meta.url));
+for (const file of fs.readdirSync(topics).sort()) if (file !== 'kit.mjs') CASES.push(...(await import(pathToFileURL(path.join(topics, file)))).default);
+
+/** Both get arguments of their own, since some change them; functions and responses cannot be copied deeply. */
+function copyOf(value) {
+  if (value instanceof Response) return value.clone();
+  if (Array.isArray(value)) return value.map(copyOf);
+  if (value === null || typeof value !== 'object' || Object.getPrototypeOf(value) !== Object.prototype) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copyOf(item)]));
+}
+
+/** What a call gives or throws; a row's fourth member says what of the result and the arguments counts. */
+async function outcome(run, args, view) {
   try {
-    return { value: await run(...args) };
+    return { value: await view(await run(...args), args) };
   } catch (error) {
     return { error: `${error.name}: ${error.message}` };
   }
 }
 /** Functions and key order do not count. */
-const plain = (value) => JSON.parse(JSON.stringify(value ?? null, (_key, item) => (typeof item === 'bigint' ? `${item}n` : item)));
+const plain = (value) => JSON.parse(JSON.stringify(value ?? null, (_key, item) => (typeof item === 'bigint' ? `${item}n` : item)) ?? 'null');
 
-for (const [subpath, names, inputs] of CASES) {
+for (const [subpath, names, inputs, view = (value) => value] of CASES) {
   for (const name of names) {
     test(`${subpath}: ${name}`, { skip }, async (t) => {
       const theirs = await import(pathToFileURL(path.join(reference, `dist/plugin-sdk/${subpath}.js`))).catch((error) => error);
@@ -87,8 +92,9 @@ for (const [subpath, names, inputs] of CASES) {
       const ours = await import(`../plugin-sdk/${subpath}.js`);
       for (let i = 0; i < 300; i++) {
         const args = inputs();
-        const [expected, actual] = [await outcome(theirs[name], args), await outcome(ours[name], args)];
-        assert.deepEqual(plain(actual), plain(expected), `${name}(${args.map((arg) => JSON.stringify(plain(arg))).join(', ')})`);
+        const [mine, shown] = [copyOf(args), args.map((arg) => JSON.stringify(plain(arg))).join(', ')];
+        const [expected, actual] = [await outcome(theirs[name], args, view), await outcome(ours[name], mine, view)];
+        assert.deepEqual(plain(actual), plain(expected), `${name}(${shown})`);
       }
     });
   }

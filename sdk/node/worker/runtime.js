@@ -27,8 +27,8 @@ const GROUPS = {
     local: ['formatNativeDependencyHint'],
   },
   media: {
-    async: ['loadWebMedia', 'getImageMetadata', 'resizeToJpeg'],
-    local: ['detectMime', 'mediaKindFromMime', 'isVoiceCompatibleAudio'],
+    async: ['resizeToJpeg'],
+    local: ['loadWebMedia', 'getImageMetadata', 'detectMime', 'mediaKindFromMime', 'isVoiceCompatibleAudio'],
   },
   tts: { async: ['textToSpeech', 'textToSpeechTelephony', 'textToSpeechStream', 'listVoices'] },
   stt: { async: ['transcribeAudioFile'] },

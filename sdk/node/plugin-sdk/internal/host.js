@@ -10,8 +10,6 @@ const pluginId = () => (plugins.size === 1 ? plugins.keys().next().value : undef
 const ask = (method, args) => worker().request(method, { pluginId: pluginId(), args });
 const askSync = (method, args) => worker().requestSync(method, { pluginId: pluginId(), args });
 
-export const loadWebMedia = (...args) => ask('host.media.loadWebMedia', args);
-export const loadOutboundMediaFromUrl = (...args) => ask('host.media.loadOutboundMediaFromUrl', args);
 export const recordInboundSession = (...args) => ask('host.channel.session.recordInboundSession', args);
 export const resolveAgentRoute = (...args) => askSync('host.channel.routing.resolveAgentRoute', args);
 export const resolveApprovalOverGateway = (...args) => ask('host.approval.resolve', args);
@@ -29,14 +27,3 @@ export function logVerbose(message) {
   if (shouldLogVerbose()) createLogger(pluginId()).debug(message);
 }
 export const getRuntimeConfigSnapshot = () => snapshot.config;
-
-/** Runs ffmpeg and returns its standard output; fails with its last lines of standard error. */
-export async function runFfmpeg(args, { timeoutMs = 60_000, maxBufferBytes = 64 * 1024 * 1024 } = {}) {
-  const { execFile } = await import('node:child_process');
-  return new Promise((resolve, reject) => {
-    execFile('ffmpeg', args, { timeout: timeoutMs, maxBuffer: maxBufferBytes, encoding: 'buffer' }, (error, stdout, stderr) => {
-      if (error) reject(new Error(`ffmpeg failed: ${String(stderr).trim().split('\n').slice(-3).join(' ') || error.message}`));
-      else resolve(stdout.toString());
-    });
-  });
-}

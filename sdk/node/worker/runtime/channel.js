@@ -17,7 +17,7 @@ const CHANNEL = {
   },
   routing: { sync: ['resolveAgentRoute'], local: ['buildAgentSessionKey'] },
   pairing: { async: ['readAllowFromStore', 'upsertPairingRequest'], local: ['buildPairingReply'] },
-  media: { async: ['fetchRemoteMedia', 'saveMediaBuffer'] },
+  media: { local: ['fetchRemoteMedia', 'saveMediaBuffer'] },
   activity: { sync: ['record', 'get'] },
   session: {
     async: ['recordSessionMetaFromInbound', 'recordInboundSession', 'updateLastRoute'],

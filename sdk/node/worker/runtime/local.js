@@ -11,6 +11,8 @@ function from(subpath, name) {
 export const LOCAL = {
   'agent.normalizeThinkingLevel': from('internal/thinking', 'normalizeThinkingLevel'),
   'system.formatNativeDependencyHint': from('internal/native-hint', 'formatNativeDependencyHint'),
+  'media.loadWebMedia': from('internal/media/load', 'loadWebMedia'),
+  'media.getImageMetadata': from('internal/media/image-facts', 'getImageMetadata'),
   'media.detectMime': from('internal/mime', 'detectMime'),
   'media.mediaKindFromMime': from('internal/mime', 'mediaKindFromMime'),
   'media.isVoiceCompatibleAudio': from('internal/mime', 'isVoiceCompatibleAudio'),
@@ -25,6 +27,8 @@ export const LOCAL = {
   'channel.text.resolveMarkdownTableMode': from('markdown-table-runtime', 'resolveMarkdownTableMode'),
   'channel.text.convertMarkdownTables': from('text-chunking', 'convertMarkdownTables'),
   'channel.routing.buildAgentSessionKey': from('routing', 'buildAgentSessionKey'),
+  'channel.media.fetchRemoteMedia': from('internal/media/fetch', 'fetchRemoteMedia'),
+  'channel.media.saveMediaBuffer': from('internal/media/store', 'saveMediaBuffer'),
   'channel.pairing.buildPairingReply': from('internal/pairing', 'buildPairingReply'),
   'channel.mentions.implicitMentionKindWhen': from('internal/mentions', 'implicitMentionKindWhen'),
   'channel.mentions.resolveInboundMentionDecision': from('channel-inbound', 'resolveInboundMentionDecision'),

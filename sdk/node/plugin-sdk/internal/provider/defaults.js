@@ -1,0 +1,7 @@
+// What holds for models unless something else is said.
+export const DEFAULT_PROVIDER = 'openai';
+export const DEFAULT_MODEL = 'gpt-5.5';
+/** The context window of a model that says nothing, in tokens. */
+export const DEFAULT_CONTEXT_TOKENS = 200_000;
+export const DEFAULT_TIMEOUT_SECONDS = 30;
+export const DEFAULT_CACHE_TTL_MINUTES = 15;

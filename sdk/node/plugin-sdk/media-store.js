@@ -1,0 +1,1 @@
+export { readMediaBuffer, resolveMediaBufferPath, saveMediaBuffer, saveMediaSource, saveMediaStream } from './internal/media/store.js';

@@ -1,0 +1,1 @@
+export { isNativeCommandsExplicitlyDisabled, resolveNativeCommandsEnabled, resolveNativeSkillsEnabled } from './internal/native-commands.js';

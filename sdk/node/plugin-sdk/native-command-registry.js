@@ -1,0 +1,1 @@
+export { buildCommandTextFromArgs, formatCommandArgMenuTitle, parseCommandArgs, resolveCommandArgChoices, resolveCommandArgMenu, serializeCommandArgs } from './internal/native-commands.js';

@@ -1,0 +1,6 @@
+export { applyModelCompatPatch, cloneFirstTemplateModel, hasNativeWebSearchTool, hasToolSchemaProfile, normalizeModelCompat, resolveClaudeThinkingProfile, resolveToolCallArgumentsEncoding, resolveUnsupportedToolSchemaKeywords } from './internal/provider/compat.js';
+export { resolveProviderEndpoint } from './internal/provider/endpoints.js';
+export { isClaudeAdaptiveThinkingDefaultModelId, isGpt5ModelId, isProxyReasoningUnsupportedModelHint, matchesExactOrPrefix, normalizeAntigravityPreviewModelId, normalizeGooglePreviewModelId, normalizeProviderId } from './internal/provider/id.js';
+export { DEFAULT_CONTEXT_TOKENS } from './internal/provider/defaults.js';
+export { createMoonshotThinkingWrapper, resolveMoonshotThinkingType } from './internal/provider/payloads.js';
+export { ANTHROPIC_BY_MODEL_REPLAY_HOOKS, NATIVE_ANTHROPIC_REPLAY_HOOKS, OPENAI_COMPATIBLE_REPLAY_HOOKS, PASSTHROUGH_GEMINI_REPLAY_HOOKS, buildAnthropicReplayPolicyForModel, buildGoogleGeminiReplayPolicy, buildHybridAnthropicOrOpenAIReplayPolicy, buildNativeAnthropicReplayPolicyForModel, buildOpenAICompatibleReplayPolicy, buildPassthroughGeminiSanitizingReplayPolicy, buildProviderReplayFamilyHooks, buildStrictAnthropicReplayPolicy, resolveTaggedReasoningOutputMode, sanitizeGoogleGeminiReplayHistory } from './internal/provider/replay.js';
