@@ -78,7 +78,7 @@ fn text_only(path: &Path, source: &str, lines: &Lines, problem: String) -> Scann
 }
 
 /// Parses in the dialect of the extension, then in others that Node or a bundler may have meant; the first without errors counts.
-fn parse<'a>(allocator: &'a Allocator, path: &Path, source: &'a str) -> ParserReturn<'a> {
+pub(crate) fn parse<'a>(allocator: &'a Allocator, path: &Path, source: &'a str) -> ParserReturn<'a> {
     let own = SourceType::from_path(path.with_extension(path.extension().unwrap_or_default().to_ascii_lowercase()));
     let own = own.unwrap_or_else(|_| SourceType::unambiguous());
     let options = ParseOptions { allow_return_outside_function: true, ..ParseOptions::default() };
@@ -150,18 +150,18 @@ fn evidence(line: &str) -> String {
 }
 
 /// Where lines start.
-struct Lines {
+pub(crate) struct Lines {
     starts: Vec<usize>,
 }
 
 impl Lines {
-    fn of(source: &str) -> Self {
+    pub(crate) fn of(source: &str) -> Self {
         let breaks = source.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
         Self { starts: std::iter::once(0).chain(breaks).collect() }
     }
 
     /// The line of a byte, from 1.
-    fn line(&self, offset: usize) -> usize {
+    pub(crate) fn line(&self, offset: usize) -> usize {
         self.starts.partition_point(|start| *start <= offset).max(1)
     }
 

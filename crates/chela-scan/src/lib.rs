@@ -13,6 +13,7 @@ mod error;
 mod facts;
 mod file;
 mod graph;
+mod imports;
 mod leftover;
 mod limits;
 mod nesting;
@@ -26,6 +27,7 @@ use std::path::Path;
 
 pub use denylist::{DenylistHit, Place, denylisted_dependencies, refusal};
 pub use error::ScanError;
+pub use imports::{ImportReport, Imported, imports};
 pub use limits::{Mode, ScanLimits, ScanTarget, TreeLimits};
 pub use report::{BuiltinScan, Finding, NotScanned, ScanReport, Severity};
 
