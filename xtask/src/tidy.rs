@@ -37,6 +37,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("chela-agent", 3),
     ("chela-host", 4),
     ("chela-gateway", 5),
+    ("chela-kit", 5),
     ("chela", 6),
     ("xtask", 0),
     ("chela-bench", 6),

@@ -82,7 +82,7 @@ pub struct Definition {
     pub description: Option<String>,
     /// Exported kind, a string or a list (API-007).
     pub kind: Option<Value>,
-    /// `register`, `activate` or `function`.
+    /// `object`, `activate` (an object whose entry is the older `activate`) or `function`.
     pub shape: Option<String>,
 }
 

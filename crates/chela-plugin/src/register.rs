@@ -7,6 +7,7 @@
 mod bundled;
 mod cli;
 mod commands;
+mod compat;
 pub mod entries;
 pub mod facts;
 mod gateway;
@@ -103,6 +104,9 @@ impl RegistryBuilder {
         if let Some((phase, message)) = failed {
             self.registry.remove_registrations(&owner.id);
             self.fail(&mut entry, phase, &message);
+        } else {
+            let notices = compat::notices(&owner, definition.shape.as_deref(), &registrations, &link_report);
+            self.registry.notices.extend(notices);
         }
         entry.name = definition.name.take().or(entry.name);
         entry.version = definition.version.take().or(entry.version);

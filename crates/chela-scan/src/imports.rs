@@ -174,12 +174,17 @@ mod tests {
         let dir = plugin(&[
             ("src/index.ts", "import { a } from 'openclaw/x';\nimport './b.js';\nimport dep from 'dep';\na(dep);"),
             ("src/b.ts", "\n\nexport { b as c } from 'openclaw/x';\nexport const later = () => import('./lazy/index.mjs');"),
-            ("src/lazy/index.mjs", "import '../index.ts'; import { a } from 'openclaw/x'; a();"),
+            (
+                "src/lazy/index.mjs",
+                "import '../index.ts'; entry({ plugin: { specifier: './named.cjs' } }); import { a } from 'openclaw/x'; a();",
+            ),
+            ("src/lazy/named.cjs", "require('openclaw/y').z();"),
             ("src/unused.ts", "import { never } from 'openclaw/x'; never();"),
             ("node_modules/dep/index.js", "import { dep } from 'openclaw/x'; dep();"),
         ]);
         let report = imports(dir.path(), &["./src/index.ts".into()], &sdk).unwrap();
-        assert_eq!(report.files, 3);
+        assert_eq!(report.files, 4);
+        assert!(report.imports["openclaw/y"].names.contains_key("z"));
         let x = &report.imports["openclaw/x"];
         assert_eq!(x.names.keys().collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(x.names["a"], ["src/index.ts:1", "src/lazy/index.mjs:1"]);

@@ -5,6 +5,7 @@ pub mod devices;
 pub mod gateway;
 pub mod hooks;
 pub mod plugins;
+pub mod sdk;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -87,6 +88,8 @@ pub enum Command {
     Agent(Box<AgentArgs>),
     /// List, inspect, enable and disable plugins
     Plugins(plugins::PluginsArgs),
+    /// Compare the plugin SDK with what plugins need
+    Sdk(sdk::SdkArgs),
     /// List, inspect, enable and disable hooks
     Hooks(hooks::HooksArgs),
     /// Read and edit the config file

@@ -43,6 +43,7 @@ fn run(cli: cli::Cli, started: std::time::Instant) -> Result<(), report::Failure
         Command::Gateway(args) => commands::gateway::run(&ctx, args),
         Command::Agent(args) => commands::agent::run(&ctx, args),
         Command::Plugins(args) => commands::plugins::run(&ctx, args),
+        Command::Sdk(args) => commands::sdk::run(args),
         Command::Hooks(args) => commands::hooks::run(&ctx, args),
         Command::Devices(args) => commands::devices::run(&ctx, args),
         Command::Qr(args) => commands::qr::run(&ctx, &args),

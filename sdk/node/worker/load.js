@@ -209,7 +209,8 @@ function recordDefinition(definition, record) {
 }
 
 function describeDefinition(definition, register) {
-  const out = { shape: definition ? 'object' : typeof register };
+  const entry = typeof definition?.register !== 'function' && definition?.activate === register ? 'activate' : 'object';
+  const out = { shape: definition ? entry : typeof register };
   for (const key of ['id', 'name', 'version', 'description']) {
     if (typeof definition?.[key] === 'string') out[key] = definition[key];
   }

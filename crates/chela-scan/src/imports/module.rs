@@ -102,11 +102,9 @@ impl<'a> Reader<'a, '_> {
             }
             AstKind::ImportExpression(it) => self.dynamic_import(id, it),
             AstKind::CallExpression(it) => self.require(id, it),
-            AstKind::NewExpression(it) => {
-                // `new Worker("./x.js")`, `new URL("./x.js", import.meta.url)`
-                if let Some(specifier) = it.arguments.first().and_then(text).filter(|text| text.starts_with('.')) {
-                    self.found.local.push(specifier.into());
-                }
+            // `new URL("./x.js", import.meta.url)`, `{specifier: "./x.js"}`: a text that names a file of the plugin may load it.
+            AstKind::StringLiteral(it) if it.value.starts_with("./") || it.value.starts_with("../") => {
+                self.found.local.push(it.value.to_string());
             }
             _ => {}
         }
@@ -177,7 +175,7 @@ impl<'a> Reader<'a, '_> {
 
     fn require(&mut self, id: NodeId, it: &CallExpression<'a>) {
         let Some(specifier) = it.arguments.first().and_then(text) else { return };
-        // `require`, `createRequire(..)("x")`, `require2("x")`; any function that is given a relative path may load it.
+        // `require`, `createRequire(..)("x")`, `require2("x")`
         let loads = match it.callee.get_inner_expression() {
             Expression::Identifier(name) => name.name.to_ascii_lowercase().contains("require"),
             Expression::CallExpression(call) => {
@@ -186,9 +184,6 @@ impl<'a> Reader<'a, '_> {
             _ => false,
         };
         if !loads {
-            if specifier.starts_with("./") || specifier.starts_with("../") {
-                self.found.local.push(specifier.into());
-            }
             return;
         }
         let mut names = Names::default();

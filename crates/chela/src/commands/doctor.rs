@@ -161,7 +161,8 @@ fn config_is_fine(ctx: &Context, config: &Config) -> Check {
 }
 
 fn plugin_checks(ctx: &Context, config: &Config, snapshot: &Snapshot, report_json: &mut Value) -> Vec<Check> {
-    let report = chela_catalog::doctor(snapshot, |_| None);
+    let mut report = chela_catalog::doctor(snapshot, |_| None);
+    super::plugins_compat::extend_report(snapshot, &mut report);
     let running = super::plugins::failing(super::plugins::live(ctx, config, "plugins.list", json!({})).as_ref());
     *report_json = super::plugins::doctor_json(&report, &running);
     let inspect = |id: &str| format!("see `chela plugins inspect {id}`");
@@ -189,6 +190,7 @@ fn plugin_checks(ctx: &Context, config: &Config, snapshot: &Snapshot, report_jso
         let enabled = snapshot.plugins.iter().filter(|plugin| plugin.enabled).count();
         checks.push(check("plugins", Grade::Ok, format!("{enabled} of {} enabled, none broken", snapshot.plugins.len())));
     }
+    checks.extend(super::plugins_compat::warnings(&report).map(|text| check("plugins-compat", Grade::Warn, text)));
     checks
 }
 

@@ -59,7 +59,8 @@ fn doctor(ctx: &Context, args: &DoctorArgs) -> Result<(), Failure> {
     let live = live(ctx, &config, "plugins.list", json!({}));
     let is_free = lockfile::look(&ctx.paths).pid().is_none();
     let facts = if is_free && issues.is_empty() { loaded(ctx, &config, &snapshot) } else { BTreeMap::new() };
-    let report = chela_catalog::doctor(&snapshot, |id| facts.get(id));
+    let mut report = chela_catalog::doctor(&snapshot, |id| facts.get(id));
+    super::plugins_compat::extend_report(&snapshot, &mut report);
     let running = failing(live.as_ref());
     if args.json { output::json(&doctor_json(&report, &running)) } else { output::text(&doctor_text(&snapshot, &report, &running)) }
 }

@@ -39,10 +39,14 @@ pub fn run(ctx: &Context, args: &InspectArgs) -> Result<(), Failure> {
             None => return Err(not_found(text)),
         },
     };
-    let objects = match args.runtime {
+    let mut objects = match args.runtime {
         false => cold_or_ran(&snapshot, &ids, &BTreeMap::new()),
         true => runtime(ctx, &config, &snapshot, &ids)?,
     };
+    if let ([object], [id]) = (&mut objects[..], &ids[..]) {
+        // The code of all plugins would take too long to read.
+        super::plugins_compat::extend_object(&snapshot, id, object);
+    }
     match (args.json, args.all) {
         (true, true) => output::json(&Value::Array(objects)),
         (true, false) => output::json(objects.first().unwrap_or(&Value::Null)),

@@ -1,0 +1,18 @@
+//! Packs the lists of what releases of the reference export: plain they would be a noticeable part of the binary.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+fn main() -> std::io::Result<()> {
+    let lists = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/sdk");
+    println!("cargo:rerun-if-changed={}", lists.display());
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
+    for version in ["2026.5.12", "2026.6.11"] {
+        let text = std::fs::read(lists.join(format!("exports-{version}.json")))?;
+        let file = std::fs::File::create(out.join(format!("exports-{version}.json.gz")))?;
+        let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::best());
+        packed.write_all(&text)?;
+        packed.finish()?;
+    }
+    Ok(())
+}
