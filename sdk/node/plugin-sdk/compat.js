@@ -8,5 +8,6 @@ export { createChannelHistoryWindow } from './internal/history.js';
 export { KeyedAsyncQueue } from './internal/keyed-queue.js';
 export { resolvePreferredOpenClawTmpDir } from './internal/paths.js';
 export { createPluginRuntimeStore } from './internal/runtime-store.js';
-export { AllowFromListSchema, BlockStreamingCoalesceSchema, ContextVisibilityModeSchema, DmPolicySchema, GroupPolicySchema, MarkdownConfigSchema, ToolPolicySchema, buildNestedDmConfigSchema } from './internal/schemas.js';
+export { AllowFromListSchema, BlockStreamingCoalesceSchema, buildCatchallMultiAccountChannelSchema, buildNestedDmConfigSchema, ContextVisibilityModeSchema, DmPolicySchema, GroupPolicySchema, MarkdownConfigSchema, ToolPolicySchema } from './internal/schemas.js';
 export { createAccountStatusSink } from './internal/status.js';
+export { createChannelReplyPipeline, createReplyPrefixContext, createReplyPrefixOptions, createTypingCallbacks } from './internal/typing.js';

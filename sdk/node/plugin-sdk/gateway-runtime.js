@@ -1,1 +1,2 @@
+export { isLoopbackHost } from './internal/client-ip.js';
 export { createConnectedChannelStatusPatch, createTransportActivityStatusPatch } from './internal/status.js';

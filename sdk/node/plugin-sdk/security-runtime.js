@@ -1,8 +1,12 @@
+export { withTimeout } from './internal/async-tools.js';
 export { extractErrorCode, formatErrorMessage } from './internal/error-text.js';
+export { normalizeHostname } from './internal/hostnames.js';
 export { parseAccessGroupAllowFromEntry } from './internal/ingress-lists.js';
 export { resolvePreferredOpenClawTmpDir } from './internal/paths.js';
+export { hasProxyEnvConfigured } from './internal/proxy-env.js';
+export { generateSecureToken } from './internal/random.js';
 export { redactSensitiveText } from './internal/redact.js';
 export { getChannelSurface, resolveChannelAccountSurface } from './internal/secrets.js';
 export { resolvePinnedMainDmOwnerFromAllowlist } from './internal/session-keys.js';
-export { SsrFBlockedError, isBlockedHostnameOrIp, resolvePinnedHostnameWithPolicy } from './internal/ssrf.js';
+export { isBlockedHostnameOrIp, resolvePinnedHostnameWithPolicy, SsrFBlockedError } from './internal/ssrf.js';
 export { hasOwnProperty, isRecord } from './internal/strings.js';

@@ -1,1 +1,2 @@
+export { closeDispatcher, createPinnedDispatcher } from './internal/dispatchers.js';
 export { resolvePinnedHostnameWithPolicy } from './internal/ssrf.js';

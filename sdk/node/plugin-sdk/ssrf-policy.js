@@ -1,1 +1,2 @@
-export { createLegacyPrivateNetworkDoctorContract, isPrivateIpAddress, isPrivateNetworkOptInEnabled } from './internal/ssrf.js';
+export { assertHttpUrlTargetsPrivateNetwork, buildHostnameAllowlistPolicyFromSuffixAllowlist, createLegacyPrivateNetworkDoctorContract, hasLegacyFlatAllowPrivateNetworkAlias, isHttpsUrlAllowedByHostnameSuffixAllowlist, mergeSsrFPolicies, migrateLegacyFlatAllowPrivateNetworkAlias, normalizeHostnameSuffixAllowlist, ssrfPolicyFromAllowPrivateNetwork, ssrfPolicyFromDangerouslyAllowPrivateNetwork, ssrfPolicyFromPrivateNetworkOptIn } from './internal/ssrf-policy.js';
+export { isPrivateIpAddress, isPrivateNetworkOptInEnabled } from './internal/ssrf.js';

@@ -1,2 +1,5 @@
+export { isPrivateOrLoopbackHost } from './internal/client-ip.js';
+export { closeDispatcher, createPinnedDispatcher } from './internal/dispatchers.js';
 export { formatErrorMessage } from './internal/error-text.js';
-export { SsrFBlockedError, createLegacyPrivateNetworkDoctorContract, fetchWithSsrFGuard, isBlockedHostnameOrIp, isPrivateIpAddress, isPrivateNetworkOptInEnabled, resolvePinnedHostnameWithPolicy } from './internal/ssrf.js';
+export { assertHttpUrlTargetsPrivateNetwork, buildHostnameAllowlistPolicyFromSuffixAllowlist, createLegacyPrivateNetworkDoctorContract, hasLegacyFlatAllowPrivateNetworkAlias, mergeSsrFPolicies, migrateLegacyFlatAllowPrivateNetworkAlias, ssrfPolicyFromAllowPrivateNetwork, ssrfPolicyFromDangerouslyAllowPrivateNetwork, ssrfPolicyFromHttpBaseUrlAllowedHostname, ssrfPolicyFromPrivateNetworkOptIn } from './internal/ssrf-policy.js';
+export { fetchWithSsrFGuard, isBlockedHostnameOrIp, isPrivateIpAddress, isPrivateNetworkOptInEnabled, resolvePinnedHostnameWithPolicy, SsrFBlockedError } from './internal/ssrf.js';

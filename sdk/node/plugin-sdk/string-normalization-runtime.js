@@ -1,1 +1,1 @@
-export { normalizeStringEntries, normalizeStringEntriesLower } from './internal/strings.js';
+export { normalizeAtHashSlug, normalizeHyphenSlug, normalizeStringEntries, normalizeStringEntriesLower } from './internal/strings.js';

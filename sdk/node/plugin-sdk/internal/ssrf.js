@@ -3,7 +3,9 @@ import dns from 'node:dns/promises';
 import net from 'node:net';
 import { Readable } from 'node:stream';
 import { createRequire } from 'node:module';
-import { isRecord, normalizeLowercaseStringOrEmpty } from './strings.js';
+import { normalizeHostname } from './hostnames.js';
+import { createPinnedLookup } from './pinned-lookup.js';
+import { isRecord } from './strings.js';
 
 const require = createRequire(import.meta.url);
 const BLOCKED_NAMES = new Set(['localhost', 'localhost.localdomain', 'metadata.google.internal']);
@@ -33,8 +35,6 @@ const SPECIAL = blockList(
 );
 const BENCHMARK = blockList(['198.18.0.0/15'], []);
 const UNIQUE_LOCAL = blockList([], ['fc00::/7']);
-
-const normalizeHostname = (hostname) => normalizeLowercaseStringOrEmpty(hostname).replace(/\.$/, '').replace(/^\[(.*)\]$/, '$1');
 
 /** The eight groups of an IPv6 address, or `null`. */
 function groupsOf(address) {
@@ -108,6 +108,14 @@ function assertHostname(hostname, policy) {
   return { host, open };
 }
 
+/**
+ * The host name when the policy allows it, before it is looked up.
+ * @param {string} hostname
+ * @param {object} [policy]
+ * @returns {string} throws `SsrFBlockedError`
+ */
+export const assertHostnameAllowedWithPolicy = (hostname, policy) => assertHostname(hostname, policy).host;
+
 /** Resolves a name once; the connection then goes to the addresses that were checked. */
 export async function resolvePinnedHostnameWithPolicy(hostname, { policy, lookupFn = dns.lookup } = {}) {
   const { host, open } = assertHostname(hostname, policy);
@@ -115,7 +123,7 @@ export async function resolvePinnedHostnameWithPolicy(hostname, { policy, lookup
   if (found.length === 0) throw new Error(`Unable to resolve hostname: ${hostname}`);
   if (!open && found.some(({ address }) => isBlockedHostnameOrIp(address, policy))) throw new SsrFBlockedError('Blocked: resolves to private/internal/special-use IP address');
   const addresses = [...new Set(found.map(({ address }) => address))].sort((a, b) => net.isIP(a) - net.isIP(b));
-  return { hostname: host, addresses };
+  return { hostname: host, addresses, lookup: createPinnedLookup({ hostname: host, addresses }) };
 }
 
 /** One request over node:http(s) to a checked address. */
@@ -137,6 +145,31 @@ function requestPinned(url, init, addresses) {
     if (outgoing.body) Readable.fromWeb(outgoing.body).on('error', reject).pipe(req);
     else req.end();
   });
+}
+
+/** One request: through a proxy when the parameters say so, else to an address that was checked. */
+async function requestUnderPolicy(url, options, params) {
+  const { policy, lookupFn, dispatcherPolicy, fetchImpl } = params;
+  const { shouldUseEnvHttpProxyForUrl } = params.mode === 'trusted_env_proxy' ? await import('./proxy-env.js') : {};
+  const byEnvironment = shouldUseEnvHttpProxyForUrl?.(url.href) === true;
+  const byProxy = dispatcherPolicy?.mode === 'explicit-proxy' && params.mode === 'trusted_explicit_proxy';
+  if (dispatcherPolicy?.mode === 'explicit-proxy' && !dispatcherPolicy.allowPrivateProxy) {
+    await resolvePinnedHostnameWithPolicy(new URL(dispatcherPolicy.proxyUrl).hostname, { policy, lookupFn });
+  }
+  // Behind a trusted proxy only the name can be checked: the proxy looks it up.
+  const pinned = byEnvironment || byProxy ? assertHostname(url.hostname, policy) : await resolvePinnedHostnameWithPolicy(url.hostname, { policy, lookupFn });
+  if (fetchImpl && fetchImpl !== globalThis.fetch) return { response: await fetchImpl(url.href, options) };
+  if (!byEnvironment && (dispatcherPolicy?.mode ?? 'direct') === 'direct') return { response: await requestPinned(url, options, pinned.addresses) };
+  const dispatchers = await import('./dispatchers.js');
+  const dispatcher = byEnvironment
+    ? dispatchers.createHttp1EnvHttpProxyAgent()
+    : dispatchers.createPinnedDispatcher(pinned, dispatcherPolicy);
+  try {
+    return { response: await fetch(url, { ...options, dispatcher }), close: () => dispatchers.closeDispatcher(dispatcher) };
+  } catch (error) {
+    await dispatchers.closeDispatcher(dispatcher);
+    throw error;
+  }
 }
 
 function decoded(res) {
@@ -199,9 +232,6 @@ function timeoutSignal(timeoutMs, signal) {
 
 /** Fetches under the policy. The caller must call `release()` when it is done with the response. */
 export async function fetchWithSsrFGuard(params) {
-  if (params.dispatcherPolicy && params.dispatcherPolicy.mode !== 'direct') {
-    throw Object.assign(new Error(`fetchWithSsrFGuard: proxy mode \`${params.dispatcherPolicy.mode}\` is not built`), { code: 'NOT_BUILT' });
-  }
   const maxRedirects = Number.isFinite(params.maxRedirects) ? Math.max(0, Math.floor(params.maxRedirects)) : 3;
   const { signal, cleanup, refresh } = timeoutSignal(params.timeoutMs, params.signal);
   const visited = new Set([params.url]);
@@ -209,13 +239,16 @@ export async function fetchWithSsrFGuard(params) {
   try {
     for (;;) {
       const url = checkUrl(current, params.requireHttps);
-      const { addresses } = await resolvePinnedHostnameWithPolicy(url.hostname, { policy: params.policy, lookupFn: params.lookupFn });
       const options = { ...init, redirect: 'manual', ...(signal ? { signal } : {}) };
-      const ownFetch = params.fetchImpl && params.fetchImpl !== globalThis.fetch;
-      const response = ownFetch ? await params.fetchImpl(url.href, options) : await requestPinned(url, options, addresses);
-      if (!REDIRECTS.has(response.status)) return { response, finalUrl: current, release: async () => cleanup(), refreshTimeout: refresh };
+      const { response, close } = await requestUnderPolicy(url, options, params);
+      const release = async () => {
+        cleanup();
+        await close?.();
+      };
+      if (!REDIRECTS.has(response.status)) return { response, finalUrl: current, release, refreshTimeout: refresh };
       const location = response.headers.get('location');
       await response.body?.cancel();
+      await close?.();
       if (!location) throw new Error(`Redirect missing location header (${response.status})`);
       if (++hops > maxRedirects) throw new Error(`Too many redirects (limit: ${maxRedirects})`);
       const next = new URL(location, url);
@@ -228,37 +261,4 @@ export async function fetchWithSsrFGuard(params) {
     cleanup();
     throw error;
   }
-}
-
-/** How `doctor` moves a channel's old `allowPrivateNetwork` to where it is read now. */
-export function createLegacyPrivateNetworkDoctorContract({ channelKey }) {
-  const prefix = `channels.${channelKey}`;
-  const old = (value) => isRecord(value) && Object.hasOwn(value, 'allowPrivateNetwork');
-  const hint = (where) => `${where}.allowPrivateNetwork is legacy; use ${where}.network.dangerouslyAllowPrivateNetwork instead. Run "openclaw doctor --fix".`;
-  const move = (entry, where, changes) => {
-    if (!old(entry)) return entry;
-    const { allowPrivateNetwork, network: rawNetwork, ...rest } = entry;
-    const { dangerouslyAllowPrivateNetwork: current, ...network } = isRecord(rawNetwork) ? rawNetwork : {};
-    const value = typeof current === 'boolean' || (current !== undefined && typeof allowPrivateNetwork !== 'boolean') ? current : allowPrivateNetwork;
-    if (value !== undefined) network.dangerouslyAllowPrivateNetwork = value;
-    changes.push(`Moved ${where}.allowPrivateNetwork → ${where}.network.dangerouslyAllowPrivateNetwork (${String(value)}).`);
-    return Object.keys(network).length > 0 ? { ...rest, network } : rest;
-  };
-  return {
-    legacyConfigRules: [
-      { path: ['channels', channelKey], message: hint(prefix), match: (value) => old(value) },
-      { path: ['channels', channelKey, 'accounts'], message: hint(`${prefix}.accounts.<id>`), match: (value) => isRecord(value) && Object.values(value).some(old) },
-    ],
-    normalizeCompatibilityConfig({ cfg }) {
-      const section = cfg.channels?.[channelKey];
-      const changes = [];
-      if (!isRecord(section)) return { config: cfg, changes };
-      let next = move(section, prefix, changes);
-      if (isRecord(next.accounts)) {
-        const accounts = Object.entries(next.accounts).map(([id, account]) => [id, move(account, `${prefix}.accounts.${id}`, changes)]);
-        next = { ...next, accounts: Object.fromEntries(accounts) };
-      }
-      return changes.length === 0 ? { config: cfg, changes } : { config: { ...cfg, channels: { ...cfg.channels, [channelKey]: next } }, changes };
-    },
-  };
 }

@@ -74,3 +74,82 @@ export function summarizeStringEntries({ entries, limit, emptyText }) {
   const rest = list.length - shown.length;
   return shown.join(', ') + (rest > 0 ? ` (+${rest})` : '');
 }
+
+/**
+ * Text entries without repetitions, in their order.
+ * @param {Iterable<unknown>} [values]
+ * @returns {string[]}
+ */
+export const normalizeUniqueStringEntries = (values) => uniqueValues(normalizeStringEntries([...(values ?? [])]));
+
+/**
+ * The same in lower case.
+ * @param {Iterable<unknown>} [values]
+ * @returns {string[]}
+ */
+export const normalizeUniqueStringEntriesLower = (values) => uniqueValues(normalizeStringEntriesLower([...(values ?? [])]));
+
+const ascii = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+
+/**
+ * Texts without repetitions, sorted.
+ * @param {Iterable<string>} values
+ * @returns {string[]}
+ */
+export const sortUniqueStrings = (values) => uniqueValues(values).sort(ascii);
+
+/**
+ * Trimmed text entries without repetitions, sorted.
+ * @param {Iterable<unknown>} [values]
+ * @returns {string[]}
+ */
+export const normalizeSortedUniqueStringEntries = (values) => normalizeUniqueStringEntries(values).sort(ascii);
+
+/**
+ * The trimmed texts of a list; other values count as an empty one.
+ * @param {unknown} value
+ * @returns {string[]}
+ */
+export const normalizeTrimmedStringList = (value) => (Array.isArray(value) ? value.map(normalizeOptionalString).filter(Boolean) : []);
+
+/**
+ * The same, `undefined` when nothing is left.
+ * @param {unknown} value
+ * @returns {string[] | undefined}
+ */
+export const normalizeOptionalTrimmedStringList = (value) => {
+  const list = normalizeTrimmedStringList(value);
+  return list.length > 0 ? list : undefined;
+};
+
+/**
+ * The trimmed texts of a list, or of one text.
+ * @param {unknown} value
+ * @returns {string[]}
+ */
+export const normalizeSingleOrTrimmedStringList = (value) => (Array.isArray(value) ? normalizeTrimmedStringList(value) : normalizeTrimmedStringList([value]));
+
+/**
+ * A member that is text.
+ * @param {Record<string, unknown> | null | undefined} record
+ * @param {string} key
+ * @returns {string | undefined}
+ */
+export const readStringField = (record, key) => readStringValue(record?.[key]);
+
+const slugInput = (raw) => normalizeLowercaseStringOrEmpty(raw).normalize('NFC');
+const trimHyphens = (text) => text.replace(/-{2,}/g, '-').replace(/^-+|-+$/g, '');
+
+/**
+ * A name as a slug that keeps `#`, `@`, `.`, `_` and `+`.
+ * @param {string | null | undefined} raw
+ * @returns {string}
+ */
+export const normalizeHyphenSlug = (raw) => slugInput(raw).replace(/\s+/g, '-').replace(/[^\p{L}\p{M}\p{N}#@._+-]+/gu, '-').replace(/-{2,}/g, '-').replace(/^[-.]+|[-.]+$/g, '');
+
+/**
+ * A name that may begin with `@` or `#` as a slug of letters, digits and hyphens.
+ * @param {string | null | undefined} raw
+ * @returns {string}
+ */
+export const normalizeAtHashSlug = (raw) => trimHyphens(slugInput(raw).replace(/^[@#]+/, '').replace(/[\s_]+/g, '-').replace(/[^\p{L}\p{M}\p{N}-]+/gu, '-'));

@@ -1,0 +1,1 @@
+export { createAsyncLock } from './internal/async-tools.js';

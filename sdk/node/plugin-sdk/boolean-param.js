@@ -1,0 +1,1 @@
+export { readBooleanParam } from './internal/booleans.js';

@@ -1,0 +1,1 @@
+export { runTasksWithConcurrency } from './internal/async-tools.js';

@@ -1,0 +1,1 @@
+export { createScopedExpiringIdCache, resolveGlobalMap, resolveGlobalSingleton } from './internal/singletons.js';

@@ -1,0 +1,1 @@
+export { normalizeHostname } from './internal/hostnames.js';

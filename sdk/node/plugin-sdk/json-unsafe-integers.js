@@ -1,0 +1,1 @@
+export { parseJsonObjectPreservingUnsafeIntegers, parseJsonPreservingUnsafeIntegers, quoteUnsafeIntegerLiterals } from './internal/json-integers.js';

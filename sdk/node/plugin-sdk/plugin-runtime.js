@@ -1,0 +1,1 @@
+export { normalizePluginHttpPath } from './internal/webhook-targets.js';

@@ -1,0 +1,1 @@
+export { resolveRequestUrl } from './internal/fetch-tools.js';

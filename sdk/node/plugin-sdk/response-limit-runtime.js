@@ -1,0 +1,1 @@
+export { readByteStreamWithLimit, readResponseWithLimit } from './internal/http-body.js';

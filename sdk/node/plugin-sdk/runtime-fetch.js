@@ -1,0 +1,1 @@
+export { fetchWithRuntimeDispatcher, fetchWithRuntimeDispatcherOrMockedGlobal, isMockedFetch } from './internal/fetch-tools.js';

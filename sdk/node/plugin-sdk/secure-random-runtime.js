@@ -1,0 +1,1 @@
+export { generateSecureToken, generateSecureUuid } from './internal/random.js';

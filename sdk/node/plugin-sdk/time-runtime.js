@@ -1,0 +1,1 @@
+export { formatUtcTimestamp, formatZonedTimestamp, resolveTimezone } from './internal/time.js';

@@ -1,0 +1,1 @@
+export { normalizeWebhookPath, resolveWebhookPath } from './internal/webhook-targets.js';

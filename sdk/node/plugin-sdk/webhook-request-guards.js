@@ -1,0 +1,2 @@
+export { installRequestBodyLimitGuard, isJsonContentType, isRequestBodyLimitError, readJsonBodyWithLimit, readRequestBodyWithLimit, requestBodyErrorToText } from './internal/http-body.js';
+export { applyBasicWebhookRequestGuards, beginWebhookRequestPipelineOrReject, createWebhookInFlightLimiter, readJsonWebhookBodyOrReject, readWebhookBodyOrReject, WEBHOOK_BODY_READ_DEFAULTS, WEBHOOK_IN_FLIGHT_DEFAULTS } from './internal/webhook-guards.js';

@@ -1,0 +1,1 @@
+export { registerWebhookTarget, rejectNonPostWebhookRequest, resolveSingleWebhookTarget, resolveSingleWebhookTargetAsync, resolveWebhookTargets, resolveWebhookTargetWithAuthOrReject, resolveWebhookTargetWithAuthOrRejectSync, withResolvedWebhookRequestPipeline } from './internal/webhook-targets.js';
