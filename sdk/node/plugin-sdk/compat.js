@@ -10,8 +10,5 @@ export { resolvePreferredOpenClawTmpDir } from './internal/paths.js';
 export { createPluginRuntimeStore } from './internal/runtime-store.js';
 export { AllowFromListSchema, BlockStreamingCoalesceSchema, buildCatchallMultiAccountChannelSchema, buildNestedDmConfigSchema, ContextVisibilityModeSchema, DmPolicySchema, GroupPolicySchema, MarkdownConfigSchema, ToolPolicySchema } from './internal/schemas.js';
 export { createAccountStatusSink } from './internal/status.js';
-<<<<<<< HEAD
 export { createChannelReplyPipeline, createReplyPrefixContext, createReplyPrefixOptions, createTypingCallbacks } from './internal/typing.js';
-=======
 export { buildMemorySystemPromptAddition } from './internal/memory-host.js';
->>>>>>> 68da5a4 (Put the memory slot to use: prompt lines, search tools, corpora, artifacts, and embeddings behind /v1/embeddings)

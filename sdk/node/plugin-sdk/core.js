@@ -13,9 +13,6 @@ export { generateSecureToken, generateSecureUuid } from './internal/random.js';
 export { isSecretRef } from './internal/secrets.js';
 export { buildAgentSessionKey, resolveThreadSessionKeys } from './internal/session-keys.js';
 export { applyAccountNameToChannelSection, migrateBaseNameToDefaultAccount } from './internal/setup.js';
-<<<<<<< HEAD
 export { normalizeAtHashSlug, normalizeHyphenSlug } from './internal/strings.js';
 export { formatZonedTimestamp } from './internal/time.js';
-=======
 export { buildMemorySystemPromptAddition } from './internal/memory-host.js';
->>>>>>> 68da5a4 (Put the memory slot to use: prompt lines, search tools, corpora, artifacts, and embeddings behind /v1/embeddings)

@@ -1,5 +1,1 @@
-<<<<<<< HEAD
-export {};
-=======
 export { closeActiveMemorySearchManagers, getActiveMemorySearchManager } from './internal/memory-host.js';
->>>>>>> 68da5a4 (Put the memory slot to use: prompt lines, search tools, corpora, artifacts, and embeddings behind /v1/embeddings)
