@@ -13,7 +13,6 @@ mod history;
 pub mod internal;
 pub mod journal;
 pub mod lifecycle;
-pub mod memory;
 pub mod message;
 mod model_call;
 mod prompt;

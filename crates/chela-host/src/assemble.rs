@@ -92,7 +92,6 @@ pub struct Host {
     pub services: Arc<Services>,
     pub(crate) subscribers: Subscribers,
     pub(crate) keyed: OpenStores,
-    pub(crate) embeddings: crate::memory::EmbeddingCache,
     purpose: Purpose,
     /// The state belongs to a running gateway; what is here is empty and goes with the command.
     detached: bool,
@@ -175,7 +174,6 @@ impl Host {
             sink: sink.clone(),
             state_dir: paths.state_dir.clone(),
         });
-        runtime.bring_tools(crate::memory::tools());
         let workspace = runtime.workspace_of(&runtime.settings().agents.default_id);
         let host = Arc::new(Self {
             services: Arc::new(Services::new(paths.state_dir.clone(), workspace)),
@@ -185,7 +183,6 @@ impl Host {
             manager: manager.clone(),
             subscribers: Subscribers::default(),
             keyed: OpenStores::default(),
-            embeddings: Default::default(),
             purpose,
             _passing: passing,
             detached: elsewhere,
@@ -293,7 +290,6 @@ impl Host {
             tracing::warn!("a changed config was still being applied");
         }
         self.services.stop_all().await;
-        crate::memory::close(&self.manager.registry(), grace.min(STOP_GRACE)).await;
         self.manager.stop_all("the gateway stops", grace).await;
         if let Err(error) = self.runtime.store.flush_projections().await {
             tracing::error!(%error, "sessions.json could not be written");

@@ -1,1 +1,2 @@
+export { createChannelApprovalForwardingEvaluator, createNativeApprovalChannelRouteGates, createNativeApprovalForwardingFallbackSuppressor, nativeApprovalTargetsMatch, resolveApprovalKind, shouldSuppressLocalNativeExecApprovalPrompt } from './internal/approval-routes.js';
 export { buildChannelApprovalNativeTargetKey, createChannelApproverDmTargetResolver, createChannelNativeOriginTargetResolver } from './internal/approvals.js';

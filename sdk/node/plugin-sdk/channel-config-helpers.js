@@ -1,1 +1,4 @@
+export { createHybridChannelConfigAdapter, createHybridChannelConfigBase, createTopLevelChannelConfigAdapter, createTopLevelChannelConfigBase } from './internal/channel-config-shapes.js';
 export { adaptScopedAccountAccessor, buildAccountScopedDmSecurityPolicy, createScopedAccountConfigAccessors, createScopedChannelConfigAdapter, createScopedChannelConfigBase, createScopedDmSecurityResolver, formatTrimmedAllowFromEntries, mapAllowFromEntries, resolveOptionalConfigString } from './internal/channel-config.js';
+export { authorizeConfigWrite, canBypassConfigWritePolicy, formatConfigWriteDeniedMessage, resolveChannelConfigWrites } from './internal/config-writes.js';
+export { ensureOpenDmPolicyAllowFromWildcard, normalizeChannelDmPolicy, normalizeLegacyDmAliases, resolveChannelDmAccess, resolveChannelDmAllowFrom, resolveChannelDmPolicy, setCanonicalDmAllowFrom } from './internal/dm-config.js';

@@ -1,2 +1,3 @@
+export { requireAllowlistAllowFrom, requireOpenAllowFrom } from './internal/channel-schemas.js';
 export { buildChannelConfigSchema, buildJsonChannelConfigSchema } from './internal/config-schema.js';
 export { AllowFromListSchema, BlockStreamingCoalesceSchema, ContextVisibilityModeSchema, DmPolicySchema, GroupPolicySchema, MarkdownConfigSchema, ToolPolicySchema, buildCatchallMultiAccountChannelSchema, buildNestedDmConfigSchema } from './internal/schemas.js';

@@ -1,2 +1,3 @@
 export { DEFAULT_ACCOUNT_ID } from './internal/accounts.js';
+export { createTopLevelChannelDmPolicy } from './internal/setup-patches.js';
 export { formatDocsLink, setSetupChannelEnabled, splitSetupEntries } from './internal/setup.js';

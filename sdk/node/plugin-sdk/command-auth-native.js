@@ -1,1 +1,3 @@
 export { hasControlCommand, resolveCommandAuthorizedFromAuthorizers } from './internal/commands.js';
+export { resolveControlCommandGate } from './internal/dm-group-access.js';
+export { buildCommandTextFromArgs, findCommandByNativeName, formatCommandArgMenuTitle, listChatCommands, listNativeCommandSpecs, parseCommandArgs, resolveCommandArgChoices, resolveCommandArgMenu, serializeCommandArgs } from './internal/native-commands.js';

@@ -1,2 +1,6 @@
+export { ACCESS_GROUP_ALLOW_FROM_PREFIX, expandAllowFromWithAccessGroups, resolveAccessGroupAllowFromMatches, resolveAccessGroupAllowFromState } from './internal/allowlists.js';
 export { hasControlCommand, resolveCommandAuthorizedFromAuthorizers } from './internal/commands.js';
+export { createPreCryptoDirectDmAuthorizer } from './internal/direct-dm.js';
+export { resolveControlCommandGate, resolveDualTextControlCommandGate } from './internal/dm-group-access.js';
 export { parseAccessGroupAllowFromEntry } from './internal/ingress-lists.js';
+export { buildCommandTextFromArgs, findCommandByNativeName, formatCommandArgMenuTitle, listChatCommands, listNativeCommandSpecs, parseCommandArgs, resolveCommandArgChoices, resolveCommandArgMenu, serializeCommandArgs } from './internal/native-commands.js';

@@ -11,4 +11,3 @@ export { createPluginRuntimeStore } from './internal/runtime-store.js';
 export { AllowFromListSchema, BlockStreamingCoalesceSchema, buildCatchallMultiAccountChannelSchema, buildNestedDmConfigSchema, ContextVisibilityModeSchema, DmPolicySchema, GroupPolicySchema, MarkdownConfigSchema, ToolPolicySchema } from './internal/schemas.js';
 export { createAccountStatusSink } from './internal/status.js';
 export { createChannelReplyPipeline, createReplyPrefixContext, createReplyPrefixOptions, createTypingCallbacks } from './internal/typing.js';
-export { buildMemorySystemPromptAddition } from './internal/memory-host.js';

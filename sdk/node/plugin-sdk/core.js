@@ -2,6 +2,7 @@ export { DEFAULT_ACCOUNT_ID, normalizeAccountId } from './internal/accounts.js';
 export { createActionGate, jsonResult, readNumberParam, readReactionParams, readStringArrayParam, readStringParam } from './internal/actions.js';
 export { deleteAccountFromConfigSection, formatPairingApproveHint, setAccountEnabledInConfigSection } from './internal/channel-config.js';
 export { buildChannelOutboundSessionRoute, createChatChannelPlugin, defineChannelPluginEntry, defineSetupPluginEntry } from './internal/channel-plugin.js';
+export { getChatChannelMeta } from './internal/chat-meta.js';
 export { isTrustedProxyAddress, resolveClientIp } from './internal/client-ip.js';
 export { buildChannelConfigSchema, buildJsonChannelConfigSchema, buildJsonPluginConfigSchema, buildPluginConfigSchema, emptyChannelConfigSchema, emptyPluginConfigSchema } from './internal/config-schema.js';
 export { createDedupeCache } from './internal/dedupe.js';
@@ -15,4 +16,3 @@ export { buildAgentSessionKey, resolveThreadSessionKeys } from './internal/sessi
 export { applyAccountNameToChannelSection, migrateBaseNameToDefaultAccount } from './internal/setup.js';
 export { normalizeAtHashSlug, normalizeHyphenSlug } from './internal/strings.js';
 export { formatZonedTimestamp } from './internal/time.js';
-export { buildMemorySystemPromptAddition } from './internal/memory-host.js';

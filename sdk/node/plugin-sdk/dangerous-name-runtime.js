@@ -1,1 +1,1 @@
-export { isDangerousNameMatchingEnabled } from './internal/channel-config.js';
+export { isDangerousNameMatchingEnabled, resolveDangerousNameMatchingEnabled } from './internal/channel-config.js';

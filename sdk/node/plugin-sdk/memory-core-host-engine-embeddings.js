@@ -1,1 +1,1 @@
-export { getMemoryEmbeddingProvider, listMemoryEmbeddingProviders, listRegisteredMemoryEmbeddingProviders } from './internal/memory-host.js';
+export {};

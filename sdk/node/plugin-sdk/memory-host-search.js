@@ -1,1 +1,1 @@
-export { closeActiveMemorySearchManagers, getActiveMemorySearchManager } from './internal/memory-host.js';
+export {};

@@ -1,1 +1,2 @@
 export {};
+export { createEnvPatchedAccountSetupAdapter } from './internal/setup-patches.js';

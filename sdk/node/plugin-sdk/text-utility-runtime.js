@@ -1,2 +1,4 @@
+export { normalizeE164 } from './internal/allowlists.js';
+export { sleep, withTimeout } from './internal/async-tools.js';
 export { resolveUserPath } from './internal/paths.js';
 export { escapeRegExp } from './internal/strings.js';

@@ -37,12 +37,24 @@ const PLUGINS = [
     registerGatewayMethod: ['matrix.verify.recoveryKey', 'matrix.verify.bootstrap', 'matrix.verify.status'],
     on: ['subagent_spawning', 'subagent_ended', 'subagent_delivery_target'],
   }],
+  ['openclaw-bluebubbles-2026.5.7', 'dist/index.js', { registerChannel: ['bluebubbles'] }],
+  ['openclaw-discord-2026.6.11', 'dist/index.js', {
+    registerChannel: ['discord'], on: ['subagent_ended', 'subagent_delivery_target'], registerTranscriptSourceProvider: ['discord-voice'],
+  }],
+  ['openclaw-googlechat-2026.6.11', 'dist/index.js', { registerChannel: ['googlechat'] }],
+  ['openclaw-msteams-2026.6.11', 'dist/index.js', { registerChannel: ['msteams'] }],
+  ['openclaw-nextcloud-talk-2026.6.11', 'dist/index.js', { registerChannel: ['nextcloud-talk'] }],
+  ['openclaw-nostr-2026.6.11', 'dist/index.js', { registerChannel: ['nostr'], registerHttpRoute: ['/api/channels/nostr'] }],
+  ['openclaw-tlon-2026.6.11', 'dist/index.js', { registerChannel: ['tlon'] }],
+  ['openclaw-twitch-2026.6.11', 'dist/index.js', { registerChannel: ['twitch'] }],
+  ['openclaw-whatsapp-2026.6.1', 'dist/index.js', { registerChannel: ['whatsapp'] }],
+  ['openclaw-zalo-2026.6.11', 'dist/index.js', { registerChannel: ['zalo'] }],
 ];
 
 function nameOf({ method, args: [first, options] }) {
   if (method === 'registerCli') return options?.commands?.[0] ?? options?.descriptors?.[0]?.name;
   if (typeof first === 'string') return first;
-  return first.name && method !== 'registerProvider' ? first.name : (first.id ?? first.path ?? first.plugin?.id);
+  return first.name && !method.endsWith('Provider') ? first.name : (first.id ?? first.path ?? first.plugin?.id);
 }
 
 for (const [name, entry, expected] of PLUGINS) {

@@ -12,7 +12,6 @@ use serde_json::Value;
 
 use crate::call::Callback;
 use crate::hook::HookName;
-use crate::object::PluginObject;
 
 /// The plugin behind a registration.
 #[derive(Debug, PartialEq, Eq)]
@@ -338,10 +337,10 @@ pub struct MemoryCapability {
     pub prompt_builder: Option<Callback>,
     /// `flushPlanResolver(...)`.
     pub flush_plan_resolver: Option<Callback>,
-    /// The runtime object.
-    pub runtime: Option<PluginObject>,
+    /// The runtime object; its functions are handles.
+    pub runtime: Option<Value>,
     /// The public artifacts object.
-    pub public_artifacts: Option<PluginObject>,
+    pub public_artifacts: Option<Value>,
 }
 
 /// `registerMemoryPromptSupplement` (API-087).
@@ -374,9 +373,9 @@ pub struct Recorded {
 
 impl Recorded {
     /// The argument at a position, as an object with functions.
-    pub fn object(&self, at: usize) -> PluginObject {
+    pub fn object(&self, at: usize) -> crate::object::PluginObject {
         let value = self.args.get(at).cloned().unwrap_or_default();
-        PluginObject::new(self.owner.clone(), self.target.clone(), value)
+        crate::object::PluginObject::new(self.owner.clone(), self.target.clone(), value)
     }
 }
 

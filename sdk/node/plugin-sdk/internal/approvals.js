@@ -149,10 +149,10 @@ export function createChannelNativeOriginTargetResolver(params) {
   return (input) => {
     const { request } = input;
     if (params.shouldHandleRequest && !params.shouldHandleRequest(input)) return null;
-    if (!belongsTo(request.request, channel, input.accountId)) return null;
+    if (!requestBelongsTo(request.request, channel, input.accountId)) return null;
     const normal = (target) => (target && params.normalizeTarget ? (params.normalizeTarget(target, request) ?? null) : (target ?? null));
     const turn = normal(params.resolveTurnSourceTarget(request));
-    const stored = sessionTarget(request.request);
+    const stored = notedSessionTarget(request.request);
     const session = stored && normalizeLowercaseStringOrEmpty(stored.channel) === normalizeLowercaseStringOrEmpty(channel) ? normal(params.resolveSessionTarget(stored, request)) : null;
     if (turn && session) {
       const [left, right] = [turn, session].map((target) => params.normalizeTargetForMatch?.(target, request) ?? target);
@@ -162,7 +162,8 @@ export function createChannelNativeOriginTargetResolver(params) {
   };
 }
 
-function belongsTo(request, channel, accountId) {
+/** Whether a request may come from a channel's account. @param {any} request @param {string} channel @param {string|null} [accountId] @returns {boolean} */
+export function requestBelongsTo(request, channel, accountId) {
   const turnChannel = normalizeLowercaseStringOrEmpty(request?.turnSourceChannel);
   if (turnChannel && turnChannel !== normalizeLowercaseStringOrEmpty(channel)) return false;
   const [wanted, own] = [normalizeOptionalAccountId(accountId), normalizeOptionalAccountId(request?.turnSourceAccountId)];
@@ -170,7 +171,7 @@ function belongsTo(request, channel, accountId) {
 }
 
 /** The target that the host noted for the request's session, when it sends one along. */
-function sessionTarget(request) {
+export function notedSessionTarget(request) {
   return request?.sessionTarget ?? null;
 }
 

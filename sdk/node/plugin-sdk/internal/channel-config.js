@@ -138,6 +138,10 @@ export function createScopedDmSecurityResolver(params) {
 /** Whether people may be matched by their changeable names. */
 export const isDangerousNameMatchingEnabled = (config) => config?.dangerouslyAllowNameMatching === true;
 
+/** The same, where an account's own switch counts first. @param {{providerConfig?: any, accountConfig?: any}} params @returns {boolean} */
+export const resolveDangerousNameMatchingEnabled = ({ providerConfig, accountConfig }) =>
+  typeof accountConfig?.dangerouslyAllowNameMatching === 'boolean' ? accountConfig.dangerouslyAllowNameMatching : isDangerousNameMatchingEnabled(providerConfig);
+
 /** The configuration, or an error that says who needed it. */
 export function requireRuntimeConfig(config, context) {
   if (config) return config;

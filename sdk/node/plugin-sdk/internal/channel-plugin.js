@@ -94,3 +94,6 @@ export const createTopLevelChannelReplyToModeResolver = (key) => ({ cfg }) => cf
 /** Reply mode from a resolved account. */
 export const createScopedAccountReplyToModeResolver = ({ resolveAccount, resolveReplyToMode, fallback }) => ({ cfg, accountId, chatType }) =>
   resolveReplyToMode(resolveAccount(cfg, accountId), chatType) ?? fallback ?? 'off';
+
+/** The same reply mode everywhere. @param {string} mode @returns {() => string} */
+export const createStaticReplyToModeResolver = (mode) => () => mode;

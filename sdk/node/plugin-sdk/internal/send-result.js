@@ -16,6 +16,12 @@ export function createAttachedChannelResultAdapter({ channel, ...senders }) {
   return { sendText: attach(senders.sendText), sendMedia: attach(senders.sendMedia), sendPoll: attach(senders.sendPoll) };
 }
 
+/** Send functions that answer `{ok, messageId, error}`. @param {any} params @returns {any} */
+export function createRawChannelSendResultAdapter({ channel, sendText, sendMedia }) {
+  const wrap = (send) => (send ? async (ctx) => buildChannelSendResult(channel, await send(ctx)) : undefined);
+  return { sendText: wrap(sendText), sendMedia: wrap(sendMedia) };
+}
+
 function ownId(result) {
   return result.messageId || result.chatId || result.channelId || result.roomId || result.conversationId || result.toJid || result.pollId;
 }

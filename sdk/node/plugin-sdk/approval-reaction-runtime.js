@@ -1,0 +1,2 @@
+export { APPROVAL_REACTION_BINDINGS, buildApprovalReactionHint, createApprovalReactionTargetStore, listApprovalReactionBindings, normalizeApprovalReactionEmoji, resolveApprovalReactionDecision, resolveApprovalReactionTarget } from './internal/approval-reactions.js';
+export { shouldSuppressLocalNativeExecApprovalPrompt } from './internal/approval-routes.js';

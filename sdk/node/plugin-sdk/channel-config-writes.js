@@ -1,0 +1,1 @@
+export { authorizeConfigWrite, canBypassConfigWritePolicy, formatConfigWriteDeniedMessage, resolveChannelConfigWrites } from './internal/config-writes.js';

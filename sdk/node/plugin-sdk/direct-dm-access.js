@@ -1,0 +1,1 @@
+export { createPreCryptoDirectDmAuthorizer } from './internal/direct-dm.js';

@@ -1,0 +1,1 @@
+export { createDirectDmPreCryptoGuardPolicy } from './internal/direct-dm.js';

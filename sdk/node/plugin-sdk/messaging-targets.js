@@ -1,0 +1,1 @@
+export { buildMessagingTarget, ensureTargetId, normalizeTargetId, parseAtUserTarget, parseMentionPrefixOrAtUserTarget, parseTargetMention, parseTargetPrefix, parseTargetPrefixes, requireTargetKind } from './internal/chat-targets.js';

@@ -1,0 +1,1 @@
+export { buildUnresolvedTargetResults, resolveTargetsWithOptionalToken } from './internal/chat-targets.js';
