@@ -25,6 +25,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("chela-process", 0),
     ("chela-store", 0),
     ("chela-models", 0),
+    ("chela-net", 0),
     ("chela-npm", 1),
     ("chela-catalog", 1),
     ("chela-plugin", 1),
@@ -35,12 +36,13 @@ const LAYERS: &[(&str, u8)] = &[
     ("chela-plugin-demo", 2),
     ("chela-plugin-hooks", 2),
     ("chela-agent", 3),
-    ("chela-host", 4),
-    ("chela-gateway", 5),
-    ("chela-kit", 5),
-    ("chela", 6),
+    ("chela-capabilities", 4),
+    ("chela-host", 5),
+    ("chela-gateway", 6),
+    ("chela-kit", 6),
+    ("chela", 7),
     ("xtask", 0),
-    ("chela-bench", 6),
+    ("chela-bench", 7),
 ];
 
 /// Crates that promise to do no I/O.

@@ -194,6 +194,8 @@ impl Host {
             applying: tokio::sync::Mutex::default(),
         });
         sink.connect(&host);
+        let lent: Weak<Self> = Arc::downgrade(&host);
+        runtime.bring_tools(chela_capabilities::tools::all(&(lent as Weak<dyn chela_capabilities::Surroundings>)));
         if purpose == Purpose::Gateway {
             runtime.lifecycle.expect_recovery();
         }

@@ -5,6 +5,7 @@
 
 mod assemble;
 mod before_install;
+mod capabilities;
 mod change;
 mod cleanup;
 mod events;

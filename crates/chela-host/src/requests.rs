@@ -3,6 +3,7 @@
 
 mod agent;
 mod auth;
+mod capability;
 mod config;
 mod llm;
 mod session;
@@ -92,6 +93,7 @@ impl HostServices for Requests {
             Some("modelAuth") => auth::serve(&request).await,
             Some("session" | "runContext" | "agentEvent") => session::serve(&request).await,
             Some("subagent" | "agent") => agent::serve(&request).await,
+            Some("imageGeneration" | "videoGeneration" | "musicGeneration") => capability::serve(&request).await,
             Some("system") => system::serve(&request).await,
             _ => Err(CallError::NotBuilt(method.into())),
         }

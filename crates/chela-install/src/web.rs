@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chela_config::Secret;
+use chela_net::PublicOnly;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION};
 use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512};
 use tokio::runtime::Runtime;
@@ -15,7 +16,6 @@ use url::Url;
 
 use crate::error::InstallError;
 use crate::redact::redact;
-use guard::PublicOnly;
 
 /// Redirects of one request.
 const MAX_REDIRECTS: usize = 5;

@@ -48,6 +48,9 @@ pub const CONSUMED_METHODS: &[&str] = &[
     "registerAgentToolResultMiddleware",
     "registerSecurityAuditCollector",
     "registerTextTransforms",
+    "registerImageGenerationProvider",
+    "registerVideoGenerationProvider",
+    "registerMusicGenerationProvider",
 ];
 
 /// Functions of a registered text provider that something calls.

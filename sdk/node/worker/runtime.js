@@ -1,6 +1,7 @@
 // `api.runtime`: what needs state asks the host, what is plain computation is done here.
 import { snapshot } from './state.js';
 import { finishAgent } from './runtime/agent.js';
+import { capabilityGroups } from './runtime/capability.js';
 import { channelGroup } from './runtime/channel.js';
 import { configGroup } from './runtime/config.js';
 import { listen } from './runtime/events.js';
@@ -38,9 +39,6 @@ const GROUPS = {
       'transcribeAudioFile',
     ],
   },
-  imageGeneration: { async: ['generate'], sync: ['listProviders'] },
-  videoGeneration: { async: ['generate'], sync: ['listProviders'] },
-  musicGeneration: { async: ['generate'], sync: ['listProviders'] },
   webSearch: { async: ['search'], sync: ['listProviders'] },
   modelAuth: { async: ['getApiKeyForModel', 'resolveApiKeyForProvider', 'getRuntimeAuthForModel'] },
 };
@@ -51,6 +49,7 @@ export function createRuntime(plugin) {
   const runtime = { version: snapshot.hostVersion };
   Object.defineProperty(runtime, 'config', { value: configGroup(plugin, warned), enumerable: true });
   for (const [name, members] of Object.entries(GROUPS)) runtime[name] = group(plugin, name, members);
+  Object.assign(runtime, capabilityGroups(plugin));
   finishAgent(runtime.agent, plugin);
   finishSystem(runtime.system, plugin);
   runtime.events = {
