@@ -1,1 +1,1 @@
-export {};
+export { buildOauthProviderAuthResult } from './internal/auth/setup.js';

@@ -1,2 +1,12 @@
-export { coerceSecretRef, hasConfiguredSecretInput, normalizeSecretInput } from './internal/secrets.js';
+export { listKnownProviderAuthEnvVarNames, omitEnvKeysCaseInsensitive, resolveEnvApiKey } from './internal/auth/env-names.js';
+export { COPILOT_EDITOR_PLUGIN_VERSION, COPILOT_EDITOR_VERSION, COPILOT_GITHUB_API_VERSION, COPILOT_INTEGRATION_ID, COPILOT_USER_AGENT, DEFAULT_COPILOT_API_BASE_URL, buildApiKeyCredential, buildCopilotIdeHeaders, buildTokenProfileId, deriveCopilotApiBaseUrlFromToken, formatApiKeyPreview, normalizeApiKeyConfig, normalizeApiKeyInput, normalizeOptionalSecretInput, normalizeSecretInputModeInput, resolveDefaultSecretProviderAlias, validateAnthropicSetupToken, validateApiKeyInput } from './internal/auth/keys.js';
+export { generateHexPkceVerifierChallenge, generatePkceVerifierChallenge, toFormUrlEncoded } from './internal/auth/oauth.js';
+export { CLAUDE_CLI_PROFILE_ID, CODEX_CLI_PROFILE_ID, DEFAULT_OAUTH_REFRESH_MARGIN_MS, hasUsableOAuthCredential, isProviderApiKeyConfigured, isProviderAuthProfileConfigured, listProfilesForProvider, listUsableProviderAuthProfileIds, suggestOAuthProfileIdForLegacyDefault } from './internal/auth/order.js';
+export { resolveProviderAuthProfileApiKey } from './internal/auth/resolve.js';
+export { applyAuthProfileConfig, buildOauthProviderAuthResult, ensureApiKeyFromEnvOrPrompt, ensureApiKeyFromOptionEnvOrPrompt, promptSecretRefForSetup, resolveSecretInputModeForEnvSelection } from './internal/auth/setup.js';
+export { ensureAuthProfileStore, ensureAuthProfileStoreForLocalUpdate, removeProviderAuthProfilesWithLock, updateAuthProfileStoreWithLock, upsertApiKeyProfile, upsertAuthProfile, upsertAuthProfileWithLock, writeOAuthCredentials } from './internal/auth/store.js';
+export { resolveOpenClawAgentDir } from './internal/agents.js';
+export { resolveRequiredHomeDir } from './internal/paths.js';
 export { createProviderApiKeyAuthMethod } from './internal/provider-entry.js';
+export { CUSTOM_LOCAL_AUTH_MARKER, MINIMAX_OAUTH_MARKER, isKnownEnvApiKeyMarker, isNonSecretApiKeyMarker, resolveNonEnvSecretRefApiKeyMarker, resolveOAuthApiKeyMarker } from './internal/auth/markers.js';
+export { coerceSecretRef, hasConfiguredSecretInput, normalizeSecretInput } from './internal/secrets.js';

@@ -1,1 +1,1 @@
-export {};
+export { getProviderEnvVars, listKnownProviderAuthEnvVarNames, omitEnvKeysCaseInsensitive, resolveProviderAuthEnvVarCandidates } from './internal/auth/env-names.js';

@@ -61,7 +61,7 @@ const CASES = [
   }]],
 ];
 
-/** Further rows by topic: `differential/<topic>.mjs` exports them as its default. */
+/** Further rows by topic, which may also say what of a result counts and how often to ask: `differential/<topic>.mjs` exports them as its default. */
 const topics = fileURLToPath(new URL('differential', import.meta.url));
 for (const file of fs.readdirSync(topics).sort()) if (file !== 'kit.mjs') CASES.push(...(await import(pathToFileURL(path.join(topics, file)))).default);
 
@@ -84,13 +84,13 @@ async function outcome(run, args, view) {
 /** Functions and key order do not count. */
 const plain = (value) => JSON.parse(JSON.stringify(value ?? null, (_key, item) => (typeof item === 'bigint' ? `${item}n` : item)) ?? 'null');
 
-for (const [subpath, names, inputs, view = (value) => value] of CASES) {
+for (const [subpath, names, inputs, view = (value) => value, times = 300] of CASES) {
   for (const name of names) {
     test(`${subpath}: ${name}`, { skip }, async (t) => {
       const theirs = await import(pathToFileURL(path.join(reference, `dist/plugin-sdk/${subpath}.js`))).catch((error) => error);
       if (theirs instanceof Error || !theirs[name]) return t.skip(`the reference cannot be asked: ${theirs.message ?? 'no such export'}`);
       const ours = await import(`../plugin-sdk/${subpath}.js`);
-      for (let i = 0; i < 300; i++) {
+      for (let i = 0; i < times; i++) {
         const args = inputs();
         const [mine, shown] = [copyOf(args), args.map((arg) => JSON.stringify(plain(arg))).join(', ')];
         const [expected, actual] = [await outcome(theirs[name], args, view), await outcome(ours[name], mine, view)];

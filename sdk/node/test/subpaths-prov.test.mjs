@@ -8,7 +8,15 @@ const COMPLETE = [
   'native-command-config-runtime', // SUB-181
   'media-store', // SUB-226
   'media-mime', // SUB-227
+  'provider-auth-runtime', // SUB-249
+  'provider-auth-api-key', // SUB-250
+  'provider-auth-result', // SUB-251
+  'provider-env-vars', // SUB-253
+  'provider-catalog-shared', // SUB-256
   'provider-http', // SUB-257
+  'provider-stream', // SUB-260
+  'provider-stream-family', // SUB-261
+  'provider-stream-shared', // SUB-262
 ];
 
 for (const subpath of COMPLETE) test(`${subpath} carries every name`, () => assert.deepEqual(lacking(subpath), []));

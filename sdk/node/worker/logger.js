@@ -10,7 +10,8 @@ export function createLogger(pluginId, bindings) {
   for (const level of LEVELS) {
     logger[level] = (message, ...rest) => {
       const meta = metaOf(bindings, rest);
-      peer.note('log', { pluginId, level, message: textOf(message), ...(meta === undefined ? {} : { meta }) });
+      // Outside a worker (a plugin's own tests) there is nobody to tell.
+      peer?.note('log', { pluginId, level, message: textOf(message), ...(meta === undefined ? {} : { meta }) });
     };
   }
   return logger;

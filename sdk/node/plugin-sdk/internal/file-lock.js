@@ -13,15 +13,17 @@ function alive(pid) {
   }
 }
 
-async function isStale(lock, staleMs) {
+/** `free` when it is gone meanwhile: then it must not be removed, since another may have taken it since. */
+async function stateOf(lock, staleMs) {
   try {
     const { pid } = JSON.parse(await fs.readFile(lock, 'utf8'));
-    if (Number.isInteger(pid) && !alive(pid)) return true;
+    if (Number.isInteger(pid) && !alive(pid)) return 'stale';
   } catch (error) {
-    if (error.code === 'ENOENT') return true;
+    if (error.code === 'ENOENT') return 'free';
   }
   const stat = await fs.stat(lock).catch(() => null);
-  return stat === null || Date.now() - stat.mtimeMs > staleMs;
+  if (stat === null) return 'free';
+  return Date.now() - stat.mtimeMs > staleMs ? 'stale' : 'held';
 }
 
 /** Takes a lock; one process may take the same lock several times. Throws with code `file_lock_timeout`. */
@@ -42,10 +44,9 @@ export async function acquireFileLock(file, { stale = 60_000, retries = {} } = {
     } catch (error) {
       if (error.code !== 'EEXIST') throw error;
     }
-    if (await isStale(lock, stale)) {
-      await fs.rm(lock, { force: true });
-      continue;
-    }
+    const state = await stateOf(lock, stale);
+    if (state === 'stale') await fs.rm(lock, { force: true });
+    if (state !== 'held') continue;
     const delay = Math.min(maxTimeout, minTimeout * factor ** attempt) * (randomize ? 1 + Math.random() : 1);
     await new Promise((resolve) => setTimeout(resolve, delay));
   }

@@ -13,6 +13,9 @@ function home(env, homedir = os.homedir) {
   return path.resolve(own.replace(/^~(?=$|[\\/])/, user ?? ''));
 }
 
+/** The home directory. @param {NodeJS.ProcessEnv} [env] @param {() => string} [homedir] @returns {string} */
+export const resolveRequiredHomeDir = (env = process.env, homedir = os.homedir) => home(env, homedir);
+
 /** A path with `~` for the home directory. */
 export function resolveUserPath(input, env = process.env, homedir = os.homedir) {
   const text = input.trim();

@@ -15,6 +15,16 @@ const thinking = () => ({ [pick(['config', 'generationConfig'])]: { thinkingConf
 const messages = () => [{ role: 'system', content: pick(['s', [{ type: 'text', text: 'a' }], [{ type: 'thinking' }]]) }, { role: 'user', content: 'u' }, { role: 'assistant', content: pick(['a', [{ type: 'thinking', cache_control: {} }, { type: 'text' }], [{ type: 'tool_use' }]]), tool_calls: pick([undefined, [], [{}]]) }];
 /** A stream that only shows its payload to the wrapper. */
 const passThrough = (model, _context, options) => options.onPayload(model.payload) ?? model.payload;
+/** A stream that gives what it was called with. */
+const seen = (model, _context, options) => {
+  const payload = { messages: [{ role: 'system', content: 's' }], tools: [{ name: 'f', input_schema: { type: 'object' } }, { type: 'web_search' }], tool_choice: { type: 'any' }, reasoning: { effort: 'none' }, store: true, prompt_cache_key: 'k', text: { verbosity: 'x' }, ...structuredClone(model.payload) };
+  options.onPayload?.(payload);
+  const { version: _version, 'User-Agent': _agent, ...headers } = options.headers ?? {};
+  return { id: model.id, payload, headers };
+};
+const MODELS = ['openai', 'openai-codex', 'openrouter', 'minimax', 'custom'].flatMap((name) => ['openai-responses', 'openai-codex-responses', 'openai-completions', 'anthropic-messages', 'google-generative-ai'].map((kind) => ({ provider: name, api: kind })));
+/** What a wrapped stream does for models of several services. */
+const everyModel = (stream) => Promise.all(MODELS.flatMap((row) => [undefined, 'https://api.openai.com/v1', 'https://openrouter.ai/api'].map((baseUrl) => stream({ ...row, baseUrl, id: { minimax: 'MiniMax-M2.7', openrouter: 'anthropic/claude' }[row.provider] ?? 'gpt-5.2', contextWindow: 1e5, compat: row.provider === 'custom' ? { supportsStore: false, requiresOpenAiAnthropicToolPayload: true } : undefined, payload: row.provider === 'openrouter' ? { reasoning: undefined } : { reasoning: { effort: 'minimal' } } }, {}, { headers: { 'X-Own': 'o' } }))));
 /** What a wrapped stream made of a payload. */
 async function payloadOf(stream, payload, model = {}) {
   const copy = structuredClone(payload);
@@ -57,4 +67,29 @@ export default [
   ['provider-stream-shared', ['createDeepSeekV4OpenAICompatibleThinkingWrapper'], () => [{ baseStreamFn: passThrough, thinkingLevel: level(), shouldPatchModel: pick([() => true, () => false]) }], (stream) => payloadOf(stream, { reasoning: 1, messages: [{ role: 'assistant' }, { role: 'user', reasoning_content: 'x' }] })],
   ['provider-stream-shared', ['createGoogleThinkingPayloadWrapper'], () => [passThrough, level()], (stream) => payloadOf(stream, { config: { thinkingConfig: { thinkingBudget: -1 } } }, { api: 'google-generative-ai', id: 'gemini-3-pro' })],
   ['provider-stream-shared', ['createAnthropicThinkingPrefillPayloadWrapper'], () => [passThrough], (stream) => payloadOf(stream, { thinking: { type: 'enabled' }, messages: [{ role: 'user' }, { role: 'assistant', content: 'x' }] })],
+  ['provider-stream', ['resolveOpenAIFastMode', 'resolveOpenAIServiceTier', 'resolveOpenAITextVerbosity'], () => [pick([undefined, { fastMode: pick([true, 'ON', 'normal', 'x']) }, { service_tier: pick(['flex', ' Priority', 3]) }, { textVerbosity: pick(['low', 'HIGH', 'no']) }])]],
+  ['provider-stream', ['resolveAnthropicPayloadPolicy'], () => [{ provider: provider(), api: api(), baseUrl: url(), enableCacheControl: pick([true, false]), cacheRetention: pick([undefined, 'none', 'short', 'long']), serviceTier: pick([undefined, 'auto']) }]],
+  ['provider-stream', ['applyAnthropicPayloadPolicyToParams'], () => [{ system: pick([undefined, 'x', [{ type: 'text', text: pick(['a', 'a \n<!-- OPENCLAW_CACHE_BOUNDARY -->\n b']) }, { type: 'other' }]]), messages: [{ role: 'user', content: pick(['u', [{ type: 'text', text: 't' }], [{ type: 'x' }]]) }] }, { allowsServiceTier: pick([true, false]), serviceTier: 'auto', cacheControl: pick([undefined, { type: 'ephemeral' }]) }], (_result, args) => args],
+  ...[
+    ['createOpenAIReasoningCompatibilityWrapper', () => []],
+    ['createOpenAIResponsesContextManagementWrapper', () => [pick([undefined, { responsesServerCompaction: pick([true, false]), responsesCompactThreshold: pick([undefined, '9', 0]) }])]],
+    ['createOpenAIServiceTierWrapper', () => ['flex']],
+    ['createOpenAIFastModeWrapper', () => []],
+    ['createOpenAITextVerbosityWrapper', () => [pick(['low', 'high'])]],
+    ['createOpenAIAnthropicToolPayloadCompatibilityWrapper', () => []],
+    ['createAnthropicToolPayloadCompatibilityWrapper', () => [pick([undefined, { toolSchemaMode: 'openai-functions' }, { toolChoiceMode: 'openai-string-modes' }])]],
+    ['createOpenRouterSystemCacheWrapper', () => []],
+    ['createOpenRouterWrapper', () => [level(), pick([undefined, { responseCache: 'on', responseCacheTtl: '5.5' }, { response_cache: false }, { responseCacheClear: true }])]],
+    ['createKilocodeWrapper', () => [level()]],
+    ['createMinimaxFastModeWrapper', () => [pick([true, false])]],
+    ['createCodexNativeWebSearchWrapper', () => [pick([{}, { config: { tools: { web: { search: { enabled: pick([undefined, false]), openaiCodex: { enabled: true, mode: 'live', allowedDomains: ['a', ' '], contextSize: 'low', userLocation: { city: ' B ' } } } } }, auth: pick([undefined, { profiles: { x: { provider: 'openai-codex' } } }]) } }])]],
+  ].map(([name, more]) => ['provider-stream', [name], () => [seen, ...more()], (stream) => everyModel(stream), 12]),
+  ...['google-thinking', 'moonshot-thinking', 'kilocode-thinking', 'minimax-fast-mode', 'openai-responses-defaults', 'openrouter-thinking', 'tool-stream-default-on'].map((family) => ['provider-stream', ['buildProviderStreamFamilyHooks'], () => [family], ({ wrapStreamFn }) => Promise.all(
+    ['off', undefined, 'high', 'minimal', 'adaptive'].map((thinkingLevel) => everyModel(wrapStreamFn({ streamFn: seen, thinkingLevel, modelId: 'gpt-5.2', extraParams: { fastMode: true, thinking: { type: 'enabled', keep: 'all' } } }))),
+  ), 3]),
+  ['provider-catalog-shared', ['readConfiguredProviderCatalogEntries'], () => [{ providerId: pick(['google', 'z.ai', 'p']), config: pick([undefined, { models: { providers: { zai: { models: [{ id: ' m ', name: pick([undefined, ' N ']), contextWindow: pick([0, 5]), reasoning: true, input: ['text', 'x'] }, { id: '' }, null] }, google: { models: [{ id: 'gemini-3-pro' }, { id: 'google/gemini-3-flash' }] } } } }]), publishedProviderId: pick([undefined, 'q']) }]],
+  ['provider-catalog-shared', ['buildManifestModelProviderConfig'], () => [{ providerId: 'p', catalog: pick([undefined, { models: [] }, { baseUrl: 'https://x', api: pick([undefined, 'openai-completions']), headers: pick([undefined, { a: 'b' }]), models: [{ id: 'm', contextWindow: pick([undefined, 5]), maxTokens: 3, cost: pick([undefined, { input: 1 }]), input: pick([undefined, ['text', 'image'], ['document']]), reasoning: pick([undefined, true]) }] }]) }]],
+  ['provider-catalog-shared', ['supportsNativeStreamingUsageCompat'], () => [{ providerId: provider() ?? 'p', baseUrl: url() }]],
+  ['provider-catalog-shared', ['applyProviderNativeStreamingUsageCompat'], () => [{ providerId: 'moonshot', providerConfig: { baseUrl: url(), models: pick([undefined, [], [{ id: 'a' }, { id: 'b', compat: { supportsUsageInStreaming: false } }]]) } }]],
+  ['provider-catalog-shared', ['findCatalogTemplate'], () => [{ entries: [{ provider: 'z.ai', id: 'A' }, { provider: 'x', id: 'b' }], providerId: 'zai', templateIds: [pick(['a', 'b', 'c']), 'a'] }]],
 ];
