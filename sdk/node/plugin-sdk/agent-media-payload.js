@@ -1,1 +1,3 @@
 export {};
+export { buildAgentMediaPayload } from './internal/media/payload.js';
+export { getAgentScopedMediaLocalRoots } from './internal/media/roots.js';

@@ -1,1 +1,2 @@
 export { ToolAuthorizationError, createActionGate, createUnionActionGate, jsonResult, readNumberParam, readPositiveIntegerParam, readReactionParams, readStringArrayParam, readStringOrNumberParam, readStringParam, resolveReactionMessageId } from './internal/actions.js';
+export { resolvePollMaxSelections } from './internal/media/polls.js';

@@ -1,2 +1,3 @@
 // Types only.
 export {};
+export { formatInboundEnvelope, resolveEnvelopeFormatOptions } from './internal/envelope-format.js';

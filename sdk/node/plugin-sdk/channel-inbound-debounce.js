@@ -1,2 +1,3 @@
 // Types only.
 export {};
+export { createInboundDebouncer, resolveInboundDebounceMs } from './internal/inbound-debounce.js';

@@ -1,2 +1,3 @@
 // Types only.
 export {};
+export { mergeInboundPathRoots } from './internal/media/roots.js';

@@ -1,2 +1,3 @@
 // Types only.
 export {};
+export { formatLocationText, toLocationContext } from './internal/location.js';

@@ -1,1 +1,2 @@
+export { channelRouteCompactKey, channelRouteIdentityKey, channelRouteKey, channelRouteTarget, channelRouteTargetsShareConversation, channelRouteThreadId, channelRoutesMatchExact, channelRoutesShareConversation, normalizeRouteThreadId, resolveChannelRouteTargetWithParser, stringifyRouteThreadId } from './internal/channel-routes.js';
 export { channelRouteDedupeKey, channelRouteTargetsMatchExact, normalizeChannelRouteRef, normalizeChannelRouteTarget } from './internal/session-keys.js';

@@ -1,3 +1,5 @@
 export { normalizeChatType } from './internal/accounts.js';
+export { normalizePollDurationHours, normalizePollInput, resolvePollMaxSelections } from './internal/media/polls.js';
+export { reduceInteractiveReply } from './internal/presentation.js';
 export { createAccountStatusSink, waitUntilAbort } from './internal/status.js';
 export { createReplyPrefixContext, createReplyPrefixOptions, createTypingCallbacks } from './internal/typing.js';

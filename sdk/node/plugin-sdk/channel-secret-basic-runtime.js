@@ -1,2 +1,2 @@
-export { getChannelSurface, resolveChannelAccountSurface } from './internal/secrets.js';
+export { collectConditionalChannelFieldAssignments, collectNestedChannelFieldAssignments, collectSecretInputAssignment, collectSimpleChannelFieldAssignments, getChannelRecord, getChannelSurface, hasConfiguredSecretInputValue, isBaseFieldActiveForChannelSurface, isEnabledFlag, normalizeSecretStringValue, pushAssignment, pushInactiveSurfaceWarning, pushWarning, resolveChannelAccountSurface } from './internal/channel-secrets.js';
 export { hasOwnProperty, isRecord } from './internal/strings.js';

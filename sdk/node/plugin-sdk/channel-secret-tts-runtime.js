@@ -1,2 +1,3 @@
 // Types only.
 export {};
+export { collectNestedChannelTtsAssignments } from './internal/channel-secrets.js';

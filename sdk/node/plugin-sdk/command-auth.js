@@ -1,4 +1,5 @@
 export { ACCESS_GROUP_ALLOW_FROM_PREFIX, expandAllowFromWithAccessGroups, resolveAccessGroupAllowFromMatches, resolveAccessGroupAllowFromState } from './internal/allowlists.js';
+export { hasInlineCommandTokens, isControlCommandMessage, isNativeCommandSurface, normalizeCommandBody, shouldComputeCommandAuthorized, shouldHandleTextCommands } from './internal/command-text.js';
 export { hasControlCommand, resolveCommandAuthorizedFromAuthorizers } from './internal/commands.js';
 export { createPreCryptoDirectDmAuthorizer } from './internal/direct-dm.js';
 export { resolveControlCommandGate, resolveDualTextControlCommandGate } from './internal/dm-group-access.js';

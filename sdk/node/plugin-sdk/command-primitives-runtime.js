@@ -1,2 +1,3 @@
 // Types only.
 export {};
+export { isAbortRequestText, isBtwRequestText } from './internal/command-text.js';

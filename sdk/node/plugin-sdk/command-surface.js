@@ -1,2 +1,3 @@
 // Types only.
 export {};
+export { normalizeCommandBody, shouldHandleTextCommands } from './internal/command-text.js';

@@ -2,6 +2,7 @@ export { DEFAULT_ACCOUNT_ID, normalizeAccountId } from './internal/accounts.js';
 export { createActionGate, jsonResult, readNumberParam, readReactionParams, readStringArrayParam, readStringParam } from './internal/actions.js';
 export { deleteAccountFromConfigSection, formatPairingApproveHint, setAccountEnabledInConfigSection } from './internal/channel-config.js';
 export { buildChannelOutboundSessionRoute, createChatChannelPlugin, defineChannelPluginEntry, defineSetupPluginEntry } from './internal/channel-plugin.js';
+export { clearAccountEntryFields } from './internal/channel-secrets.js';
 export { getChatChannelMeta } from './internal/chat-meta.js';
 export { isTrustedProxyAddress, resolveClientIp } from './internal/client-ip.js';
 export { buildChannelConfigSchema, buildJsonChannelConfigSchema, buildJsonPluginConfigSchema, buildPluginConfigSchema, emptyChannelConfigSchema, emptyPluginConfigSchema } from './internal/config-schema.js';

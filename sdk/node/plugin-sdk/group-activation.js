@@ -1,2 +1,3 @@
 // Types only.
 export {};
+export { normalizeGroupActivation, parseActivationCommand } from './internal/group-activation.js';

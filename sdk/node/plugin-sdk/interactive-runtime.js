@@ -1,2 +1,3 @@
 // Types only.
 export {};
+export { hasInteractiveReplyBlocks, hasMessagePresentationBlocks, hasReplyChannelData, hasReplyContent, interactiveReplyToPresentation, isMessagePresentationInteractiveBlock, normalizeInteractiveReply, normalizeMessagePresentation, presentationToInteractiveControlsReply, presentationToInteractiveReply, reduceInteractiveReply, renderMessagePresentationFallbackText, resolveInteractiveTextFallback, resolveMessagePresentationActionValue, resolveMessagePresentationControlValue } from './internal/presentation.js';

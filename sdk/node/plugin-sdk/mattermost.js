@@ -1,3 +1,3 @@
 export { formatPairingApproveHint } from './internal/channel-config.js';
 export { resolveControlCommandGate } from './internal/dm-group-access.js';
-export { createChannelHistoryWindow } from './internal/history.js';
+export { buildPendingHistoryContextFromMap, clearHistoryEntriesIfEnabled, createChannelHistoryWindow, recordPendingHistoryEntryIfEnabled } from './internal/history.js';

@@ -1,2 +1,3 @@
 export { createRuntimeOutboundDelegates } from './internal/directory.js';
+export { createReplyToFanout } from './internal/reply-threading.js';
 export { resolveOutboundSendDep } from './internal/send-result.js';

@@ -1,2 +1,3 @@
 // Types only.
 export {};
+export { normalizePollDurationHours, normalizePollInput, resolvePollMaxSelections } from './internal/media/polls.js';

@@ -1,1 +1,1 @@
-export { createChannelHistoryWindow } from './internal/history.js';
+export { DEFAULT_GROUP_HISTORY_LIMIT, HISTORY_CONTEXT_MARKER, buildHistoryContext, buildHistoryContextFromEntries, buildHistoryContextFromMap, buildInboundHistoryFromEntries, buildInboundHistoryFromMap, buildPendingHistoryContextFromMap, clearHistoryEntries, clearHistoryEntriesIfEnabled, createChannelHistoryWindow, evictOldHistoryKeys, normalizeHistoryMediaEntries, recordPendingHistoryEntry, recordPendingHistoryEntryIfEnabled, recordPendingHistoryEntryWithMedia } from './internal/history.js';

@@ -1,2 +1,3 @@
 // Types only.
 export {};
+export { createReplyReferencePlanner, isSingleUseReplyToMode, resolveBatchedReplyThreadingPolicy } from './internal/reply-threading.js';

@@ -1,12 +1,16 @@
+export { ACCESS_GROUP_ALLOW_FROM_PREFIX, expandAllowFromWithAccessGroups, resolveAccessGroupAllowFromMatches, resolveAccessGroupAllowFromState } from './internal/allowlists.js';
 export { withTimeout } from './internal/async-tools.js';
+export { collectConditionalChannelFieldAssignments, collectNestedChannelFieldAssignments, collectNestedChannelTtsAssignments, collectSecretInputAssignment, collectSimpleChannelFieldAssignments, getChannelRecord, getChannelSurface, hasConfiguredSecretInputValue, isBaseFieldActiveForChannelSurface, isEnabledFlag, normalizeSecretStringValue, pushAssignment, pushInactiveSurfaceWarning, pushWarning, resolveChannelAccountSurface } from './internal/channel-secrets.js';
+export { evaluateSupplementalContextVisibility, filterSupplementalContextItems, shouldIncludeSupplementalContext } from './internal/context-visibility.js';
+export { DM_GROUP_ACCESS_REASON, readStoreAllowFromForDmPolicy, resolveDmGroupAccessWithCommandGate, resolveDmGroupAccessWithLists, resolveEffectiveAllowFromLists, resolveOpenDmAllowlistAccess } from './internal/dm-group-access.js';
 export { extractErrorCode, formatErrorMessage } from './internal/error-text.js';
 export { normalizeHostname } from './internal/hostnames.js';
 export { parseAccessGroupAllowFromEntry } from './internal/ingress-lists.js';
+export { isPathInside } from './internal/media/roots.js';
 export { resolvePreferredOpenClawTmpDir } from './internal/paths.js';
 export { hasProxyEnvConfigured } from './internal/proxy-env.js';
 export { generateSecureToken } from './internal/random.js';
 export { redactSensitiveText } from './internal/redact.js';
-export { getChannelSurface, resolveChannelAccountSurface } from './internal/secrets.js';
 export { resolvePinnedMainDmOwnerFromAllowlist } from './internal/session-keys.js';
-export { isBlockedHostnameOrIp, resolvePinnedHostnameWithPolicy, SsrFBlockedError } from './internal/ssrf.js';
+export { SsrFBlockedError, isBlockedHostnameOrIp, resolvePinnedHostnameWithPolicy } from './internal/ssrf.js';
 export { hasOwnProperty, isRecord } from './internal/strings.js';

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { WORDS, list, pick, random, scalar, text } from './differential/kit.mjs';
+import { Fresh, WORDS, list, pick, random, scalar, text } from './differential/kit.mjs';
 
 const reference = process.env.CHELA_REFERENCE_DIR;
 const present = reference && fs.existsSync(path.join(reference, 'dist/plugin-sdk'));
@@ -68,6 +68,9 @@ for (const file of fs.readdirSync(topics).sort()) if (file !== 'kit.mjs') CASES.
 /** Both get arguments of their own, since some change them; functions and responses cannot be copied deeply. */
 function copyOf(value) {
   if (value instanceof Response) return value.clone();
+  if (value instanceof Fresh) return value.make();
+  if (value instanceof Map) return new Map(copyOf([...value]));
+  if (value instanceof Set) return new Set(value);
   if (Array.isArray(value)) return value.map(copyOf);
   if (value === null || typeof value !== 'object' || Object.getPrototypeOf(value) !== Object.prototype) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, copyOf(item)]));
@@ -91,8 +94,9 @@ for (const [subpath, names, inputs, view = (value) => value, times = 300] of CAS
       if (theirs instanceof Error || !theirs[name]) return t.skip(`the reference cannot be asked: ${theirs.message ?? 'no such export'}`);
       const ours = await import(`../plugin-sdk/${subpath}.js`);
       for (let i = 0; i < times; i++) {
-        const args = inputs();
-        const [mine, shown] = [copyOf(args), args.map((arg) => JSON.stringify(plain(arg))).join(', ')];
+        const given = inputs();
+        const [args, mine] = [copyOf(given), copyOf(given)];
+        const shown = args.map((arg) => JSON.stringify(plain(arg))).join(', ');
         const [expected, actual] = [await outcome(theirs[name], args, view), await outcome(ours[name], mine, view)];
         assert.deepEqual(plain(actual), plain(expected), `${name}(${shown})`);
       }

@@ -11,19 +11,46 @@ const COMPLETE = [
   'allow-from', // SUB-048
   'allowlist-config-edit', // SUB-049
   'group-access', // SUB-050
+  'group-activation', // SUB-051
   'direct-dm-guard-policy', // SUB-054
   'dangerous-name-runtime', // SUB-055
   'command-gating', // SUB-058
+  'command-detection', // SUB-059
+  'command-primitives-runtime', // SUB-060
+  'command-surface', // SUB-063
+  'context-visibility-runtime', // SUB-064
+  'channel-plugin-common', // SUB-065
   'channel-contract', // SUB-066
   'channel-config-helpers', // SUB-071
   'channel-config-writes', // SUB-072
+  'channel-envelope', // SUB-074
   'channel-feedback', // SUB-075
+  'channel-inbound-debounce', // SUB-077
+  'channel-inbound-roots', // SUB-078
   'channel-ingress-runtime', // SUB-080
+  'channel-location', // SUB-082
   'channel-logging', // SUB-083
+  'channel-mention-gating', // SUB-084
   'channel-reply-options-runtime', // SUB-090
+  'channel-route', // SUB-092
+  'channel-secret-basic-runtime', // SUB-095
+  'channel-secret-runtime', // SUB-096
+  'channel-secret-tts-runtime', // SUB-097
   'channel-send-result', // SUB-098
+  'channel-status', // SUB-099
   'messaging-targets', // SUB-108
   'target-resolver-runtime', // SUB-109
+  'directory-config-runtime', // SUB-110
+  'mattermost', // SUB-114
+  'status-helpers', // SUB-118
+  'poll-runtime', // SUB-119
+  'interactive-runtime', // SUB-120
+  'inbound-envelope', // SUB-121
+  'reply-reference', // SUB-126
+  'reply-chunking', // SUB-127
+  'reply-payload', // SUB-128
+  'reply-history', // SUB-129
+  'agent-media-payload', // SUB-130
   'outbound-media', // SUB-131
   'outbound-send-deps', // SUB-133
   'markdown-table-runtime', // SUB-139

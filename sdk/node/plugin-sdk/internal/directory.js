@@ -19,23 +19,6 @@ export function createRuntimeDirectoryLiveAdapter({ getRuntime, ...resolvers }) 
   return adapter;
 }
 
-/** Lists the distinct ids of an account's sources that contain the query. */
-export function createResolvedDirectoryEntriesLister({ kind, resolveAccount, resolveSources, normalizeId }) {
-  return async ({ cfg, accountId, query, limit }) => {
-    const ids = new Set();
-    for (const source of resolveSources(resolveAccount(cfg, accountId))) {
-      for (const value of source) {
-        const raw = typeof value === 'string' ? value.trim() : '';
-        const id = raw && raw !== '*' ? normalizeId(raw)?.trim() : '';
-        if (id) ids.add(id);
-      }
-    }
-    const wanted = (query ?? '').trim().toLowerCase();
-    const found = [...ids].filter((id) => id.toLowerCase().includes(wanted));
-    return (typeof limit === 'number' && limit > 0 ? found.slice(0, limit) : found).map((id) => ({ kind, id }));
-  };
-}
-
 /** Send functions that are forwarded to a runtime module. */
 export function createRuntimeOutboundDelegates({ getRuntime, ...delegates }) {
   const out = {};

@@ -65,20 +65,3 @@ export const buildSecretInputArraySchema = () => zod().array(buildSecretInputSch
 
 const isFileId = (id) => id === 'value' || (id.startsWith('/') && id.slice(1).split('/').every((part) => /^(?:[^~]|~0|~1)*$/.test(part)));
 const isExecId = (id) => /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,255}$/.test(id) && !id.split('/').some((part) => part === '.' || part === '..');
-
-/** A channel's section with the accounts whose credentials count. */
-export function getChannelSurface(config, channelKey) {
-  const channel = isRecord(config.channels) ? config.channels[channelKey] : undefined;
-  return isRecord(channel) ? { channel, surface: resolveChannelAccountSurface(channel) } : null;
-}
-
-export function resolveChannelAccountSurface(channel) {
-  const on = (record) => record.enabled !== false;
-  const channelEnabled = on(channel);
-  const rows = isRecord(channel.accounts) ? Object.entries(channel.accounts) : [];
-  if (rows.length === 0) return { hasExplicitAccounts: false, channelEnabled, accounts: [{ accountId: 'default', account: channel, enabled: channelEnabled }] };
-  const accounts = rows
-    .filter(([, account]) => isRecord(account))
-    .map(([accountId, account]) => ({ accountId, account, enabled: channelEnabled && on(account) }));
-  return { hasExplicitAccounts: true, channelEnabled, accounts };
-}

@@ -126,3 +126,6 @@ export async function runPassiveAccountLifecycle({ abortSignal, start, stop, onS
 /** The same for a monitor with `stop()`. */
 export const runStoppablePassiveMonitor = ({ abortSignal, start }) =>
   runPassiveAccountLifecycle({ abortSignal, start, stop: async (monitor) => void monitor.stop() });
+
+/** @param {any} snapshot @param {any} [extra] @returns {any} */
+export const buildWebhookChannelStatusSummary = (snapshot, extra) => buildBaseChannelStatusSummary(snapshot, { mode: snapshot.mode ?? 'webhook', ...extra });

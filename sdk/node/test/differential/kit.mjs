@@ -1,4 +1,7 @@
 // Inputs of the differential test: generated, and the same at each run.
+import fs from 'node:fs';
+import path from 'node:path';
+
 let seed = 20260512;
 export const random = (n) => {
   seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
@@ -10,3 +13,14 @@ export const SCALARS = [...WORDS, undefined, null, 0, 1, -1.5, 42, NaN, Infinity
 export const text = () => pick(WORDS);
 export const scalar = () => pick(SCALARS);
 export const list = (item = text) => Array.from({ length: random(4) }, item);
+
+const reference = process.env.CHELA_REFERENCE_DIR;
+/** Whether the reference at hand is 2026.6 or later: some helpers know more since. */
+export const later = Boolean(reference && fs.existsSync(path.join(reference, 'package.json')) && JSON.parse(fs.readFileSync(path.join(reference, 'package.json'), 'utf8')).version >= '2026.6');
+
+/** An argument that is made anew for each side, for functions that remember. */
+export class Fresh {
+  constructor(make) {
+    this.make = make;
+  }
+}
