@@ -1,5 +1,8 @@
 export { normalizeAccountId } from './internal/accounts.js';
 export { formatNormalizedAllowFromEntries, mapAllowlistResolutionInputs } from './internal/allowlists.js';
+export { buildApiKeyCredential } from './internal/auth/keys.js';
+export { applyAuthProfileConfig } from './internal/auth/setup.js';
+export { upsertApiKeyProfile, writeOAuthCredentials } from './internal/auth/store.js';
 export { createHybridChannelConfigAdapter, createHybridChannelConfigBase, createTopLevelChannelConfigAdapter, createTopLevelChannelConfigBase } from './internal/channel-config-shapes.js';
 export { buildAccountScopedDmSecurityPolicy, createScopedAccountConfigAccessors, createScopedChannelConfigAdapter, createScopedChannelConfigBase, createScopedDmSecurityResolver, mapAllowFromEntries } from './internal/channel-config.js';
 export { requireAllowlistAllowFrom, requireOpenAllowFrom } from './internal/channel-schemas.js';
