@@ -19,6 +19,7 @@ mod reference;
 #[cfg(test)]
 mod testing;
 pub mod tools;
+pub mod web;
 
 pub use choice::{Attempt, Candidate, Exhausted, Job, Miss, choose};
 pub use host::{Credential, Scope, Surroundings};

@@ -30,7 +30,7 @@ pub(crate) struct Page {
 pub(crate) struct Limits {
     pub(crate) bytes: usize,
     pub(crate) time: Duration,
-    /// Addresses of this machine and its network may be asked (`tools.web.fetch.ssrfPolicy.dangerouslyAllowPrivateNetwork`).
+    /// Addresses of this machine may be asked; only tests do.
     pub(crate) private: bool,
 }
 

@@ -32,7 +32,7 @@ pub(crate) async fn load(scope: &Scope<'_>, reference: &str, most: usize) -> Res
         return from_data(data, most);
     }
     if reference.starts_with("http://") || reference.starts_with("https://") {
-        return from_web(scope, reference, most).await;
+        return from_web(reference, most).await;
     }
     let path = match reference.strip_prefix("file://") {
         Some(_) => Url::parse(reference).ok().and_then(|u| u.to_file_path().ok()).ok_or_else(|| format!("`{reference}` names no file"))?,
@@ -50,9 +50,8 @@ fn from_data(data: &str, most: usize) -> Result<Loaded, String> {
     Ok(Loaded { bytes, mime: mime.split(';').next().unwrap_or_default().into(), name: String::new(), source: "data:".into() })
 }
 
-async fn from_web(scope: &Scope<'_>, address: &str, most: usize) -> Result<Loaded, String> {
-    let private = allows_private(scope);
-    let page = page::get(address, "image/*, video/*, audio/*, */*;q=0.5", Limits { bytes: most, time: TIME, private }).await?;
+async fn from_web(address: &str, most: usize) -> Result<Loaded, String> {
+    let page = page::get(address, "image/*, video/*, audio/*, */*;q=0.5", Limits { bytes: most, time: TIME, private: false }).await?;
     if !(200..300).contains(&page.status) {
         return Err(format!("`{address}` answered {}", page.status));
     }
@@ -63,11 +62,6 @@ async fn from_web(scope: &Scope<'_>, address: &str, most: usize) -> Result<Loade
     let told = page.content_type.split(';').next().unwrap_or_default().trim().to_string();
     let mime = mime_of(&page.body, &name).map_or(told, str::to_string);
     Ok(Loaded { bytes: page.body, mime, name, source: address.into() })
-}
-
-/// TOOL-50: only when the operator says so.
-pub(crate) fn allows_private(scope: &Scope<'_>) -> bool {
-    scope.setting("/tools/web/fetch/ssrfPolicy/dangerouslyAllowPrivateNetwork") == Some(&serde_json::Value::Bool(true))
 }
 
 async fn from_file(scope: &Scope<'_>, path: &Path, shown: &str, most: usize) -> Result<Loaded, String> {

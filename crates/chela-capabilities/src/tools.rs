@@ -1,6 +1,7 @@
 //! The agent's tools of this crate: media and the web (TOOL-47..51, TOOL-80..86).
 
 mod generate;
+mod web;
 
 use std::sync::{Arc, Weak};
 
@@ -13,7 +14,11 @@ use crate::host::{Scope, Surroundings};
 /// The tools, in the order in which they are offered. The host holds them, so they hold it weakly.
 pub fn all(host: &Weak<dyn Surroundings>) -> Vec<Arc<dyn HostTool>> {
     let generator = |medium| Arc::new(generate::GenerateTool::new(host.clone(), medium)) as Arc<dyn HostTool>;
-    vec![generator(Medium::Image)]
+    vec![
+        Arc::new(web::SearchTool(host.clone())),
+        Arc::new(web::FetchTool { host: host.clone(), cache: Default::default() }),
+        generator(Medium::Image),
+    ]
 }
 
 /// The request of a tool call: for the agent of the session, on the plugins of the run.

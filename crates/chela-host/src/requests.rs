@@ -93,7 +93,7 @@ impl HostServices for Requests {
             Some("modelAuth") => auth::serve(&request).await,
             Some("session" | "runContext" | "agentEvent") => session::serve(&request).await,
             Some("subagent" | "agent") => agent::serve(&request).await,
-            Some("imageGeneration" | "videoGeneration" | "musicGeneration") => capability::serve(&request).await,
+            Some("imageGeneration" | "videoGeneration" | "musicGeneration" | "webSearch") => capability::serve(&request).await,
             Some("system") => system::serve(&request).await,
             _ => Err(CallError::NotBuilt(method.into())),
         }

@@ -51,6 +51,8 @@ pub const CONSUMED_METHODS: &[&str] = &[
     "registerImageGenerationProvider",
     "registerVideoGenerationProvider",
     "registerMusicGenerationProvider",
+    "registerWebSearchProvider",
+    "registerWebFetchProvider",
 ];
 
 /// Functions of a registered text provider that something calls.

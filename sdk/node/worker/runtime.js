@@ -39,7 +39,6 @@ const GROUPS = {
       'transcribeAudioFile',
     ],
   },
-  webSearch: { async: ['search'], sync: ['listProviders'] },
   modelAuth: { async: ['getApiKeyForModel', 'resolveApiKeyForProvider', 'getRuntimeAuthForModel'] },
 };
 

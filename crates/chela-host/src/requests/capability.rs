@@ -2,6 +2,7 @@
 
 use chela_capabilities::Scope;
 use chela_capabilities::generation::{self, Medium};
+use chela_capabilities::web::search;
 use chela_plugin::CallError;
 use serde_json::Value;
 
@@ -18,6 +19,8 @@ pub(super) async fn serve(request: &Request<'_>) -> Reply {
         "host.imageGeneration.listProviders" => list(&scope, Medium::Image),
         "host.videoGeneration.listProviders" => list(&scope, Medium::Video),
         "host.musicGeneration.listProviders" => list(&scope, Medium::Music),
+        "host.webSearch.search" => search::search(&scope, &params).await,
+        "host.webSearch.listProviders" => Ok(search::list(&scope).into()),
         other => Err(CallError::NotBuilt(other.into())),
     }
 }

@@ -28,5 +28,6 @@ export function capabilityGroups(plugin) {
     imageGeneration: generator('imageGeneration'),
     videoGeneration: generator('videoGeneration'),
     musicGeneration: generator('musicGeneration'),
+    webSearch: { search: request(plugin, 'host.webSearch.search'), listProviders: requestSync(plugin, 'host.webSearch.listProviders') },
   };
 }
