@@ -1,3 +1,3 @@
 export { DiscordConfigSchema, GoogleChatConfigSchema, IMessageConfigSchema, MSTeamsConfigSchema, SignalConfigSchema, SlackConfigSchema, TelegramConfigSchema, WhatsAppConfigSchema, requireAllowlistAllowFrom, requireOpenAllowFrom } from './internal/channel-schemas.js';
 export { buildChannelConfigSchema } from './internal/config-schema.js';
-export { AllowFromListSchema, BlockStreamingCoalesceSchema, ContextVisibilityModeSchema, DmPolicySchema, GroupPolicySchema, MarkdownConfigSchema, ToolPolicySchema, buildCatchallMultiAccountChannelSchema, buildNestedDmConfigSchema } from './internal/schemas.js';
+export { AllowFromListSchema, BlockStreamingCoalesceSchema, ContextVisibilityModeSchema, DmConfigSchema, DmPolicySchema, GroupPolicySchema, MarkdownConfigSchema, ReplyRuntimeConfigSchemaShape, ToolPolicySchema, buildCatchallMultiAccountChannelSchema, buildNestedDmConfigSchema } from './internal/schemas.js';

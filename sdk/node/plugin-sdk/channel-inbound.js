@@ -1,4 +1,5 @@
 export { filterChannelTurnSupplementalContext } from './internal/context-visibility.js';
+export { hasFinalInboundReplyDispatch, hasVisibleInboundReplyDispatch, resolveInboundReplyDispatchCounts } from './internal/delivery-contracts.js';
 export { createDirectDmPreCryptoGuardPolicy, createPreCryptoDirectDmAuthorizer } from './internal/direct-dm.js';
 export { formatInboundEnvelope, formatInboundFromLabel, resolveEnvelopeFormatOptions } from './internal/envelope-format.js';
 export { logInboundDrop } from './internal/feedback.js';

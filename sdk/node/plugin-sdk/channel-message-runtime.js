@@ -1,5 +1,10 @@
+export { classifyDurableSendRecoveryState, createDurableMessageStateRecord, createMessageReceiveContext, deriveDurableFinalDeliveryRequirements, hasFinalChannelMessageReplyDispatch, hasVisibleChannelMessageReplyDispatch, listDeclaredChannelMessageLiveCapabilities, listDeclaredDurableFinalCapabilities, listDeclaredLivePreviewFinalizerCapabilities, listDeclaredReceiveAckPolicies, resolveChannelMessageReplyDispatchCounts, shouldAckMessageAfterStage, verifyChannelMessageAdapterCapabilityProofs, verifyChannelMessageLiveCapabilityAdapterProofs, verifyChannelMessageLiveCapabilityProofs, verifyChannelMessageLiveFinalizerProofs, verifyChannelMessageReceiveAckPolicyAdapterProofs, verifyChannelMessageReceiveAckPolicyProofs, verifyDurableFinalCapabilityProofs, verifyLivePreviewFinalizerCapabilityProofs } from './internal/delivery-contracts.js';
 export { createRuntimeOutboundDelegates } from './internal/directory.js';
+export { clearFinalizableDraftMessage, createChannelRunQueue, createDraftStreamLoop, createFinalizableDraftLifecycle, createFinalizableDraftStreamControls, createFinalizableDraftStreamControlsForState, keepHttpServerTaskAlive, takeMessageIdAfterStop } from './internal/drafts.js';
 export { logAckFailure, logTypingFailure } from './internal/feedback.js';
+export { createLiveMessageState, createPreviewMessageReceipt, defineFinalizableLivePreviewAdapter, deliverFinalizableLivePreview, deliverWithFinalizableLivePreviewAdapter, markLiveMessageCancelled, markLiveMessageFinalized, markLiveMessagePreviewUpdated } from './internal/live-preview.js';
+export { sanitizeForPlainText } from './internal/plain-text.js';
+export { resolveChannelMessageSourceReplyDeliveryMode } from './internal/reply-delivery-mode.js';
 export { createReplyToFanout } from './internal/reply-threading.js';
 export { createChannelMessageAdapterFromOutbound, createMessageReceiptFromOutboundResults, defineChannelMessageAdapter, listMessageReceiptPlatformIds, resolveMessageReceiptPrimaryId, resolveOutboundSendDep } from './internal/send-result.js';
 export { createAccountStatusSink, runPassiveAccountLifecycle, waitUntilAbort } from './internal/status.js';

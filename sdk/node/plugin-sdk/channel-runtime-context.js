@@ -1,1 +1,1 @@
-export { registerChannelRuntimeContext } from './internal/feedback.js';
+export { getChannelRuntimeContext, registerChannelRuntimeContext, watchChannelRuntimeContexts } from './internal/feedback.js';

@@ -1,4 +1,5 @@
 export { normalizeChatType } from './internal/accounts.js';
+export { keepHttpServerTaskAlive } from './internal/drafts.js';
 export { normalizePollDurationHours, normalizePollInput, resolvePollMaxSelections } from './internal/media/polls.js';
 export { reduceInteractiveReply } from './internal/presentation.js';
 export { createAccountStatusSink, waitUntilAbort } from './internal/status.js';

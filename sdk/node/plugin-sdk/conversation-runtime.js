@@ -2,3 +2,4 @@ export { createScopedAccountReplyToModeResolver, createStaticReplyToModeResolver
 export { readChannelAllowFromStore, recordInboundSession } from './internal/host.js';
 export { buildPairingReply, issuePairingChallenge } from './internal/pairing.js';
 export { resolvePinnedMainDmOwnerFromAllowlist } from './internal/session-keys.js';
+export { formatThreadBindingDisabledError, formatThreadBindingDurationLabel, formatThreadBindingSpawnDisabledError, resolveThreadBindingConversationIdFromBindingId, resolveThreadBindingEffectiveExpiresAt, resolveThreadBindingFarewellText, resolveThreadBindingIdleTimeoutMs, resolveThreadBindingIdleTimeoutMsForChannel, resolveThreadBindingIntroText, resolveThreadBindingLifecycle, resolveThreadBindingMaxAgeMs, resolveThreadBindingMaxAgeMsForChannel, resolveThreadBindingSpawnPolicy, resolveThreadBindingThreadName, resolveThreadBindingsEnabled } from './internal/thread-binding-policy.js';

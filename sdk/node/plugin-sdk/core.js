@@ -10,6 +10,7 @@ export { createDedupeCache } from './internal/dedupe.js';
 export { definePluginEntry } from './internal/entry.js';
 export { createSubsystemLogger } from './internal/host.js';
 export { KeyedAsyncQueue } from './internal/keyed-queue.js';
+export { optionalStringEnum, stringEnum } from './internal/message-schemas.js';
 export { parseStrictPositiveInteger } from './internal/numbers.js';
 export { generateSecureToken, generateSecureUuid } from './internal/random.js';
 export { isSecretRef } from './internal/secrets.js';

@@ -1,2 +1,3 @@
 // Types only.
 export {};
+export { hasFinalChannelMessageReplyDispatch, hasFinalInboundReplyDispatch, hasVisibleChannelMessageReplyDispatch, hasVisibleInboundReplyDispatch, resolveChannelMessageReplyDispatchCounts, resolveInboundReplyDispatchCounts } from './internal/delivery-contracts.js';

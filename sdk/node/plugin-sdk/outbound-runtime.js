@@ -1,3 +1,4 @@
 export { createRuntimeOutboundDelegates } from './internal/directory.js';
+export { sanitizeForPlainText } from './internal/plain-text.js';
 export { createReplyToFanout } from './internal/reply-threading.js';
 export { resolveOutboundSendDep } from './internal/send-result.js';

@@ -1,2 +1,3 @@
 // Types only.
 export {};
+export { isAutoLinkedFileRef } from './internal/plain-text.js';

@@ -1,5 +1,6 @@
 export { normalizeE164 } from './internal/allowlists.js';
 export { sleep, withTimeout } from './internal/async-tools.js';
 export { resolveUserPath } from './internal/paths.js';
+export { clamp, clampInt, clampNumber, displayPath, displayString, safeParseJson, shortenHomeInString, shortenHomePath, sliceUtf16Safe, truncateUtf16Safe } from './internal/plain-text.js';
 export { fetchWithTimeout } from './internal/provider/http.js';
 export { escapeRegExp } from './internal/strings.js';

@@ -1,2 +1,3 @@
 // Types only.
 export {};
+export { resolveThreadBindingConversationIdFromBindingId, resolveThreadBindingFarewellText, resolveThreadBindingIdleTimeoutMsForChannel, resolveThreadBindingLifecycle, resolveThreadBindingMaxAgeMsForChannel } from './internal/thread-binding-policy.js';

@@ -1,2 +1,3 @@
 // Types only.
 export {};
+export { resolveThreadBindingFarewellText, resolveThreadBindingLifecycle } from './internal/thread-binding-policy.js';

@@ -21,6 +21,10 @@ const COMPLETE = [
   'context-visibility-runtime', // SUB-064
   'channel-plugin-common', // SUB-065
   'channel-contract', // SUB-066
+  'channel-config-schema', // SUB-067
+  'channel-config-schema-legacy', // SUB-068
+  'bundled-channel-config-schema', // SUB-069
+  'channel-config-primitives', // SUB-070
   'channel-config-helpers', // SUB-071
   'channel-config-writes', // SUB-072
   'channel-envelope', // SUB-074
@@ -28,11 +32,15 @@ const COMPLETE = [
   'channel-inbound-debounce', // SUB-077
   'channel-inbound-roots', // SUB-078
   'channel-ingress-runtime', // SUB-080
+  'channel-lifecycle', // SUB-081
   'channel-location', // SUB-082
   'channel-logging', // SUB-083
   'channel-mention-gating', // SUB-084
+  'channel-policy', // SUB-089
   'channel-reply-options-runtime', // SUB-090
+  'channel-reply-pipeline', // SUB-091
   'channel-route', // SUB-092
+  'channel-runtime-context', // SUB-094
   'channel-secret-basic-runtime', // SUB-095
   'channel-secret-runtime', // SUB-096
   'channel-secret-tts-runtime', // SUB-097
@@ -53,6 +61,7 @@ const COMPLETE = [
   'agent-media-payload', // SUB-130
   'outbound-media', // SUB-131
   'outbound-send-deps', // SUB-133
+  'text-autolink-runtime', // SUB-137
   'markdown-table-runtime', // SUB-139
 ];
 

@@ -26,6 +26,12 @@ export function summarizeMapping(label, mapping, unresolved, runtime) {
 export const registerChannelRuntimeContext = ({ channelRuntime, channelId, accountId, capability, context, abortSignal }) =>
   channelRuntime?.runtimeContexts?.register({ channelId, accountId, capability, context, abortSignal }) ?? null;
 
+/** The object under a key. @param {any} params @returns {any} */
+export const getChannelRuntimeContext = ({ channelRuntime, channelId, accountId, capability }) => channelRuntime?.runtimeContexts?.get({ channelId, accountId, capability });
+/** Hears of objects that come and go; `null` without a runtime. @param {any} params @returns {(() => void)|null} */
+export const watchChannelRuntimeContexts = ({ channelRuntime, channelId, accountId, capability, onEvent }) =>
+  channelRuntime?.runtimeContexts?.watch({ channelId, accountId, capability, onEvent }) ?? null;
+
 /** The size limit of a channel's media in bytes. */
 export function resolveChannelMediaMaxBytes({ cfg, accountId, resolveChannelLimitMb }) {
   const megabytes = resolveChannelLimitMb({ cfg, accountId: accountIdOf(accountId) }) || cfg.agents?.defaults?.mediaMaxMb;

@@ -27,3 +27,21 @@ export const buildCatchallMultiAccountChannelSchema = (account) =>
 /** Settings of direct messages in an object of their own. */
 export const buildNestedDmConfigSchema = (extraShape) =>
   z.object({ enabled: z.boolean().optional(), policy: DmPolicySchema.optional(), allowFrom: AllowFromListSchema, ...extraShape }).optional();
+
+/** The settings of one direct conversation. */
+export const DmConfigSchema = z.strictObject({ historyLimit: z.number().int().min(0).optional() });
+/** Where patterns count as mentions. */
+export const MentionPatternsPolicySchema = z.strictObject({ mode: z.union([z.literal('allow'), z.literal('deny')]).optional(), allowIn: z.array(z.string()).optional(), denyIn: z.array(z.string()).optional() });
+/** Members that channels share whose replies the gateway sends. */
+export const ReplyRuntimeConfigSchemaShape = {
+  historyLimit: z.number().int().min(0).optional(),
+  dmHistoryLimit: z.number().int().min(0).optional(),
+  contextVisibility: ContextVisibilityModeSchema.optional(),
+  dms: z.record(z.string(), DmConfigSchema.optional()).optional(),
+  textChunkLimit: z.number().int().positive().optional(),
+  chunkMode: z.enum(['length', 'newline']).optional(),
+  blockStreaming: z.boolean().optional(),
+  blockStreamingCoalesce: BlockStreamingCoalesceSchema.optional(),
+  responsePrefix: z.string().optional(),
+  mediaMaxMb: z.number().positive().optional(),
+};
