@@ -5,6 +5,7 @@ mod agent;
 mod auth;
 mod capability;
 mod config;
+mod hooks;
 mod llm;
 mod session;
 mod state;
@@ -94,6 +95,7 @@ impl HostServices for Requests {
             Some("session" | "runContext" | "agentEvent") => session::serve(&request).await,
             Some("subagent" | "agent") => agent::serve(&request).await,
             Some("imageGeneration" | "videoGeneration" | "musicGeneration" | "webSearch") => capability::serve(&request).await,
+            Some("hooks") => hooks::serve(&request).await,
             Some("system") => system::serve(&request).await,
             _ => Err(CallError::NotBuilt(method.into())),
         }

@@ -1,1 +1,2 @@
 export { formatCliCommand } from './internal/cli-name.js';
+export { theme } from './internal/terminal.js';

@@ -1,6 +1,13 @@
-export { isDangerousNameMatchingEnabled, requireRuntimeConfig, resolveChannelContextVisibilityMode, resolveDefaultContextVisibility } from './internal/channel-config.js';
+export { resolveDefaultAgentId } from './internal/agents.js';
+export { isDangerousNameMatchingEnabled, requireRuntimeConfig, resolveChannelContextVisibilityMode, resolveDangerousNameMatchingEnabled, resolveDefaultContextVisibility } from './internal/channel-config.js';
+export { clearConfigCache, clearRuntimeConfigSnapshot, getRuntimeConfig, getRuntimeConfigSnapshot, getRuntimeConfigSourceSnapshot, setRuntimeConfigSnapshot } from './internal/config-snapshot.js';
+export { evaluateSupplementalContextVisibility, filterSupplementalContextItems } from './internal/context-visibility.js';
 export { GROUP_POLICY_BLOCKED_LABEL, resolveAllowlistProviderRuntimeGroupPolicy, resolveChannelGroupPolicy, resolveChannelGroupRequireMention, resolveDefaultGroupPolicy, resolveOpenProviderRuntimeGroupPolicy, warnMissingProviderGroupPolicyFallbackOnce } from './internal/group-policy.js';
-export { getRuntimeConfigSnapshot, loadSessionStore } from './internal/host.js';
+export { resolveToolsBySender } from './internal/group-tools.js';
+export { loadSessionStore } from './internal/host.js';
+export { applyModelOverrideToSessionEntry, resolveAgentMaxConcurrent, resolveChannelModelOverride } from './internal/model-override.js';
+export { isNativeCommandsExplicitlyDisabled, resolveNativeCommandsEnabled, resolveNativeSkillsEnabled } from './internal/native-commands.js';
 export { resolveStorePath } from './internal/paths.js';
+export { resolveLivePluginConfigObject, resolvePluginConfigObject } from './internal/plugin-config.js';
 export { coerceSecretRef } from './internal/secrets.js';
 export { resolveMarkdownTableMode } from './internal/tables.js';

@@ -1,1 +1,1 @@
-export { createDedupeCache } from './internal/dedupe.js';
+export { createDedupeCache, resolveGlobalDedupeCache } from './internal/dedupe.js';

@@ -1,1 +1,1 @@
-export {};
+export { resolveAgentWorkspaceDir, resolveDefaultAgentId } from './internal/agents.js';

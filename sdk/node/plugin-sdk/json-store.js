@@ -1,1 +1,1 @@
-export { readJsonFileWithFallback, writeJsonFileAtomically } from './internal/json-file.js';
+export { loadJsonFile, readJsonFileWithFallback, saveJsonFile, writeJsonFileAtomically } from './internal/json-file.js';

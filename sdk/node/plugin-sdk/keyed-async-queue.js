@@ -1,1 +1,1 @@
-export { KeyedAsyncQueue } from './internal/keyed-queue.js';
+export { enqueueKeyedTask, KeyedAsyncQueue } from './internal/keyed-queue.js';

@@ -1,2 +1,4 @@
 export { createSubsystemLogger } from './internal/host.js';
+export { redactIdentifier } from './internal/identifiers.js';
 export { redactSensitiveText } from './internal/redact.js';
+export { getChildLogger, logDebug, logError, logInfo } from './internal/runtime-io.js';

@@ -1,1 +1,1 @@
-export {};
+export { applyModelOverrideToSessionEntry, resolveAgentMaxConcurrent, resolveChannelModelOverride } from './internal/model-override.js';

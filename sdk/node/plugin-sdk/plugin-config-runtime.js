@@ -1,1 +1,2 @@
 export { requireRuntimeConfig } from './internal/channel-config.js';
+export { resolveLivePluginConfigObject, resolvePluginConfigObject } from './internal/plugin-config.js';

@@ -1,1 +1,1 @@
-export {};
+export { prepareOomScoreAdjustedSpawn, resolveCommandEnv, resolveProcessExitCode, runCommandWithTimeout, runExec, shouldSpawnWithShell } from './internal/processes.js';

@@ -1,1 +1,1 @@
-export {};
+export { clearLiveCatalogCacheForTests } from './internal/provider/catalog.js';

@@ -1,1 +1,1 @@
-export {};
+export { resolveAgentModelFallbackValues, resolveAgentModelPrimaryValue } from './internal/agents.js';

@@ -1,1 +1,1 @@
-export {};
+export { runPluginCommandWithTimeout } from './internal/processes.js';

@@ -1,1 +1,1 @@
-export { getRuntimeConfigSnapshot } from './internal/host.js';
+export { clearConfigCache, clearRuntimeConfigSnapshot, getRuntimeConfig, getRuntimeConfigSnapshot, getRuntimeConfigSourceSnapshot, selectApplicableRuntimeConfig, setRuntimeConfigSnapshot } from './internal/config-snapshot.js';

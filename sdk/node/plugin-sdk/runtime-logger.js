@@ -1,1 +1,1 @@
-export {};
+export { createLoggerBackedRuntime, resolveRuntimeEnv, resolveRuntimeEnvWithUnavailableExit } from './internal/runtime-io.js';

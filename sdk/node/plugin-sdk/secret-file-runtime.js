@@ -1,1 +1,1 @@
-export {};
+export { DEFAULT_SECRET_FILE_MAX_BYTES, loadSecretFileSync, PRIVATE_SECRET_DIR_MODE, PRIVATE_SECRET_FILE_MODE, readSecretFileSync, tryReadSecretFileSync, writePrivateSecretFileAtomic } from './internal/secret-files.js';

@@ -6,11 +6,12 @@ export { DM_GROUP_ACCESS_REASON, readStoreAllowFromForDmPolicy, resolveDmGroupAc
 export { extractErrorCode, formatErrorMessage } from './internal/error-text.js';
 export { normalizeHostname } from './internal/hostnames.js';
 export { parseAccessGroupAllowFromEntry } from './internal/ingress-lists.js';
-export { isPathInside } from './internal/media/roots.js';
 export { resolvePreferredOpenClawTmpDir } from './internal/paths.js';
 export { hasProxyEnvConfigured } from './internal/proxy-env.js';
 export { generateSecureToken } from './internal/random.js';
 export { redactSensitiveText } from './internal/redact.js';
+export { appendRegularFile, appendRegularFileSync, assertNoSymlinkParents, assertNoSymlinkParentsSync, ensureDirForFile, FsSafeError, isNotFoundPathError, isPathInside, movePathWithCopyFallback, pathExists, pathExistsSync, readRegularFile, readRegularFileSync, readTextFileIfExists, replaceFileAtomic, replaceFileAtomicSync, resolveRegularFileAppendFlags, SafeOpenError, statRegularFile, statRegularFileSync, writeTextFileAtomic } from './internal/safe-files.js';
+export { openFileWithinRoot, openLocalFileSafely, root, writeFileFromPathWithinRoot } from './internal/safe-root.js';
 export { resolvePinnedMainDmOwnerFromAllowlist } from './internal/session-keys.js';
-export { SsrFBlockedError, isBlockedHostnameOrIp, resolvePinnedHostnameWithPolicy } from './internal/ssrf.js';
+export { isBlockedHostnameOrIp, resolvePinnedHostnameWithPolicy, SsrFBlockedError } from './internal/ssrf.js';
 export { hasOwnProperty, isRecord } from './internal/strings.js';

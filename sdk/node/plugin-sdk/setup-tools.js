@@ -1,2 +1,3 @@
 export { formatCliCommand } from './internal/cli-name.js';
+export { CONFIG_DIR } from './internal/paths.js';
 export { formatDocsLink } from './internal/setup.js';

@@ -1,1 +1,1 @@
-export { resolveStateDir } from './internal/paths.js';
+export { resolveOAuthDir, resolveRequiredHomeDir, resolveStateDir, STATE_DIR } from './internal/paths.js';

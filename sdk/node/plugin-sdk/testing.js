@@ -1,1 +1,1 @@
-export {};
+export { createAckReactionHandle, removeAckReactionAfterReply, removeAckReactionHandleAfterReply, shouldAckReaction } from './internal/ack-reactions.js';

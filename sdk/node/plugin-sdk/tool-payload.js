@@ -1,1 +1,1 @@
-export {};
+export { extractToolPayload, parseStandalonePlainTextToolCallBlocks, stripPlainTextToolCallBlocks } from './internal/tool-text.js';

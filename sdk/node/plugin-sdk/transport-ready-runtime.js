@@ -1,1 +1,1 @@
-export {};
+export { waitForTransportReady } from './internal/transport-ready.js';

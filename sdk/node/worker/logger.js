@@ -10,8 +10,10 @@ export function createLogger(pluginId, bindings) {
   for (const level of LEVELS) {
     logger[level] = (message, ...rest) => {
       const meta = metaOf(bindings, rest);
-      // Outside a worker (a plugin's own tests) there is nobody to tell.
-      peer?.note('log', { pluginId, level, message: textOf(message), ...(meta === undefined ? {} : { meta }) });
+      // Without a worker (a test of the plugin's author, a tool) there is only the terminal.
+      if (!peer) return void console.error(`[${level}] ${textOf(message)}`);
+      peer.note('log', { pluginId, level, message: textOf(message), ...(meta === undefined ? {} : { meta }) });
+      return undefined;
     };
   }
   return logger;

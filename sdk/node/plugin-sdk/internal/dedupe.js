@@ -1,6 +1,7 @@
 // Recognising what was handled before, in memory and on disk.
 import { withFileLock } from './file-lock.js';
 import { readJsonFileWithFallback, writeJsonFileAtomically } from './json-file.js';
+import { resolveGlobalSingleton } from './singletons.js';
 
 /** Drops the oldest entries of a map. */
 export function pruneMapToMaxSize(map, maxSize) {
@@ -139,6 +140,14 @@ export function createPersistentDedupe(options) {
     memorySize: () => memory.size(),
   };
 }
+
+/**
+ * A cache that exists once in the process, whatever copies of a module there are.
+ * @param {symbol} key
+ * @param {{ttlMs: number, maxSize: number}} options
+ * @returns {ReturnType<typeof createDedupeCache>}
+ */
+export const resolveGlobalDedupeCache = (key, options) => resolveGlobalSingleton(key, () => createDedupeCache(options));
 
 /** De-duplication in two steps: claim a key, then commit it when the work is done, or release it. */
 export function createClaimableDedupe(options) {

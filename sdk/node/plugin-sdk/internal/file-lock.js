@@ -2,6 +2,11 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
 
+/** Code of an error when a lock was not free in time. */
+export const FILE_LOCK_TIMEOUT_ERROR_CODE = 'file_lock_timeout';
+/** Code of an error about a lock whose owner is gone. */
+export const FILE_LOCK_STALE_ERROR_CODE = 'file_lock_stale';
+
 const held = new Map();
 
 function alive(pid) {
@@ -50,7 +55,7 @@ export async function acquireFileLock(file, { stale = 60_000, retries = {} } = {
     const delay = Math.min(maxTimeout, minTimeout * factor ** attempt) * (randomize ? 1 + Math.random() : 1);
     await new Promise((resolve) => setTimeout(resolve, delay));
   }
-  throw Object.assign(new Error(`file lock timeout for ${file}`), { code: 'file_lock_timeout', lockPath: lock });
+  throw Object.assign(new Error(`file lock timeout for ${file}`), { code: FILE_LOCK_TIMEOUT_ERROR_CODE, lockPath: lock });
 }
 
 async function release(lock) {
@@ -69,3 +74,19 @@ export async function withFileLock(file, options, run) {
     await lock.release();
   }
 }
+
+/**
+ * Releases every lock that this process holds, for tests.
+ * @returns {Promise<void>}
+ */
+export async function drainFileLockStateForTest() {
+  const locks = [...held.keys()];
+  held.clear();
+  await Promise.all(locks.map((lock) => fs.rm(lock, { force: true })));
+}
+
+/**
+ * Forgets the locks that this process holds, for tests; their files stay.
+ * @returns {void}
+ */
+export const resetFileLockStateForTest = () => held.clear();

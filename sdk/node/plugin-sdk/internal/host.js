@@ -14,6 +14,7 @@ export const recordInboundSession = (...args) => ask('host.channel.session.recor
 export const resolveAgentRoute = (...args) => askSync('host.channel.routing.resolveAgentRoute', args);
 export const resolveApprovalOverGateway = (...args) => ask('host.approval.resolve', args);
 export const loadSessionStore = (storePath) => worker().requestSync('host.session.loadStore', { pluginId: pluginId(), storePath });
+export const triggerGatewayInternalHook = (params) => (peer ? worker().request('host.hooks.triggerInternal', { pluginId: pluginId(), ...params }) : Promise.resolve({ messages: [] }));
 export const readChannelAllowFromStore = (channel, _env, accountId) => ask('host.channel.pairing.readAllowFromStore', [{ channel, accountId }]);
 
 /** A logger of a part of the plugin. */
@@ -26,4 +27,3 @@ export const shouldLogVerbose = () => snapshot.verbose === true;
 export function logVerbose(message) {
   if (shouldLogVerbose()) createLogger(pluginId()).debug(message);
 }
-export const getRuntimeConfigSnapshot = () => snapshot.config;

@@ -1,4 +1,5 @@
 // JSON files that are replaced as a whole.
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { randomUUID } from 'node:crypto';
@@ -36,5 +37,36 @@ export async function readJsonFileWithFallback(file, fallback) {
     return { value: JSON.parse(text) ?? fallback, exists: true };
   } catch {
     return { value: fallback, exists: true };
+  }
+}
+
+/**
+ * Reads a JSON file.
+ * @param {string} file
+ * @returns {unknown} `undefined` for one that is missing or broken
+ */
+export function loadJsonFile(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Writes a JSON file (mode 0600) as a whole.
+ * @param {string} file
+ * @param {unknown} value
+ * @returns {void}
+ */
+export function saveJsonFile(file, value) {
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+  const temporary = `${file}.${randomUUID()}.tmp`;
+  try {
+    writeFileSync(temporary, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600, flag: 'wx', flush: true });
+    renameSync(temporary, file);
+    chmodSync(file, 0o600);
+  } finally {
+    rmSync(temporary, { force: true });
   }
 }

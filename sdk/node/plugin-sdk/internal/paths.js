@@ -32,6 +32,22 @@ export function resolveStateDir(env = process.env, homedir = os.homedir) {
   return !fs.existsSync(current) && fs.existsSync(older) && env.OPENCLAW_TEST_FAST !== '1' ? older : current;
 }
 
+/** The state directory of this process. */
+export const STATE_DIR = resolveStateDir();
+/** Where the configuration file lies. */
+export const CONFIG_DIR = STATE_DIR;
+
+/**
+ * Where OAuth credentials are kept.
+ * @param {NodeJS.ProcessEnv} [env]
+ * @param {string} [stateDir]
+ * @returns {string}
+ */
+export function resolveOAuthDir(env = process.env, stateDir = resolveStateDir(env)) {
+  const override = env.OPENCLAW_OAUTH_DIR?.trim();
+  return override ? resolveUserPath(override, env) : path.join(stateDir, 'credentials');
+}
+
 /** The session store of an agent, or the one that configuration names. */
 export function resolveStorePath(store, options) {
   const agentId = normalizeAgentId(options?.agentId);

@@ -4,6 +4,7 @@ import net from 'node:net';
 import { Readable } from 'node:stream';
 import { createRequire } from 'node:module';
 import { normalizeHostname } from './hostnames.js';
+import { buildTimeoutAbortSignal } from './timeout-signal.js';
 import { createPinnedLookup } from './pinned-lookup.js';
 import { isRecord } from './strings.js';
 
@@ -206,34 +207,10 @@ function redirected(init, status, crossOrigin, replay) {
   return next;
 }
 
-function timeoutSignal(timeoutMs, signal) {
-  if (!timeoutMs) return { signal, cleanup() {}, refresh() {} };
-  const controller = new AbortController();
-  const fire = () => controller.abort(new DOMException(`request timed out after ${timeoutMs}ms`, 'TimeoutError'));
-  let timer = setTimeout(fire, Math.max(1, Math.floor(timeoutMs)));
-  const relay = () => controller.abort(signal.reason);
-  if (signal?.aborted) relay();
-  signal?.addEventListener('abort', relay, { once: true });
-  let active = true;
-  return {
-    signal: controller.signal,
-    cleanup() {
-      active = false;
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', relay);
-    },
-    refresh() {
-      if (!active || controller.signal.aborted) return;
-      clearTimeout(timer);
-      timer = setTimeout(fire, Math.max(1, Math.floor(timeoutMs)));
-    },
-  };
-}
-
 /** Fetches under the policy. The caller must call `release()` when it is done with the response. */
 export async function fetchWithSsrFGuard(params) {
   const maxRedirects = Number.isFinite(params.maxRedirects) ? Math.max(0, Math.floor(params.maxRedirects)) : 3;
-  const { signal, cleanup, refresh } = timeoutSignal(params.timeoutMs, params.signal);
+  const { signal, cleanup, refresh } = buildTimeoutAbortSignal(params);
   const visited = new Set([params.url]);
   let [current, init, hops] = [params.url, { ...params.init }, 0];
   try {

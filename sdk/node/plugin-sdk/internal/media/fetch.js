@@ -5,6 +5,7 @@ import { detectMime, extensionForMime } from '../mime.js';
 import { redactSensitiveText } from '../redact.js';
 import { fetchWithSsrFGuard } from '../ssrf.js';
 import { DEFAULT_FETCH_MEDIA_MAX_BYTES, parseMediaContentLength } from './limits.js';
+import { readResponseWithLimit } from '../http-body.js';
 
 /** Media that could not be fetched: `fetch_failed`, `http_error` or `max_bytes`. */
 export class MediaFetchError extends Error {
@@ -51,18 +52,6 @@ async function readPrefix(response, maxBytes, { chunkTimeoutMs, onIdleTimeout } 
       return { buffer: Buffer.concat(chunks), size, truncated: true };
     }
   }
-}
-
-/**
- * The whole body; one that is larger than the limit is an error.
- * @param {Response} response @param {number} maxBytes
- * @param {{ onOverflow?: (info: { size: number, maxBytes: number, res: Response }) => Error, chunkTimeoutMs?: number, onIdleTimeout?: (info: { chunkTimeoutMs: number }) => Error }} [options]
- * @returns {Promise<Buffer>}
- */
-export async function readResponseWithLimit(response, maxBytes, options = {}) {
-  const { buffer, size, truncated } = await readPrefix(response, maxBytes, options);
-  if (!truncated) return buffer;
-  throw options.onOverflow?.({ size, maxBytes, res: response }) ?? new Error(`Content too large: ${size} bytes (limit: ${maxBytes} bytes)`);
 }
 
 /** The start of a body as one line of text. @param {Response} response @param {{ maxBytes?: number, maxChars?: number, chunkTimeoutMs?: number }} [options] @returns {Promise<string | undefined>} */

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { resolveAgentWorkspaceDir } from '../agents.js';
 import { resolvePreferredOpenClawTmpDir, resolveStateDir, resolveUserPath } from '../paths.js';
+import { isPathInside } from '../safe-files.js';
 
 /** A local file that may not be read; `code` says why. */
 export class LocalMediaAccessError extends Error {
@@ -13,12 +14,6 @@ export class LocalMediaAccessError extends Error {
     this.name = 'LocalMediaAccessError';
     this.code = code;
   }
-}
-
-/** Whether a path is a directory or below it. @param {string} root @param {string} target @returns {boolean} */
-export function isPathInside(root, target) {
-  const relative = path.relative(path.resolve(root), path.resolve(target));
-  return relative === '' || (!path.isAbsolute(relative) && relative !== '..' && !relative.startsWith(`..${path.sep}`));
 }
 
 /** The directories of a state directory that media come from. @param {string} stateDir @param {string} configDir @param {{ preferredTmpDir?: string }} [options] @returns {string[]} */

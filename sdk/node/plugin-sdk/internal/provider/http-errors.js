@@ -1,5 +1,5 @@
 // Errors of providers as short texts.
-import { readResponseWithLimit } from '../media/fetch.js';
+import { readResponseWithLimit } from '../http-body.js';
 import { isRecord, normalizeOptionalString } from '../strings.js';
 
 /** How large a JSON answer of a provider may be, in bytes. */
