@@ -3,6 +3,7 @@
 mod drain;
 mod faults;
 mod install;
+mod lane;
 mod requests;
 mod startup;
 mod turns;
@@ -20,7 +21,7 @@ use crate::plugins::Plugin;
 use crate::report::Report;
 
 /// Names of all cases.
-pub const ALL: &[&str] = &["startup", "list", "install", "turns", "hooks", "requests", "connections", "drain", "faults"];
+pub const ALL: &[&str] = &["startup", "list", "install", "turns", "hooks", "lane", "requests", "connections", "drain", "faults"];
 
 /// What the cases share.
 pub struct Bench {
@@ -66,6 +67,7 @@ pub async fn run(bench: &mut Bench, name: &str) -> Result<()> {
         "install" => install::install(bench),
         "turns" => turns::turns(bench).await,
         "hooks" => turns::hooks(bench).await,
+        "lane" => lane::lane(bench).await,
         "requests" => requests::requests(bench).await,
         "connections" => requests::connections(bench).await,
         "drain" => drain::drain(bench).await,

@@ -32,6 +32,11 @@ pub fn no_op_hooks(dir: &Path, hooks: &[&str]) -> Result<Plugin> {
     write(dir, "bench-hook", true, &|_| body.join("\n  "))
 }
 
+/// Writes a plugin whose `register` has this body.
+pub fn with_body(dir: &Path, id: &str, body: &str) -> Result<Plugin> {
+    write(dir, id, false, &|_| body.to_owned())
+}
+
 fn write(dir: &Path, id: &str, on_startup: bool, body: &dyn Fn(&str) -> String) -> Result<Plugin> {
     let folder = dir.join(id);
     fs_err::create_dir_all(&folder)?;
