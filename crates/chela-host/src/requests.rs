@@ -10,6 +10,7 @@ mod llm;
 mod session;
 mod state;
 mod system;
+mod tasks;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -81,7 +82,7 @@ impl HostServices for Requests {
         let Some(host) = self.host.upgrade() else { return Err(CallError::refused("CLOSED", "the host is closing")) };
         let request = Request { host: &host, plugin: &caller.plugin_id, bundled: caller.bundled, method, params };
         let area = method.strip_prefix("host.").unwrap_or(method).split('.').next();
-        if host.is_detached() && matches!(area, Some("state" | "session" | "subagent")) {
+        if host.is_detached() && matches!(area, Some("state" | "session" | "subagent" | "tasks")) {
             let text = format!(
                 "`{method}` needs the state, which the running gateway holds; stop it with `chela gateway stop`, or use a gateway method"
             );
@@ -97,6 +98,7 @@ impl HostServices for Requests {
             Some("imageGeneration" | "videoGeneration" | "musicGeneration" | "webSearch") => capability::serve(&request).await,
             Some("hooks") => hooks::serve(&request).await,
             Some("system") => system::serve(&request).await,
+            Some("tasks") => tasks::serve(&request).await,
             _ => Err(CallError::NotBuilt(method.into())),
         }
     }

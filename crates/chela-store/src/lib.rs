@@ -32,6 +32,7 @@ mod sessions;
 mod shared;
 mod store;
 mod sync;
+mod tasks;
 mod time;
 mod transcripts;
 mod tx;
@@ -49,6 +50,7 @@ pub use row::{SessionRow, is_safe_session_id};
 pub use runs::{RunClaim, RunRecord, RunStatus};
 pub use sessions::{Carry, NewSession, OpenReason, OpenedSession, SessionPage, SessionQuery};
 pub use store::{Durability, Safe, Store, StoreOptions};
+pub use tasks::{WorkChange, WorkKind};
 pub use transcripts::{EntryQuery, RowUpdate, TurnCommit, TurnCommitted};
 
 #[cfg(test)]

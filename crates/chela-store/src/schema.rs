@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::{Durability, Result, StoreError};
 
 /// Version in `PRAGMA user_version`; raise it with every change of the tables and add the step to [`migrate`].
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// `agents` keeps the number of sessions and a change counter, so that totals and the question whether
 /// `sessions.json` is behind cost one row. `entries.line` is the JSONL line itself: the file can always be
@@ -67,6 +67,16 @@ CREATE INDEX plugin_state_listing ON plugin_state(plugin_id, namespace, created_
 CREATE INDEX plugin_state_expiry ON plugin_state(expires_at) WHERE expires_at IS NOT NULL;
 ";
 
+/// Added with version 2. Databases of version 1 get it when they are opened.
+const WORK: &str = "
+CREATE TABLE work (
+  id TEXT PRIMARY KEY, kind TEXT NOT NULL, owner_key TEXT NOT NULL, flow_id TEXT, created_at INTEGER NOT NULL,
+  ended_at INTEGER, record TEXT NOT NULL
+);
+CREATE INDEX work_by_owner ON work(owner_key, kind, created_at DESC);
+CREATE INDEX work_ended ON work(ended_at) WHERE ended_at IS NOT NULL;
+";
+
 const BUSY_TIMEOUT: Duration = Duration::from_millis(5000);
 /// Backstop only: the writer checkpoints itself, after the callers of a batch were answered.
 const AUTO_CHECKPOINT_PAGES: i64 = 16_000;
@@ -106,9 +116,14 @@ fn migrate(conn: &mut Connection, path: &Path) -> Result<()> {
     if found > VERSION {
         return Err(StoreError::SchemaTooNew { path: path.to_owned(), found, supported: VERSION });
     }
-    if found == 0 {
+    if found < VERSION {
         let tx = conn.transaction().map_err(fail)?;
-        tx.execute_batch(TABLES).map_err(fail)?;
+        if found < 1 {
+            tx.execute_batch(TABLES).map_err(fail)?;
+        }
+        if found < 2 {
+            tx.execute_batch(WORK).map_err(fail)?;
+        }
         tx.pragma_update(None, "user_version", VERSION).map_err(fail)?;
         tx.commit().map_err(fail)?;
     }

@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { peer, plugins, snapshot } from './state.js';
 import { importEntry, installLoader, linkReportFor } from './loader.js';
 import { createApi } from './api.js';
+import { trimWhenIdle } from './memory.js';
 
 /** Names of exports that are shown of one object. */
 const SHAPE_KEYS = 8;
@@ -50,6 +51,7 @@ export async function load(params) {
       throw failed('load', error);
     });
     const definition = runRegister(plugin, module, params);
+    trimWhenIdle();
     return {
       definition,
       registrations: plugin.registrations,
