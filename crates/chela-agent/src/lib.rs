@@ -13,6 +13,7 @@ mod history;
 pub mod internal;
 pub mod journal;
 pub mod lifecycle;
+pub mod memory;
 pub mod message;
 mod model_call;
 mod prompt;

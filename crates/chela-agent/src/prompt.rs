@@ -69,6 +69,8 @@ pub struct PromptParts<'a> {
     pub tools: &'a [(String, String)],
     /// Guidance lines of plugin commands (API-148) and other plugin sections.
     pub guidance: &'a [String],
+    /// Lines of the memory plugin and those that add to it.
+    pub memory: &'a [String],
     /// Workspace files.
     pub files: &'a [BootstrapFile],
     /// The caller's own addition.
@@ -94,6 +96,13 @@ pub fn system_prompt(parts: &PromptParts<'_>) -> String {
         out.push_str("\n## Guidance\n");
         for line in parts.guidance {
             out.push_str(line.trim_end());
+            out.push('\n');
+        }
+    }
+    if !parts.memory.is_empty() {
+        out.push('\n');
+        for line in parts.memory {
+            out.push_str(line);
             out.push('\n');
         }
     }

@@ -2,6 +2,7 @@
 
 mod client_tools;
 mod completions;
+mod embeddings;
 mod history;
 mod kill;
 mod openai;
@@ -37,6 +38,10 @@ impl HttpApi for Api {
 
     async fn models(&self, _call: HttpCall, id: Option<String>) -> HttpReply {
         openai::models(&self.0, id)
+    }
+
+    async fn embeddings(&self, call: HttpCall) -> HttpReply {
+        embeddings::serve(&self.0, call).await
     }
 
     async fn tools_invoke(&self, call: HttpCall) -> HttpReply {

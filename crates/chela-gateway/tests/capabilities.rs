@@ -3,5 +3,7 @@
 
 #[path = "support/live.rs"]
 mod live;
+#[path = "capabilities/memory.rs"]
+mod memory;
 #[path = "capabilities/texts.rs"]
 mod texts;

@@ -122,7 +122,6 @@ async fn what_is_not_built_is_named() {
     let live = home.start_cold().await;
     for (method, path, named) in [
         ("POST", "/v1/responses", "/v1/responses"),
-        ("POST", "/v1/embeddings", "/v1/embeddings"),
         ("GET", "/__openclaw__/canvas/", "/__openclaw__/canvas"),
         ("GET", "/__openclaw__/a2ui/", "/__openclaw__/a2ui"),
         ("GET", "/__openclaw__/assistant-media/x", "/__openclaw__/assistant-media"),

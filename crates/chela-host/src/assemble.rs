@@ -92,6 +92,7 @@ pub struct Host {
     pub services: Arc<Services>,
     pub(crate) subscribers: Subscribers,
     pub(crate) keyed: OpenStores,
+    pub(crate) embeddings: crate::memory::EmbeddingCache,
     purpose: Purpose,
     /// The state belongs to a running gateway; what is here is empty and goes with the command.
     detached: bool,
@@ -183,6 +184,7 @@ impl Host {
             manager: manager.clone(),
             subscribers: Subscribers::default(),
             keyed: OpenStores::default(),
+            embeddings: Default::default(),
             purpose,
             _passing: passing,
             detached: elsewhere,
@@ -195,7 +197,9 @@ impl Host {
         });
         sink.connect(&host);
         let lent: Weak<Self> = Arc::downgrade(&host);
-        runtime.bring_tools(chela_capabilities::tools::all(&(lent as Weak<dyn chela_capabilities::Surroundings>)));
+        let mut tools = chela_capabilities::tools::all(&(lent as Weak<dyn chela_capabilities::Surroundings>));
+        tools.extend(crate::memory::tools());
+        runtime.bring_tools(tools);
         if purpose == Purpose::Gateway {
             runtime.lifecycle.expect_recovery();
         }
@@ -292,6 +296,7 @@ impl Host {
             tracing::warn!("a changed config was still being applied");
         }
         self.services.stop_all().await;
+        crate::memory::close(&self.manager.registry(), grace.min(STOP_GRACE)).await;
         self.manager.stop_all("the gateway stops", grace).await;
         if let Err(error) = self.runtime.store.flush_projections().await {
             tracing::error!(%error, "sessions.json could not be written");

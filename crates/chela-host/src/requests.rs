@@ -7,6 +7,7 @@ mod capability;
 mod config;
 mod hooks;
 mod llm;
+mod memory;
 mod session;
 mod state;
 mod system;
@@ -92,6 +93,7 @@ impl HostServices for Requests {
             Some("config") => config::serve(&request).await,
             Some("state") => state::serve(&request).await,
             Some("llm") => llm::serve(&request).await,
+            Some("memory") => memory::serve(&request).await,
             Some("modelAuth") => auth::serve(&request).await,
             Some("session" | "runContext" | "agentEvent") => session::serve(&request).await,
             Some("subagent" | "agent") => agent::serve(&request).await,

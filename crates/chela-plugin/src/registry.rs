@@ -53,6 +53,10 @@ pub const CONSUMED_METHODS: &[&str] = &[
     "registerMusicGenerationProvider",
     "registerWebSearchProvider",
     "registerWebFetchProvider",
+    "registerMemoryCapability",
+    "registerMemoryPromptSupplement",
+    "registerMemoryCorpusSupplement",
+    "registerMemoryEmbeddingProvider",
 ];
 
 /// Functions of a registered text provider that something calls.
@@ -253,8 +257,6 @@ impl Registry {
         let mut rows: Vec<NotConsumed> = Vec::new();
         let upgrades = self.routes.all().iter().filter(|r| r.upgrade.is_some());
         rows.extend(upgrades.map(|r| row(&r.owner, "registerHttpRoute.handleUpgrade", &r.path)));
-        rows.extend(self.memory_capabilities.iter().map(|c| row(&c.owner, "registerMemoryCapability", "")));
-        rows.extend(self.memory_prompt_supplements.iter().map(|s| row(&s.owner, "registerMemoryPromptSupplement", "")));
         rows.extend(self.recorded.iter().map(|r| row(&r.owner, &r.method, &r.id)));
         for provider in &self.providers {
             let hooks = provider.provider.as_object().into_iter().flatten();

@@ -23,3 +23,4 @@ export { createPluginRuntimeStore } from './internal/runtime-store.js';
 export { AllowFromListSchema, BlockStreamingCoalesceSchema, ContextVisibilityModeSchema, DmConfigSchema, DmPolicySchema, GroupPolicySchema, MarkdownConfigSchema, MentionPatternsPolicySchema, ReplyRuntimeConfigSchemaShape, ToolPolicySchema, buildCatchallMultiAccountChannelSchema, buildNestedDmConfigSchema } from './internal/schemas.js';
 export { createAccountStatusSink } from './internal/status.js';
 export { createChannelReplyPipeline, createReplyPrefixContext, createReplyPrefixOptions, createTypingCallbacks } from './internal/typing.js';
+export { buildMemorySystemPromptAddition } from './internal/memory-host.js';

@@ -5,3 +5,4 @@ export { DEFAULT_ACCOUNT_ID, normalizeAccountId } from './internal/accounts.js';
 export { jsonResult } from './internal/actions.js';
 export { detectMime } from './internal/mime.js';
 export { createPluginRuntimeStore } from './internal/runtime-store.js';
+export { buildMemorySystemPromptAddition } from './internal/memory-host.js';

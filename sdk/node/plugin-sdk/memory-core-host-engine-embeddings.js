@@ -1,1 +1,1 @@
-export {};
+export { getMemoryEmbeddingProvider, listMemoryEmbeddingProviders, listRegisteredMemoryEmbeddingProviders } from './internal/memory-host.js';

@@ -2,3 +2,4 @@ export { jsonResult, readNumberParam, readPositiveIntegerParam, readStringParam 
 export { emptyPluginConfigSchema } from './internal/config-schema.js';
 export { resolveStateDir } from './internal/paths.js';
 export { parseAgentSessionKey } from './internal/session-keys.js';
+export { buildActiveMemoryPromptSection, listActiveMemoryPublicArtifacts, listMemoryCorpusSupplements } from './internal/memory-host.js';

@@ -1,1 +1,1 @@
-export {};
+export { closeActiveMemorySearchManagers, getActiveMemorySearchManager } from './internal/memory-host.js';

@@ -153,6 +153,19 @@ const RETURNS = {
   registerTextTransforms([transforms], plugin, record) {
     record('registerTextTransforms', [transforms, applyTransforms(transforms)]);
   },
+  // What builds prompt lines is kept here too: a plugin of this worker may ask for them while the host cannot call back.
+  registerMemoryCapability([capability], plugin, record) {
+    record('registerMemoryCapability', [capability]);
+    plugin.memoryPrompt = capability?.promptBuilder;
+  },
+  registerMemoryPromptSection([builder], plugin, record) {
+    record('registerMemoryPromptSection', [builder]);
+    plugin.memoryPrompt = builder;
+  },
+  registerMemoryPromptSupplement([builder], plugin, record) {
+    record('registerMemoryPromptSupplement', [builder]);
+    plugin.memorySupplement = builder;
+  },
   registerSessionSchedulerJob([job], plugin, record) {
     const text = (value) => (typeof value === 'string' ? value.trim() : '');
     const id = text(job?.id);

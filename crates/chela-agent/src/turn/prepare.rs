@@ -39,7 +39,10 @@ pub(super) async fn prepare(scope: &mut TurnScope<'_>, chosen: &ChosenModel) -> 
     let tools = Arc::new(tools);
     let files = scope.runtime.bootstrap.files(scope, &scope.workspace()).await;
     let parts = hook_parts(scope, &injections, &chosen.start_result).await;
-    let system = parts.system.unwrap_or_else(|| base_system(scope, &tools, &files));
+    let system = match parts.system {
+        Some(system) => system,
+        None => base_system(scope, &tools, &files).await,
+    };
     let system = prompt::join_blank([parts.prepend_system.as_str(), &system, &parts.append_system]);
     let prompt = prompt::join_blank([parts.prepend.as_str(), &scope.request.message, &parts.append]);
     Ok(Prepared { system, prompt, tools })
@@ -118,10 +121,14 @@ async fn hook_parts(scope: &TurnScope<'_>, injections: &[Injection], start_resul
     }
 }
 
-fn base_system(scope: &TurnScope<'_>, tools: &ToolSet, files: &[BootstrapFile]) -> String {
+async fn base_system(scope: &TurnScope<'_>, tools: &ToolSet, files: &[BootstrapFile]) -> String {
     let workspace = scope.workspace();
     let model = scope.model.as_ref().map(|(p, m)| format!("{p}/{m}")).unwrap_or_default();
     let guidance: Vec<String> = scope.registry().commands.guidance().into_iter().map(str::to_string).collect();
+    let names: Vec<&str> = tools.all().iter().map(|t| t.name.as_str()).collect();
+    let config = scope.runtime.config();
+    let citations = config.get("memory.citations").and_then(Value::as_str);
+    let memory = crate::memory::prompt_lines(scope.registry(), &names, citations, &scope.cancel).await;
     prompt::system_prompt(&PromptParts {
         agent_id: &scope.request.agent_id,
         workspace: Some(&workspace),
@@ -129,6 +136,7 @@ fn base_system(scope: &TurnScope<'_>, tools: &ToolSet, files: &[BootstrapFile]) 
         surface: &scope.request.surface,
         tools: &tools.descriptions(),
         guidance: &guidance,
+        memory: &memory,
         files,
         extra: scope.request.extra_system_prompt.as_deref(),
     })

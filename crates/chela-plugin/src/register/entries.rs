@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::call::Callback;
 use crate::hook::HookName;
+use crate::object::PluginObject;
 
 /// The plugin behind a registration.
 #[derive(Debug, PartialEq, Eq)]
@@ -337,10 +338,10 @@ pub struct MemoryCapability {
     pub prompt_builder: Option<Callback>,
     /// `flushPlanResolver(...)`.
     pub flush_plan_resolver: Option<Callback>,
-    /// The runtime object; its functions are handles.
-    pub runtime: Option<Value>,
+    /// The runtime object.
+    pub runtime: Option<PluginObject>,
     /// The public artifacts object.
-    pub public_artifacts: Option<Value>,
+    pub public_artifacts: Option<PluginObject>,
 }
 
 /// `registerMemoryPromptSupplement` (API-087).
@@ -373,9 +374,9 @@ pub struct Recorded {
 
 impl Recorded {
     /// The argument at a position, as an object with functions.
-    pub fn object(&self, at: usize) -> crate::object::PluginObject {
+    pub fn object(&self, at: usize) -> PluginObject {
         let value = self.args.get(at).cloned().unwrap_or_default();
-        crate::object::PluginObject::new(self.owner.clone(), self.target.clone(), value)
+        PluginObject::new(self.owner.clone(), self.target.clone(), value)
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::registrar::{Registrar, Thrown};
+use crate::object::PluginObject;
 use crate::register::entries::{MemoryCapability, MemoryPromptSupplement};
 
 impl Registrar<'_> {
@@ -41,16 +42,20 @@ impl Registrar<'_> {
             runtime: None,
             public_artifacts: None,
         };
+        let object = |value: Option<&Value>| {
+            let value = value.filter(|v| v.is_object())?.clone();
+            Some(PluginObject::new(self.owner.clone(), self.target.clone(), value))
+        };
         let mut capability = own.map_or_else(empty, |i| self.registry.memory_capabilities[i].clone());
         match what {
             "prompt section" => capability.prompt_builder = self.callback(Some(value)),
             "flush plan" => capability.flush_plan_resolver = self.callback(Some(value)),
-            "runtime" => capability.runtime = Some(value.clone()),
+            "runtime" => capability.runtime = object(Some(value)),
             _ => {
                 capability.prompt_builder = self.callback(value.get("promptBuilder"));
                 capability.flush_plan_resolver = self.callback(value.get("flushPlanResolver"));
-                capability.runtime = value.get("runtime").cloned();
-                capability.public_artifacts = value.get("publicArtifacts").cloned();
+                capability.runtime = object(value.get("runtime"));
+                capability.public_artifacts = object(value.get("publicArtifacts"));
             }
         }
         match own {

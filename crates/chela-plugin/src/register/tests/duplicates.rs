@@ -123,7 +123,6 @@ fn ids_of_host_hooks_are_unique_per_plugin() {
 fn what_has_no_id_is_appended() {
     for (method, args) in [
         ("registerHostedMediaResolver", json!([f(1)])),
-        ("registerTextTransforms", object(json!({"input": [{"from": "a", "to": "b"}]}))),
         ("registerReload", object(json!({"hotPrefixes": ["x"]}))),
         ("onConversationBindingResolved", json!([f(1)])),
     ] {
@@ -134,4 +133,7 @@ fn what_has_no_id_is_appended() {
     let collector = ("registerSecurityAuditCollector", json!([f(1)]));
     let registry = World::new().plugin("a", &[collector.clone(), collector]).build();
     assert_eq!((said(&registry), registry.audit_collectors.len()), (Vec::<String>::new(), 2));
+    let transforms = ("registerTextTransforms", object(json!({"input": [{"from": "a", "to": "b"}]})));
+    let registry = World::new().plugin("a", &[transforms.clone(), transforms.clone()]).plugin("b", &[transforms]).build();
+    assert_eq!((said(&registry), registry.text_transforms.len()), (Vec::<String>::new(), 3));
 }
