@@ -20,6 +20,7 @@ mod prompt;
 mod rollover;
 pub mod run;
 pub mod runtime;
+pub mod system_events;
 pub mod text_transforms;
 pub mod tool_policy;
 pub mod tools;

@@ -18,6 +18,7 @@ use crate::bootstrap::BootstrapCache;
 use crate::event::RunSink;
 use crate::lifecycle::SessionLifecycle;
 use crate::run::RunRegistry;
+use crate::system_events::SystemEvents;
 use crate::tool_policy::ToolPolicy;
 use crate::tools::{HostTool, ToolContext};
 
@@ -81,6 +82,8 @@ pub struct AgentRuntime {
     pub lifecycle: Arc<SessionLifecycle>,
     /// Receives run events.
     pub sink: Arc<dyn RunSink>,
+    /// What happened since a session's last turn.
+    pub system_events: SystemEvents,
     pub(crate) slots: Semaphore,
     pub(crate) bootstrap: BootstrapCache,
     pub(crate) history_limit: usize,
@@ -127,6 +130,7 @@ impl AgentRuntime {
             plugins: parts.plugins,
             runs: Arc::new(RunRegistry::default()),
             sink: parts.sink,
+            system_events: SystemEvents::default(),
             slots: Semaphore::new(slots),
             bootstrap: BootstrapCache::default(),
             history_limit: HISTORY_LIMIT,

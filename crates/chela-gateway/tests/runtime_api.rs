@@ -272,12 +272,9 @@ async fn what_is_not_built_says_so() {
         ("system.requestHeartbeat", json!([{"source": "manual", "intent": "immediate"}])),
         ("system.requestHeartbeatNow", json!([{}])),
         ("system.runHeartbeatOnce", json!([{}])),
-        ("system.enqueueSystemEvent", json!(["x", {"sessionKey": "agent:main:main"}])),
         ("tts.textToSpeech", json!([{"text": "x"}])),
         ("mediaUnderstanding.runFile", json!([{}])),
-        ("webSearch.search", json!([{}])),
         ("nodes.list", json!([{}])),
-        ("agent.runEmbeddedAgent", json!([{}])),
         ("channel.turn.run", json!([{}])),
     ] {
         let refused = thrown(&mut client, path, args).await;

@@ -44,7 +44,8 @@ pub(super) async fn prepare(scope: &mut TurnScope<'_>, chosen: &ChosenModel) -> 
         None => base_system(scope, &tools, &files).await,
     };
     let system = prompt::join_blank([parts.prepend_system.as_str(), &system, &parts.append_system]);
-    let prompt = prompt::join_blank([parts.prepend.as_str(), &scope.request.message, &parts.append]);
+    let events = scope.runtime.system_events.take_text(scope.session_key());
+    let prompt = prompt::join_blank([events.as_str(), &parts.prepend, &scope.request.message, &parts.append]);
     Ok(Prepared { system, prompt, tools })
 }
 

@@ -248,9 +248,16 @@ impl Live {
     pub async fn ended(mut self) -> Ended {
         let ended = tokio::time::timeout(WAIT, &mut self.task).await.expect("the gateway did not stop").unwrap().unwrap();
         let state = self.database.parent().unwrap().parent().unwrap().to_path_buf();
-        let sessions = move |agent: &str| state.join("agents").join(agent).join("sessions");
-        let free = chela_store::Store::open(chela_store::StoreOptions::new(&self.database, sessions));
-        assert!(free.is_ok(), "the database is still held: {:?}", free.err());
+        let options = || {
+            let state = state.clone();
+            chela_store::StoreOptions::new(&self.database, move |agent: &str| state.join("agents").join(agent).join("sessions"))
+        };
+        // Tasks that were taken down let go of it in their next step, which a busy machine may put off.
+        let begun = Instant::now();
+        while let Err(held) = chela_store::Store::open(options()) {
+            assert!(begun.elapsed() < Duration::from_secs(5), "the database is still held: {held:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         ended
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chela_agent::{Accepted, Entry, RunStatus, TurnRequest};
+use chela_models::ModelRef;
 use chela_plugin::CallError;
 use chela_store::{OpenReason, session_key};
 use serde_json::{Value, json};
@@ -20,6 +21,7 @@ pub(super) async fn serve(request: &Request<'_>) -> Reply {
         "host.subagent.waitForRun" => wait(request).await,
         "host.subagent.getSessionMessages" => messages(request).await,
         "host.subagent.deleteSession" => delete(request).await,
+        "host.agent.runEmbeddedAgent" | "host.agent.runEmbeddedPiAgent" => embedded(request).await,
         "host.agent.resolveAgentDir" => Ok(json!(request.host.paths.agent_dir(&agent_argument(request)))),
         "host.agent.resolveAgentWorkspaceDir" => Ok(json!(request.host.runtime.workspace_of(&agent_argument(request)))),
         "host.agent.resolveAgentTimeoutMs" => Ok(json!(request.host.runtime.settings().agents.timeout_seconds * 1000)),
@@ -58,12 +60,7 @@ fn key_of(request: &Request<'_>) -> Result<(String, String), CallError> {
 async fn run(request: &Request<'_>) -> Reply {
     let (key, agent) = key_of(request)?;
     let message = request.text("message")?.to_string();
-    if request.optional("provider").is_some() || request.optional("model").is_some() {
-        return Err(CallError::refused(
-            "DENIED",
-            format!("plugin `{}` may not choose the model of a run: `subagent.allowModelOverride` is not built yet", request.plugin),
-        ));
-    }
+    let model = chosen_model(request)?;
     let runtime = &request.host.runtime;
     let opened = runtime.store.open_session(&key, &agent, OpenReason::System).await.map_err(failed)?;
     if opened.created {
@@ -74,24 +71,9 @@ async fn run(request: &Request<'_>) -> Reply {
         runtime.store.update_session(&key, tag).await.map_err(failed)?;
     }
     let run_id = request.optional("idempotencyKey").map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_string);
-    let turn = TurnRequest {
-        run_id: run_id.clone(),
-        session_key: key,
-        agent_id: agent,
-        message,
-        images: Vec::new(),
-        entry: Entry::Agent,
-        surface: "webchat".into(),
-        sender_id: None,
-        sender_is_owner: false,
-        scopes: vec!["operator.write".into()],
-        model: None,
-        thinking: None,
-        extra_system_prompt: request.optional("extraSystemPrompt").map(str::to_string),
-        client_tools: Vec::new(),
-        trigger: "user",
-        timeout: RUN_LIMIT,
-    };
+    let mut turn = plain_turn(run_id.clone(), key, agent, message);
+    turn.model = model;
+    turn.extra_system_prompt = request.optional("extraSystemPrompt").map(str::to_string);
     match runtime.accept(&turn, "subagent.run").await.map_err(failed)? {
         Accepted::New(ticket, mut pledge) => {
             tokio::spawn(chela_agent::turn::run(runtime.clone(), turn, ticket));
@@ -101,6 +83,109 @@ async fn run(request: &Request<'_>) -> Reply {
         Accepted::InFlight(id) => Ok(json!({"runId": id})),
         Accepted::Finished(outcome) => Ok(json!({"runId": outcome.run_id})),
     }
+}
+
+/// A turn on behalf of a plugin: with the rights of a client that may write, and of nobody in particular (RT-051).
+fn plain_turn(run_id: String, session_key: String, agent_id: String, message: String) -> TurnRequest {
+    TurnRequest {
+        run_id,
+        session_key,
+        agent_id,
+        message,
+        images: Vec::new(),
+        entry: Entry::Agent,
+        surface: "webchat".into(),
+        sender_id: None,
+        sender_is_owner: false,
+        scopes: vec!["operator.write".into()],
+        model: None,
+        thinking: None,
+        extra_system_prompt: None,
+        client_tools: Vec::new(),
+        trigger: "user",
+        timeout: RUN_LIMIT,
+    }
+}
+
+/// The model that a plugin asks for, if its operator allows it (RT-042..045). A refusal is an error, never another model.
+fn chosen_model(request: &Request<'_>) -> Result<Option<ModelRef>, CallError> {
+    let named = |key: &str| request.optional(key).map(str::trim).filter(|text| !text.is_empty());
+    let (provider, model) = (named("provider"), named("model"));
+    if provider.is_none() && model.is_none() {
+        return Ok(None);
+    }
+    let entry = format!("plugins.entries.{}.subagent", request.plugin);
+    let refuse = |text: String| Err(CallError::refused("DENIED", format!("plugin `{}` {text}", request.plugin)));
+    let config = request.host.runtime.config();
+    let policy = &config.effective["plugins"]["entries"][request.plugin]["subagent"];
+    if policy["allowModelOverride"] != true {
+        return refuse(format!("may not choose the model of a run; `{entry}.allowModelOverride` allows it"));
+    }
+    let Some(model) = model else { return refuse("names a provider for a run, and no model".to_owned()) };
+    let full = provider.map_or_else(|| model.to_owned(), |provider| format!("{provider}/{model}"));
+    if let Some(list) = policy["allowedModels"].as_array() {
+        let known: Vec<&str> =
+            list.iter().filter_map(Value::as_str).map(str::trim).filter(|text| *text == "*" || text.contains('/')).collect();
+        let listed = known.contains(&"*") || (full.contains('/') && known.iter().any(|other| other.eq_ignore_ascii_case(&full)));
+        if !list.is_empty() && !listed {
+            return refuse(format!("may not run `{full}`, which is not in `{entry}.allowedModels`"));
+        }
+    }
+    ModelRef::parse(&full).map(Some).map_err(failed)
+}
+
+/// One normal turn that is awaited: the agent's own model and hooks (RT-031..033).
+async fn embedded(request: &Request<'_>) -> Reply {
+    let params = request.params.pointer("/args/0").cloned().unwrap_or(Value::Null);
+    let text = |key: &str| params.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
+    let need =
+        |key: &str| text(key).ok_or_else(|| CallError::refused("INVALID_PARAMS", format!("`{}` needs `{key}` (text)", request.method)));
+    let (session_id, run_id, prompt) = (need("sessionId")?, need("runId")?, need("prompt")?);
+    let runtime = &request.host.runtime;
+    let default = runtime.settings().agents.default_id.clone();
+    let agent = text("agentId").map_or_else(|| default.clone(), session_key::normalize_agent_id);
+    let key = text("sessionKey").map_or_else(|| format!("agent:{agent}:embedded:{session_id}"), str::to_owned);
+    let key = session_key::canonicalize(&key, &default);
+    let agent = session_key::agent_of(&key);
+    let limit = params.get("timeoutMs").and_then(Value::as_u64).map_or(RUN_LIMIT, Duration::from_millis).min(RUN_LIMIT);
+    let mut turn = plain_turn(run_id.to_owned(), key, agent, prompt.to_owned());
+    turn.timeout = limit;
+    turn.extra_system_prompt = text("extraSystemPrompt").map(str::to_owned);
+    turn.thinking = text("thinkLevel").map(str::to_owned);
+    let model = Request { params: params.clone(), ..*request };
+    turn.model = chosen_model(&model)?;
+    let outcome = match runtime.accept(&turn, "runEmbeddedAgent").await.map_err(failed)? {
+        Accepted::New(ticket, mut pledge) => {
+            tokio::spawn(chela_agent::turn::run(runtime.clone(), turn, ticket));
+            pledge.kept().await.map_err(failed)?;
+            // The run says nothing before its message counts as acknowledged.
+            drop(pledge);
+            runtime.runs.wait(run_id, limit).await
+        }
+        Accepted::InFlight(id) => runtime.runs.wait(&id, limit).await,
+        Accepted::Finished(outcome) => Some(outcome),
+    };
+    let Some(outcome) = outcome else {
+        runtime.runs.abort_run(run_id);
+        return Err(CallError::refused("TIMEOUT", format!("run `{run_id}` did not end within {} ms", limit.as_millis())));
+    };
+    let mut meta = json!({
+        "durationMs": outcome.ended_at_ms - outcome.started_at_ms,
+        "aborted": outcome.status == RunStatus::Aborted,
+        "stopReason": outcome.stop_reason,
+        "agentMeta": {
+            "sessionId": outcome.session_id, "provider": outcome.provider, "model": outcome.model,
+            "usage": {
+                "input": outcome.usage.input, "output": outcome.usage.output, "cacheRead": outcome.usage.cache_read,
+                "cacheWrite": outcome.usage.cache_write, "total": outcome.usage.total,
+            },
+        },
+    });
+    if let Some(error) = &outcome.error {
+        meta["error"] = json!({"kind": outcome.error_kind.unwrap_or("unknown"), "message": error});
+    }
+    let payloads: Vec<Value> = outcome.text.iter().map(|text| json!({"text": text})).collect();
+    Ok(json!({"payloads": payloads, "meta": meta}))
 }
 
 async fn wait(request: &Request<'_>) -> Reply {

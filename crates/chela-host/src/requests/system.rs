@@ -3,6 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use chela_agent::system_events::SystemEvent;
 use chela_plugin::CallError;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,8 +19,23 @@ const MAX_TIMEOUT_MS: u64 = 60 * 60 * 1000;
 pub(super) async fn serve(request: &Request<'_>) -> Reply {
     match request.method {
         "host.system.runCommandWithTimeout" => run_command(request).await,
+        "host.system.enqueueSystemEvent" => enqueue(request),
         other => Err(CallError::NotBuilt(other.into())),
     }
+}
+
+/// RT-109, RT-110.
+fn enqueue(request: &Request<'_>) -> Reply {
+    let default = request.host.runtime.settings().agents.default_id.clone();
+    let key = chela_store::session_key::canonicalize(request.text("sessionKey")?, &default);
+    let event = SystemEvent {
+        text: request.optional("text").unwrap_or_default().to_owned(),
+        at_ms: jiff::Timestamp::now().as_millisecond(),
+        context_key: request.optional("contextKey").map(str::to_owned),
+        delivery_context: request.params.get("deliveryContext").filter(|context| context.is_object()).cloned(),
+        trusted: request.params.get("trusted") != Some(&Value::Bool(false)),
+    };
+    Ok(json!(request.host.runtime.system_events.enqueue(&key, event)))
 }
 
 /// RT-115. The command is the plugin's: it gets no more of the environment than the plugin passes.
