@@ -1,2 +1,3 @@
 // Types only.
 export {};
+export { recordChannelActivity } from './internal/inbound-facts.js';

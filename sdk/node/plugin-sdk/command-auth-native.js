@@ -1,4 +1,5 @@
 export { normalizeCommandBody, shouldComputeCommandAuthorized } from './internal/command-text.js';
 export { hasControlCommand, resolveCommandAuthorizedFromAuthorizers } from './internal/commands.js';
 export { resolveControlCommandGate } from './internal/dm-group-access.js';
+export { resolveNativeCommandSessionTargets } from './internal/inbound-facts.js';
 export { buildCommandTextFromArgs, findCommandByNativeName, formatCommandArgMenuTitle, listChatCommands, listNativeCommandSpecs, parseCommandArgs, resolveCommandArgChoices, resolveCommandArgMenu, serializeCommandArgs } from './internal/native-commands.js';

@@ -3,5 +3,6 @@ export { hasInlineCommandTokens, isControlCommandMessage, isNativeCommandSurface
 export { hasControlCommand, resolveCommandAuthorizedFromAuthorizers } from './internal/commands.js';
 export { createPreCryptoDirectDmAuthorizer } from './internal/direct-dm.js';
 export { resolveControlCommandGate, resolveDualTextControlCommandGate } from './internal/dm-group-access.js';
+export { resolveNativeCommandSessionTargets } from './internal/inbound-facts.js';
 export { parseAccessGroupAllowFromEntry } from './internal/ingress-lists.js';
 export { buildCommandTextFromArgs, findCommandByNativeName, formatCommandArgMenuTitle, listChatCommands, listNativeCommandSpecs, parseCommandArgs, resolveCommandArgChoices, resolveCommandArgMenu, serializeCommandArgs } from './internal/native-commands.js';

@@ -1,3 +1,4 @@
 // Types only.
 export {};
 export { hasFinalChannelMessageReplyDispatch, hasFinalInboundReplyDispatch, hasVisibleChannelMessageReplyDispatch, hasVisibleInboundReplyDispatch, resolveChannelMessageReplyDispatchCounts, resolveInboundReplyDispatchCounts } from './internal/delivery-contracts.js';
+export { recordChannelBotPairLoopAndCheckSuppression, recordDroppedChannelInboundHistory } from './internal/inbound-facts.js';

@@ -1,1 +1,2 @@
 export { resolveChunkMode } from './internal/chunk.js';
+export { finalizeInboundContext } from './internal/inbound-finalize.js';

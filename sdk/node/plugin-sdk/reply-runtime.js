@@ -2,5 +2,6 @@ export { chunkMarkdownText, chunkMarkdownTextWithMode, chunkText, chunkTextWithM
 export { isAbortRequestText, isBtwRequestText } from './internal/command-text.js';
 export { normalizeGroupActivation, parseActivationCommand } from './internal/group-activation.js';
 export { createInboundDebouncer, resolveInboundDebounceMs } from './internal/inbound-debounce.js';
+export { finalizeInboundContext } from './internal/inbound-finalize.js';
 export { createReplyReferencePlanner } from './internal/reply-threading.js';
 export { SILENT_REPLY_TOKEN, isSilentReplyText } from './internal/silent-reply.js';

@@ -46,6 +46,8 @@ const COMPLETE = [
   'channel-secret-tts-runtime', // SUB-097
   'channel-send-result', // SUB-098
   'channel-status', // SUB-099
+  'channel-streaming', // SUB-100
+  'channel-activity-runtime', // SUB-102
   'messaging-targets', // SUB-108
   'target-resolver-runtime', // SUB-109
   'directory-config-runtime', // SUB-110

@@ -67,6 +67,13 @@ export function readPositiveIntegerParam(params, key, { message = `${key} must b
   return value;
 }
 
+/** A parameter that must be a whole number from 0 when given. @param {any} params @param {string} key @param {{message?: string, max?: number}} [options] @returns {number|undefined} */
+export function readNonNegativeIntegerParam(params, key, { message = `${key} must be a non-negative integer`, max = Infinity } = {}) {
+  const value = readNumberParam(params, key, { nonNegativeInteger: true, strict: true });
+  if ((value === undefined && rawParam(params, key) != null) || value > max) throw new ToolInputError(message);
+  return value;
+}
+
 /** A list of texts, or one text as a list. */
 export function readStringArrayParam(params, key, { required = false, label = key } = {}) {
   const raw = rawParam(params, key);

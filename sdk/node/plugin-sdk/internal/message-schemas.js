@@ -17,6 +17,9 @@ export const stringEnum = (values, options = {}) => mark(enumOf(values, options)
 /** @param {readonly string[]|Record<string, string>} values @param {any} [options] @returns {any} */
 export const optionalStringEnum = (values, options = {}) => mark(enumOf(values, options), 'Unsafe', true);
 
+/** A whole number from 1. @param {any} [options] @returns {any} */
+export const optionalPositiveIntegerSchema = (options = {}) => mark({ type: 'integer', minimum: 1, ...options }, 'Integer', true);
+
 const string = () => mark({ type: 'string' }, 'String');
 
 /** Rows of buttons. @returns {any} */

@@ -1,4 +1,6 @@
 // Streaming settings of channels, and the gate of progress drafts.
+import { normalizeAccountId, resolveAccountEntry } from './accounts.js';
+import { resolveTextChunkLimit } from './chunk.js';
 import { asBoolean, isRecord, normalizeOptionalLowercaseString } from './strings.js';
 
 /** When a progress draft shows at the earliest, in milliseconds. */
@@ -189,4 +191,15 @@ export function selectLongerFinalText({ finalText, candidateTexts }) {
 export async function resolveTranscriptBackedChannelFinalText({ finalText, resolveCandidateText }) {
   if (!isPotentialTruncatedFinal(finalText)) return finalText;
   return selectLongerFinalText({ finalText, candidateTexts: [await resolveCandidateText()] }) ?? finalText;
+}
+
+/** How previews of an account are cut, in characters. @param {any} cfg @param {string} channelId @param {string|null|undefined} accountId @param {{fallbackLimit?: number}} options @returns {{minChars: number, maxChars: number, breakPreference: string}} */
+export function resolveChannelDraftStreamingChunking(cfg, channelId, accountId, options) {
+  const section = cfg?.channels?.[channelId];
+  const own = resolveChannelStreamingPreviewChunk(resolveAccountEntry(section?.accounts, normalizeAccountId(accountId))) ?? resolveChannelStreamingPreviewChunk(section);
+  const limit = resolveTextChunkLimit(cfg, channelId, accountId, { fallbackLimit: options.fallbackLimit });
+  const whole = (value, fallback) => Math.max(1, Math.floor(value ?? fallback));
+  const maxChars = Math.max(1, Math.min(whole(own?.maxChars, 800), limit));
+  const preferred = oneOf(own?.breakPreference, ['newline', 'sentence']) ?? 'paragraph';
+  return { minChars: Math.min(whole(own?.minChars, 200), maxChars), maxChars, breakPreference: preferred };
 }

@@ -10,31 +10,30 @@ const CHANNEL = {
   },
   reply: {
     async: ['dispatchReplyWithBufferedBlockDispatcher', 'dispatchReplyFromConfig', 'withReplyDispatcher', 'settleReplyDispatcher'],
-    sync: [
-      'createReplyDispatcherWithTyping', 'resolveEffectiveMessagesConfig', 'resolveHumanDelayConfig', 'finalizeInboundContext',
-      'formatAgentEnvelope', 'formatInboundEnvelope', 'resolveEnvelopeFormatOptions',
+    sync: ['createReplyDispatcherWithTyping'],
+    local: [
+      'resolveEffectiveMessagesConfig', 'resolveHumanDelayConfig', 'finalizeInboundContext', 'formatAgentEnvelope', 'formatInboundEnvelope',
+      'resolveEnvelopeFormatOptions',
     ],
   },
   routing: { sync: ['resolveAgentRoute'], local: ['buildAgentSessionKey'] },
   pairing: { async: ['readAllowFromStore', 'upsertPairingRequest'], local: ['buildPairingReply'] },
   media: { local: ['fetchRemoteMedia', 'saveMediaBuffer'] },
-  activity: { sync: ['record', 'get'] },
+  activity: { local: ['record', 'get'] },
   session: {
     async: ['recordSessionMetaFromInbound', 'recordInboundSession', 'updateLastRoute'],
     sync: ['resolveStorePath', 'readSessionUpdatedAt'],
   },
   mentions: {
-    sync: ['buildMentionRegexes', 'matchesMentionPatterns', 'matchesMentionWithExplicit'],
-    local: ['implicitMentionKindWhen', 'resolveInboundMentionDecision'],
+    local: ['buildMentionRegexes', 'matchesMentionPatterns', 'matchesMentionWithExplicit', 'implicitMentionKindWhen', 'resolveInboundMentionDecision'],
   },
   reactions: {
-    sync: ['createAckReactionHandle', 'shouldAckReaction', 'removeAckReactionAfterReply', 'removeAckReactionHandleAfterReply'],
+    local: ['createAckReactionHandle', 'shouldAckReaction', 'removeAckReactionAfterReply', 'removeAckReactionHandleAfterReply'],
   },
-  groups: { sync: ['resolveGroupPolicy', 'resolveRequireMention'] },
-  debounce: { sync: ['createInboundDebouncer', 'resolveInboundDebounceMs'] },
+  groups: { local: ['resolveGroupPolicy', 'resolveRequireMention'] },
+  debounce: { local: ['createInboundDebouncer', 'resolveInboundDebounceMs'] },
   commands: {
-    sync: ['isControlCommandMessage', 'shouldComputeCommandAuthorized', 'shouldHandleTextCommands'],
-    local: ['resolveCommandAuthorizedFromAuthorizers'],
+    local: ['isControlCommandMessage', 'shouldComputeCommandAuthorized', 'shouldHandleTextCommands', 'resolveCommandAuthorizedFromAuthorizers'],
   },
   outbound: { async: ['loadAdapter'] },
   turn: { async: ['run', 'runAssembled', 'buildContext', 'runPrepared', 'runResolved', 'dispatchAssembled'] },
