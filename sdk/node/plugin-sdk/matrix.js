@@ -1,2 +1,3 @@
 // Types only.
 export {};
+export { runPluginCommandWithTimeout } from './internal/processes.js';

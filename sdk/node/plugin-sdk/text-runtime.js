@@ -1,13 +1,17 @@
 export { normalizeE164 } from './internal/allowlists.js';
 export { sleep, withTimeout } from './internal/async-tools.js';
+export { redactIdentifier, sha256HexPrefix } from './internal/identifiers.js';
 export { parseInlineDirectives, sanitizeReplyDirectiveId, stripInlineDirectiveTagsForDelivery, stripInlineDirectiveTagsForDisplay, stripInlineDirectiveTagsFromMessageForDisplay } from './internal/inline-directives.js';
-export { resolveUserPath } from './internal/paths.js';
+export { CONFIG_DIR, resolveUserPath } from './internal/paths.js';
 export { FILE_REF_EXTENSIONS_WITH_TLD, chunkItems, clamp, clampInt, clampNumber, displayPath, displayString, isAutoLinkedFileRef, safeParseJson, sanitizeTerminalText, shortenHomeInString, shortenHomePath, sliceUtf16Safe, stripMarkdown, truncateUtf16Safe } from './internal/plain-text.js';
 export { fetchWithTimeout } from './internal/provider/http.js';
 export { redactSensitiveText } from './internal/redact.js';
+export { getChildLogger, logDebug, logError, logInfo, logSuccess, logWarn, toPinoLikeLogger } from './internal/runtime-io.js';
+export { pathExists } from './internal/safe-files.js';
 export { createScopedExpiringIdCache, resolveGlobalMap, resolveGlobalSingleton } from './internal/singletons.js';
 export { resolveReactionLevel } from './internal/status-issues.js';
 export { asNullableRecord, asOptionalRecord, asRecord, escapeRegExp, hasNonEmptyString, isRecord, localeLowercasePreservingWhitespace, lowercasePreservingWhitespace, normalizeAtHashSlug, normalizeFastMode, normalizeHyphenSlug, normalizeLowercaseStringOrEmpty, normalizeNullableString, normalizeOptionalLowercaseString, normalizeOptionalString, normalizeOptionalStringifiedId, normalizeOptionalThreadValue, normalizeOptionalTrimmedStringList, normalizeSingleOrTrimmedStringList, normalizeSortedUniqueStringEntries, normalizeStringEntries, normalizeStringEntriesLower, normalizeStringifiedOptionalString, normalizeTrimmedStringList, normalizeUniqueStringEntries, normalizeUniqueStringEntriesLower, readStringField, readStringValue, sortUniqueStrings, summarizeStringEntries, uniqueStrings, uniqueValues } from './internal/strings.js';
 export { SYSTEM_MARK, hasSystemMark, prefixSystemMessage } from './internal/system-message.js';
 export { convertMarkdownTables } from './internal/tables.js';
+export { buildTimeoutAbortSignal } from './internal/timeout-signal.js';
 export { findCodeRegions, hasOrphanReasoningCloseBoundary, isInsideCode, sanitizeAssistantVisibleText, sanitizeAssistantVisibleTextWithOptions, sanitizeAssistantVisibleTextWithProfile, stripAssistantInternalScaffolding, stripDowngradedToolCallText, stripMinimaxToolCallXml, stripReasoningTagsFromText, stripToolCallXmlTags } from './internal/visible-text.js';
