@@ -30,10 +30,14 @@ async fn write(request: &Request<'_>) -> Reply {
     let base_hash = request.optional("baseHash").map(str::to_string);
     let (paths, env) = (request.host.paths.clone(), request.host.env.clone());
     let previous = request.host.runtime.config().hash.clone();
-    let edited = next.clone();
+    // Secrets that plugins are not shown come back as placeholders: what they stand for stays.
+    let next = chela_config::redact::restore(&next, &request.host.runtime.config().source);
+    let next = next.map_err(|e| CallError::refused("CONFIG_REFUSED", e.to_string()))?;
+    let mut edits = vec![Edit::Replace(next)];
+    edits.extend(unset_paths(request)?);
     let work = tokio::task::spawn_blocking(move || {
         let options = WriteOptions { base_hash, ..WriteOptions::default() };
-        chela_config::write(&paths, &env, &[Edit::Replace(edited)], &options)?;
+        chela_config::write(&paths, &env, &edits, &options)?;
         chela_config::load(&paths, &env)
     });
     let config = work.await.map_err(failed)?.map_err(|e| CallError::refused("CONFIG_REFUSED", e.to_string()))?;
@@ -47,4 +51,20 @@ async fn write(request: &Request<'_>) -> Reply {
     Ok(
         json!({"path": path, "previousHash": previous, "nextConfig": public_config(&config), "afterWrite": after, "followUp": follow, "snapshot": {"hash": config.hash, "path": config.path, "exists": true}}),
     )
+}
+
+/// `writeOptions`: `unsetPaths` are taken out after the write, `expectedConfigPath` must be the file in use (RT-019).
+fn unset_paths(request: &Request<'_>) -> Result<Vec<Edit>, CallError> {
+    let options = request.params.get("writeOptions").unwrap_or(&Value::Null);
+    let refuse = |text: String| CallError::refused("INVALID_PARAMS", text);
+    let used = &request.host.paths.config_path;
+    if let Some(expected) = options["expectedConfigPath"].as_str().filter(|path| std::path::Path::new(path) != used) {
+        return Err(refuse(format!("`writeOptions.expectedConfigPath` is `{expected}`, and the config is `{}`", used.display())));
+    }
+    let paths = options["unsetPaths"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let edit = |path: &Value| {
+        let names: Option<Vec<String>> = path.as_array()?.iter().map(|name| name.as_str().map(str::to_owned)).collect();
+        names.filter(|names| !names.is_empty()).map(|path| Edit::Unset { path })
+    };
+    paths.iter().map(|path| edit(path).ok_or_else(|| refuse("`writeOptions.unsetPaths` must be lists of names".to_owned()))).collect()
 }
