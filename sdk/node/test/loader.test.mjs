@@ -7,6 +7,7 @@ import test from 'node:test';
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { FakeHost } from './fake-host.mjs';
+import { resolveSdk, virtualSource } from '../worker/loader/sdk.js';
 
 async function load(files, entry = 'index.js', inside = '') {
   const root = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'chela-loader-')), inside);
@@ -56,6 +57,18 @@ test('an installed plugin is served as any other, though it lies in a node_modul
   for (const inside of ['', 'node_modules/@me/probe']) {
     assert.deepEqual((await load(files, 'index.js', inside)).said, ['undefined,number,1'], inside);
   }
+});
+
+test('a barrel loads only what its importer names, and the root has the names of every subpath', async () => { // SUB-324
+  const source = say(
+    '[typeof runTasksWithConcurrency, typeof registerWebhookTarget, same === theirs, typeof whole.retryAsync].join()',
+    `import { runTasksWithConcurrency, resolveRetryConfig as same } from 'openclaw/plugin-sdk/infra-runtime'; import { resolveRetryConfig as theirs } from 'openclaw/plugin-sdk/retry-runtime';
+     import { registerWebhookTarget } from 'openclaw/plugin-sdk'; import * as whole from 'openclaw/plugin-sdk/retry-runtime';`,
+  );
+  const { said, linkReport } = await load({ 'index.js': source });
+  assert.deepEqual([said, linkReport], [['function,function,true,function'], { missingExports: [], missingSubpaths: [] }]);
+  const { url } = resolveSdk('openclaw/plugin-sdk/infra-runtime', 'file:///x.js', { names: new Set(['retryAsync']), namespace: false });
+  assert.deepEqual(virtualSource(url).match(/internal\/[\w-]+/g), ['internal/missing', 'internal/retry']);
 });
 
 const DYNAMIC = [

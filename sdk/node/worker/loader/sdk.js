@@ -7,6 +7,12 @@ export const SDK_ROOT = new URL('../../', import.meta.url).href;
 const SPECIFIER = /^(?:openclaw|clawdbot|moltbot|@openclaw\/plugin-sdk)(?:$|\/)/;
 const RUNTIME_STUBS = new URL('../../plugin-sdk/internal/missing.js', import.meta.url).href;
 
+/** Modules with this many names are linked by what an importer names, so that it does not load all the others. */
+const BARREL_NAMES = 40;
+const REEXPORT = /^export \{([^}]*)\} from '(\.[^']+)';$/;
+/** Where a name of the root barrel is looked for first. */
+const ROOT_ORDER = ['compat', 'core'];
+
 let known;
 /** Names that each subpath of our SDK carries, by subpath. */
 function exportsOf(subpath) {
@@ -52,8 +58,52 @@ export function resolveSdk(specifier, importer, wanted) {
   }
   const real = new URL(`plugin-sdk/${subpath}.js`, SDK_ROOT).href;
   const unknown = wanted ? [...wanted.names].filter((name) => !names.includes(name)) : [];
+  const thin = wanted && !wanted.namespace && (subpath === 'index' || names.length >= BARREL_NAMES) ? thinLinks(subpath, [...wanted.names]) : undefined;
+  if (thin) return { url: virtualModule(subpath, real, unknown.filter((name) => !thin.names.has(name)), importer, thin.lines), format: 'module' };
   if (unknown.length === 0) return { url: real, format: 'module' };
   return { url: virtualModule(subpath, real, unknown, importer), format: 'module' };
+}
+
+const links = new Map();
+/** Where each name of a subpath comes from: name -> `{module, name}`; `undefined` when the file does more than pass names on. */
+function linksOf(subpath) {
+  if (!links.has(subpath)) links.set(subpath, readLinks(new URL(`plugin-sdk/${subpath}.js`, SDK_ROOT)));
+  return links.get(subpath);
+}
+
+function readLinks(url) {
+  const found = new Map();
+  for (const line of fs.readFileSync(fileURLToPath(url), 'utf8').split('\n')) {
+    if (!line || line.startsWith('//')) continue;
+    const match = REEXPORT.exec(line);
+    if (!match) return undefined;
+    for (const part of match[1].split(',')) {
+      const [name, alias = name] = part.trim().split(/\s+as\s+/);
+      found.set(alias, { module: new URL(match[2], url).href, name });
+    }
+  }
+  return found;
+}
+
+/** Lines that pass on only some names, straight from where they are made. The root barrel has the names of all subpaths. */
+function thinLinks(subpath, names) {
+  const own = linksOf(subpath);
+  if (!own) return undefined;
+  const lines = [];
+  const linked = new Set();
+  for (const name of names) {
+    const link = own.get(name) ?? (subpath === 'index' && name !== 'default' ? anyLink(name) : undefined);
+    if (!link) continue;
+    lines.push(`export { ${link.name} as ${name} } from ${JSON.stringify(link.module)};`);
+    linked.add(name);
+  }
+  return { lines, names: linked };
+}
+
+/** A name of any subpath. Older releases had them all in the root. */
+function anyLink(name) {
+  const subpath = [...ROOT_ORDER, ...Object.keys(known)].find((one) => one !== 'zod' && exportsOf(one)?.includes(name));
+  return subpath && (linksOf(subpath)?.get(name) ?? { module: new URL(`plugin-sdk/${subpath}.js`, SDK_ROOT).href, name });
 }
 
 function missingSubpath(specifier, importer) {
@@ -62,9 +112,10 @@ function missingSubpath(specifier, importer) {
   return error;
 }
 
-function virtualModule(subpath, real, names, importer) {
-  const lines = [`import { missingExport } from ${JSON.stringify(RUNTIME_STUBS)};`];
-  if (real) lines.push(`import * as sdk from ${JSON.stringify(real)};`, `export * from ${JSON.stringify(real)};`);
+function virtualModule(subpath, real, names, importer, thin) {
+  const lines = [`import { missingExport } from ${JSON.stringify(RUNTIME_STUBS)};`, ...(thin ?? [])];
+  if (names.includes('default') && thin) lines.push(`import * as sdk from ${JSON.stringify(real)};`);
+  if (real && !thin) lines.push(`import * as sdk from ${JSON.stringify(real)};`, `export * from ${JSON.stringify(real)};`);
   for (const name of names) {
     if (name === 'default') {
       lines.push(`export default ${real ? 'sdk' : '{}'};`);
