@@ -1,1 +1,1 @@
-export { ToolPolicySchema } from './internal/schemas.js';
+export { ReplyRuntimeConfigSchemaShape, ToolPolicySchema } from './internal/schemas.js';

@@ -1,2 +1,3 @@
 export { createChannelApprovalForwardingEvaluator, createNativeApprovalChannelRouteGates, createNativeApprovalForwardingFallbackSuppressor, nativeApprovalTargetsMatch, resolveApprovalKind, shouldSuppressLocalNativeExecApprovalPrompt } from './internal/approval-routes.js';
+export { doesApprovalRequestMatchChannelAccount, resolveApprovalRequestAccountId, resolveApprovalRequestChannelAccountId, resolveApprovalRequestOriginTarget, resolveApprovalRequestSessionConversation, resolveApprovalRequestSessionTarget, resolveExecApprovalSessionTarget } from './internal/approval-sessions.js';
 export { buildChannelApprovalNativeTargetKey, createChannelApproverDmTargetResolver, createChannelNativeOriginTargetResolver } from './internal/approvals.js';

@@ -1,1 +1,2 @@
 export { getExecApprovalReplyMetadata } from './internal/approval-client.js';
+export { buildApprovalInteractiveReplyFromActionDescriptors, buildExecApprovalActionDescriptors, buildExecApprovalPendingReplyPayload, buildPluginApprovalPendingReplyPayload, getExecApprovalApproverDmNoticeText, parseExecApprovalCommandText, resolveExecApprovalAllowedDecisions, resolveExecApprovalCommandDisplay, resolveExecApprovalRequestAllowedDecisions } from './internal/approval-replies.js';

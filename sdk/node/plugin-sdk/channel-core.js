@@ -1,3 +1,4 @@
+export { createChannelPluginBase } from './internal/channel-base.js';
 export { buildChannelOutboundSessionRoute, createChatChannelPlugin, defineChannelPluginEntry, defineSetupPluginEntry } from './internal/channel-plugin.js';
 export { clearAccountEntryFields } from './internal/channel-secrets.js';
 export { buildChannelConfigSchema } from './internal/config-schema.js';

@@ -9,5 +9,6 @@ export { applyModelOverrideToSessionEntry, resolveAgentMaxConcurrent, resolveCha
 export { isNativeCommandsExplicitlyDisabled, resolveNativeCommandsEnabled, resolveNativeSkillsEnabled } from './internal/native-commands.js';
 export { resolveStorePath } from './internal/paths.js';
 export { resolveLivePluginConfigObject, resolvePluginConfigObject } from './internal/plugin-config.js';
+export { resolveConfiguredSecretInputString, resolveConfiguredSecretInputWithFallback, resolveRequiredConfiguredSecretRefInputString } from './internal/secret-resolve.js';
 export { coerceSecretRef } from './internal/secrets.js';
 export { resolveMarkdownTableMode } from './internal/tables.js';

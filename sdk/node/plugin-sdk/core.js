@@ -1,5 +1,6 @@
 export { DEFAULT_ACCOUNT_ID, normalizeAccountId } from './internal/accounts.js';
 export { createActionGate, jsonResult, readNumberParam, readReactionParams, readStringArrayParam, readStringParam } from './internal/actions.js';
+export { createChannelPluginBase } from './internal/channel-base.js';
 export { deleteAccountFromConfigSection, formatPairingApproveHint, setAccountEnabledInConfigSection } from './internal/channel-config.js';
 export { buildChannelOutboundSessionRoute, createChatChannelPlugin, defineChannelPluginEntry, defineSetupPluginEntry } from './internal/channel-plugin.js';
 export { clearAccountEntryFields } from './internal/channel-secrets.js';

@@ -1,1 +1,1 @@
-export {};
+export { createChildDiagnosticTraceContext, createDiagnosticTraceContext, emitDiagnosticEvent, emitTrustedDiagnosticEvent, formatDiagnosticTraceparent, isDiagnosticFlagEnabled, isDiagnosticsEnabled, isValidDiagnosticSpanId, isValidDiagnosticTraceFlags, isValidDiagnosticTraceId, onDiagnosticEvent, onInternalDiagnosticEvent, parseDiagnosticTraceparent, resetDiagnosticEventsForTest } from './internal/diagnostics.js';

@@ -1,3 +1,4 @@
+export { logWebhookError, logWebhookProcessed, logWebhookReceived } from './internal/diagnostics.js';
 export { createSubsystemLogger } from './internal/host.js';
 export { redactIdentifier } from './internal/identifiers.js';
 export { redactSensitiveText } from './internal/redact.js';

@@ -1,1 +1,1 @@
-export {};
+export { applyResolvedAssignments, createResolverContext, resolveSecretRefValues } from './internal/secret-resolve.js';

@@ -1,1 +1,2 @@
+export { resolveConfiguredSecretInputString, resolveConfiguredSecretInputWithFallback, resolveRequiredConfiguredSecretRefInputString } from './internal/secret-resolve.js';
 export { coerceSecretRef, hasConfiguredSecretInput, isSecretRef, normalizeResolvedSecretInputString, normalizeSecretInputString, resolveSecretInputString } from './internal/secrets.js';

@@ -4,6 +4,7 @@ export { collectConditionalChannelFieldAssignments, collectNestedChannelFieldAss
 export { evaluateSupplementalContextVisibility, filterSupplementalContextItems, shouldIncludeSupplementalContext } from './internal/context-visibility.js';
 export { DM_GROUP_ACCESS_REASON, readStoreAllowFromForDmPolicy, resolveDmGroupAccessWithCommandGate, resolveDmGroupAccessWithLists, resolveEffectiveAllowFromLists, resolveOpenDmAllowlistAccess } from './internal/dm-group-access.js';
 export { extractErrorCode, formatErrorMessage } from './internal/error-text.js';
+export { privateFileStore, privateFileStoreSync, sanitizeUntrustedFileName, writeExternalFileWithinRoot, writeViaSiblingTempPath } from './internal/file-stores.js';
 export { normalizeHostname } from './internal/hostnames.js';
 export { parseAccessGroupAllowFromEntry } from './internal/ingress-lists.js';
 export { resolvePreferredOpenClawTmpDir } from './internal/paths.js';
@@ -12,6 +13,8 @@ export { generateSecureToken } from './internal/random.js';
 export { redactSensitiveText } from './internal/redact.js';
 export { appendRegularFile, appendRegularFileSync, assertNoSymlinkParents, assertNoSymlinkParentsSync, ensureDirForFile, FsSafeError, isNotFoundPathError, isPathInside, movePathWithCopyFallback, pathExists, pathExistsSync, readRegularFile, readRegularFileSync, readTextFileIfExists, replaceFileAtomic, replaceFileAtomicSync, resolveRegularFileAppendFlags, SafeOpenError, statRegularFile, statRegularFileSync, writeTextFileAtomic } from './internal/safe-files.js';
 export { openFileWithinRoot, openLocalFileSafely, root, writeFileFromPathWithinRoot } from './internal/safe-root.js';
+export { safeEqualSecret } from './internal/secret-compare.js';
+export { applyResolvedAssignments, createResolverContext } from './internal/secret-resolve.js';
 export { resolvePinnedMainDmOwnerFromAllowlist } from './internal/session-keys.js';
 export { isBlockedHostnameOrIp, resolvePinnedHostnameWithPolicy, SsrFBlockedError } from './internal/ssrf.js';
 export { hasOwnProperty, isRecord } from './internal/strings.js';

@@ -1,1 +1,1 @@
-export {};
+export { isTruthyEnvValue } from './internal/log-settings.js';

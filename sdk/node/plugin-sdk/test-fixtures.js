@@ -1,1 +1,1 @@
-export {};
+export { sanitizeTerminalText } from './internal/plain-text.js';

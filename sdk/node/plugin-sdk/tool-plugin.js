@@ -1,1 +1,1 @@
-export {};
+export { defineToolPlugin, getToolPluginMetadata, toolPluginMetadataSymbol } from './internal/tool-plugin.js';

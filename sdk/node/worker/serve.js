@@ -38,11 +38,18 @@ async function shutdown(peer, { graceMs = 0 }) {
   return { ok: true };
 }
 
+/** Whether a handler that a plugin registered through the SDK takes care of a failure. */
+function dealtWith(kind, error) {
+  return [...(globalThis[Symbol.for('chela.faultHandlers')]?.[kind] ?? [])].some((handler) => handler(error) === true);
+}
+
 function watchFaults(peer) {
   process.on('unhandledRejection', (reason) => {
+    if (dealtWith('rejection', reason)) return;
     void import('./faults.js').then((m) => peer.note('fault', m.describeFault('unhandledRejection', reason)));
   });
   process.on('uncaughtException', (error) => {
+    if (dealtWith('exception', error)) return;
     const wire = { kind: 'uncaughtException', message: String(error?.message ?? error), stack: error?.stack };
     void import('./faults.js')
       .then((m) => m.describeFault('uncaughtException', error), () => wire)
