@@ -1,1 +1,1 @@
-export {};
+export { generateImage, listRuntimeImageGenerationProviders } from './internal/generation/runtime.js';

@@ -1,1 +1,1 @@
-export {};
+export { createOpenAiCompatibleImageGenerationProvider, generatedImageAssetFromBase64, generatedImageAssetFromDataUrl, generatedImageAssetFromOpenAiCompatibleEntry, imageFileExtensionForMimeType, imageSourceUploadFileName, parseImageDataUrl, parseOpenAiCompatibleImageResponse, sniffImageMimeType, toImageDataUrl } from './internal/generation/images.js';

@@ -1,1 +1,2 @@
-export {};
+export { buildNoCapabilityModelConfiguredMessage, recordCapabilityCandidateFailure, resolveCapabilityModelCandidates, throwCapabilityGenerationFailure } from './internal/generation/candidates.js';
+export { buildMediaGenerationNormalizationMetadata, deriveAspectRatioFromSize, hasMediaNormalizationEntry, normalizeDurationToClosestMax, resolveClosestAspectRatio, resolveClosestResolution, resolveClosestSize } from './internal/generation/shapes.js';

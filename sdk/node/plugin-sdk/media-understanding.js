@@ -1,1 +1,1 @@
-export {};
+export { buildOpenAiCompatibleVideoRequestBody, coerceOpenAiCompatibleVideoText, resolveMediaUnderstandingString, transcribeOpenAiCompatibleAudio } from './internal/generation/understanding.js';

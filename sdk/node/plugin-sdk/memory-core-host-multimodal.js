@@ -1,1 +1,1 @@
-export {};
+export { isMemoryMultimodalEnabled, normalizeMemoryMultimodalSettings } from './internal/memory/multimodal.js';

@@ -1,1 +1,1 @@
-export {};
+export { DEFAULT_MEMORY_READ_LINES } from './internal/memory/read.js';

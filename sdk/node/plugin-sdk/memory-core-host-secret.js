@@ -1,1 +1,1 @@
-export {};
+export { hasConfiguredMemorySecretInput, resolveMemorySecretInputString } from './internal/memory/embeddings.js';

@@ -1,1 +1,1 @@
-export {};
+export { replaceManagedMarkdownBlock, withTrailingNewline } from './internal/memory/markdown.js';

@@ -1,1 +1,4 @@
+export { resolveAgentModelFallbackValues, resolveAgentModelPrimaryValue } from './internal/agents.js';
+export { getProviderEnvVars } from './internal/auth/env-names.js';
 export { createSubsystemLogger } from './internal/host.js';
+export { isFailoverError, parseCapabilityModelRef as parseMusicGenerationModelRef } from './internal/generation/candidates.js';

@@ -1,1 +1,1 @@
-export {};
+export { resolveConfiguredCapabilityProvider, resolveProviderRawConfig, selectConfiguredOrAutoProvider } from './internal/capability-providers.js';

@@ -1,1 +1,1 @@
-export {};
+export { TtsAutoSchema, TtsConfigSchema, TtsModeSchema, TtsProviderSchema } from './internal/speech/schemas.js';

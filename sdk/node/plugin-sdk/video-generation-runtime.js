@@ -1,1 +1,1 @@
-export {};
+export { generateVideo, listRuntimeVideoGenerationProviders } from './internal/generation/runtime.js';

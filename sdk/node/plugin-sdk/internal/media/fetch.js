@@ -1,11 +1,11 @@
 // Media from the network, under the address policy and within size limits.
 import path from 'node:path';
 import { formatErrorMessage } from '../error-text.js';
+import { readResponseWithLimit } from '../http-body.js';
 import { detectMime, extensionForMime } from '../mime.js';
 import { redactSensitiveText } from '../redact.js';
 import { fetchWithSsrFGuard } from '../ssrf.js';
 import { DEFAULT_FETCH_MEDIA_MAX_BYTES, parseMediaContentLength } from './limits.js';
-import { readResponseWithLimit } from '../http-body.js';
 
 /** Media that could not be fetched: `fetch_failed`, `http_error` or `max_bytes`. */
 export class MediaFetchError extends Error {
