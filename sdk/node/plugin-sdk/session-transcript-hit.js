@@ -1,1 +1,1 @@
-export {};
+export { extractTranscriptIdentityFromSessionsMemoryHit, extractTranscriptStemFromSessionsMemoryHit, resolveTranscriptStemToSessionKeys } from './internal/session-store.js';

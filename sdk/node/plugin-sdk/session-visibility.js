@@ -1,1 +1,1 @@
-export {};
+export { createAgentToAgentPolicy, createSessionVisibilityChecker, createSessionVisibilityRowChecker, resolveEffectiveSessionToolsVisibility, resolveSandboxSessionToolsVisibility, resolveSessionToolsVisibility } from './internal/session-visibility.js';

@@ -6,7 +6,12 @@ import { ask, askSync } from './group.js';
 /** Adds what is not a plain request. */
 export function finishAgent(agent, plugin) {
   agent.defaults = snapshot.defaults ?? { provider: 'anthropic', model: 'claude-opus-4-6' };
-  agent.session = {
+  agent.session = sessionStoreOf(plugin);
+}
+
+/** Session stores, as a plugin reads and changes them. */
+export function sessionStoreOf(plugin) {
+  return {
     resolveStorePath: (store, options) => askSync(plugin, 'host.session.resolveStorePath', { store, ...options }),
     resolveSessionFilePath: (sessionId, entry, options) => askSync(plugin, 'host.session.resolveSessionFilePath', { sessionId, entry, ...options }),
     loadSessionStore: (storePath) => askSync(plugin, 'host.session.loadStore', { storePath }),
