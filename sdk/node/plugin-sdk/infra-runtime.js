@@ -13,6 +13,7 @@ export { acquireFileLock, drainFileLockStateForTest, FILE_LOCK_TIMEOUT_ERROR_COD
 export { sanitizeUntrustedFileName, writeExternalFileWithinRoot } from './internal/file-stores.js';
 export { normalizeHostname } from './internal/hostnames.js';
 export { DEFAULT_WEBHOOK_BODY_TIMEOUT_MS, DEFAULT_WEBHOOK_MAX_BODY_BYTES, installRequestBodyLimitGuard, isRequestBodyLimitError, readJsonBodyWithLimit, readRequestBodyWithLimit, requestBodyErrorToText, RequestBodyLimitError } from './internal/http-body.js';
+export { getChannelActivity, recordChannelActivity } from './internal/inbound-facts.js';
 export { isTruthyEnvValue } from './internal/log-settings.js';
 export { clampTimerTimeoutMs, finiteSecondsToTimerSafeMilliseconds, MAX_TIMER_TIMEOUT_MS, MAX_TIMER_TIMEOUT_SECONDS, nonNegativeSecondsToSafeMilliseconds, parseFiniteNumber, parseStrictFiniteNumber, parseStrictInteger, parseStrictNonNegativeInteger, parseStrictPositiveInteger, positiveSecondsToSafeMilliseconds, resolveExpiresAtMsFromDurationOrEpoch, resolveExpiresAtMsFromDurationSeconds, resolveExpiresAtMsFromEpochSeconds } from './internal/numbers.js';
 export { resolvePreferredOpenClawTmpDir, resolveRequiredHomeDir } from './internal/paths.js';

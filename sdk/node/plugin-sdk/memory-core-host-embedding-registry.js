@@ -1,1 +1,1 @@
-export {};
+export { listMemoryEmbeddingProviders } from './internal/memory-host.js';

@@ -1,1 +1,1 @@
-export { readNumberParam, readPositiveIntegerParam, readStringArrayParam, readStringOrNumberParam, readStringParam } from './internal/actions.js';
+export { readNonNegativeIntegerParam, readNumberParam, readPositiveIntegerParam, readStringArrayParam, readStringOrNumberParam, readStringParam } from './internal/actions.js';

@@ -104,7 +104,7 @@ export class FakeHost {
     return this.request('load', {
       pluginId: manifest.id ?? path.basename(rootDir), name: manifest.name, version: manifest.version, kind: manifest.kind,
       description: manifest.description, rootDir, entry, registrationMode: 'full', config: {}, pluginConfig: {}, workspaceDir: '/tmp',
-      stateDir: '/tmp', hostVersion: '2026.5.12', sdkDir: SDK, permissions: {}, env: {}, ...extra,
+      stateDir: '/tmp', hostVersion: '2026.6.11', sdkDir: SDK, permissions: {}, env: {}, ...extra,
     });
   }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { PROMISED, RELEASES, importInWorker } from './subpaths.mjs';
 
-const keyOf = (subpath) => ({ index: './plugin-sdk' })[subpath] ?? subpath;
+const keyOf = (subpath) => ({ index: './plugin-sdk', 'extension-api': './extension-api' })[subpath] ?? subpath;
 
 test('every promised name is there when a plugin imports it', async () => {
   const found = await importInWorker(Object.keys(PROMISED).map(keyOf));
