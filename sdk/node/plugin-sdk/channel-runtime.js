@@ -1,7 +1,9 @@
 export { normalizeChatType } from './internal/accounts.js';
 export { keepHttpServerTaskAlive } from './internal/drafts.js';
+export { resolveHeartbeatVisibility, resolveIndicatorType } from './internal/heartbeat-text.js';
 export { recordChannelActivity } from './internal/inbound-facts.js';
 export { normalizePollDurationHours, normalizePollInput, resolvePollMaxSelections } from './internal/media/polls.js';
+export { adaptMessagePresentationForChannel, applyPresentationActionLimits, presentationPageSize } from './internal/presentation-limits.js';
 export { reduceInteractiveReply } from './internal/presentation.js';
 export { createAccountStatusSink, waitUntilAbort } from './internal/status.js';
 export { waitForTransportReady } from './internal/transport-ready.js';

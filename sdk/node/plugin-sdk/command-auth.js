@@ -6,3 +6,4 @@ export { resolveControlCommandGate, resolveDualTextControlCommandGate } from './
 export { resolveNativeCommandSessionTargets } from './internal/inbound-facts.js';
 export { parseAccessGroupAllowFromEntry } from './internal/ingress-lists.js';
 export { buildCommandTextFromArgs, findCommandByNativeName, formatCommandArgMenuTitle, listChatCommands, listNativeCommandSpecs, parseCommandArgs, resolveCommandArgChoices, resolveCommandArgMenu, serializeCommandArgs } from './internal/native-commands.js';
+export { resolveDirectDmAuthorizationOutcome, resolveInboundDirectDmAccessWithRuntime, resolveSenderCommandAuthorization, resolveSenderCommandAuthorizationWithRuntime } from './internal/sender-access.js';

@@ -1,1 +1,2 @@
 export { buildPairingReply } from './internal/pairing.js';
+export { getSessionBindingService, isPluginOwnedSessionBindingRecord } from './internal/session-bindings.js';

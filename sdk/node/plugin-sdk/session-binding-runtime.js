@@ -1,2 +1,3 @@
 // Types only.
 export {};
+export { getSessionBindingService, registerSessionBindingAdapter } from './internal/session-bindings.js';

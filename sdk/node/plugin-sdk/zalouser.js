@@ -1,2 +1,3 @@
 // Types only.
 export {};
+export { resolveSenderCommandAuthorization, resolveSenderCommandAuthorizationWithRuntime } from './internal/sender-access.js';

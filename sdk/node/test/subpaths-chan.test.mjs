@@ -4,14 +4,17 @@ import test from 'node:test';
 import { lacking } from './subpaths.mjs';
 
 const COMPLETE = [
+  'account-core', // SUB-042
   'account-helpers', // SUB-043
   'account-id', // SUB-044
+  'account-resolution', // SUB-045
   'account-resolution-runtime', // SUB-046
   'access-groups', // SUB-047
   'allow-from', // SUB-048
   'allowlist-config-edit', // SUB-049
   'group-access', // SUB-050
   'group-activation', // SUB-051
+  'direct-dm-access', // SUB-053
   'direct-dm-guard-policy', // SUB-054
   'dangerous-name-runtime', // SUB-055
   'command-gating', // SUB-058
@@ -48,10 +51,13 @@ const COMPLETE = [
   'channel-status', // SUB-099
   'channel-streaming', // SUB-100
   'channel-activity-runtime', // SUB-102
+  'thread-bindings-session-runtime', // SUB-106
   'messaging-targets', // SUB-108
   'target-resolver-runtime', // SUB-109
   'directory-config-runtime', // SUB-110
+  'matrix', // SUB-113
   'mattermost', // SUB-114
+  'zalouser', // SUB-115
   'status-helpers', // SUB-118
   'poll-runtime', // SUB-119
   'interactive-runtime', // SUB-120
