@@ -37,7 +37,9 @@ export const ReplyRuntimeConfigSchemaShape = {
   historyLimit: z.number().int().min(0).optional(),
   dmHistoryLimit: z.number().int().min(0).optional(),
   contextVisibility: ContextVisibilityModeSchema.optional(),
-  dms: z.record(z.string(), DmConfigSchema.optional()).optional(),
+  // Not z.record: plugins extend this shape with the zod they bundle, and an
+  // older one cannot export a record of this one as a JSON schema.
+  dms: z.object({}).catchall(DmConfigSchema.optional()).optional(),
   textChunkLimit: z.number().int().positive().optional(),
   chunkMode: z.enum(['length', 'newline']).optional(),
   blockStreaming: z.boolean().optional(),
