@@ -1,7 +1,9 @@
 export { normalizeE164 } from './internal/allowlists.js';
 export { sleep, withTimeout } from './internal/async-tools.js';
+export { logWebhookError, logWebhookProcessed, logWebhookReceived } from './internal/diagnostics.js';
 export { redactIdentifier, sha256HexPrefix } from './internal/identifiers.js';
 export { parseInlineDirectives, sanitizeReplyDirectiveId, stripInlineDirectiveTagsForDelivery, stripInlineDirectiveTagsForDisplay, stripInlineDirectiveTagsFromMessageForDisplay } from './internal/inline-directives.js';
+export { isFileLogLevelEnabled } from './internal/log-settings.js';
 export { CONFIG_DIR, resolveUserPath } from './internal/paths.js';
 export { FILE_REF_EXTENSIONS_WITH_TLD, chunkItems, clamp, clampInt, clampNumber, displayPath, displayString, isAutoLinkedFileRef, safeParseJson, sanitizeTerminalText, shortenHomeInString, shortenHomePath, sliceUtf16Safe, stripMarkdown, truncateUtf16Safe } from './internal/plain-text.js';
 export { fetchWithTimeout } from './internal/provider/http.js';
