@@ -1,1 +1,1 @@
-export { parseCommandArgs } from './internal/native-commands.js';
+export {};
