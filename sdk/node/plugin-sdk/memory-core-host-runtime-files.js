@@ -1,1 +1,1 @@
-export { DEFAULT_MEMORY_READ_LINES } from './internal/memory/read.js';
+export { listMemoryFiles, normalizeExtraMemoryPaths } from './internal/memory/read.js';

@@ -1,1 +1,2 @@
-export {};
+export { cleanSchemaForGemini, GEMINI_UNSUPPORTED_SCHEMA_KEYWORDS } from './internal/provider/gemini-schema.js';
+export { buildProviderToolCompatFamilyHooks, findOpenAIStrictSchemaViolations, findUnsupportedSchemaKeywords, inspectGeminiToolSchemas, inspectOpenAIToolSchemas, normalizeGeminiToolSchemas, normalizeOpenAIToolSchemas, stripUnsupportedSchemaKeywords } from './internal/provider/tool-schemas.js';

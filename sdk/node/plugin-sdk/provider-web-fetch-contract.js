@@ -1,1 +1,1 @@
-export {};
+export { enableProviderPluginInConfig as enablePluginInConfig } from './internal/web/config.js';

@@ -1,1 +1,1 @@
-export {};
+export { createWebSearchConfigFields as createWebSearchProviderContractFields, getScopedCredentialValue, getTopLevelCredentialValue, mergeScopedSearchConfig, resolveProviderWebSearchPluginConfig, setProviderWebSearchPluginConfigValue, setScopedCredentialValue, setTopLevelCredentialValue } from './internal/web/config.js';

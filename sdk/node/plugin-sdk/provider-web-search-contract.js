@@ -1,1 +1,1 @@
-export {};
+export { createWebSearchProviderContractFields, enableProviderPluginInConfig as enablePluginInConfig, getScopedCredentialValue, getTopLevelCredentialValue, mergeScopedSearchConfig, resolveProviderWebSearchPluginConfig, setProviderWebSearchPluginConfigValue, setScopedCredentialValue, setTopLevelCredentialValue } from './internal/web/config.js';

@@ -34,3 +34,7 @@ const metaOf = (id) => {
 
 /** What is shown of a channel. @param {string} id @returns {any} `undefined` for channels that only their plugin knows */
 export const getChatChannelMeta = (id) => (Object.hasOwn(CHANNELS, id) ? metaOf(id) : undefined);
+
+const IDS = new Map(Object.keys(CHANNELS).flatMap((id) => [id, ...(metaOf(id).aliases ?? [])].map((name) => [name, id])));
+/** The id of a well-known channel, from its id or another name of it. @param {unknown} raw @returns {string | undefined} */
+export const knownChatChannelId = (raw) => (typeof raw === 'string' ? IDS.get(raw.trim().toLowerCase()) : undefined);
