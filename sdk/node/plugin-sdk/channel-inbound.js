@@ -5,6 +5,7 @@ export { formatInboundEnvelope, formatInboundFromLabel, resolveEnvelopeFormatOpt
 export { logInboundDrop } from './internal/feedback.js';
 export { buildChannelInboundEventContext, buildChannelInboundMediaPayload } from './internal/inbound-context.js';
 export { createChannelInboundDebouncer, createInboundDebouncer, resolveInboundDebounceMs, shouldDebounceTextInbound } from './internal/inbound-debounce.js';
+export { resolveInboundSessionEnvelopeContext } from './internal/inbound-envelopes.js';
 export { classifyChannelInboundEvent, filterChannelInboundQuoteContext, filterChannelInboundSupplementalContext, recordChannelBotPairLoopAndCheckSuppression, recordDroppedChannelInboundHistory, resolveUnmentionedGroupInboundPolicy, toHistoryMediaEntries, toInboundMediaFacts } from './internal/inbound-facts.js';
 export { createCommandTurnContext, isAuthorizedTextSlashCommandTurn, isExplicitCommandTurn, isNativeCommandTurn, isTextSlashCommandTurn } from './internal/inbound-finalize.js';
 export { formatLocationText, toLocationContext } from './internal/location.js';

@@ -1,1 +1,2 @@
+export { createHostedOutboundMediaStore } from './internal/media/hosted.js';
 export { loadOutboundMediaFromUrl } from './internal/media/payload.js';

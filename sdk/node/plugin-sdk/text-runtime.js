@@ -4,7 +4,7 @@ export { logWebhookError, logWebhookProcessed, logWebhookReceived } from './inte
 export { redactIdentifier, sha256HexPrefix } from './internal/identifiers.js';
 export { parseInlineDirectives, sanitizeReplyDirectiveId, stripInlineDirectiveTagsForDelivery, stripInlineDirectiveTagsForDisplay, stripInlineDirectiveTagsFromMessageForDisplay } from './internal/inline-directives.js';
 export { isFileLogLevelEnabled } from './internal/log-settings.js';
-export { CONFIG_DIR, resolveUserPath } from './internal/paths.js';
+export { CONFIG_DIR, ensureDir, resolveUserPath } from './internal/paths.js';
 export { FILE_REF_EXTENSIONS_WITH_TLD, chunkItems, clamp, clampInt, clampNumber, displayPath, displayString, isAutoLinkedFileRef, safeParseJson, sanitizeTerminalText, shortenHomeInString, shortenHomePath, sliceUtf16Safe, stripMarkdown, truncateUtf16Safe } from './internal/plain-text.js';
 export { fetchWithTimeout } from './internal/provider/http.js';
 export { redactSensitiveText } from './internal/redact.js';

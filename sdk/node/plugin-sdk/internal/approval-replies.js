@@ -30,7 +30,8 @@ export function resolveExecApprovalRequestAllowedDecisions(params) {
   return explicit.length > 0 ? explicit : resolveExecApprovalAllowedDecisions({ ask: params?.ask });
 }
 
-function pluginDecisions(request) {
+/** The answers to what a plugin asks. @param {{allowedDecisions?: readonly string[]}} [request] @returns {readonly string[]} */
+export function resolvePluginApprovalDecisions(request) {
   const explicit = [...new Set(known(request?.allowedDecisions))];
   return explicit.length > 0 ? explicit : DECISIONS;
 }
@@ -109,13 +110,15 @@ export function formatApprovalDisplayPath(value) {
   return match ? `~${match[1].replace(/\\/g, '/')}` : text;
 }
 
-function fence(text, language = '') {
+/** A text in a code block that it cannot end. @param {string} text @param {string} [language] @returns {string} */
+export function fencedText(text, language = '') {
   const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
   const marks = '`'.repeat(longest + 1);
   return `${marks}${language}\n${text}\n${marks}`;
 }
 
-function remaining(ms) {
+/** A time that is left, in its two largest units. @param {number} ms @returns {string} */
+export function remainingTime(ms) {
   const seconds = Math.max(0, Math.round(ms / 1000));
   const parts = [[Math.floor(seconds / 3600), 'h'], [Math.floor(seconds / 60) % 60, 'm'], [seconds % 60, 's']].filter(([count]) => count > 0).slice(0, 2);
   return parts.map(([count, unit]) => `${count}${unit}`).join(' ') || '0s';
@@ -138,15 +141,15 @@ export function buildExecApprovalPendingReplyPayload(params) {
     `Host: ${params.host}`,
     params.nodeId && `Node: ${params.nodeId}`,
     params.cwd && `CWD: ${formatApprovalDisplayPath(params.cwd)}`,
-    Number.isFinite(params.expiresAtMs) && `Expires in: ${remaining(params.expiresAtMs - (params.nowMs ?? Date.now()))}`,
+    Number.isFinite(params.expiresAtMs) && `Expires in: ${remainingTime(params.expiresAtMs - (params.nowMs ?? Date.now()))}`,
     `Full id: \`${params.approvalId}\``,
   ];
   const parts = [
     params.warningText?.trim(),
     'Approval required.',
-    first && `Run:\n\n${fence(first, 'txt')}`,
-    `Pending command:\n\n${fence(params.command, 'sh')}`,
-    others.length > 0 && `Other options:\n\n${fence(others.join('\n'), 'txt')}`,
+    first && `Run:\n\n${fencedText(first, 'txt')}`,
+    `Pending command:\n\n${fencedText(params.command, 'sh')}`,
+    others.length > 0 && `Other options:\n\n${fencedText(others.join('\n'), 'txt')}`,
     !allowed.includes('allow-always') && 'The policy asks each time: it cannot be allowed for good.',
     info.filter(Boolean).join('\n'),
   ];
@@ -186,7 +189,7 @@ export function buildPluginApprovalRequestMessage({ id, request, expiresAtMs }, 
     ...named.map(([label, value]) => `${label}: ${value}`),
     `ID: ${id}`,
     `Expires in: ${Math.max(0, Math.round((expiresAtMs - nowMs) / 1000))}s`,
-    `Reply with: /approve <id> ${pluginDecisions(request).join('|')}`,
+    `Reply with: /approve <id> ${resolvePluginApprovalDecisions(request).join('|')}`,
   ].join('\n');
 }
 
@@ -213,7 +216,7 @@ export const buildPluginApprovalExpiredMessage = ({ id }) => `⏱️ Plugin appr
 export const buildPluginApprovalPendingReplyPayload = ({ request, nowMs, approvalSlug, text, allowedDecisions, channelData }) =>
   buildApprovalPendingReplyPayload({
     approvalKind: 'plugin', approvalId: request.id, approvalSlug: approvalSlug ?? request.id.slice(0, 8), text: text ?? buildPluginApprovalRequestMessage(request, nowMs),
-    allowedDecisions: allowedDecisions ?? pluginDecisions(request.request), channelData,
+    allowedDecisions: allowedDecisions ?? resolvePluginApprovalDecisions(request.request), channelData,
   });
 
 /**

@@ -76,3 +76,6 @@ export function resolvePreferredOpenClawTmpDir() {
   }
   throw new Error(`no temporary directory is safe to use: ${candidates.join(', ')}`);
 }
+
+/** Makes a directory with those above it. @param {string} dir @returns {Promise<void>} */
+export const ensureDir = async (dir) => void (await fs.promises.mkdir(dir, { recursive: true }));

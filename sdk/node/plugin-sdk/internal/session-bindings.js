@@ -120,14 +120,21 @@ const DECISIONS = { o: 'allow-once', a: 'allow-always', d: 'deny' };
 /** The id of a button that decides on a plugin's binding. @param {string} approvalId @param {string} decision @returns {string} */
 export function buildPluginBindingApprovalCustomId(approvalId, decision) {
   const code = Object.keys(DECISIONS).find((letter) => DECISIONS[letter] === decision) ?? 'd';
-  return `pluginbind:${approvalId.replace(/%/g, '%25').replace(/;/g, '%3B')}:${code}`;
+  return `pluginbind:${encodeURIComponent(approvalId)}:${code}`;
+}
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 /** Reads such an id. @param {string} value @returns {{approvalId: string, decision: string}|null} */
 export function parsePluginBindingApprovalCustomId(value) {
   const [, id, code] = /^pluginbind:([\s\S]+):([^:]+)$/.exec(value.trim()) ?? [];
   const decision = DECISIONS[code?.trim()];
   if (!id?.trim() || !decision) return null;
-  return { approvalId: id.trim().replace(/%(25|3B)/gi, (_mark, hex) => (hex === '25' ? '%' : ';')), decision };
+  return { approvalId: decoded(id.trim()), decision };
 }
 
 const nameOf = ({ pluginName, pluginId }) => pluginName ?? pluginId;
