@@ -1,4 +1,4 @@
-export { ToolAuthorizationError, ToolInputError, createActionGate, jsonResult, readNumberParam, readPositiveIntegerParam, readReactionParams, readStringArrayParam, readStringOrNumberParam, readStringParam, textResult } from './internal/actions.js';
+export { ToolAuthorizationError, ToolInputError, createActionGate, jsonResult, readNonNegativeIntegerParam, readNumberParam, readPositiveIntegerParam, readReactionParams, readStringArrayParam, readStringOrNumberParam, readStringParam, textResult } from './internal/actions.js';
 export { resolveAckReaction, resolveAgentIdentity, resolveEffectiveMessagesConfig, resolveHumanDelayConfig, resolveIdentityNamePrefix, resolveMessagePrefix, resolveResponsePrefix } from './internal/agent-identity.js';
 export { hasConfiguredModelFallbacks, listAgentEntries, listAgentIds, resolveAgentConfig, resolveAgentContextLimits, resolveAgentDir, resolveAgentEffectiveModelPrimary, resolveAgentExecutionContract, resolveAgentExplicitModelPrimary, resolveAgentIdByWorkspacePath, resolveAgentIdsByWorkspacePath, resolveAgentModelFallbacksOverride, resolveAgentModelPrimary, resolveAgentSkillsFilter, resolveAgentWorkspaceDir, resolveDefaultAgentDir, resolveDefaultAgentId, resolveEffectiveModelFallbacks, resolveFallbackAgentId, resolveOpenClawAgentDir, resolveRunModelFallbacksOverride, resolveSessionAgentId, resolveSessionAgentIds, setAgentEffectiveModelPrimary } from './internal/agents.js';
 export { resolveEnvApiKey, resolveProviderIdForAuth } from './internal/auth/env-names.js';
@@ -10,3 +10,4 @@ export { DEFAULT_CACHE_TTL_MINUTES, DEFAULT_CONTEXT_TOKENS, DEFAULT_MODEL, DEFAU
 export { normalizeProviderId, normalizeProviderIdForAuth } from './internal/provider/id.js';
 export { buildModelAliasIndex, findNormalizedProviderKey, findNormalizedProviderValue, modelKey, normalizeModelRef, normalizeModelSelection, parseModelRef, resolveConfiguredModelRef, resolveDefaultModelForAgent, resolveModelRefFromString } from './internal/provider/model-refs.js';
 export { resolveAgentIdFromSessionKey } from './internal/session-keys.js';
+export { formatReasoningMessage } from './internal/values.js';

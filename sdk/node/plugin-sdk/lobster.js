@@ -1,1 +1,1 @@
-export {};
+export { applyWindowsSpawnProgramPolicy, materializeWindowsSpawnProgram, resolveWindowsExecutablePath, resolveWindowsSpawnProgram, resolveWindowsSpawnProgramCandidate } from './internal/windows-spawn.js';

@@ -3,3 +3,8 @@ export { emptyPluginConfigSchema } from './internal/config-schema.js';
 export { resolveStateDir } from './internal/paths.js';
 export { parseAgentSessionKey } from './internal/session-keys.js';
 export { buildActiveMemoryPromptSection, listActiveMemoryPublicArtifacts, listMemoryCorpusSupplements } from './internal/memory-host.js';
+export { resolveDefaultAgentId, resolveSessionAgentId, resolveSessionAgentIds } from './internal/agents.js';
+export { getRuntimeConfig, getRuntimeConfig as loadConfig } from './internal/config-snapshot.js';
+export { resolveSessionTranscriptsDirForAgent } from './internal/session-store.js';
+export { SILENT_REPLY_TOKEN } from './internal/silent-reply.js';
+export { asToolParamsRecord, DEFAULT_PI_COMPACTION_RESERVE_TOKENS_FLOOR, parseNonNegativeByteSize } from './internal/values.js';

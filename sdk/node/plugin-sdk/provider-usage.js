@@ -1,1 +1,1 @@
-export {};
+export { buildUsageErrorSnapshot, buildUsageHttpErrorSnapshot, clampPercent, fetchClaudeUsage, fetchCodexUsage, fetchGeminiUsage, fetchJson, fetchZaiUsage, PROVIDER_LABELS } from './internal/provider/usage.js';

@@ -1,1 +1,1 @@
-export {};
+export { captureHttpExchange, captureWsEvent, finalizeDebugProxyCapture, initializeDebugProxyCapture, isDebugProxyGlobalFetchPatchInstalled, resolveDebugProxySettings, resolveEffectiveDebugProxyUrl } from './internal/debug-proxy.js';

@@ -1,1 +1,1 @@
-export {};
+export { completeWithPreparedSimpleCompletionModel, extractAssistantText, prepareSimpleCompletionModel, prepareSimpleCompletionModelForAgent, resolveSimpleCompletionSelectionForAgent } from './internal/simple-completion.js';

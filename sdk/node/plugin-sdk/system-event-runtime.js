@@ -1,1 +1,1 @@
-export {};
+export { enqueueSystemEvent } from './internal/host.js';

@@ -27,3 +27,5 @@ export const shouldLogVerbose = () => snapshot.verbose === true;
 export function logVerbose(message) {
   if (shouldLogVerbose()) createLogger(pluginId()).debug(message);
 }
+/** Puts a system event before a session's next turn. @param {string} text @param {{sessionKey: string, contextKey?: string, deliveryContext?: object, trusted?: boolean}} options @returns {boolean} `false` for one that waits already */
+export const enqueueSystemEvent = (text, options) => askSync('host.system.enqueueSystemEvent', [text, options]);

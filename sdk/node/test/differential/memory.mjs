@@ -1,5 +1,5 @@
 // Memory: query words, managed blocks, dreaming, excerpts, pieces, batches.
-import { list, pick, scalar, text } from './kit.mjs';
+import { list, pick, random, scalar, text } from './kit.mjs';
 
 const query = () => pick(['what is the plan for tomorrow', 'Kubernetes cluster, 2024!', '今天的天气怎么样', '東京タワーはどこですか', '서울에서 만난 친구', 'API를 확인', 'el perro y la casa', 'x ab abc 123', '', 'メモリ検索 test_case', 'のこと', '을 그리고 강아지가']);
 const block = () => pick(['', 'intro\n', 'a\n\n## H\n<!-- s -->\nold\n<!-- e -->\nrest\n', '<!-- s -->\n1\n<!-- e -->\n\n<!-- s -->\n2\n<!-- e -->', '<!-- s -->1<!-- e --> between <!-- s -->2<!-- e --> after']);
@@ -41,4 +41,11 @@ export default [
   ['memory-core-host-engine-embeddings', ['mapBatchEmbeddingsByIndex'], () => [new Map([['0', [1]], ['2', [3]]]), pick([0, 3])]],
   ['memory-core-host-engine-embeddings', ['isMissingEmbeddingApiKeyError', 'formatUnavailableBatchError'], () => [pick([new Error('No API key found for provider x'), new Error('y'), 'z'])]],
   ['memory-core-host-secret', ['hasConfiguredMemorySecretInput'], () => [scalar()]],
+  ['memory-core-host-engine-foundation', ['parseDurationMs'], () => [pick(['5', ' 1H30m ', '1.5h', '90', '10ms3s', '2d', '0']), pick([undefined, { defaultUnit: 'm' }, { defaultUnit: 's' }])]],
+  ['memory-core-host-engine-foundation', ['splitShellArgs'], () => [Array.from({ length: random(6) }, () => pick(['a', ' ', "'b c'", '"d \\" $"', '"e\\n"', '\\ ', '#', '"', "'", '--x="y z"', '\\', '\n', "''"])).join('')]],
+  ['memory-core', ['parseNonNegativeByteSize'], () => [pick([scalar(), '10kb', '1.5 MB', '1.5MB', ' 2G ', '3tb', '4x', '5b', '-1', 2.7])]],
+  ['memory-core', ['asToolParamsRecord'], () => [scalar()]],
+  ['agent-runtime', ['formatReasoningMessage'], () => [pick([text(), ' a\n\nb\n ', 'x\r\ny'])]],
+  ['agent-runtime', ['readNonNegativeIntegerParam'], () => [{ n: scalar() }, 'n', pick([undefined, { required: true }])]],
+  ['simple-completion-runtime', ['resolveSimpleCompletionSelectionForAgent'], () => [{ cfg: { agents: { defaults: { model: pick(['openai/gpt-5', { primary: 'anthropic/claude-opus-4-6@work' }, undefined]), workspace: '/tmp/w' }, list: [{ id: 'main' }, { id: 'two', model: 'x/y' }] } }, agentId: pick(['main', 'two']), modelRef: pick([undefined, ' ', 'zai/glm@own', 'gpt-5', 'a@b/c']) }], (value) => value && [value.provider, value.modelId, value.profileId]],
 ];

@@ -1,5 +1,5 @@
 // Providers: ids, endpoints, requests, errors, replay, payloads.
-import { pick, scalar, text } from './kit.mjs';
+import { pick, random, scalar, text } from './kit.mjs';
 
 const provider = () => pick(['openai', 'openai-codex', 'openrouter', 'anthropic', 'google', 'z.ai', 'Kimi-Code', 'moonshot', 'qwen', 'mistral', 'xai', 'lmstudio', 'azure-openai', 'custom', '', undefined, 'deepseek', 'groq']);
 const url = () => pick([undefined, '', 'https://api.openai.com/v1', 'api.openai.com', 'https://chatgpt.com/backend-api', 'https://eu.openrouter.ai/api/v1/', 'http://localhost:1234', 'http://box.local/v1', 'https://api.moonshot.cn/v1', 'https://api.moonshot.cn/v2', 'https://europe-west1-aiplatform.googleapis.com', 'https://aiplatform.googleapis.com', 'https://x.openai.azure.com', 'nonsense ://', 'https://dashscope.aliyuncs.com/compatible-mode/v1/', 'https://api.anthropic.com/v1', 'https://my.proxy/v1', 'https://api.githubcopilot.com']);
@@ -30,6 +30,22 @@ async function payloadOf(stream, payload, model = {}) {
   const copy = structuredClone(payload);
   await stream({ ...model, payload: copy }, {}, {});
   return copy;
+}
+
+/** A service that answers with some allowance. */
+function answered() {
+  const part = () => pick([undefined, { utilization: pick([undefined, 12.5, 140]), resets_at: pick([undefined, '2026-01-02T03:04:05Z']) }]);
+  const window = () => pick([undefined, { limit_window_seconds: pick([undefined, 0, 18_000, 86_400, 604_800]), used_percent: pick([undefined, 20, 'x']), reset_at: pick([undefined, 1_700_000_000, 1_700_500_000]) }]);
+  const limit = () => ({ type: pick(['TOKENS_LIMIT', 'TIME_LIMIT', 'x']), unit: pick([1, 3, 5, 9]), number: 5, percentage: pick([undefined, 7, 300]), nextResetTime: pick([undefined, 1_700_000_000_000]) });
+  const body = pick([
+    {}, { five_hour: part(), seven_day: part(), seven_day_sonnet: part(), seven_day_opus: part() },
+    { rate_limit: pick([undefined, { primary_window: window(), secondary_window: window() }]), plan_type: pick([undefined, 'pro']), credits: pick([undefined, { balance: pick([null, 3, '4.5', 'x']) }]) },
+    { buckets: Array.from({ length: random(4) }, () => ({ modelId: pick([undefined, 'gemini-2.5-PRO', 'gemini-flash', 'pro-flash']), remainingFraction: pick([undefined, 0.25, 1.5, 0.1]) })) },
+    { success: pick([true, false]), code: pick([200, 500]), msg: pick([undefined, ' no ']), data: pick([undefined, { limits: [limit(), limit()], planName: pick([undefined, 'P']), plan: 'Q' }]) },
+    { error: { message: pick([undefined, ' scope requirement user:profile ', 3]) } },
+  ]);
+  const status = pick([200, 200, 200, 401, 403, 500]);
+  return async () => new Response(JSON.stringify(body), { status });
 }
 
 export default [
@@ -92,4 +108,9 @@ export default [
   ['provider-catalog-shared', ['supportsNativeStreamingUsageCompat'], () => [{ providerId: provider() ?? 'p', baseUrl: url() }]],
   ['provider-catalog-shared', ['applyProviderNativeStreamingUsageCompat'], () => [{ providerId: 'moonshot', providerConfig: { baseUrl: url(), models: pick([undefined, [], [{ id: 'a' }, { id: 'b', compat: { supportsUsageInStreaming: false } }]]) } }]],
   ['provider-catalog-shared', ['findCatalogTemplate'], () => [{ entries: [{ provider: 'z.ai', id: 'A' }, { provider: 'x', id: 'b' }], providerId: 'zai', templateIds: [pick(['a', 'b', 'c']), 'a'] }]],
+  ['provider-usage', ['clampPercent'], () => [scalar()]],
+  ['provider-usage', ['buildUsageHttpErrorSnapshot'], () => [{ provider: pick(['zai', 'minimax', 'x']), status: pick([401, 500]), message: pick([undefined, ' ', ' why ']), tokenExpiredStatuses: pick([undefined, [401]]) }]],
+  ['provider-usage', ['fetchClaudeUsage', 'fetchZaiUsage'], () => ['token', 1000, answered()]],
+  ['provider-usage', ['fetchCodexUsage'], () => ['token', pick([undefined, 'account']), 1000, answered()]],
+  ['provider-usage', ['fetchGeminiUsage'], () => ['token', 1000, answered(), 'google-gemini-cli']],
 ];
