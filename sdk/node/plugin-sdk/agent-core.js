@@ -1,1 +1,1 @@
-export {};
+export { parseCommandArgs } from './internal/native-commands.js';

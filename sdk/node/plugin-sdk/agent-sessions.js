@@ -1,1 +1,1 @@
-export {};
+export { VERSION } from './internal/version.js';

@@ -1,1 +1,1 @@
-export {};
+export { logConfigUpdated, mutateConfigFile, replaceConfigFile, updateConfig } from './internal/config-mutation.js';

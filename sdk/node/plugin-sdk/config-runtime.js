@@ -1,7 +1,9 @@
 export { resolveDefaultAgentId } from './internal/agents.js';
 export { isDangerousNameMatchingEnabled, requireRuntimeConfig, resolveChannelContextVisibilityMode, resolveDangerousNameMatchingEnabled, resolveDefaultContextVisibility } from './internal/channel-config.js';
+export { logConfigUpdated, mutateConfigFile, replaceConfigFile, updateConfig, writeConfigFile } from './internal/config-mutation.js';
 export { clearConfigCache, clearRuntimeConfigSnapshot, getRuntimeConfig, getRuntimeConfigSnapshot, getRuntimeConfigSourceSnapshot, setRuntimeConfigSnapshot } from './internal/config-snapshot.js';
 export { evaluateSupplementalContextVisibility, filterSupplementalContextItems } from './internal/context-visibility.js';
+export { normalizeTelegramCommandName, resolveTelegramCustomCommands, TELEGRAM_COMMAND_NAME_PATTERN } from './internal/custom-commands.js';
 export { GROUP_POLICY_BLOCKED_LABEL, resolveAllowlistProviderRuntimeGroupPolicy, resolveChannelGroupPolicy, resolveChannelGroupRequireMention, resolveDefaultGroupPolicy, resolveOpenProviderRuntimeGroupPolicy, warnMissingProviderGroupPolicyFallbackOnce } from './internal/group-policy.js';
 export { resolveToolsBySender } from './internal/group-tools.js';
 export { loadSessionStore } from './internal/host.js';
@@ -11,4 +13,5 @@ export { resolveStorePath } from './internal/paths.js';
 export { resolveLivePluginConfigObject, resolvePluginConfigObject } from './internal/plugin-config.js';
 export { resolveConfiguredSecretInputString, resolveConfiguredSecretInputWithFallback, resolveRequiredConfiguredSecretRefInputString } from './internal/secret-resolve.js';
 export { coerceSecretRef } from './internal/secrets.js';
+export { canonicalizeMainSessionAlias, evaluateSessionFreshness, getSessionEntry, listSessionEntries, patchSessionEntry, readSessionUpdatedAt, resolveChannelResetConfig, resolveSessionResetPolicy, resolveSessionResetType, resolveSessionStoreEntry, resolveThreadFlag, saveSessionStore, updateSessionStore, updateSessionStoreEntry } from './internal/session-store.js';
 export { resolveMarkdownTableMode } from './internal/tables.js';

@@ -3,3 +3,4 @@ export { resolveAgentDir, resolveAgentWorkspaceDir } from './internal/agents.js'
 export { loadSessionStore } from './internal/host.js';
 export { resolveStorePath } from './internal/paths.js';
 export { DEFAULT_MODEL, DEFAULT_PROVIDER } from './internal/provider/defaults.js';
+export { saveSessionStore, updateSessionStore, updateSessionStoreEntry } from './internal/session-store.js';

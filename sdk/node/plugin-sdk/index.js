@@ -29,5 +29,6 @@ export { runCommandWithTimeout, runExec } from './internal/processes.js';
 export { resolveChannelSourceReplyDeliveryMode } from './internal/reply-delivery-mode.js';
 export { createPluginRuntimeStore } from './internal/runtime-store.js';
 export { AllowFromListSchema, BlockStreamingCoalesceSchema, buildCatchallMultiAccountChannelSchema, buildNestedDmConfigSchema, ContextVisibilityModeSchema, DmConfigSchema, DmPolicySchema, GroupPolicySchema, MarkdownConfigSchema, MentionPatternsPolicySchema, ReplyRuntimeConfigSchemaShape, ToolPolicySchema } from './internal/schemas.js';
+export { saveSessionStore } from './internal/session-store.js';
 export { createAccountStatusSink } from './internal/status.js';
 export { createChannelReplyPipeline, createReplyPrefixContext, createReplyPrefixOptions, createTypingCallbacks } from './internal/typing.js';

@@ -11,11 +11,13 @@ export { collectErrorGraphCandidates, formatUncaughtError, readErrorName } from 
 export { fetchWithRuntimeDispatcher, getProxyUrlFromFetch, makeProxyFetch, resolveFetch, withTrustedEnvProxyGuardedFetchMode, wrapFetchWithAbortSignal } from './internal/fetch-tools.js';
 export { acquireFileLock, drainFileLockStateForTest, FILE_LOCK_TIMEOUT_ERROR_CODE, resetFileLockStateForTest, withFileLock } from './internal/file-lock.js';
 export { sanitizeUntrustedFileName, writeExternalFileWithinRoot } from './internal/file-stores.js';
+export { resolveHeartbeatVisibility, resolveIndicatorType } from './internal/heartbeat-text.js';
 export { normalizeHostname } from './internal/hostnames.js';
 export { DEFAULT_WEBHOOK_BODY_TIMEOUT_MS, DEFAULT_WEBHOOK_MAX_BODY_BYTES, installRequestBodyLimitGuard, isRequestBodyLimitError, readJsonBodyWithLimit, readRequestBodyWithLimit, requestBodyErrorToText, RequestBodyLimitError } from './internal/http-body.js';
 export { getChannelActivity, recordChannelActivity } from './internal/inbound-facts.js';
 export { isTruthyEnvValue } from './internal/log-settings.js';
 export { clampTimerTimeoutMs, finiteSecondsToTimerSafeMilliseconds, MAX_TIMER_TIMEOUT_MS, MAX_TIMER_TIMEOUT_SECONDS, nonNegativeSecondsToSafeMilliseconds, parseFiniteNumber, parseStrictFiniteNumber, parseStrictInteger, parseStrictNonNegativeInteger, parseStrictPositiveInteger, positiveSecondsToSafeMilliseconds, resolveExpiresAtMsFromDurationOrEpoch, resolveExpiresAtMsFromDurationSeconds, resolveExpiresAtMsFromEpochSeconds } from './internal/numbers.js';
+export { isPrivateNetworkAllowedByPolicy } from './internal/path-scope.js';
 export { resolvePreferredOpenClawTmpDir, resolveRequiredHomeDir } from './internal/paths.js';
 export { createPinnedLookup } from './internal/pinned-lookup.js';
 export { sanitizeForPlainText } from './internal/plain-text.js';

@@ -1,1 +1,2 @@
 export { listMemoryEmbeddingProviders } from './internal/memory-host.js';
+export { DEFAULT_LOCAL_MODEL } from './internal/memory/embeddings.js';

@@ -1,1 +1,1 @@
-export {};
+export { archiveMigrationItem, copyMigrationFileItem, withCachedMigrationConfigRuntime, writeMigrationReport } from './internal/migration-files.js';

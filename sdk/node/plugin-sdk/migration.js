@@ -1,1 +1,1 @@
-export {};
+export { applyMigrationConfigPatchItem, applyMigrationManualItem, createMigrationConfigPatchItem, createMigrationItem, createMigrationManualItem, hasMigrationConfigPatchConflict, markMigrationItemConflict, markMigrationItemError, markMigrationItemSkipped, mergeMigrationConfigValue, MIGRATION_REASON_MISSING_SOURCE_OR_TARGET, MIGRATION_REASON_TARGET_EXISTS, readMigrationConfigPatchDetails, readMigrationConfigPath, redactMigrationItem, redactMigrationPlan, redactMigrationValue, summarizeMigrationItems, writeMigrationConfigPath } from './internal/migration-plan.js';

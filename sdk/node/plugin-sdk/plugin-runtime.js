@@ -1,1 +1,2 @@
+export { CONVERSATION_HOOK_NAMES, defaultLoadOverrideModule, getPluginRuntimeGatewayRequestScope, isConversationHookName, isPluginHookName, isPromptInjectionHookName, PLUGIN_HOOK_NAMES, PLUGIN_PROMPT_MUTATION_RESULT_FIELDS, PluginApprovalResolutions, PROMPT_INJECTION_HOOK_NAMES, startLazyPluginServiceModule, stripPromptMutationFieldsFromLegacyHookResult } from './internal/hook-names.js';
 export { normalizePluginHttpPath } from './internal/webhook-targets.js';

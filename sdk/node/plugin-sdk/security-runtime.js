@@ -4,9 +4,11 @@ export { collectConditionalChannelFieldAssignments, collectNestedChannelFieldAss
 export { evaluateSupplementalContextVisibility, filterSupplementalContextItems, shouldIncludeSupplementalContext } from './internal/context-visibility.js';
 export { DM_GROUP_ACCESS_REASON, readStoreAllowFromForDmPolicy, resolveDmGroupAccessWithCommandGate, resolveDmGroupAccessWithLists, resolveEffectiveAllowFromLists, resolveOpenDmAllowlistAccess } from './internal/dm-group-access.js';
 export { extractErrorCode, formatErrorMessage } from './internal/error-text.js';
+export { buildSafeExternalPrompt, detectSuspiciousPatterns } from './internal/external-content.js';
 export { privateFileStore, privateFileStoreSync, sanitizeUntrustedFileName, writeExternalFileWithinRoot, writeViaSiblingTempPath } from './internal/file-stores.js';
 export { normalizeHostname } from './internal/hostnames.js';
 export { parseAccessGroupAllowFromEntry } from './internal/ingress-lists.js';
+export { isPrivateNetworkAllowedByPolicy, pathScope, resolveExistingPathsWithinRoot, resolvePathsWithinRoot, resolvePathWithinRoot, resolveStrictExistingPathsWithinRoot, resolveWritablePathWithinRoot } from './internal/path-scope.js';
 export { resolvePreferredOpenClawTmpDir } from './internal/paths.js';
 export { hasProxyEnvConfigured } from './internal/proxy-env.js';
 export { generateSecureToken } from './internal/random.js';
@@ -18,3 +20,4 @@ export { applyResolvedAssignments, createResolverContext } from './internal/secr
 export { resolvePinnedMainDmOwnerFromAllowlist } from './internal/session-keys.js';
 export { isBlockedHostnameOrIp, resolvePinnedHostnameWithPolicy, SsrFBlockedError } from './internal/ssrf.js';
 export { hasOwnProperty, isRecord } from './internal/strings.js';
+export { wrapExternalContent, wrapWebContent } from './internal/web/untrusted.js';

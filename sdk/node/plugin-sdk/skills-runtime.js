@@ -1,1 +1,1 @@
-export {};
+export { bumpSkillsSnapshotVersion, getSkillsSnapshotVersion, registerSkillsChangeListener, shouldRefreshSnapshotForVersion } from './internal/skills-version.js';

@@ -8,10 +8,13 @@ const COMPLETE = [
   'provider-entry', // SUB-003
   'channel-core', // SUB-004
   'channel-entry-contract', // SUB-005
+  'migration', // SUB-008
+  'migration-runtime', // SUB-009
   'extension-shared', // SUB-010
   'lazy-runtime', // SUB-011
   'runtime-store', // SUB-012
   'zod', // SUB-019
+  'skills-runtime', // SUB-021
   'config-contracts', // SUB-022
   'config-types', // SUB-023
   'runtime-config-snapshot', // SUB-027
@@ -19,6 +22,7 @@ const COMPLETE = [
   'runtime-group-policy', // SUB-031
   'model-session-runtime', // SUB-032
   'setup-adapter-runtime', // SUB-035
+  'channel-setup', // SUB-037
   'approval-auth-runtime', // SUB-140
   'approval-client-runtime', // SUB-141
   'approval-gateway-runtime', // SUB-143
