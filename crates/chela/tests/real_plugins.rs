@@ -146,6 +146,44 @@ const PLUGINS: &[Published] = &[
     },
 ];
 
+/// Channel plugins: each registers its channel, and little else.
+const CHANNELS: &[Published] = &[
+    channel("bluebubbles", "@openclaw/bluebubbles", "2026.5.7", &[("channel", "bluebubbles")], &[("registerChannel", "bluebubbles")]),
+    Published {
+        hooks: &["subagent_delivery_target", "subagent_ended"],
+        ..channel(
+            "discord",
+            "@openclaw/discord",
+            "2026.6.11",
+            &[("channel", "discord")],
+            &[("registerChannel", "discord"), ("registerTranscriptSourceProvider", "")],
+        )
+    },
+    channel("googlechat", "@openclaw/googlechat", "2026.6.11", &[("channel", "googlechat")], &[("registerChannel", "googlechat")]),
+    channel("msteams", "@openclaw/msteams", "2026.6.11", &[("channel", "msteams")], &[("registerChannel", "msteams")]),
+    channel(
+        "nextcloud-talk",
+        "@openclaw/nextcloud-talk",
+        "2026.6.11",
+        &[("channel", "nextcloud-talk")],
+        &[("registerChannel", "nextcloud-talk")],
+    ),
+    Published {
+        routes: 1,
+        ..channel("nostr", "@openclaw/nostr", "2026.6.11", &[("channel", "nostr")], &[("registerChannel", "nostr")])
+    },
+    channel("tlon", "@openclaw/tlon", "2026.6.11", &[("channel", "tlon")], &[("registerChannel", "tlon")]),
+    channel("twitch", "@openclaw/twitch", "2026.6.11", &[("channel", "twitch")], &[("registerChannel", "twitch")]),
+    channel("whatsapp", "@openclaw/whatsapp", "2026.6.1", &[("channel", "whatsapp")], &[("registerChannel", "whatsapp")]),
+    channel("zalo", "@openclaw/zalo", "2026.6.11", &[("channel", "zalo")], &[("registerChannel", "zalo")]),
+];
+
+type Names = &'static [(&'static str, &'static str)];
+
+const fn channel(id: &'static str, package: &'static str, version: &'static str, capabilities: Names, recorded: Names) -> Published {
+    Published { id, package, version, dependencies: true, shape: "plain-capability", capabilities, recorded, ..EMPTY }
+}
+
 const EMPTY: Published = Published {
     id: "",
     package: "",
@@ -166,8 +204,8 @@ const EMPTY: Published = Published {
 };
 
 /// The packages with a digest of their files, or why they cannot be had.
-fn fetch() -> Result<Vec<(PathBuf, String)>, String> {
-    let packages = PLUGINS.iter().map(|plugin| npm::package(plugin.package, plugin.version, plugin.dependencies));
+fn fetch(plugins: &[Published]) -> Result<Vec<(PathBuf, String)>, String> {
+    let packages = plugins.iter().map(|plugin| npm::package(plugin.package, plugin.version, plugin.dependencies));
     packages.map(|found| found.map(|dir| (dir.clone(), npm::fingerprint(&dir)))).collect()
 }
 
@@ -206,7 +244,7 @@ fn config(dirs: &[(PathBuf, String)], memory: &Service, graph: &Service) -> Valu
 // INS-317, INS-323, INS-326
 #[tokio::test(flavor = "multi_thread")]
 async fn published_plugins_register_what_they_register_in_the_reference_and_run() {
-    let packages = match tokio::task::spawn_blocking(fetch).await.unwrap() {
+    let packages = match tokio::task::spawn_blocking(|| fetch(PLUGINS)).await.unwrap() {
         Ok(packages) => packages,
         Err(why) => return without_network(&why),
     };
@@ -233,6 +271,38 @@ async fn published_plugins_register_what_they_register_in_the_reference_and_run(
     commands_methods_and_routes(&mut client, &gateway).await;
     hooks_ran(&mut client).await;
 
+    drop(gateway);
+    for (dir, before) in &packages {
+        assert_eq!(&npm::fingerprint(dir), before, "{} was changed", dir.display());
+    }
+}
+
+// INS-317
+#[tokio::test(flavor = "multi_thread")]
+async fn published_channel_plugins_register_their_channels() {
+    let packages = match tokio::task::spawn_blocking(|| fetch(CHANNELS)).await.unwrap() {
+        Ok(packages) => packages,
+        Err(why) => return without_network(&why),
+    };
+    let node = match node().await {
+        Ok(node) => node,
+        Err(why) => return without_network(&why),
+    };
+    let paths: Vec<&PathBuf> = packages.iter().map(|(dir, _)| dir).collect();
+    let (mut entries, mut channels) = (json!({}), json!({}));
+    for plugin in CHANNELS {
+        entries[plugin.id] = json!({"enabled": true});
+        channels[plugin.id] = json!({"enabled": true});
+    }
+    let config = json!({"plugins": {"load": {"paths": paths}, "entries": entries}, "channels": channels});
+    let gateway = Gateway::start(&node, config).await;
+    let mut client = gateway.client().await;
+    client.turn("hello").await;
+    for plugin in CHANNELS {
+        let row = client.plugin_until(plugin.id, "running", |row| row["state"] == "running").await;
+        registered(plugin, &row);
+        inspected(plugin, &client.call("plugins.inspect", json!({"id": plugin.id})).await);
+    }
     drop(gateway);
     for (dir, before) in &packages {
         assert_eq!(&npm::fingerprint(dir), before, "{} was changed", dir.display());
@@ -290,7 +360,9 @@ const KEYS: [&str; 23] = [
 /// `plugins.inspect`.
 fn inspected(plugin: &Published, seen: &Value) {
     let id = plugin.id;
-    assert_eq!(seen.as_object().unwrap().keys().collect::<Vec<_>>(), KEYS, "{id}");
+    // A plugin with skills has them listed too.
+    let keys: Vec<&String> = seen.as_object().unwrap().keys().filter(|key| *key != "skills").collect();
+    assert_eq!(keys, KEYS, "{id}");
     assert_eq!(seen["shape"], plugin.shape, "{id}");
     let capabilities: Vec<Value> = plugin.capabilities.iter().map(|(kind, name)| json!({"kind": kind, "ids": [name]})).collect();
     assert_eq!(seen["capabilities"], json!(capabilities), "{id}");

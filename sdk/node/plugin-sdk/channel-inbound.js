@@ -3,11 +3,12 @@ export { hasFinalInboundReplyDispatch, hasVisibleInboundReplyDispatch, resolveIn
 export { createDirectDmPreCryptoGuardPolicy, createPreCryptoDirectDmAuthorizer } from './internal/direct-dm.js';
 export { formatInboundEnvelope, formatInboundFromLabel, resolveEnvelopeFormatOptions } from './internal/envelope-format.js';
 export { logInboundDrop } from './internal/feedback.js';
-export { buildChannelInboundEventContext, buildChannelInboundMediaPayload } from './internal/inbound-context.js';
+export { buildChannelInboundEventContext, buildChannelInboundMediaPayload, buildChannelTurnContext } from './internal/inbound-context.js';
 export { createChannelInboundDebouncer, createInboundDebouncer, resolveInboundDebounceMs, shouldDebounceTextInbound } from './internal/inbound-debounce.js';
 export { resolveInboundSessionEnvelopeContext } from './internal/inbound-envelopes.js';
 export { classifyChannelInboundEvent, filterChannelInboundQuoteContext, filterChannelInboundSupplementalContext, recordChannelBotPairLoopAndCheckSuppression, recordDroppedChannelInboundHistory, resolveUnmentionedGroupInboundPolicy, toHistoryMediaEntries, toInboundMediaFacts } from './internal/inbound-facts.js';
 export { createCommandTurnContext, isAuthorizedTextSlashCommandTurn, isExplicitCommandTurn, isNativeCommandTurn, isTextSlashCommandTurn } from './internal/inbound-finalize.js';
+export { dispatchChannelInboundReply, dispatchInboundDirectDmWithRuntime, runChannelInboundEvent, runPreparedInboundReply } from './internal/inbound-turn.js';
 export { formatLocationText, toLocationContext } from './internal/location.js';
 export { mergeInboundPathRoots } from './internal/media/roots.js';
 export { buildMentionRegexes, implicitMentionKindWhen, matchesMentionPatterns, matchesMentionWithExplicit, normalizeMentionText, resolveInboundMentionDecision, resolveMentionGating, resolveMentionGatingWithBypass, resolveMentionPatternPolicy } from './internal/mentions.js';

@@ -2,6 +2,7 @@ export { classifyDurableSendRecoveryState, createDurableMessageStateRecord, crea
 export { createRuntimeOutboundDelegates } from './internal/directory.js';
 export { clearFinalizableDraftMessage, createChannelRunQueue, createDraftStreamLoop, createFinalizableDraftLifecycle, createFinalizableDraftStreamControls, createFinalizableDraftStreamControlsForState, keepHttpServerTaskAlive, takeMessageIdAfterStop } from './internal/drafts.js';
 export { logAckFailure, logTypingFailure } from './internal/feedback.js';
+export { buildChannelMessageReplyDispatchBase, dispatchChannelMessageReplyWithBase, recordChannelMessageReplyDispatch } from './internal/inbound-turn.js';
 export { createLiveMessageState, createPreviewMessageReceipt, defineFinalizableLivePreviewAdapter, deliverFinalizableLivePreview, deliverWithFinalizableLivePreviewAdapter, markLiveMessageCancelled, markLiveMessageFinalized, markLiveMessagePreviewUpdated } from './internal/live-preview.js';
 export { buildOutboundSessionContext } from './internal/outbound-session.js';
 export { sanitizeForPlainText } from './internal/plain-text.js';

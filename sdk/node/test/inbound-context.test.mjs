@@ -32,14 +32,14 @@ test('media and quotes are laid in, as far as they may be seen', async () => {
   const plain = buildChannelInboundEventContext(facts({ media, supplemental: { quote } }));
   assert.deepEqual(plain.MediaPaths, ['/a.png', '']);
   assert.deepEqual([plain.MediaUrl, plain.MediaTypes, plain.MediaTranscribedIndexes], ['/a.png', ['image/png', 'audio'], [1]]);
-  assert.deepEqual(plain.SupplementalContext.quote, { id: 'q', senderAllowed: false });
+  assert.deepEqual([plain.ReplyToId, plain.ReplyToBody], ['q', undefined]);
   const hidden = buildChannelInboundEventContext(facts({ contextVisibility: 'allowlist', supplemental: { quote } }));
-  assert.equal(hidden.SupplementalContext.quote, undefined);
+  assert.equal(hidden.ReplyToId, undefined);
   const theirs = { ...quote, isSelf: false, media: async () => [{ path: '/late.png' }] };
   const late = await buildChannelInboundEventContext(
     facts({ contextVisibility: 'allowlist_quote', supplemental: { quote: theirs }, resolveSupplementalMedia: true }),
   );
-  assert.deepEqual([late.SupplementalContext.quote.body, late.MediaPath], ['mine', '/late.png']);
+  assert.deepEqual([late.ReplyToBody, late.MediaPath], ['mine', '/late.png']);
 });
 
 test('a channel may finish the context itself', () => {

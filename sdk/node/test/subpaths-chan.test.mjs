@@ -14,6 +14,7 @@ const COMPLETE = [
   'allowlist-config-edit', // SUB-049
   'group-access', // SUB-050
   'group-activation', // SUB-051
+  'direct-dm', // SUB-052
   'direct-dm-access', // SUB-053
   'direct-dm-guard-policy', // SUB-054
   'dangerous-name-runtime', // SUB-055
@@ -32,6 +33,7 @@ const COMPLETE = [
   'channel-config-writes', // SUB-072
   'channel-envelope', // SUB-074
   'channel-feedback', // SUB-075
+  'channel-inbound', // SUB-076
   'channel-inbound-debounce', // SUB-077
   'channel-inbound-roots', // SUB-078
   'channel-ingress-runtime', // SUB-080
@@ -51,6 +53,7 @@ const COMPLETE = [
   'channel-status', // SUB-099
   'channel-streaming', // SUB-100
   'channel-activity-runtime', // SUB-102
+  'thread-bindings-runtime', // SUB-105
   'thread-bindings-session-runtime', // SUB-106
   'messaging-targets', // SUB-108
   'target-resolver-runtime', // SUB-109
@@ -58,6 +61,7 @@ const COMPLETE = [
   'matrix', // SUB-113
   'mattermost', // SUB-114
   'zalouser', // SUB-115
+  'telegram-command-config', // SUB-117
   'status-helpers', // SUB-118
   'poll-runtime', // SUB-119
   'interactive-runtime', // SUB-120

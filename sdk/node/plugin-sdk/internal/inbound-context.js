@@ -1,4 +1,5 @@
 // The context of an inbound message, from the facts that a channel has about it.
+import { finalizeInboundContext } from './inbound-finalize.js';
 
 /** Where each member of the context comes from, in order of preference: a path into the facts, or a function of them. */
 const MEMBERS = {
@@ -49,7 +50,6 @@ const MEMBERS = {
   OriginatingTo: ['reply.originatingTo', 'reply.to'],
   ThreadParentId: ['reply.threadParentId', 'conversation.parentId'],
 };
-const BODIES = ['Body', 'BodyForAgent', 'RawBody', 'CommandBody', 'BodyForCommands'];
 
 const at = (facts, path) => path.split('.').reduce((value, name) => value?.[name], facts);
 
@@ -112,12 +112,6 @@ function untrusted(supplemental, extra) {
   return rows.length > 0 ? rows : undefined;
 }
 
-function finalizeContext(context) {
-  const out = { ...context, CommandAuthorized: context.CommandAuthorized === true };
-  for (const name of BODIES) if (typeof out[name] === 'string') out[name] = out[name].replace(/\r\n?/g, '\n');
-  return out;
-}
-
 /** The context of one inbound message; a promise with `resolveSupplementalMedia`, since quoted media may have to be fetched. */
 export function buildChannelInboundEventContext(params) {
   const context = {};
@@ -131,7 +125,7 @@ export function buildChannelInboundEventContext(params) {
     const payload = Object.entries(media ? buildChannelInboundMediaPayload(media) : {}).filter(([, value]) => value !== undefined);
     const whole = { ...context, SupplementalContext: supplemental, ...Object.fromEntries(payload) };
     whole.UntrustedStructuredContext = untrusted(supplemental, context.UntrustedStructuredContext);
-    return (params.finalize ?? finalizeContext)(whole, params.finalizeOptions);
+    return (params.finalize ?? finalizeInboundContext)(whole, params.finalizeOptions);
   };
   const supplemental = shown(params.supplemental ?? context.SupplementalContext, params.contextVisibility);
   const withQuote = (quoteMedia) => {
@@ -148,3 +142,4 @@ export function buildChannelInboundEventContext(params) {
     return withQuote(hidden ? undefined : typeof given === 'function' ? await given() : given);
   })();
 }
+export const buildChannelTurnContext = buildChannelInboundEventContext;

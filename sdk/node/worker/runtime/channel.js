@@ -36,7 +36,8 @@ const CHANNEL = {
     local: ['isControlCommandMessage', 'shouldComputeCommandAuthorized', 'shouldHandleTextCommands', 'resolveCommandAuthorizedFromAuthorizers'],
   },
   outbound: { async: ['loadAdapter'] },
-  turn: { async: ['run', 'runAssembled', 'buildContext', 'runPrepared', 'runResolved', 'dispatchAssembled'] },
+  turn: { local: ['run', 'runAssembled', 'buildContext', 'runPrepared', 'runResolved', 'dispatchAssembled'] },
+  inbound: { local: ['run', 'dispatchReply', 'buildContext', 'runPreparedReply'] },
   threadBindings: { sync: ['setIdleTimeoutBySessionKey', 'setMaxAgeBySessionKey'] },
   runtimeContexts: { local: ['register', 'get', 'watch'] },
 };
