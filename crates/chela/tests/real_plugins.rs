@@ -168,10 +168,7 @@ const CHANNELS: &[Published] = &[
         &[("channel", "nextcloud-talk")],
         &[("registerChannel", "nextcloud-talk")],
     ),
-    Published {
-        routes: 1,
-        ..channel("nostr", "@openclaw/nostr", "2026.6.11", &[("channel", "nostr")], &[("registerChannel", "nostr")])
-    },
+    Published { routes: 1, ..channel("nostr", "@openclaw/nostr", "2026.6.11", &[("channel", "nostr")], &[("registerChannel", "nostr")]) },
     channel("tlon", "@openclaw/tlon", "2026.6.11", &[("channel", "tlon")], &[("registerChannel", "tlon")]),
     channel("twitch", "@openclaw/twitch", "2026.6.11", &[("channel", "twitch")], &[("registerChannel", "twitch")]),
     channel("whatsapp", "@openclaw/whatsapp", "2026.6.1", &[("channel", "whatsapp")], &[("registerChannel", "whatsapp")]),
