@@ -1,1 +1,2 @@
 export { normalizeHostname } from './internal/hostnames.js';
+export { normalizeScpRemoteHost } from './internal/remote-hosts.js';

@@ -9,6 +9,7 @@ export { buildAccountScopedDmSecurityPolicy, createScopedAccountConfigAccessors,
 export { defineChannelPluginEntry } from './internal/channel-plugin.js';
 export { requireAllowlistAllowFrom, requireOpenAllowFrom } from './internal/channel-schemas.js';
 export { buildChannelConfigSchema, buildJsonChannelConfigSchema, buildJsonPluginConfigSchema, buildPluginConfigSchema, emptyPluginConfigSchema } from './internal/config-schema.js';
+export { getRuntimeConfig as loadConfig } from './internal/config-snapshot.js';
 export { onDiagnosticEvent } from './internal/diagnostics.js';
 export { applyDirectoryQueryAndLimit, collectNormalizedDirectoryIds, createInspectedDirectoryEntriesLister, createResolvedDirectoryEntriesLister, emptyChannelDirectoryList, listDirectoryEntriesFromSources, listDirectoryGroupEntriesFromMapKeys, listDirectoryGroupEntriesFromMapKeysAndAllowFrom, listDirectoryUserEntriesFromAllowFrom, listDirectoryUserEntriesFromAllowFromAndMapKeys, listInspectedDirectoryEntriesFromSources, listResolvedDirectoryEntriesFromSources, listResolvedDirectoryGroupEntriesFromMapKeys, listResolvedDirectoryUserEntriesFromAllowFrom, toDirectoryEntries } from './internal/directory-entries.js';
 export { createChannelDirectoryAdapter, createEmptyChannelDirectoryAdapter, createRuntimeDirectoryLiveAdapter, nullChannelDirectorySelf } from './internal/directory.js';

@@ -1,1 +1,1 @@
-export {};
+export { INLINE_IMAGE_DATA_URL_PREFIX, sanitizeInlineImageDataUrl, sniffInlineImageMime } from './internal/inline-images.js';

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
+import { sanitizeInlineImageDataUrl } from '../plugin-sdk/inline-image-data-url-runtime.js';
 import { createOptionalChannelSetupSurface } from '../plugin-sdk/channel-setup.js';
 import { archiveMigrationItem, copyMigrationFileItem, withCachedMigrationConfigRuntime, writeMigrationReport } from '../plugin-sdk/migration-runtime.js';
 import { pathScope, privateFileStore, privateFileStoreSync, wrapExternalContent, writeExternalFileWithinRoot } from '../plugin-sdk/security-runtime.js';
@@ -125,3 +126,11 @@ test('a plugin changes the configuration, and deals with its own rejections, thr
     await host.stop();
   }
 });
+
+const PNG = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex').toString('base64');
+const GIF = Buffer.from('GIF89aXXXXXXXXXX').toString('base64');
+const IMAGES = [
+  ['http://x', 'http://x'], [`data:image/png;base64,${PNG}`, `data:image/png;base64,${PNG}`], [`DATA:image/jpeg; base64,${GIF}`, `data:image/gif;base64,${GIF}`], [`data:text/plain;base64,${GIF}`, undefined],
+  [`data:image/png,${PNG}`, undefined], ['data:image/bmp;base64,Qk0AAAAA', undefined], ['data:image/png;base64,!!', undefined], ['data:', undefined],
+];
+for (const [url, expected] of IMAGES) test(`an image inside of a URL: ${url.slice(0, 30)}`, () => assert.equal(sanitizeInlineImageDataUrl(url), expected));

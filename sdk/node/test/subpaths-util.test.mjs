@@ -13,6 +13,7 @@ const COMPLETE = [
   'extension-shared', // SUB-010
   'lazy-runtime', // SUB-011
   'runtime-store', // SUB-012
+  'host-runtime', // SUB-017
   'zod', // SUB-019
   'skills-runtime', // SUB-021
   'config-contracts', // SUB-022
@@ -21,15 +22,18 @@ const COMPLETE = [
   'agent-config-primitives', // SUB-028
   'runtime-group-policy', // SUB-031
   'model-session-runtime', // SUB-032
+  'setup', // SUB-033
   'setup-adapter-runtime', // SUB-035
   'channel-setup', // SUB-037
   'approval-auth-runtime', // SUB-140
   'approval-client-runtime', // SUB-141
+  'approval-delivery-runtime', // SUB-142
   'approval-gateway-runtime', // SUB-143
   'approval-handler-adapter-runtime', // SUB-144
   'approval-native-runtime', // SUB-146
   'approval-reply-runtime', // SUB-147
   'ssrf-policy', // SUB-150
+  'ssrf-runtime', // SUB-151
   'ssrf-dispatcher', // SUB-152
   'secret-input', // SUB-153
   'secret-input-runtime', // SUB-154

@@ -25,13 +25,21 @@ export function getExecApprovalReplyMetadata(payload) {
   };
 }
 
+/**
+ * Whether a session key fits one of the patterns: as a part of it, or as a regular expression.
+ * @param {string} sessionKey
+ * @param {string[]} patterns
+ * @returns {boolean}
+ */
+export const matchesApprovalRequestSessionFilter = (sessionKey, patterns) => patterns.some((pattern) => sessionMatches(sessionKey, pattern));
+
 /** Whether a request passes the configured filters for agents and sessions. */
 export function matchesApprovalRequestFilters({ request, agentFilter, sessionFilter, fallbackAgentIdFromSessionKey }) {
   const sessionKey = normalizeOptionalString(request.sessionKey);
   const fromSession = fallbackAgentIdFromSessionKey ? parseAgentSessionKey(request.sessionKey)?.agentId : undefined;
   const agentId = normalizeOptionalString(request.agentId) ?? fromSession;
   if (agentFilter?.length && !agentFilter.includes(agentId)) return false;
-  return !sessionFilter?.length || (sessionKey !== undefined && sessionFilter.some((pattern) => sessionMatches(sessionKey, pattern)));
+  return !sessionFilter?.length || (sessionKey !== undefined && matchesApprovalRequestSessionFilter(sessionKey, sessionFilter));
 }
 
 function sessionMatches(sessionKey, pattern) {

@@ -190,3 +190,10 @@ export function splitChannelApprovalCapability(capability) {
   const auth = { authorizeActorAction, getActionAvailabilityState, getExecInitiatingSurfaceState, resolveApproveCommandBehavior };
   return { auth, delivery, nativeRuntime, render, native, describeExecApprovalSetup };
 }
+
+/**
+ * The capability of `createApproverRestrictedNativeApprovalCapability` in those parts.
+ * @param {object} params
+ * @returns {object}
+ */
+export const createApproverRestrictedNativeApprovalAdapter = (params) => splitChannelApprovalCapability(createApproverRestrictedNativeApprovalCapability(params));

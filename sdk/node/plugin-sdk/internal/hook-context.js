@@ -122,3 +122,32 @@ export const toInternalMessageTranscribedContext = (message, cfg) => ({ ...part(
  * @returns {object}
  */
 export const toInternalMessagePreprocessedContext = (message, cfg) => ({ ...part(message, ...INBOUND, 'transcript', 'isGroup', 'groupId'), cfg });
+
+/** The conversation of an inbound message: its target without the name of the channel in front. */
+function conversationOf({ to, originatingTo, conversationId, channelId }) {
+  const target = [to ?? originatingTo ?? conversationId].map((value) => (typeof value === 'string' ? value.trim() : '')).find(Boolean);
+  const prefix = [channelId, 'channel', 'chat', 'user'].map((name) => `${name}:`).find((one) => target?.toLowerCase().startsWith(one));
+  return target && (prefix ? target.slice(prefix.length) : target);
+}
+
+/**
+ * For plugins: where a message came from that they may claim.
+ * @param {object} message
+ * @returns {object}
+ */
+export const toPluginInboundClaimContext = (message) => ({
+  ...part(message, 'channelId', 'accountId'), conversationId: conversationOf(message), ...part(message, 'sessionKey', 'parentConversationId', 'senderId', 'messageId', 'runId', 'callDepth'), ...traceFields(message),
+});
+
+/**
+ * For plugins: the event `inbound_claim`.
+ * @param {object} message
+ * @param {{commandAuthorized?: boolean, wasMentioned?: boolean}} [extras]
+ * @returns {object}
+ */
+export const toPluginInboundClaimEvent = (message, extras) => ({
+  ...part(message, 'content', 'body', 'bodyForAgent', 'transcript', 'timestamp', 'accountId', 'senderId', 'senderName', 'senderUsername', 'threadId', 'messageId', 'sessionKey', 'runId', 'isGroup', 'parentConversationId'),
+  channel: message.channelId, conversationId: conversationOf(message), commandAuthorized: extras?.commandAuthorized, wasMentioned: extras?.wasMentioned,
+  metadata: part(message, 'from', 'to', 'provider', 'surface', 'originatingChannel', 'originatingTo', 'senderE164', 'mediaPath', 'mediaUrl', 'mediaType', 'mediaPaths', 'mediaUrls', 'mediaTypes', 'guildId', 'channelName', 'groupId', 'topicName'),
+  ...traceFields(message),
+});

@@ -35,3 +35,23 @@ export async function detectBinary(name) {
 export function resolveBrewExecutable({ homeDir = os.homedir() } = {}) {
   return inPath('brew') ?? [path.join(homeDir, '.linuxbrew/bin/brew'), '/home/linuxbrew/.linuxbrew/bin/brew', '/opt/homebrew/bin/brew', '/usr/local/bin/brew'].find(runs);
 }
+
+/**
+ * The status step of a wizard for a channel that needs a program.
+ * @param {object} params `channelLabel`, `binaryLabel`, `configuredLabel`, `unconfiguredLabel`, `configuredHint`, `unconfiguredHint`, `configuredScore`, `unconfiguredScore`, `resolveConfigured`, `resolveBinaryPath`, `detectBinary`
+ * @returns {object}
+ */
+export function createDetectedBinaryStatus(params) {
+  const { detectBinary: detect = detectBinary, resolveBinaryPath } = params;
+  const there = (where) => detect(resolveBinaryPath({ cfg: where.cfg, accountId: where.accountId }));
+  const status = Object.fromEntries(['configuredLabel', 'unconfiguredLabel', 'configuredHint', 'unconfiguredHint', 'configuredScore', 'unconfiguredScore', 'resolveConfigured'].map((key) => [key, params[key]]));
+  return {
+    ...status,
+    async resolveStatusLines({ cfg, accountId, configured }) {
+      const found = (await there({ cfg, accountId })) ? 'found' : 'missing';
+      return [`${params.channelLabel}: ${configured ? status.configuredLabel : status.unconfiguredLabel}`, `${params.binaryLabel}: ${found} (${resolveBinaryPath({ cfg, accountId })})`];
+    },
+    resolveSelectionHint: async (where) => ((await there(where)) ? status.configuredHint : status.unconfiguredHint),
+    resolveQuickstartScore: async (where) => ((await there(where)) ? status.configuredScore : status.unconfiguredScore),
+  };
+}

@@ -127,6 +127,14 @@ export async function resolvePinnedHostnameWithPolicy(hostname, { policy, lookup
   return { hostname: host, addresses, lookup: createPinnedLookup({ hostname: host, addresses }) };
 }
 
+/**
+ * The same for public addresses only.
+ * @param {string} hostname
+ * @param {Function} [lookupFn]
+ * @returns {Promise<{hostname: string, addresses: string[], lookup: Function}>}
+ */
+export const resolvePinnedHostname = (hostname, lookupFn) => resolvePinnedHostnameWithPolicy(hostname, { lookupFn });
+
 /** One request over node:http(s) to a checked address. */
 function requestPinned(url, init, addresses) {
   const { request } = require(url.protocol === 'https:' ? 'node:https' : 'node:http');

@@ -28,5 +28,8 @@ export default [
   ['plugin-runtime', ['stripPromptMutationFieldsFromLegacyHookResult'], () => [pick([undefined, { systemPrompt: 'x' }, { prependContext: 'a', modelOverride: 'm' }, 'text'])]],
   ['security-runtime', ['isPrivateNetworkAllowedByPolicy'], () => [pick([undefined, {}, { allowPrivateNetwork: true }, { dangerouslyAllowPrivateNetwork: pick([true, 'x']) }])]],
   ['security-runtime', ['resolvePathWithinRoot'], () => [{ rootDir: '/r', requestedPath: pick(['a', ' ', '../x', '/r/b', '/etc', '.']), scopeLabel: 'the root', defaultFileName: pick([undefined, 'd']) }], (result) => (result.ok ? result : { ok: false })],
+  ['host-runtime', ['normalizeScpRemoteHost'], () => [pick([undefined, ' host ', 'me@host', '-x', 'a@b@c', 'me@-x', '[::1]', 'a:b', 'a/b', 'u@[fe80::1]', 'a b', '@h', 'u@'])]],
+  ['approval-runtime', ['matchesApprovalRequestSessionFilter'], () => [pick(['agent:main:tele:1', 'x']), pick([[], ['tele'], ['^x$', 'none'], ['(a+)+$'], ['[']])]],
+  ['hook-runtime', ['toPluginInboundClaimContext', 'toPluginInboundClaimEvent'], () => [{ from: 'f', to: pick([undefined, 'tele:12', '12', 'channel:7']), originatingTo: pick([undefined, 'tele:9']), conversationId: pick([undefined, 'c1']), channelId: 'tele', content: 'x', senderId: 's', isGroup: true, messageId: 'm', threadId: 4, runId: pick([undefined, 'r']), mediaPaths: ['/a'] }, pick([undefined, { wasMentioned: true }])]],
   ['setup-tools', ['detectBinary'], () => [pick(['node', 'no-such-program-here', '', '/bin/sh', './none', 'a;b'])]],
 ];
