@@ -166,6 +166,12 @@ pub trait Job: Sync {
 
     /// Asks one provider.
     async fn attempt(&self, scope: &Scope<'_>, provider: &Provider, candidate: &Candidate) -> Result<Self::Done, Miss>;
+
+    /// What else can serve a candidate that no plugin registered: nothing, unless the kind has another way.
+    async fn otherwise(&self, scope: &Scope<'_>, candidate: &Candidate) -> Result<Self::Done, Miss> {
+        let _ = scope;
+        Err(unregistered(self.capability(), &candidate.provider))
+    }
 }
 
 /// Tries the candidates in order until one succeeds. A provider that is not there, fails, takes too long or crashes is one attempt; a
@@ -184,7 +190,7 @@ pub async fn choose<J: Job>(scope: &Scope<'_>, job: &J, candidates: &[Candidate]
         let begun = Instant::now();
         let result = match Provider::find(&scope.registry, job.capability(), &candidate.provider) {
             Some(provider) => job.attempt(scope, &provider, candidate).await,
-            None => Err(unregistered(job.capability(), &candidate.provider)),
+            None => job.otherwise(scope, candidate).await,
         };
         let took = begun.elapsed();
         let (outcome, reason, error, ends) = match result {

@@ -1,6 +1,7 @@
 //! Images, videos and music: one request for all three, with the rules of each about what a provider can do.
 
 mod caps;
+pub mod catalog;
 mod geometry;
 mod models;
 mod video;
@@ -52,6 +53,15 @@ impl Medium {
             Self::Image => "imageGenerationModel",
             Self::Video => "videoGenerationModel",
             Self::Music => "musicGenerationModel",
+        }
+    }
+
+    /// The kind of its rows in model catalogues.
+    pub fn catalog_kind(self) -> &'static str {
+        match self {
+            Self::Image => "image_generation",
+            Self::Video => "video_generation",
+            Self::Music => "music_generation",
         }
     }
 

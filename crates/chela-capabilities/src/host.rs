@@ -68,6 +68,12 @@ pub trait Surroundings: Send + Sync {
     /// # Errors
     /// A text for people.
     async fn look(&self, model: &str, prompt: &str, pictures: Vec<Picture>, max_tokens: Option<u32>) -> Result<String, String>;
+
+    /// Begins a turn of a session with a message of the host, such as the end of a background task.
+    ///
+    /// # Errors
+    /// A text for logs.
+    async fn wake(&self, session_key: &str, agent: Option<&str>, text: String) -> Result<(), String>;
 }
 
 /// One request: the plugins and the config that it began with, for whom it is, and what ends it.

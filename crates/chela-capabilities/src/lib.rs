@@ -15,10 +15,13 @@ pub mod kind;
 pub mod media;
 mod page;
 mod params;
+pub mod realtime;
 mod reference;
+pub mod speech;
 #[cfg(test)]
 mod testing;
 pub mod tools;
+pub mod understanding;
 pub mod web;
 
 pub use choice::{Attempt, Candidate, Exhausted, Job, Miss, choose};

@@ -46,6 +46,15 @@ impl Params<'_> {
         Ok(Some(whole as u64))
     }
 
+    /// A yes or no, also as text.
+    pub(crate) fn flag(&self, name: &str) -> Option<bool> {
+        match self.value(name)? {
+            Value::Bool(yes) => Some(*yes),
+            Value::String(text) => text.trim().to_ascii_lowercase().parse().ok(),
+            _ => None,
+        }
+    }
+
     /// One of several words; case does not matter.
     pub(crate) fn word(&self, name: &str, among: &[&str]) -> Result<Option<String>, String> {
         let Some(text) = self.text(name) else { return Ok(None) };
@@ -88,10 +97,10 @@ mod tests {
     // TOOL-27
     #[test]
     fn names_and_numbers_are_read_in_both_forms() {
-        let value = json!({"aspect_ratio": "16:9", "timeoutMs": "1500", "blank": "  ", "count": 9, "image": "a", "images": ["a", " b "]});
+        let value = json!({"aspect_ratio": "16:9", "timeoutMs": "1500", "blank": "  ", "count": 9, "flag": "TRUE", "image": "a", "images": ["a", " b "]});
         let params = Params(&value);
         assert_eq!(params.text("aspectRatio").as_deref(), Some("16:9"));
-        assert_eq!((params.number("timeoutMs"), params.text("blank")), (Ok(Some(1500.0)), None));
+        assert_eq!((params.number("timeoutMs"), params.text("blank"), params.flag("flag")), (Ok(Some(1500.0)), None, Some(true)));
         assert_eq!(params.whole("count", 1, 4), Err("count must be between 1 and 4".into()));
         assert_eq!(params.list("image", "images", 2).unwrap(), ["a", "b"]);
         assert_eq!(params.list("image", "images", 1), Err("images takes at most 1 entries, 2 were given".into()));

@@ -124,4 +124,8 @@ impl Surroundings for FakeHost {
     async fn look(&self, model: &str, prompt: &str, pictures: Vec<Picture>, _: Option<u32>) -> Result<String, String> {
         Ok(format!("{model} saw {} pictures: {prompt}", pictures.len()))
     }
+
+    async fn wake(&self, _: &str, _: Option<&str>, _: String) -> Result<(), String> {
+        Ok(())
+    }
 }

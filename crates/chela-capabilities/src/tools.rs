@@ -1,6 +1,9 @@
 //! The agent's tools of this crate: media and the web (TOOL-47..51, TOOL-80..86).
 
+mod background;
 mod generate;
+mod image;
+mod speech;
 mod web;
 
 use std::sync::{Arc, Weak};
@@ -13,11 +16,15 @@ use crate::host::{Scope, Surroundings};
 
 /// The tools, in the order in which they are offered. The host holds them, so they hold it weakly.
 pub fn all(host: &Weak<dyn Surroundings>) -> Vec<Arc<dyn HostTool>> {
-    let generator = |medium| Arc::new(generate::GenerateTool::new(host.clone(), medium)) as Arc<dyn HostTool>;
+    let background = |medium| Arc::new(background::BackgroundTool::new(host.clone(), medium)) as Arc<dyn HostTool>;
     vec![
         Arc::new(web::SearchTool(host.clone())),
         Arc::new(web::FetchTool { host: host.clone(), cache: Default::default() }),
-        generator(Medium::Image),
+        Arc::new(image::ImageTool(host.clone())),
+        Arc::new(generate::GenerateTool::new(host.clone())),
+        background(Medium::Music),
+        background(Medium::Video),
+        Arc::new(speech::SpeechTool(host.clone())),
     ]
 }
 

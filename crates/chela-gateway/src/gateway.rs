@@ -57,6 +57,8 @@ pub struct Gateway {
     pub stop: tokio::sync::mpsc::Sender<StopRequest>,
     pub(crate) device: Option<(String, String)>,
     pub(crate) control_plane: ControlPlaneBudget,
+    /// Spoken sessions of clients.
+    pub(crate) talks: crate::talks::Talks,
     /// Places for connections that routes of plugins hold.
     pub(crate) upgraded: Arc<Semaphore>,
     ready: AtomicBool,
@@ -99,6 +101,7 @@ impl Gateway {
             stop: parts.stop,
             device: parts.device,
             control_plane: ControlPlaneBudget::default(),
+            talks: Default::default(),
             upgraded: Arc::new(Semaphore::new(crate::api::plugin_upgrade::MAX_OPEN)),
             ready: AtomicBool::new(false),
             became_ready: tokio::sync::Notify::new(),

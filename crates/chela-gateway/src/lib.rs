@@ -20,5 +20,6 @@ pub mod run_events;
 pub mod server;
 mod session_events;
 mod status;
+mod talks;
 pub mod transport_config;
 pub mod ws;

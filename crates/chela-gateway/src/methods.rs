@@ -11,7 +11,9 @@ mod plugin_methods;
 mod plugins;
 mod sessions;
 mod sessions_edit;
+mod speech;
 mod system;
+mod talk;
 mod tools;
 
 use std::sync::Arc;
@@ -100,6 +102,13 @@ impl MethodHandler for Methods {
             | "device.pair.remove"
             | "device.token.rotate"
             | "device.token.revoke" => return devices::serve(gateway, call).await,
+            "tts.status" | "tts.providers" | "tts.personas" | "tts.convert" | "tts.enable" | "tts.disable" | "tts.setProvider"
+            | "tts.setPersona" => speech::serve(gateway, &call.method, params).await,
+            "talk.catalog" => Ok(talk::catalog(gateway).await),
+            "talk.session.create" => talk::create(gateway, &call.client, params).await,
+            "talk.session.appendAudio" | "talk.session.cancelOutput" | "talk.session.submitToolResult" | "talk.session.close" => {
+                talk::use_session(gateway, &call.client, &call.method, params).await
+            }
             "config.get" => config::get(gateway).await,
             "config.schema" => config::schema(),
             other => return plugin_methods::call(gateway, other.to_string(), call).await,

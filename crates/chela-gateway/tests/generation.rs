@@ -12,6 +12,8 @@ const SPARE: &str = r#"export default (api) => {
   const provider = { id: 'spare', defaultModel: 'plain', models: ['plain'], capabilities: { generate: {}, edit: { enabled: false } }, isConfigured: () => true };
   const asset = { buffer: Buffer.from([1, 2, 3]), mimeType: 'image/png' };
   api.registerImageGenerationProvider({ ...provider, generateImage: async () => ({ images: [asset], model: 'plain-2' }) });
+  api.registerModelCatalogProvider({ provider: 'spare', kinds: ['image_generation'], liveCatalog: async ({ config }) =>
+    config ? [{ kind: 'image_generation', model: 'fresh' }, { model: 'plain', label: 'Plain, live' }, { kind: 'text', model: 'chat' }] : [] });
   api.registerVideoGenerationProvider({ ...provider, generateVideo: async () => ({ videos: [asset] }) });
 };"#;
 
@@ -22,6 +24,18 @@ async fn start(change: impl FnOnce(&mut Value)) -> (Home, Live, Client) {
     let live = home.start().await;
     let client = live.client().await;
     (home, live, client)
+}
+
+/// Waits until the model was told a text, and gives the whole request.
+async fn told(home: &Home, text: &str) -> String {
+    let begun = std::time::Instant::now();
+    loop {
+        if let Some(body) = home.model.requests().iter().map(|r| r.body.to_string()).find(|body| body.contains(text)) {
+            return body[body.find(text).unwrap()..].to_string();
+        }
+        assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{text}");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
 }
 
 /// Calls a member of `api.runtime` from a plugin that brings no provider.
@@ -126,7 +140,7 @@ async fn videos_and_music_follow_the_same_rules() {
     live.stop().await;
 }
 
-// TOOL-25, TOOL-27, TOOL-81, TOOL-84, TOOL-85
+// TOOL-25, TOOL-27, TOOL-81, TOOL-85, API-042, PRV-33, PRV-35
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_agent_makes_pictures_and_gets_files() {
     let (home, live, mut client) = start(|_| {}).await;
@@ -153,6 +167,44 @@ async fn the_agent_makes_pictures_and_gets_files() {
     let listed = client.ok("tools.invoke", invoke(json!({"action": "list"}))).await;
     let rows = listed["output"]["details"]["providers"].as_array().unwrap();
     assert_eq!((rows[0]["id"].as_str(), &rows[0]["configured"], &rows[1]["id"]), (Some("maker"), &json!(true), &json!("spare")));
+    // Rows of catalogues: those made at registration, and those that a plugin asks its vendor for.
+    let models = listed["output"]["details"]["models"].as_array().unwrap();
+    let of = |model: &str| models.iter().find(|row| row["model"] == model).cloned().unwrap_or_default();
+    assert_eq!((&of("draft")["source"], &of("draft")["default"], &of("draft")["label"]), (&json!("static"), &json!(true), &json!("Maker")));
+    assert_eq!(
+        (&of("fresh")["source"], &of("fresh")["kind"], &of("fresh")["provider"]),
+        (&json!("live"), &json!("image_generation"), &json!("spare"))
+    );
+    assert_eq!((&of("plain")["source"], &of("plain")["label"]), (&json!("live"), &json!("Plain, live")));
+    live.stop().await;
+}
+
+// TOOL-82, TOOL-83, TOOL-84
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn music_and_videos_are_made_beside_the_turn_and_wake_the_session() {
+    let (home, live, mut client) = start(|_| {}).await;
+    let invoke = |name: &str, args: Value| json!({"name": name, "args": args, "sessionKey": "agent:main:main"});
+    let begun =
+        client.ok("tools.invoke", invoke("music_generate", json!({"prompt": "a song", "format": "mp3", "duration_seconds": "99"}))).await;
+    let details = &begun["output"]["details"];
+    assert_eq!((&begun["ok"], &details["status"], &details["active"]), (&json!(true), &json!("started"), &json!(true)), "{begun}");
+    let task = details["taskId"].as_str().unwrap().to_string();
+    let told = told(&home, &format!("Background task {task} of music_generate has ended")).await;
+    let path = told.split("MEDIA:").nth(1).unwrap().split(['\n', '"', '\\']).next().unwrap().to_string();
+    assert!(path.contains("/state/media/tool-music-generation/") && path.ends_with(".mp3"), "{path}");
+    assert_eq!(std::fs::read(&path).unwrap(), b"ID3 song");
+
+    // One that hangs is found by its session, and no second one is begun.
+    let hangs = json!({"prompt": "waves", "model": "maker/hangs"});
+    let begun = client.ok("tools.invoke", invoke("video_generate", hangs.clone())).await;
+    let status = client.ok("tools.invoke", invoke("video_generate", json!({"action": "status"}))).await;
+    assert_eq!(status["output"]["details"]["taskId"], begun["output"]["details"]["taskId"], "{status}");
+    let again = client.ok("tools.invoke", invoke("video_generate", hangs)).await;
+    assert_eq!(again["output"]["details"]["taskId"], begun["output"]["details"]["taskId"], "{again}");
+    let other = client.ok("tools.invoke", invoke("music_generate", json!({"action": "status"}))).await;
+    assert_eq!(other["output"]["details"]["active"], false);
+    let listed = client.ok("tools.invoke", invoke("video_generate", json!({"action": "list"}))).await;
+    assert_eq!(listed["output"]["details"]["providers"][0]["id"], "maker");
     live.stop().await;
 }
 

@@ -24,7 +24,7 @@ use crate::hook_files;
 use crate::manager::{ManagerParts, PluginManager, Rules};
 use crate::models;
 use crate::recover::{self, Recovered};
-use crate::requests::{OpenStores, Requests};
+use crate::requests::{OpenStores, Relays, Requests};
 use crate::services::Services;
 
 /// How long a gateway waits for a database that is in use.
@@ -93,6 +93,7 @@ pub struct Host {
     pub(crate) subscribers: Subscribers,
     pub(crate) keyed: OpenStores,
     pub(crate) embeddings: crate::memory::EmbeddingCache,
+    pub(crate) relays: Relays,
     purpose: Purpose,
     /// The state belongs to a running gateway; what is here is empty and goes with the command.
     detached: bool,
@@ -185,6 +186,7 @@ impl Host {
             subscribers: Subscribers::default(),
             keyed: OpenStores::default(),
             embeddings: Default::default(),
+            relays: Relays::default(),
             purpose,
             _passing: passing,
             detached: elsewhere,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chela_agent::Accepted;
 use chela_capabilities::host::Picture;
 use chela_capabilities::{Credential, Surroundings};
 use chela_models::{ChatMessage, ContentPart, ModelEvent, ModelRef, ModelRequest};
@@ -86,5 +87,18 @@ impl Surroundings for Host {
             }
         }
         Ok(text)
+    }
+
+    async fn wake(&self, session_key: &str, agent: Option<&str>, text: String) -> Result<(), String> {
+        let agent = agent.map_or_else(|| chela_store::session_key::agent_of(session_key), str::to_string);
+        let run_id = uuid::Uuid::new_v4().to_string();
+        let turn = crate::requests::plain_turn(run_id, session_key.to_string(), agent, text);
+        match self.runtime.accept(&turn, "background").await.map_err(|e| e.to_string())? {
+            Accepted::New(ticket, mut pledge) => {
+                tokio::spawn(chela_agent::turn::run(self.runtime.clone(), turn, ticket));
+                pledge.kept().await.map_err(|e| e.to_string())
+            }
+            Accepted::InFlight(_) | Accepted::Finished(_) => Ok(()),
+        }
     }
 }

@@ -8,6 +8,7 @@ mod config;
 mod hooks;
 mod llm;
 mod memory;
+mod relay;
 mod session;
 mod state;
 mod system;
@@ -21,6 +22,8 @@ use chela_plugin::{CallError, HostCaller, HostServices, WorkerEvent};
 use chela_store::KeyedStore;
 use serde_json::{Value, json};
 
+pub(crate) use self::agent::plain_turn;
+pub(crate) use self::relay::Relays;
 use crate::assemble::Host;
 
 /// Answers requests of plugins. It holds the host weakly: workers must not keep a closed host alive.
@@ -97,8 +100,11 @@ impl HostServices for Requests {
             Some("modelAuth") => auth::serve(&request).await,
             Some("session" | "runContext" | "agentEvent") => session::serve(&request).await,
             Some("subagent" | "agent") => agent::serve(&request).await,
-            Some("imageGeneration" | "videoGeneration" | "musicGeneration" | "webSearch") => capability::serve(&request).await,
             Some("hooks") => hooks::serve(&request).await,
+            Some("imageGeneration" | "videoGeneration" | "musicGeneration" | "webSearch" | "tts" | "mediaUnderstanding") => {
+                capability::serve(&request).await
+            }
+            Some("relay") => relay::serve(&request).await,
             Some("system") => system::serve(&request).await,
             Some("tasks") => tasks::serve(&request).await,
             _ => Err(CallError::NotBuilt(method.into())),

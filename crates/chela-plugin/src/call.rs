@@ -45,6 +45,8 @@ pub enum Adapter {
     InternalHook,
     /// A catalogue or hook of a model provider, with credential look-ups in its context (PRV-58).
     Provider,
+    /// What opens a realtime session: its callbacks become a stream of events (PRV-298, PRV-304).
+    Realtime,
 }
 
 impl Adapter {
@@ -61,6 +63,7 @@ impl Adapter {
             Self::Cli => "cli",
             Self::InternalHook => "internalHook",
             Self::Provider => "provider",
+            Self::Realtime => "realtime",
         }
     }
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::stream::BoxStream;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -98,6 +99,12 @@ impl PluginObject {
     /// See [`PluginObject::call`].
     pub async fn open(&self, name: &str, params: Value, budget: Duration, cancel: &CancellationToken) -> Result<Self, CallError> {
         self.ask(name, params, budget, cancel).await.map(|value| self.returned(value))
+    }
+
+    /// The stream at a member; dropping it tells the plugin to stop.
+    pub fn stream(&self, name: &str) -> Option<BoxStream<'static, Result<Value, CallError>>> {
+        let handle = self.value.get(name)?.get("$stream")?.as_u64()?;
+        Some(self.target.stream(handle))
     }
 
     /// The object at a member, with the same functions.

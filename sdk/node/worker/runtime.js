@@ -31,14 +31,6 @@ const GROUPS = {
     async: ['resizeToJpeg'],
     local: ['loadWebMedia', 'getImageMetadata', 'detectMime', 'mediaKindFromMime', 'isVoiceCompatibleAudio'],
   },
-  tts: { async: ['textToSpeech', 'textToSpeechTelephony', 'textToSpeechStream', 'listVoices'] },
-  stt: { async: ['transcribeAudioFile'] },
-  mediaUnderstanding: {
-    async: [
-      'runFile', 'describeImageFile', 'describeImageFileWithModel', 'extractStructuredWithModel', 'describeVideoFile',
-      'transcribeAudioFile',
-    ],
-  },
   modelAuth: { async: ['getApiKeyForModel', 'resolveApiKeyForProvider', 'getRuntimeAuthForModel'] },
 };
 

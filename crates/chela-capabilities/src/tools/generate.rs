@@ -25,18 +25,17 @@ const FOLDER: &str = "tool-image-generation";
 /// Makes media with the providers of plugins.
 pub(super) struct GenerateTool {
     host: Weak<dyn Surroundings>,
-    medium: Medium,
 }
 
 impl std::fmt::Debug for GenerateTool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("GenerateTool").field(&self.medium).finish()
+        f.write_str("GenerateTool")
     }
 }
 
 impl GenerateTool {
-    pub(super) fn new(host: Weak<dyn Surroundings>, medium: Medium) -> Self {
-        Self { host, medium }
+    pub(super) fn new(host: Weak<dyn Surroundings>) -> Self {
+        Self { host }
     }
 }
 
@@ -47,7 +46,7 @@ impl HostTool for GenerateTool {
     }
 
     fn describe(&self, registry: &Registry, _: &ToolContext) -> Option<HostToolSpec> {
-        Provider::any(registry, self.medium.capability()).then(|| HostToolSpec {
+        Provider::any(registry, Medium::Image.capability()).then(|| HostToolSpec {
             label: "Image generation".into(),
             description: "Make pictures from a description, or change given ones. The files are named in the result as MEDIA: lines. \
                 `action: \"list\"` names the models and what they can do"
@@ -62,7 +61,7 @@ impl HostTool for GenerateTool {
         let scope = scope(host.as_ref(), &call);
         let params = Params(&call.params);
         match params.word("action", &["generate", "status", "list"])?.as_deref() {
-            Some("list") => Ok(listed(&scope, self.medium).await),
+            Some("list") => Ok(listed(&scope, Medium::Image).await),
             Some("status") => Ok(json_result(json!({"action": "status", "active": false}))),
             _ => generate(&scope, &params).await,
         }
@@ -101,7 +100,7 @@ pub(super) async fn listed(scope: &Scope<'_>, medium: Medium) -> Value {
         }
         rows.push(row);
     }
-    json_result(json!({"action": "list", "providers": rows}))
+    json_result(json!({"action": "list", "providers": rows, "models": generation::catalog::rows(scope, medium).await}))
 }
 
 /// The members of a request that are texts of a few words.

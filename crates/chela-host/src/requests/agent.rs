@@ -86,7 +86,7 @@ async fn run(request: &Request<'_>) -> Reply {
 }
 
 /// A turn on behalf of a plugin: with the rights of a client that may write, and of nobody in particular (RT-051).
-fn plain_turn(run_id: String, session_key: String, agent_id: String, message: String) -> TurnRequest {
+pub(crate) fn plain_turn(run_id: String, session_key: String, agent_id: String, message: String) -> TurnRequest {
     TurnRequest {
         run_id,
         session_key,
