@@ -275,7 +275,7 @@ async fn what_is_not_built_says_so() {
         ("tts.textToSpeech", json!([{"text": "x"}])),
         ("mediaUnderstanding.runFile", json!([{}])),
         ("nodes.list", json!([{}])),
-        ("channel.turn.run", json!([{}])),
+        ("channel.reply.dispatchReplyWithBufferedBlockDispatcher", json!([{}])),
     ] {
         let refused = thrown(&mut client, path, args).await;
         let name = path.rsplit('.').next().unwrap().replace("HeartbeatNow", "Heartbeat");

@@ -1,6 +1,7 @@
 export { normalizeChatType } from './internal/accounts.js';
 export { keepHttpServerTaskAlive } from './internal/drafts.js';
 export { resolveHeartbeatVisibility, resolveIndicatorType } from './internal/heartbeat-text.js';
+export { enqueueSystemEvent } from './internal/host.js';
 export { recordChannelActivity } from './internal/inbound-facts.js';
 export { normalizePollDurationHours, normalizePollInput, resolvePollMaxSelections } from './internal/media/polls.js';
 export { adaptMessagePresentationForChannel, applyPresentationActionLimits, presentationPageSize } from './internal/presentation-limits.js';

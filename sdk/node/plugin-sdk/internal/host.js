@@ -11,7 +11,6 @@ const ask = (method, args) => worker().request(method, { pluginId: pluginId(), a
 const askSync = (method, args) => worker().requestSync(method, { pluginId: pluginId(), args });
 
 export const recordInboundSession = (...args) => ask('host.channel.session.recordInboundSession', args);
-export const resolveAgentRoute = (...args) => askSync('host.channel.routing.resolveAgentRoute', args);
 export const resolveApprovalOverGateway = (...args) => ask('host.approval.resolve', args);
 export const loadSessionStore = (storePath) => worker().requestSync('host.session.loadStore', { pluginId: pluginId(), storePath });
 export const triggerGatewayInternalHook = (params) => (peer ? worker().request('host.hooks.triggerInternal', { pluginId: pluginId(), ...params }) : Promise.resolve({ messages: [] }));

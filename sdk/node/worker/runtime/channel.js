@@ -1,4 +1,5 @@
 // `api.runtime.channel`.
+import { sessionStoreOf } from './agent.js';
 import { group } from './group.js';
 
 const CHANNEL = {
@@ -16,13 +17,13 @@ const CHANNEL = {
       'resolveEnvelopeFormatOptions',
     ],
   },
-  routing: { sync: ['resolveAgentRoute'], local: ['buildAgentSessionKey'] },
+  routing: { local: ['buildAgentSessionKey', 'resolveAgentRoute'] },
   pairing: { async: ['readAllowFromStore', 'upsertPairingRequest'], local: ['buildPairingReply'] },
   media: { local: ['fetchRemoteMedia', 'saveMediaBuffer'] },
   activity: { local: ['record', 'get'] },
   session: {
     async: ['recordSessionMetaFromInbound', 'recordInboundSession', 'updateLastRoute'],
-    sync: ['resolveStorePath', 'readSessionUpdatedAt'],
+    local: ['readSessionUpdatedAt'],
   },
   mentions: {
     local: ['buildMentionRegexes', 'matchesMentionPatterns', 'matchesMentionWithExplicit', 'implicitMentionKindWhen', 'resolveInboundMentionDecision'],
@@ -44,5 +45,7 @@ const CHANNEL = {
 
 /** Helpers for channel plugins. */
 export function channelGroup(plugin) {
-  return Object.fromEntries(Object.entries(CHANNEL).map(([name, members]) => [name, group(plugin, `channel.${name}`, members)]));
+  const channel = Object.fromEntries(Object.entries(CHANNEL).map(([name, members]) => [name, group(plugin, `channel.${name}`, members)]));
+  channel.session.resolveStorePath = sessionStoreOf(plugin).resolveStorePath;
+  return channel;
 }

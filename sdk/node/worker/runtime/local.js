@@ -26,6 +26,8 @@ export const LOCAL = {
   'channel.text.hasControlCommand': from('internal/commands', 'hasControlCommand'),
   'channel.text.resolveMarkdownTableMode': from('markdown-table-runtime', 'resolveMarkdownTableMode'),
   'channel.text.convertMarkdownTables': from('text-chunking', 'convertMarkdownTables'),
+  'channel.session.readSessionUpdatedAt': from('internal/session-store', 'readSessionUpdatedAt'),
+  'channel.routing.resolveAgentRoute': from('internal/agent-routes', 'resolveAgentRoute'),
   'channel.routing.buildAgentSessionKey': from('routing', 'buildAgentSessionKey'),
   'channel.media.fetchRemoteMedia': from('internal/media/fetch', 'fetchRemoteMedia'),
   'channel.media.saveMediaBuffer': from('internal/media/store', 'saveMediaBuffer'),
