@@ -13,6 +13,7 @@ const COMPLETE = [
   'extension-shared', // SUB-010
   'lazy-runtime', // SUB-011
   'runtime-store', // SUB-012
+  'runtime-doctor', // SUB-015
   'host-runtime', // SUB-017
   'zod', // SUB-019
   'skills-runtime', // SUB-021

@@ -31,5 +31,11 @@ export default [
   ['host-runtime', ['normalizeScpRemoteHost'], () => [pick([undefined, ' host ', 'me@host', '-x', 'a@b@c', 'me@-x', '[::1]', 'a:b', 'a/b', 'u@[fe80::1]', 'a b', '@h', 'u@'])]],
   ['approval-runtime', ['matchesApprovalRequestSessionFilter'], () => [pick(['agent:main:tele:1', 'x']), pick([[], ['tele'], ['^x$', 'none'], ['(a+)+$'], ['[']])]],
   ['hook-runtime', ['toPluginInboundClaimContext', 'toPluginInboundClaimEvent'], () => [{ from: 'f', to: pick([undefined, 'tele:12', '12', 'channel:7']), originatingTo: pick([undefined, 'tele:9']), conversationId: pick([undefined, 'c1']), channelId: 'tele', content: 'x', senderId: 's', isGroup: true, messageId: 'm', threadId: 4, runId: pick([undefined, 'r']), mediaPaths: ['/a'] }, pick([undefined, { wasMentioned: true }])]],
+  ['runtime-doctor', ['removePluginFromConfig'], () => [{
+    other: 1, plugins: pick([undefined, {}, {
+      entries: pick([undefined, { p: {} }, { p: {}, q: {} }]), installs: pick([undefined, { p: { source: 'path', sourcePath: '/no/p' } }, { p: { source: 'npm' }, q: {} }]), allow: pick([undefined, ['p'], ['p', 'q']]),
+      deny: pick([undefined, [], ['p']]), load: pick([undefined, { paths: ['/no/p'] }, { paths: ['/no/p', '/no/q'], x: 1 }]), slots: pick([undefined, {}, { memory: 'p' }, { contextEngine: 'p', memory: 'q' }]),
+    }]), channels: pick([undefined, { p: {}, defaults: {} }, { p: {} }, { z: {} }]),
+  }, 'p', pick([undefined, { channelIds: ['z', 'defaults', 'z'] }, { channelIds: [] }])]],
   ['setup-tools', ['detectBinary'], () => [pick(['node', 'no-such-program-here', '', '/bin/sh', './none', 'a;b'])]],
 ];
