@@ -12,7 +12,7 @@ use crate::event::{RunOutcome, RunStatus};
 use crate::gate::{Gate, Pledge};
 use crate::run::{Begin, RunTicket};
 use crate::runtime::AgentRuntime;
-use crate::turn::TurnRequest;
+use crate::turn::{Entry, TurnRequest};
 
 /// What a repeat of a run gets whose process ended under it.
 const INTERRUPTED: &str = "the gateway ended while this run was under way; the message is kept and was not answered";
@@ -43,7 +43,9 @@ impl AgentRuntime {
     /// # Errors
     /// When the journal cannot be written; the message is not accepted then.
     pub async fn accept(&self, request: &TurnRequest, method: &str) -> Result<Accepted, StoreError> {
-        let mut ticket = match self.runs.begin(&request.run_id, &request.session_key, &request.message, &self.shutdown) {
+        // People of a chat may well say the same twice; only clients repeat themselves.
+        let repeated = if request.entry == Entry::Channel { "" } else { request.message.as_str() };
+        let mut ticket = match self.runs.begin(&request.run_id, &request.session_key, repeated, &self.shutdown) {
             Begin::New(ticket) => ticket,
             Begin::InFlight(run_id) => return Ok(Accepted::InFlight(run_id)),
             Begin::Finished(outcome) => return Ok(Accepted::Finished(outcome)),

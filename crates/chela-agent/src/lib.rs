@@ -31,4 +31,4 @@ pub use gate::Pledge;
 pub use journal::Accepted;
 pub use run::{Begin, RunRegistry, RunTicket};
 pub use runtime::{AgentRuntime, RuntimeParts, TurnPlugins};
-pub use turn::{Entry, TurnRequest};
+pub use turn::{Entry, Inbound, TurnRequest};

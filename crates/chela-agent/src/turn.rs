@@ -7,6 +7,7 @@
 mod claim;
 mod finish;
 mod gate;
+mod inbound;
 mod model_loop;
 mod open;
 mod prepare;
@@ -23,6 +24,7 @@ use chela_models::{ModelRef, ToolSpec};
 use chela_plugin::HookName;
 use serde_json::Value;
 
+pub use inbound::{Inbound, put_route};
 pub use scope::TurnScope;
 
 use crate::clock::now_ms;
@@ -93,6 +95,8 @@ pub struct TurnRequest {
     pub client_tools: Vec<ToolSpec>,
     /// Why the turn runs: `user`, `manual`, `heartbeat`, `cron` (HOOK-008).
     pub trigger: &'static str,
+    /// What the channel said, for a message of a channel.
+    pub inbound: Option<Arc<Inbound>>,
     /// Longest time of the whole turn.
     pub timeout: Duration,
 }

@@ -59,6 +59,7 @@ pub struct Gateway {
     pub(crate) control_plane: ControlPlaneBudget,
     /// Spoken sessions of clients.
     pub(crate) talks: crate::talks::Talks,
+    pub(crate) sends: crate::sends::Sends,
     /// Places for connections that routes of plugins hold.
     pub(crate) upgraded: Arc<Semaphore>,
     ready: AtomicBool,
@@ -102,11 +103,17 @@ impl Gateway {
             device: parts.device,
             control_plane: ControlPlaneBudget::default(),
             talks: Default::default(),
+            sends: Default::default(),
             upgraded: Arc::new(Semaphore::new(crate::api::plugin_upgrade::MAX_OPEN)),
             ready: AtomicBool::new(false),
             became_ready: tokio::sync::Notify::new(),
             health: Mutex::new(None),
         })
+    }
+
+    /// Lets people in channels change their sessions.
+    pub fn serve_channels(self: &Arc<Self>) {
+        self.host.channels.serve_sessions(crate::methods::channel_sessions(self));
     }
 
     /// True once the journal is recovered and turns may run.
@@ -117,6 +124,7 @@ impl Gateway {
     /// Opens the gateway for turns.
     pub fn set_ready(&self) {
         self.ready.store(true, Ordering::Release);
+        self.host.open_channels();
         self.became_ready.notify_waiters();
     }
 

@@ -17,6 +17,7 @@ pub mod lock;
 pub mod methods;
 pub mod run;
 pub mod run_events;
+mod sends;
 pub mod server;
 mod session_events;
 mod status;

@@ -1,6 +1,7 @@
 //! The gateway's methods: one table of contents, one module for each family.
 
 mod agent;
+mod channels;
 mod chat;
 mod config;
 mod control_plane;
@@ -70,6 +71,12 @@ impl MethodHandler for Methods {
             "chat.history" => chat::history(gateway, params).await,
             "chat.abort" => chat::abort(gateway, params),
             "chat.inject" => chat::inject(gateway, params).await,
+            "channels.status" => channels::status(gateway, params).await,
+            "channels.start" => channels::start(gateway, params).await,
+            "channels.stop" => channels::stop(gateway, params).await,
+            "channels.logout" => channels::logout(gateway, params).await,
+            "send" => channels::send(gateway, params).await,
+            "poll" => channels::poll(gateway, params).await,
             "commands.list" => plugins::commands(gateway, params),
             "sessions.list" => sessions::list(gateway, params).await,
             "sessions.get" => sessions::get(gateway, params).await,
@@ -140,6 +147,11 @@ impl MethodHandler for Methods {
         let own = OWN_METHODS.iter().map(|(name, _)| (*name).to_string());
         methods::listed().map(str::to_owned).chain(own).chain(plugins).collect()
     }
+}
+
+/// Resets sessions for people who write in channels.
+pub(crate) fn channel_sessions(gateway: &Arc<Gateway>) -> Box<dyn chela_host::channels::SessionCommands> {
+    Box::new(sessions_edit::ChannelSessions(Arc::downgrade(gateway)))
 }
 
 /// Methods that wait for the journal to be recovered (GW-73).

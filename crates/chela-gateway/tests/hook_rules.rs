@@ -233,6 +233,7 @@ async fn files_of_the_prompt_are_the_plugins_to_change_and_late_results_are_drop
 async fn turn(host: &Arc<Host>, message: &str, entry: Entry, trigger: &'static str) -> Option<String> {
     let request = TurnRequest {
         entry,
+        inbound: None,
         trigger,
         surface: "Telegram".into(),
         sender_id: Some("u1".into()),

@@ -19,11 +19,14 @@ use chela_plugin::{PluginSpec, RegistrationMode};
 use chela_store::{Store, StoreError, StoreOptions};
 use serde_json::Value;
 
+use crate::bindings::Bindings;
+use crate::channels::Channels;
 use crate::events::{self, Subscribers};
 use crate::hook_files;
 use crate::manager::{ManagerParts, PluginManager, Rules};
 use crate::models;
 use crate::recover::{self, Recovered};
+use crate::requests::interactive::Callbacks;
 use crate::requests::{OpenStores, Relays, Requests};
 use crate::services::Services;
 
@@ -90,6 +93,12 @@ pub struct Host {
     pub runtime: Arc<AgentRuntime>,
     /// Services of plugins.
     pub services: Arc<Services>,
+    /// Channels of plugins.
+    pub channels: Channels,
+    /// Conversations that plugins have bound.
+    pub(crate) bindings: Bindings,
+    /// Callback ids of buttons.
+    pub(crate) callbacks: Callbacks,
     pub(crate) subscribers: Subscribers,
     pub(crate) keyed: OpenStores,
     pub(crate) embeddings: crate::memory::EmbeddingCache,
@@ -179,10 +188,13 @@ impl Host {
         let workspace = runtime.workspace_of(&runtime.settings().agents.default_id);
         let host = Arc::new(Self {
             services: Arc::new(Services::new(paths.state_dir.clone(), workspace)),
+            bindings: Bindings::new(&paths.state_dir, &paths.chela_dir()),
             paths,
             env,
             runtime: runtime.clone(),
             manager: manager.clone(),
+            channels: Channels::default(),
+            callbacks: Callbacks::default(),
             subscribers: Subscribers::default(),
             keyed: OpenStores::default(),
             embeddings: Default::default(),
@@ -201,6 +213,7 @@ impl Host {
         let lent: Weak<Self> = Arc::downgrade(&host);
         let mut tools = chela_capabilities::tools::all(&(lent as Weak<dyn chela_capabilities::Surroundings>));
         tools.extend(crate::memory::tools());
+        tools.push(Arc::new(crate::channels::MessageTool(Arc::downgrade(&host))));
         runtime.bring_tools(tools);
         if purpose == Purpose::Gateway {
             runtime.lifecycle.expect_recovery();
@@ -233,6 +246,11 @@ impl Host {
         let mut owners: Vec<String> = registry.providers.iter().map(|p| p.owner.id.to_string()).collect();
         owners.dedup();
         models::add_plugin_providers(&self.models, &registry, &owners, &self.provider_world()).await;
+    }
+
+    /// True for the host of a gateway, in which channels run.
+    pub(crate) fn is_gateway(&self) -> bool {
+        self.purpose == Purpose::Gateway
     }
 
     /// True while the state belongs to a running gateway and not to this command.
@@ -297,6 +315,7 @@ impl Host {
         if tokio::time::timeout(STOP_GRACE + grace, self.applying.lock()).await.is_err() {
             tracing::warn!("a changed config was still being applied");
         }
+        self.close_channels().await;
         self.services.stop_all().await;
         crate::memory::close(&self.manager.registry(), grace.min(STOP_GRACE)).await;
         self.manager.stop_all("the gateway stops", grace).await;
@@ -321,6 +340,7 @@ fn plugins_started(host: &Weak<Host>, registry: &Arc<Registry>, fresh: &[String]
             return;
         }
         host.services.start_new(&registry, &public).await;
+        host.start_channels(&registry, &fresh);
         let Some(port) = host.started.get() else { return };
         host.announce_start(&fresh, *port, &public);
     });

@@ -28,6 +28,7 @@ impl Host {
     /// the disk for the scan; call it inside the runtime.
     pub fn reload(self: &Arc<Self>, config: Arc<Config>) {
         let before = self.manager.registry();
+        let settings = public_config(&self.runtime.config());
         let changes = self.take_catalog(&config);
         let catalog = chela_models::ModelCatalog::from_config(config.get("models").unwrap_or(&Value::Null));
         self.models.replace_configured(&catalog, &chela_models::http_client(), &self.auth);
@@ -37,6 +38,7 @@ impl Host {
         tokio::spawn(async move {
             let _one = host.applying.lock().await;
             host.apply(&before, changes).await;
+            host.reload_channels(&settings, &public_config(&config)).await;
             tokio::select! {
                 () = host.refresh_providers() => {}
                 () = host.runtime.shutdown.cancelled() => {}
@@ -80,6 +82,7 @@ impl Host {
                 () = self.clean_up_plugin(before, reason, id) => {}
                 () = ended() => return,
             }
+            self.stop_channels_of(id).await;
             self.services.stop_plugin(id).await;
             self.manager.stop_plugin(id, "the plugin was changed", STOP_GRACE).await;
             self.models.remove_plugin(id);

@@ -71,6 +71,9 @@ impl TranscriptSink {
 
 impl RunSink for TranscriptSink {
     fn emit(&self, run: &RunRef, event: RunEvent) {
+        if let Some(host) = self.host.get().and_then(Weak::upgrade) {
+            host.channels.tap(&run.run_id, &event);
+        }
         if let RunEvent::MessageWritten { id, seq, message } = &event
             && let Some(host) = self.host.get().and_then(Weak::upgrade).filter(|h| h.subscribers.any("sessionTranscriptUpdate"))
         {

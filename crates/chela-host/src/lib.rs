@@ -5,8 +5,10 @@
 
 mod assemble;
 mod before_install;
+mod bindings;
 mod capabilities;
 mod change;
+pub mod channels;
 mod cleanup;
 mod events;
 mod facts;
@@ -15,6 +17,7 @@ mod manager;
 mod memory;
 mod models;
 mod recover;
+mod relay;
 mod requests;
 mod run_context;
 mod services;

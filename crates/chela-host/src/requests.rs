@@ -3,9 +3,12 @@
 
 mod agent;
 mod auth;
+mod binding;
 mod capability;
+mod channel;
 mod config;
 mod hooks;
+pub(crate) mod interactive;
 mod llm;
 mod memory;
 mod relay;
@@ -86,7 +89,7 @@ impl HostServices for Requests {
         let Some(host) = self.host.upgrade() else { return Err(CallError::refused("CLOSED", "the host is closing")) };
         let request = Request { host: &host, plugin: &caller.plugin_id, bundled: caller.bundled, method, params };
         let area = method.strip_prefix("host.").unwrap_or(method).split('.').next();
-        if host.is_detached() && matches!(area, Some("state" | "session" | "subagent" | "tasks")) {
+        if host.is_detached() && matches!(area, Some("state" | "session" | "subagent" | "tasks" | "channel" | "binding")) {
             let text = format!(
                 "`{method}` needs the state, which the running gateway holds; stop it with `chela gateway stop`, or use a gateway method"
             );
@@ -107,6 +110,9 @@ impl HostServices for Requests {
             Some("relay") => relay::serve(&request).await,
             Some("system") => system::serve(&request).await,
             Some("tasks") => tasks::serve(&request).await,
+            Some("channel") => channel::serve(&request).await,
+            Some("binding") => binding::serve(&request).await,
+            Some("interactive") => interactive::serve(&request).await,
             _ => Err(CallError::NotBuilt(method.into())),
         }
     }
@@ -120,6 +126,14 @@ impl HostServices for Requests {
             "subscribe" | "unsubscribe" => {
                 if let Some(host) = self.host.upgrade() {
                     host.subscribers.set(plugin, text("name"), method == "subscribe");
+                }
+            }
+            "channelStatus" => {
+                let owns =
+                    |host: &Host| host.manager.registry().channel(text("channelId")).is_some_and(|c| c.owner().id.as_ref() == plugin);
+                if let Some(host) = self.host.upgrade().filter(|host| owns(host)) {
+                    let account = Some(text("accountId")).filter(|a| !a.is_empty()).unwrap_or("default");
+                    host.channels.note_status(text("channelId"), account, params.get("status").unwrap_or(&Value::Null));
                 }
             }
             _ => tracing::debug!(target: "plugins", plugin, method, "note of a kind that the host does not know"),

@@ -47,6 +47,8 @@ pub enum Adapter {
     Provider,
     /// What opens a realtime session: its callbacks become a stream of events (PRV-298, PRV-304).
     Realtime,
+    /// An operation of a channel plugin (CH-02); accounts and their contexts stay on the plugin's side.
+    Channel,
 }
 
 impl Adapter {
@@ -64,6 +66,7 @@ impl Adapter {
             Self::InternalHook => "internalHook",
             Self::Provider => "provider",
             Self::Realtime => "realtime",
+            Self::Channel => "channel",
         }
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod builtin;
 pub mod call;
+pub mod channel;
 pub mod diagnostic;
 pub mod hook;
 pub mod host;
@@ -20,6 +21,7 @@ pub mod testing;
 pub mod value;
 
 pub use call::{Adapter, Call, CallError, CallTarget, Callback, HandlerOutcome, HandlerRef, HookBatch, HostFn, HostStream, SharedJson};
+pub use channel::{Channel, ChannelOp};
 pub use diagnostic::{Diagnostic, Level};
 pub use hook::{DispatchMode, HookName, StopRule};
 pub use host::{HostCaller, HostServices, WorkerEvent};

@@ -141,38 +141,25 @@ const PLUGINS: &[Published] = &[
         methods: &["matrix.verify.recoveryKey", "matrix.verify.bootstrap", "matrix.verify.status"],
         cli: &["matrix"],
         capabilities: &[("channel", "matrix")],
-        recorded: &[("registerChannel", "matrix")],
         ..EMPTY
     },
 ];
 
 /// Channel plugins: each registers its channel, and little else.
 const CHANNELS: &[Published] = &[
-    channel("bluebubbles", "@openclaw/bluebubbles", "2026.5.7", &[("channel", "bluebubbles")], &[("registerChannel", "bluebubbles")]),
+    channel("bluebubbles", "@openclaw/bluebubbles", "2026.5.7", &[("channel", "bluebubbles")], &[]),
     Published {
         hooks: &["subagent_delivery_target", "subagent_ended"],
-        ..channel(
-            "discord",
-            "@openclaw/discord",
-            "2026.6.11",
-            &[("channel", "discord")],
-            &[("registerChannel", "discord"), ("registerTranscriptSourceProvider", "")],
-        )
+        ..channel("discord", "@openclaw/discord", "2026.6.11", &[("channel", "discord")], &[("registerTranscriptSourceProvider", "")])
     },
-    channel("googlechat", "@openclaw/googlechat", "2026.6.11", &[("channel", "googlechat")], &[("registerChannel", "googlechat")]),
-    channel("msteams", "@openclaw/msteams", "2026.6.11", &[("channel", "msteams")], &[("registerChannel", "msteams")]),
-    channel(
-        "nextcloud-talk",
-        "@openclaw/nextcloud-talk",
-        "2026.6.11",
-        &[("channel", "nextcloud-talk")],
-        &[("registerChannel", "nextcloud-talk")],
-    ),
-    Published { routes: 1, ..channel("nostr", "@openclaw/nostr", "2026.6.11", &[("channel", "nostr")], &[("registerChannel", "nostr")]) },
-    channel("tlon", "@openclaw/tlon", "2026.6.11", &[("channel", "tlon")], &[("registerChannel", "tlon")]),
-    channel("twitch", "@openclaw/twitch", "2026.6.11", &[("channel", "twitch")], &[("registerChannel", "twitch")]),
-    channel("whatsapp", "@openclaw/whatsapp", "2026.6.1", &[("channel", "whatsapp")], &[("registerChannel", "whatsapp")]),
-    channel("zalo", "@openclaw/zalo", "2026.6.11", &[("channel", "zalo")], &[("registerChannel", "zalo")]),
+    channel("googlechat", "@openclaw/googlechat", "2026.6.11", &[("channel", "googlechat")], &[]),
+    channel("msteams", "@openclaw/msteams", "2026.6.11", &[("channel", "msteams")], &[]),
+    channel("nextcloud-talk", "@openclaw/nextcloud-talk", "2026.6.11", &[("channel", "nextcloud-talk")], &[]),
+    Published { routes: 1, ..channel("nostr", "@openclaw/nostr", "2026.6.11", &[("channel", "nostr")], &[]) },
+    channel("tlon", "@openclaw/tlon", "2026.6.11", &[("channel", "tlon")], &[]),
+    channel("twitch", "@openclaw/twitch", "2026.6.11", &[("channel", "twitch")], &[]),
+    channel("whatsapp", "@openclaw/whatsapp", "2026.6.1", &[("channel", "whatsapp")], &[]),
+    channel("zalo", "@openclaw/zalo", "2026.6.11", &[("channel", "zalo")], &[]),
 ];
 
 type Names = &'static [(&'static str, &'static str)];

@@ -13,3 +13,4 @@ export { formatLocationText, toLocationContext } from './internal/location.js';
 export { mergeInboundPathRoots } from './internal/media/roots.js';
 export { buildMentionRegexes, implicitMentionKindWhen, matchesMentionPatterns, matchesMentionWithExplicit, normalizeMentionText, resolveInboundMentionDecision, resolveMentionGating, resolveMentionGatingWithBypass, resolveMentionPatternPolicy } from './internal/mentions.js';
 export { resolveInboundDirectDmAccessWithRuntime } from './internal/sender-access.js';
+export { dispatchReplyFromConfigWithSettledDispatcher } from './internal/reply-dispatch.js';

@@ -1,2 +1,3 @@
 export { buildPairingReply } from './internal/pairing.js';
 export { getSessionBindingService, isPluginOwnedSessionBindingRecord } from './internal/session-bindings.js';
+export { parsePluginBindingApprovalCustomId } from './internal/session-bindings.js';

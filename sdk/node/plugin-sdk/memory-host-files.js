@@ -1,1 +1,1 @@
-export * from './memory-core-host-runtime-files.js';
+export {};

@@ -1,2 +1,4 @@
 export { CONVERSATION_HOOK_NAMES, defaultLoadOverrideModule, getPluginRuntimeGatewayRequestScope, isConversationHookName, isPluginHookName, isPromptInjectionHookName, PLUGIN_HOOK_NAMES, PLUGIN_PROMPT_MUTATION_RESULT_FIELDS, PluginApprovalResolutions, PROMPT_INJECTION_HOOK_NAMES, startLazyPluginServiceModule, stripPromptMutationFieldsFromLegacyHookResult } from './internal/hook-names.js';
 export { normalizePluginHttpPath } from './internal/webhook-targets.js';
+export { createInteractiveConversationBindingHelpers, dispatchPluginInteractiveHandler, resolvePluginConversationBindingApproval } from './internal/plugin-bindings.js';
+export { buildPluginBindingApprovalCustomId, buildPluginBindingResolvedText, parsePluginBindingApprovalCustomId } from './internal/session-bindings.js';

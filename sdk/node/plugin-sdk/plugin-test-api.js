@@ -1,1 +1,1 @@
-export { createTestPluginApi } from './internal/testing/plugin-api.js';
+export {};

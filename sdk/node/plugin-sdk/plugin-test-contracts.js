@@ -1,1 +1,1 @@
-export { uniqueSortedStrings } from './internal/testing/texts.js';
+export {};

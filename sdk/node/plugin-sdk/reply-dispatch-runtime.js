@@ -1,2 +1,3 @@
 export { resolveChunkMode } from './internal/chunk.js';
 export { finalizeInboundContext } from './internal/inbound-finalize.js';
+export { createReplyDispatcher, dispatchReplyWithBufferedBlockDispatcher, dispatchReplyWithDispatcher } from './internal/reply-dispatch.js';

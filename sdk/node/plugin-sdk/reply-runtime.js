@@ -6,3 +6,4 @@ export { createInboundDebouncer, resolveInboundDebounceMs } from './internal/inb
 export { finalizeInboundContext } from './internal/inbound-finalize.js';
 export { createReplyReferencePlanner } from './internal/reply-threading.js';
 export { SILENT_REPLY_TOKEN, isSilentReplyText } from './internal/silent-reply.js';
+export { createReplyDispatcher, createReplyDispatcherWithTyping, dispatchReplyFromConfig, dispatchReplyWithBufferedBlockDispatcher, dispatchReplyWithDispatcher, withReplyDispatcher } from './internal/reply-dispatch.js';

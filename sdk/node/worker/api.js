@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { peer, snapshot } from './state.js';
 import { createLogger } from './logger.js';
+import { keepChannel } from './channels.js';
 
 const CAPABILITY_METHODS = [
   'registerTool', 'registerHook', 'registerHttpRoute', 'registerHttpHandler', 'registerHostedMediaResolver', 'registerProvider',
@@ -107,6 +108,7 @@ function addRegistrations(api, plugin, state, record) {
       if (!state.open) return reportLate(plugin, state, method);
       if (!worksIn(method, state.mode)) return undefined;
       check(method, args, plugin);
+      if (method === 'registerChannel') keepChannel(plugin, args[0]);
       if (takes) return takes(args, plugin, record);
       record(method, args);
       return undefined;

@@ -11,25 +11,74 @@ pub(super) fn receive(scope: &TurnScope<'_>) {
         return;
     }
     let request = scope.request;
-    let sender = request.sender_id.clone().unwrap_or_else(|| request.surface.clone());
+    let facts = Facts::of(scope);
     let event = || {
-        json!({
-            "from": sender, "content": request.message, "timestamp": scope.started_at_ms, "senderId": sender,
-            "messageId": request.run_id, "sessionKey": request.session_key, "runId": request.run_id,
-            "metadata": {
-                "provider": request.surface, "surface": request.surface, "originatingChannel": request.surface, "senderId": sender,
-                "messageId": request.run_id,
-            },
-        })
+        let mut event = json!({
+            "from": facts.from, "content": facts.content, "timestamp": facts.timestamp, "senderId": facts.sender,
+            "messageId": facts.message_id, "sessionKey": request.session_key, "runId": request.run_id, "metadata": facts.metadata,
+        });
+        if let Some(thread) = request.inbound.as_ref().and_then(|i| i.text("MessageThreadId")) {
+            event["threadId"] = thread.into();
+        }
+        event
     };
     scope.hooks().spawn_parallel(HookName::MessageReceived, || (event(), scope.message_context()));
     crate::internal::spawn(scope.internal(), "message", "received", &request.session_key, || {
-        json!({
-            "from": sender, "content": request.message, "timestamp": scope.started_at_ms, "channelId": request.surface,
-            "conversationId": request.session_key, "messageId": request.run_id,
-            "metadata": {"provider": request.surface, "surface": request.surface, "senderId": sender},
-        })
+        let mut context = json!({
+            "from": facts.from, "content": facts.content, "timestamp": facts.timestamp, "channelId": request.surface,
+            "conversationId": facts.conversation, "messageId": facts.message_id, "metadata": facts.metadata,
+        });
+        if let Some(account) = request.inbound.as_ref().and_then(|i| i.text("AccountId")) {
+            context["accountId"] = account.into();
+        }
+        context
     });
+}
+
+/// A message as its events tell of it: in the words of the channel, else of the surface that brought it.
+struct Facts {
+    from: String,
+    sender: String,
+    content: String,
+    timestamp: i64,
+    message_id: String,
+    conversation: String,
+    metadata: Value,
+}
+
+impl Facts {
+    fn of(scope: &TurnScope<'_>) -> Self {
+        let request = scope.request;
+        let sender = request.sender_id.clone().unwrap_or_else(|| request.surface.clone());
+        let Some(inbound) = &request.inbound else {
+            let metadata = json!({
+                "provider": request.surface, "surface": request.surface, "originatingChannel": request.surface, "senderId": sender,
+                "messageId": request.run_id,
+            });
+            return Self {
+                from: sender.clone(),
+                sender,
+                content: request.message.clone(),
+                timestamp: scope.started_at_ms,
+                message_id: request.run_id.clone(),
+                conversation: request.session_key.clone(),
+                metadata,
+            };
+        };
+        Self {
+            from: inbound.from().unwrap_or_else(|| sender.clone()),
+            sender,
+            content: inbound.content().unwrap_or_else(|| request.message.clone()),
+            timestamp: inbound.context.get("Timestamp").and_then(Value::as_i64).unwrap_or(scope.started_at_ms),
+            message_id: inbound.text("MessageSid").unwrap_or_else(|| request.run_id.clone()),
+            conversation: inbound.conversation().unwrap_or_else(|| request.session_key.clone()),
+            metadata: inbound.metadata(&request.surface),
+        }
+    }
+
+    fn is_group(scope: &TurnScope<'_>) -> bool {
+        scope.request.inbound.as_ref().is_some_and(|i| i.is_group())
+    }
 }
 
 /// Announces what the agent is going to see, when no plugin has claimed the message (HOOK-274). Nothing is transcribed yet, so the text
@@ -39,11 +88,12 @@ pub(super) fn preprocessed(scope: &TurnScope<'_>) {
         return;
     }
     let request = scope.request;
-    let sender = request.sender_id.clone().unwrap_or_else(|| request.surface.clone());
+    let facts = Facts::of(scope);
     crate::internal::spawn(scope.internal(), "message", "preprocessed", &request.session_key, || {
         json!({
-            "from": sender, "body": request.message, "bodyForAgent": request.message, "channelId": request.surface,
-            "messageId": request.run_id, "senderId": sender, "provider": request.surface, "surface": request.surface, "isGroup": false,
+            "from": facts.from, "body": facts.content, "bodyForAgent": request.message, "channelId": request.surface,
+            "messageId": facts.message_id, "senderId": facts.sender, "provider": request.surface, "surface": request.surface,
+            "isGroup": Facts::is_group(scope),
         })
     });
 }
@@ -59,13 +109,17 @@ pub(super) async fn claim(scope: &TurnScope<'_>) -> Option<Reply> {
     }
     let request = scope.request;
     let dispatched = scope.hooks().dispatch_with(HookName::BeforeDispatch, scope.options(), || {
+        let facts = Facts::of(scope);
         let event = json!({
-            "content": request.message, "body": request.message, "channel": request.surface, "sessionKey": request.session_key,
-            "senderId": request.sender_id, "isGroup": false, "timestamp": scope.started_at_ms,
+            "content": facts.content, "body": request.message, "channel": request.surface, "sessionKey": request.session_key,
+            "senderId": request.sender_id, "isGroup": Facts::is_group(scope), "timestamp": facts.timestamp,
         });
-        let ctx = json!({
-            "channelId": request.surface, "conversationId": request.session_key, "sessionKey": request.session_key, "senderId": request.sender_id,
+        let mut ctx = json!({
+            "channelId": request.surface, "conversationId": facts.conversation, "sessionKey": request.session_key, "senderId": request.sender_id,
         });
+        if let Some(account) = request.inbound.as_ref().and_then(|i| i.text("AccountId")) {
+            ctx["accountId"] = account.into();
+        }
         (event, ctx)
     });
     let claimed = dispatched.await.merged;
@@ -89,6 +143,11 @@ pub(super) async fn claim(scope: &TurnScope<'_>) -> Option<Reply> {
 /// The finalised inbound context (HOOK-073).
 fn inbound(scope: &TurnScope<'_>) -> Value {
     let request = scope.request;
+    if let Some(inbound) = &request.inbound {
+        let mut ctx = inbound.context.clone();
+        ctx["SessionKey"] = request.session_key.clone().into();
+        return ctx;
+    }
     let mut ctx = json!({
         "Body": request.message, "BodyForAgent": request.message, "BodyForCommands": request.message, "RawBody": request.message,
         "CommandBody": request.message, "SessionKey": request.session_key, "Provider": request.surface, "Surface": request.surface,

@@ -158,7 +158,8 @@ fn row_status(status: RunStatus) -> &'static str {
 /// `message_sending`, then `message_sent`; a chat in the web page passes neither (HOOK-134, HOOK-215).
 async fn deliver_hooks(scope: &mut TurnScope<'_>) {
     let Some(text) = scope.text.clone().filter(|t| !t.is_empty()) else { return };
-    let to = scope.request.session_key.clone();
+    let inbound = scope.request.inbound.clone();
+    let to = inbound.as_ref().and_then(|i| i.conversation()).unwrap_or_else(|| scope.request.session_key.clone());
     let event = || (json!({"to": to, "content": text}), scope.message_context());
     let merged = scope.hooks().dispatch_with(HookName::MessageSending, scope.options(), event).await.merged;
     if merged.get("cancel") == Some(&Value::Bool(true)) {
@@ -167,6 +168,10 @@ async fn deliver_hooks(scope: &mut TurnScope<'_>) {
     }
     if let Some(content) = merged.get("content").and_then(Value::as_str) {
         scope.text = Some(content.to_string());
+    }
+    // Only the channel knows whether its answer arrived: it says so when it has tried (HOOK-219).
+    if inbound.is_some() {
+        return;
     }
     let sent = scope.text.clone().unwrap_or_default();
     scope.hooks().spawn_parallel(HookName::MessageSent, || {

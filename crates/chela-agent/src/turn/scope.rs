@@ -254,14 +254,18 @@ impl<'a> TurnScope<'a> {
 
     /// `MsgCtx` (HOOK-002).
     pub fn message_context(&self) -> Value {
-        json!({
+        let mut ctx = json!({
             "channelId": self.request.surface.to_lowercase(),
             "conversationId": self.request.session_key,
             "sessionKey": self.request.session_key,
             "runId": self.request.run_id,
             "messageId": self.request.run_id,
             "senderId": self.request.sender_id,
-        })
+        });
+        if let Some(inbound) = &self.request.inbound {
+            inbound.extend_context(&mut ctx);
+        }
+        ctx
     }
 
     /// The outcome as it stands.

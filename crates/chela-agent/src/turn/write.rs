@@ -33,16 +33,22 @@ pub(super) struct Closing {
 /// The row of a session with a run under way; stored with the first message, so that it costs no commit of its own.
 fn running(scope: &TurnScope<'_>) -> RowUpdate {
     let (surface, at) = (scope.request.surface.clone(), scope.started_at_ms);
+    let inbound = scope.request.inbound.clone();
     Box::new(move |row| {
         row.status = Some("running".into());
         row.started_at_ms = Some(at);
         row.ended_at_ms = None;
         row.extra.insert("abortedLastRun".into(), Value::Bool(false));
         row.extra.shift_remove(crate::journal::INTERRUPTED_AT);
-        row.extra.entry("chatType").or_insert_with(|| "direct".into());
-        row.extra.insert("deliveryContext".into(), json!({"channel": surface}));
-        row.extra.entry("origin").or_insert_with(|| json!({"provider": surface, "surface": surface, "chatType": "direct"}));
-        row.extra.insert("lastChannel".into(), surface.into());
+        if let Some(inbound) = &inbound {
+            inbound.apply_meta(row, &surface);
+            inbound.apply_route(row, &surface);
+        } else {
+            row.extra.entry("chatType").or_insert_with(|| "direct".into());
+            row.extra.insert("deliveryContext".into(), json!({"channel": surface}));
+            row.extra.entry("origin").or_insert_with(|| json!({"provider": surface, "surface": surface, "chatType": "direct"}));
+            row.extra.insert("lastChannel".into(), surface.into());
+        }
         row.touch_interaction(at);
     })
 }

@@ -69,6 +69,7 @@ pub(super) async fn send(gateway: &Arc<Gateway>, client: &ClientInfo, params: Va
         thinking,
         extra_system_prompt: None,
         client_tools: Vec::new(),
+        inbound: None,
         trigger: "user",
         timeout: timeout.map_or_else(|| gateway.turn_timeout(), Duration::from_millis),
     };

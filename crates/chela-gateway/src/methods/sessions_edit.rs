@@ -76,6 +76,7 @@ fn request(gateway: &Gateway, client: &ClientInfo, session_key: &str, agent_id: 
         thinking: None,
         extra_system_prompt: None,
         client_tools: Vec::new(),
+        inbound: None,
         trigger: "user",
         timeout: gateway.turn_timeout(),
     }
@@ -188,6 +189,19 @@ impl Gateway {
         unbound(&plugins.hooks, session_key, "session-reset", "reset");
         self.events.changed(session_key, json!({"reason": word}));
         Ok((new, said))
+    }
+}
+
+/// Resets sessions for people who write in channels.
+pub(crate) struct ChannelSessions(pub(crate) std::sync::Weak<Gateway>);
+
+#[async_trait::async_trait]
+impl chela_host::channels::SessionCommands for ChannelSessions {
+    async fn reset(&self, session_key: &str, agent_id: &str, new: bool, source: Value) -> Result<Vec<String>, String> {
+        let gateway = self.0.upgrade().ok_or("the gateway is closing")?;
+        let reason = if new { EndReason::New } else { EndReason::Reset };
+        let reset = gateway.reset_session(session_key, agent_id, reason, source).await;
+        reset.map(|(_, said)| said).map_err(|error| error.message)
     }
 }
 

@@ -102,6 +102,7 @@ pub(crate) fn plain_turn(run_id: String, session_key: String, agent_id: String, 
         thinking: None,
         extra_system_prompt: None,
         client_tools: Vec::new(),
+        inbound: None,
         trigger: "user",
         timeout: RUN_LIMIT,
     }

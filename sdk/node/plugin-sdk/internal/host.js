@@ -1,6 +1,7 @@
 // SDK functions whose work is the host's.
 import { peer, plugins, snapshot } from '../../worker/state.js';
 import { createLogger } from '../../worker/logger.js';
+import { sessionGroup } from '../../worker/runtime/channel/session.js';
 
 function worker() {
   if (!peer) throw Object.assign(new Error('this function needs the gateway and works only inside a plugin worker'), { code: 'NOT_BUILT' });
@@ -8,9 +9,8 @@ function worker() {
 }
 const pluginId = () => (plugins.size === 1 ? plugins.keys().next().value : undefined);
 const ask = (method, args) => worker().request(method, { pluginId: pluginId(), args });
-const askSync = (method, args) => worker().requestSync(method, { pluginId: pluginId(), args });
 
-export const recordInboundSession = (...args) => ask('host.channel.session.recordInboundSession', args);
+export const recordInboundSession = (params) => sessionGroup({ id: pluginId() }).recordInboundSession(params);
 export const resolveApprovalOverGateway = (...args) => ask('host.approval.resolve', args);
 export const loadSessionStore = (storePath) => worker().requestSync('host.session.loadStore', { pluginId: pluginId(), storePath });
 export const triggerGatewayInternalHook = (params) => (peer ? worker().request('host.hooks.triggerInternal', { pluginId: pluginId(), ...params }) : Promise.resolve({ messages: [] }));

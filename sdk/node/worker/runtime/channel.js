@@ -1,4 +1,10 @@
-// `api.runtime.channel`.
+// `api.runtime.channel`: what a channel plugin needs of the host (RT-129..RT-140). Plain computation is done in the worker.
+import { activityOf, noteActivity } from './channel/activity.js';
+import { finalizeInboundContext } from '../../plugin-sdk/internal/inbound-finalize.js';
+import { dispatchReplyFromConfig, dispatchReplyWithBufferedBlockDispatcher } from './channel/dispatch.js';
+import { createReplyDispatcherWithTyping, settleReplyDispatcher, withReplyDispatcher } from './channel/dispatcher.js';
+import { loadAdapter } from './channel/outbound.js';
+import { sessionGroup } from './channel/session.js';
 import { sessionStoreOf } from './agent.js';
 import { group } from './group.js';
 
@@ -10,23 +16,17 @@ const CHANNEL = {
     ],
   },
   reply: {
-    async: ['dispatchReplyWithBufferedBlockDispatcher', 'dispatchReplyFromConfig', 'withReplyDispatcher', 'settleReplyDispatcher'],
-    sync: ['createReplyDispatcherWithTyping'],
     local: [
-      'resolveEffectiveMessagesConfig', 'resolveHumanDelayConfig', 'finalizeInboundContext', 'formatAgentEnvelope', 'formatInboundEnvelope',
-      'resolveEnvelopeFormatOptions',
+      'resolveEffectiveMessagesConfig', 'resolveHumanDelayConfig', 'formatAgentEnvelope', 'formatInboundEnvelope', 'resolveEnvelopeFormatOptions',
     ],
   },
-  routing: { local: ['buildAgentSessionKey', 'resolveAgentRoute'] },
+  routing: { local: ['resolveAgentRoute', 'buildAgentSessionKey'] },
   pairing: { async: ['readAllowFromStore', 'upsertPairingRequest'], local: ['buildPairingReply'] },
-  media: { local: ['fetchRemoteMedia', 'saveMediaBuffer'] },
-  activity: { local: ['record', 'get'] },
-  session: {
-    async: ['recordSessionMetaFromInbound', 'recordInboundSession', 'updateLastRoute'],
-    local: ['readSessionUpdatedAt'],
-  },
+  media: { local: ['fetchRemoteMedia', 'saveMediaBuffer', 'readRemoteMediaBuffer', 'saveRemoteMedia', 'saveResponseMedia'] },
   mentions: {
-    local: ['buildMentionRegexes', 'matchesMentionPatterns', 'matchesMentionWithExplicit', 'implicitMentionKindWhen', 'resolveInboundMentionDecision'],
+    local: [
+      'buildMentionRegexes', 'matchesMentionPatterns', 'matchesMentionWithExplicit', 'implicitMentionKindWhen', 'resolveInboundMentionDecision',
+    ],
   },
   reactions: {
     local: ['createAckReactionHandle', 'shouldAckReaction', 'removeAckReactionAfterReply', 'removeAckReactionHandleAfterReply'],
@@ -34,9 +34,10 @@ const CHANNEL = {
   groups: { local: ['resolveGroupPolicy', 'resolveRequireMention'] },
   debounce: { local: ['createInboundDebouncer', 'resolveInboundDebounceMs'] },
   commands: {
-    local: ['isControlCommandMessage', 'shouldComputeCommandAuthorized', 'shouldHandleTextCommands', 'resolveCommandAuthorizedFromAuthorizers'],
+    local: [
+      'isControlCommandMessage', 'shouldComputeCommandAuthorized', 'shouldHandleTextCommands', 'resolveCommandAuthorizedFromAuthorizers',
+    ],
   },
-  outbound: { async: ['loadAdapter'] },
   turn: { local: ['run', 'runAssembled', 'buildContext', 'runPrepared', 'runResolved', 'dispatchAssembled'] },
   inbound: { local: ['run', 'dispatchReply', 'buildContext', 'runPreparedReply'] },
   threadBindings: { sync: ['setIdleTimeoutBySessionKey', 'setMaxAgeBySessionKey'] },
@@ -45,7 +46,21 @@ const CHANNEL = {
 
 /** Helpers for channel plugins. */
 export function channelGroup(plugin) {
-  const channel = Object.fromEntries(Object.entries(CHANNEL).map(([name, members]) => [name, group(plugin, `channel.${name}`, members)]));
-  channel.session.resolveStorePath = sessionStoreOf(plugin).resolveStorePath;
-  return channel;
+  const out = Object.fromEntries(Object.entries(CHANNEL).map(([name, members]) => [name, group(plugin, `channel.${name}`, members)]));
+  Object.assign(out.reply, {
+    dispatchReplyFromConfig: (params) => dispatchReplyFromConfig(plugin, params),
+    dispatchReplyWithBufferedBlockDispatcher: (params) => dispatchReplyWithBufferedBlockDispatcher(plugin, params),
+    createReplyDispatcherWithTyping,
+    withReplyDispatcher,
+    settleReplyDispatcher,
+    finalizeInboundContext,
+  });
+  out.session = { ...sessionGroup(plugin), resolveStorePath: sessionStoreOf(plugin).resolveStorePath };
+  out.activity = {
+    record: ({ channel, accountId, direction, at }) => noteActivity(plugin, channel, accountId?.trim(), direction, at),
+    get: ({ channel, accountId }) => activityOf({ channel, accountId: accountId?.trim() }),
+  };
+  out.turn.dispatchAssembled = out.turn.runAssembled;
+  out.outbound = { loadAdapter: (id) => loadAdapter(plugin, id) };
+  return out;
 }

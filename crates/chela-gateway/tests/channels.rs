@@ -1,0 +1,303 @@
+//! Channels of plugins, end to end: a fixture plugin whose service is a socket of this test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "support/live.rs"]
+mod live;
+#[path = "support/talk.rs"]
+mod talk;
+
+use live::Home;
+use serde_json::{Value, json};
+use talk::Service;
+
+const RECORDER: &str = "import fs from 'node:fs';
+const log = (line) => fs.appendFileSync(process.env.TEST_LOG, JSON.stringify(line) + '\\n');
+export default { id: 'listener', register(api) {
+  api.on('message_received', (event, ctx) => { log({ hook: 'message_received', event, ctx }); });
+  api.on('message_sending', (event, ctx) => {
+    log({ hook: 'message_sending', event, ctx });
+    if (event.content.includes('secret')) return { cancel: true };
+    if (event.content.includes('change me')) return { content: 'changed' };
+  });
+  api.on('before_agent_reply', (event) => event.cleanedBody === 'one' ? { handled: true, reply: { text: 'the answer is undeliverable' } } : undefined);
+  api.on('message_sent', (event, ctx) => { log({ hook: 'message_sent', event, ctx }); });
+} };";
+
+async fn home_with(service: &Service, reply: &str) -> Home {
+    let mut home = Home::with_reply(reply).await;
+    home.fixture("channel-talk");
+    home.plugin("listener", RECORDER);
+    home.config["channels"]["talk"] = json!({"accounts": {"work": {"port": service.port, "label": "Work"}}});
+    home
+}
+
+fn hooks<'a>(lines: &'a [Value], name: &str) -> Vec<&'a Value> {
+    lines.iter().filter(|l| l["hook"] == name).collect()
+}
+
+// CH-97, CH-99..CH-101, CH-103, CH-105, CH-107, CH-109, CH-111, CH-152, CH-183, HOOK-035, HOOK-038, HOOK-219, RT-129, RT-137
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_becomes_a_turn_and_its_answer_goes_out_through_the_channel() {
+    let service = Service::start().await;
+    let home = home_with(&service, "Hello from the model.").await;
+    let live = home.start().await;
+    let mut conversation = service.accept().await;
+    let hello = conversation.line("hello").await;
+    assert_eq!((&hello["hello"], &hello["running"], &hello["label"]), (&json!("work"), &json!(true), &json!("Work")));
+
+    conversation.send(json!({"id": "m1", "from": "u1", "name": "Ann", "text": "hi there"})).await;
+    assert_eq!(conversation.line("typing").await["to"], "user:u1");
+    assert_eq!(conversation.line("partial").await["partial"], "Hello from the model.");
+    assert_eq!(conversation.line("model").await["model"], "mock/mock-1");
+    let answer = conversation.line("deliver").await;
+    assert_eq!((&answer["deliver"]["text"], &answer["kind"]), (&json!("Hello from the model."), &json!("final")));
+    assert_eq!(conversation.line("finalized").await, json!({"finalized": "dispatch", "dispatched": true}));
+    let stages =
+        ["ingest:start", "ingest:done", "assemble:done", "record:start", "record:done", "dispatch:start", "dispatch:done", "finalize:done"];
+    assert_eq!(conversation.line("stages").await["stages"], json!(stages));
+
+    let lines = home.until("the hooks of a delivery", |lines| !hooks(lines, "message_sent").is_empty()).await;
+    let received = hooks(&lines, "message_received")[0];
+    assert_eq!((&received["event"]["content"], &received["event"]["messageId"]), (&json!("hi there"), &json!("m1")));
+    assert_eq!(received["event"]["metadata"]["senderName"], "Ann");
+    let ctx = &received["ctx"];
+    assert_eq!((&ctx["channelId"], &ctx["accountId"], &ctx["conversationId"]), (&json!("talk"), &json!("work"), &json!("user:u1")));
+    let sent = hooks(&lines, "message_sent")[0];
+    assert_eq!((&sent["event"]["success"], &sent["event"]["content"]), (&json!(true), &json!("Hello from the model.")));
+    assert_eq!(sent["event"]["to"], "user:u1");
+
+    let mut client = live.client().await;
+    let rows = client.ok("sessions.list", json!({})).await;
+    let row = rows["sessions"].as_array().unwrap().iter().find(|r| r["key"] == "agent:main:main").unwrap();
+    assert_eq!(row["deliveryContext"], json!({"channel": "talk", "to": "user:u1", "accountId": "work"}));
+    assert_eq!((&row["lastChannel"], &row["lastTo"], &row["origin"]["label"]), (&json!("talk"), &json!("user:u1"), &json!("Ann")));
+
+    // The same message again is answered once (CH-118); what is no message starts no turn (CH-100); a drop neither (CH-102).
+    conversation.send(json!({"id": "m1", "from": "u1", "name": "Ann", "text": "hi there"})).await;
+    assert_eq!(conversation.line("finalized").await["dispatched"], true);
+    conversation.line("stages").await;
+    conversation.send(json!({"id": "r1", "from": "u1", "kind": "reaction", "text": "+1"})).await;
+    assert_eq!(conversation.line("stages").await["stages"], json!(["ingest:start", "ingest:done", "classify:handled"]));
+    conversation.send(json!({"id": "d1", "from": "u1", "drop": true, "text": "x"})).await;
+    assert_eq!(conversation.line("stages").await["stages"], json!(["ingest:start", "ingest:done", "preflight:drop"]));
+    assert_eq!(home.model.requests().len(), 1);
+    assert!(conversation.seen("deliver").is_empty());
+    live.stop().await;
+    assert_eq!(conversation.line("bye").await["bye"], "work");
+}
+
+// CH-160..CH-163, CH-167, CH-172, TOOL-76, TOOL-78, CH-178, CH-179, GW-76, HOOK-038, HOOK-074, HOOK-075, HOOK-217, HOOK-219
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_send_through_the_channel_and_hooks_have_their_say() {
+    let service = Service::start().await;
+    let home = home_with(&service, "x").await;
+    let live = home.start().await;
+    let mut work = service.accept().await;
+    work.line("hello").await;
+    let mut client = live.client().await;
+    let text = "a message of more than forty characters goes out in pieces";
+    let sent =
+        client.ok("send", json!({"to": "user:u1", "message": text, "idempotencyKey": "k1", "threadId": "t", "replyToId": "m0"})).await;
+    assert_eq!((&sent["runId"], &sent["channel"], &sent["accountId"]), (&json!("k1"), &json!("talk"), &json!("work")));
+    let first = work.line("sendText").await;
+    assert_eq!((&first["threadId"], &first["replyToId"], &first["to"]), (&json!("t"), &json!("m0"), &json!("user:u1")));
+    let second = work.line("sendText").await;
+    let words = |line: &Value| line["sendText"].as_str().unwrap().to_string();
+    assert_eq!(format!("{} {}", words(&first), words(&second)), text);
+    assert!(words(&first).len() <= 40 && sent["messageId"].as_str().unwrap().starts_with("sent-"));
+    let again = client.ok("send", json!({"to": "user:u1", "message": text, "idempotencyKey": "k1"})).await;
+    assert_eq!(again, sent, "a repeated key is answered and not sent again");
+
+    let media = json!({"to": "user:u1", "message": "look", "mediaUrls": ["https://a/1.png", "https://a/2.png"], "channel": "tlk", "idempotencyKey": "k2"});
+    client.ok("send", media).await;
+    let lines = [work.line("sendMedia").await, work.line("sendMedia").await];
+    assert_eq!(
+        lines.map(|l| (l["sendMedia"].clone(), l["caption"].clone())),
+        [("https://a/1.png".into(), "look".into()), ("https://a/2.png".into(), "".into())]
+    );
+    client.ok("send", json!({"to": "user:u1", "message": "change me", "idempotencyKey": "k3"})).await;
+    assert_eq!(words(&work.line("sendText").await), "changed");
+    let kept = client.ok("send", json!({"to": "user:u1", "message": "a secret", "idempotencyKey": "k4"})).await;
+    assert_eq!((&kept["suppressed"], kept.get("messageId")), (&json!("cancelled_by_message_sending_hook"), None));
+    let polled = client.ok("poll", json!({"to": "room:r", "question": "when?", "options": ["now", "later"], "idempotencyKey": "k5"})).await;
+    assert_eq!(polled["messageId"], "poll-1");
+    assert_eq!(work.line("sendPoll").await["sendPoll"], json!({"question": "when?", "options": ["now", "later"]}));
+
+    // The agent's own tool, for the conversation that it is in.
+    let ask = |text: &str| json!({"id": text, "from": "u9", "text": text});
+    work.send(ask(r#"[[tool:message {"action":"send","message":"by tool","target":"user:u2"}]]"#)).await;
+    let line = work.line("sendText").await;
+    assert_eq!((&line["sendText"], &line["to"]), (&json!("by tool"), &json!("user:u2")));
+    work.send(ask(r#"[[tool:message {"action":"poll","pollQuestion":"q","pollOption":["a","b"]}]]"#)).await;
+    assert_eq!(work.line("sendPoll").await["to"], "user:u9", "the current conversation");
+    let broadcast =
+        json!({"name": "message", "args": {"action": "broadcast", "channel": "talk", "targets": ["user:a", "nobody"], "message": "all"}});
+    let told = client.ok("tools.invoke", broadcast).await.to_string();
+    assert!(told.contains("no such target: nobody") && told.contains("user:a"), "{told}");
+    let wave = json!({"name": "message", "args": {"action": "react", "channel": "talk", "emoji": "wave"}});
+    let told = client.ok("tools.invoke", wave).await.to_string();
+    assert!(told.contains("does not support action react"), "{told}");
+
+    for (params, said) in [
+        (json!({"to": "nobody", "message": "x", "idempotencyKey": "e1"}), "invalid target for channel talk: no such target: nobody"),
+        (json!({"to": "user:u", "message": "x", "channel": "smoke", "idempotencyKey": "e2"}), "unknown channel: smoke"),
+        (json!({"to": "user:u", "idempotencyKey": "e3"}), "text or media is required"),
+        (json!({"to": "user:u", "message": "x"}), "idempotencyKey"),
+        (json!({"to": "user:u", "message": "x", "accountId": "gone", "idempotencyKey": "e4"}), "account gone is not connected"),
+    ] {
+        let error = client.error("send", params).await;
+        assert!(error["message"].as_str().unwrap().contains(said), "{error}");
+    }
+    let lines =
+        home.until("the failed delivery", |lines| hooks(lines, "message_sent").iter().any(|l| l["event"]["success"] == false)).await;
+    let sent: Vec<&str> = hooks(&lines, "message_sent").iter().map(|l| l["event"]["content"].as_str().unwrap()).collect();
+    assert!(sent.contains(&"changed") && !sent.contains(&"a secret"), "{sent:?}");
+    let failed = hooks(&lines, "message_sent").into_iter().find(|l| l["event"]["success"] == false).unwrap();
+    assert!(failed["event"]["error"].as_str().unwrap().contains("not connected"), "{failed}");
+    live.stop().await;
+}
+
+// CH-69, CH-104, CH-119, CH-121, CH-138, MSG-104, MSG-112, MSG-114, HOOK-219
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn groups_failures_silence_and_observation() {
+    let service = Service::start().await;
+    let home = home_with(&service, "NO_REPLY").await;
+    let live = home.start().await;
+    let mut work = service.accept().await;
+    work.send(json!({"id": "g1", "from": "u1", "name": "Ann", "room": "lounge", "text": "anyone?"})).await;
+    work.line("stages").await;
+    assert!(work.seen("deliver").is_empty(), "a silent answer is not sent");
+    let asked = home.model.last_request().body;
+    let asked = asked["messages"].as_array().unwrap().last().unwrap().to_string();
+    assert!(asked.contains("Ann: anyone?"), "{asked}");
+    let mut client = live.client().await;
+    let rows = client.ok("sessions.list", json!({})).await;
+    let row = rows["sessions"].as_array().unwrap().iter().find(|r| r["key"] == "agent:main:talk:group:lounge").unwrap();
+    assert_eq!((&row["chatType"], &row["origin"]["chatType"], &row["lastTo"]), (&json!("group"), &json!("group"), &json!("room:lounge")));
+
+    work.send(json!({"id": "x1", "from": "u1", "text": "one"})).await;
+    assert_eq!(work.line("deliverError").await["deliverError"], "the service refused it");
+    let lines = home.until("the failed answer", |lines| !hooks(lines, "message_sent").is_empty()).await;
+    assert_eq!(hooks(&lines, "message_sent")[0]["event"]["success"], false);
+
+    work.send(json!({"id": "f1", "from": "u1", "room": "lounge", "text": "[[fail:400]]"})).await;
+    work.line("stages").await;
+    assert!(work.seen("deliver").is_empty(), "a failure is silent in a group");
+    work.send(json!({"id": "f2", "from": "u1", "text": "[[fail:400]] again"})).await;
+    let told = work.line("deliver").await;
+    assert_eq!((&told["deliver"]["isError"], told.to_string().contains("400")), (&json!(true), false));
+    let refused = json!({"id": "o1", "from": "u1", "text": "two", "observe": true});
+    work.line("stages").await;
+    work.send(refused).await;
+    let mut finals = Vec::new();
+    while finals.last() != Some(&json!({"finalized": "observeOnly", "dispatched": true})) {
+        finals.push(work.line("finalized").await);
+    }
+    work.line("stages").await;
+    work.send(json!({"id": "o2", "from": "u1", "text": "two", "observe": true})).await;
+    assert_eq!(work.line("finalized").await, json!({"finalized": "observeOnly", "dispatched": true}));
+    assert!(work.seen("deliver").is_empty());
+    live.stop().await;
+}
+
+const BINDER: &str = "import fs from 'node:fs';
+const log = (line) => fs.appendFileSync(process.env.TEST_LOG, JSON.stringify(line) + '\\n');
+export default { id: 'binder', register(api) {
+  api.registerInteractiveHandler({ channel: 'talk', namespace: 'vote', handler: async (ctx) => {
+    if (ctx.interaction.payload === 'fail') throw new Error('no votes today');
+    if (ctx.interaction.payload === 'mine') return { handled: false, said: await ctx.getCurrentConversationBinding() };
+    const answer = await ctx.respond.reply({ text: 'voted ' + ctx.interaction.payload });
+    log({ vote: ctx.interaction.payload, answer, sender: ctx.senderId });
+  } });
+  api.registerCommand({ name: 'bind', description: 'binds', requireAuth: true, handler: async (ctx) => {
+    const asked = await ctx.requestConversationBinding({ summary: 'Take notes', detachHint: '/unbind', data: { a: 1 } });
+    log({ asked: asked.status, to: ctx.to, session: ctx.sessionKey });
+    return asked.status === 'pending' ? asked.reply : { text: asked.status };
+  } });
+  api.registerCommand({ name: 'unbind', description: 'unbinds', handler: async (ctx) => {
+    const before = await ctx.getCurrentConversationBinding();
+    return { text: JSON.stringify([before?.summary, before?.data, await ctx.detachConversationBinding()]) };
+  } });
+  api.registerCommand({ name: 'note', description: 'notes', acceptsArgs: true, handler: async (ctx) => ({ text: 'noted ' + ctx.args, continueAgent: true }) });
+  api.onConversationBindingResolved((event) => log({ resolved: event.status, decision: event.decision, binding: event.binding?.conversationId }));
+  api.on('inbound_claim', (event, ctx) => {
+    log({ claim: event.content, binding: ctx.pluginBinding?.summary });
+    if (event.content === 'broken') throw new Error('broken');
+    return event.content === 'pass' ? undefined : { handled: true, reply: { text: 'claimed ' + event.content } };
+  });
+} };";
+
+// API-068, API-067, API-137..API-145, API-214..API-221, HOOK-034, HOOK-070, HOOK-209, HOOK-210
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_buttons_and_bound_conversations() {
+    let service = Service::start().await;
+    let mut home = home_with(&service, "from the model").await;
+    home.plugin("binder", BINDER);
+    let live = home.start().await;
+    let mut work = service.accept().await;
+    work.line("hello").await;
+    let mut next = 0;
+    let mut say = |text: &str, owner: bool| {
+        next += 1;
+        json!({"id": format!("c{next}"), "from": "u1", "text": text, "owner": owner})
+    };
+    let said = |line: Value| line["deliver"]["text"].as_str().unwrap_or_default().to_string();
+
+    // Buttons reach the plugin that registered their namespace, in another worker, and answer through the channel.
+    work.send(json!({"id": "b1", "from": "u1", "click": "vote:yes"})).await;
+    assert_eq!(work.line("respond").await["respond"], "voted yes");
+    assert_eq!(work.line("clicked").await["clicked"], json!({"matched": true, "handled": true, "duplicate": false}));
+    for (id, data, expected) in [
+        ("b1", "vote:yes", json!({"matched": true, "handled": true, "duplicate": true})),
+        ("b2", "nobody:x", json!({"matched": false, "handled": false, "duplicate": false})),
+        ("b3", "vote:mine", json!({"matched": true, "handled": false, "duplicate": false})),
+        ("b4", "vote:fail", json!({"error": "no votes today"})),
+        ("b4", "vote:again", json!({"matched": true, "handled": true, "duplicate": false})),
+    ] {
+        work.send(json!({"id": id, "from": "u1", "click": data})).await;
+        assert_eq!(work.line("clicked").await["clicked"], expected, "{data}");
+    }
+    let lines = home.until("the votes", |lines| lines.iter().filter(|l| l["vote"].is_string()).count() == 2).await;
+    assert_eq!(lines.iter().find(|l| l["vote"] == "yes").unwrap()["answer"], json!({"replied": true}));
+
+    // Commands: refused, run, and continued by the agent.
+    work.send(say("/bind", false)).await;
+    assert!(said(work.line("deliver").await).contains("requires authorization"));
+    work.send(say("/note this", true)).await;
+    assert_eq!(said(work.line("deliver").await), "noted this");
+    assert_eq!(said(work.line("deliver").await), "from the model");
+    work.send(say("/stop", true)).await;
+    assert_eq!(said(work.line("deliver").await), "Nothing is running");
+
+    // A binding: asked for, denied, then always allowed.
+    let button = |line: &Value, at: usize| line["deliver"]["interactive"]["blocks"][0]["buttons"][at]["value"].clone();
+    work.send(say("/bind", true)).await;
+    let question = work.line("deliver").await;
+    assert!(question["deliver"]["text"].as_str().unwrap().contains("Take notes"));
+    work.send(json!({"id": "s", "from": "u2", "click": button(&question, 0)})).await;
+    assert_eq!(work.line("decided").await["decided"], "expired");
+    work.send(json!({"id": "d", "from": "u1", "click": button(&question, 2)})).await;
+    assert_eq!(work.line("decided").await["decided"], "denied");
+    work.send(say("/bind", true)).await;
+    let question = work.line("deliver").await;
+    work.send(json!({"id": "a", "from": "u1", "click": button(&question, 1)})).await;
+    assert_eq!(work.line("decided").await["decided"], "approved");
+    let lines = home.until("the decisions", |lines| lines.iter().filter(|l| l["resolved"].is_string()).count() == 2).await;
+    let resolved: Vec<&Value> = lines.iter().filter(|l| l["resolved"].is_string()).collect();
+    assert_eq!((&resolved[0]["decision"], &resolved[1]["binding"]), (&json!("deny"), &json!("user:u1")));
+
+    // Its messages are the plugin's, unless it is away.
+    let asked = home.model.requests().len();
+    work.send(say("hello", false)).await;
+    assert_eq!(said(work.line("deliver").await), "claimed hello");
+    work.send(say("pass", false)).await;
+    assert!(said(work.line("deliver").await).contains("did not take this message. To detach the conversation, use /unbind"));
+    work.send(say("broken", false)).await;
+    assert!(said(work.line("deliver").await).contains("failed with this message"));
+    assert_eq!(home.model.requests().len(), asked);
+    let lines = home.recorded();
+    assert_eq!(lines.iter().find(|l| l["claim"] == "hello").unwrap()["binding"], "Take notes");
+    live.stop().await;
+    let kept = std::fs::read_to_string(home.dir.path().join("state/plugin-binding-approvals.json")).unwrap();
+    assert!(kept.contains("\"channel\": \"talk\""), "{kept}");
+}
