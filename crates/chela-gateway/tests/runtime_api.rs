@@ -272,8 +272,6 @@ async fn what_is_not_built_says_so() {
         ("system.requestHeartbeat", json!([{"source": "manual", "intent": "immediate"}])),
         ("system.requestHeartbeatNow", json!([{}])),
         ("system.runHeartbeatOnce", json!([{}])),
-        ("tts.textToSpeech", json!([{"text": "x"}])),
-        ("mediaUnderstanding.runFile", json!([{}])),
         ("nodes.list", json!([{}])),
         ("channel.reply.dispatchReplyWithBufferedBlockDispatcher", json!([{}])),
     ] {

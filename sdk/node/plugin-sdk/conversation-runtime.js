@@ -1,3 +1,4 @@
+export { ensureConfiguredBindingRouteReady, resolveConfiguredBindingRoute, resolveRuntimeConversationBindingRoute } from './internal/binding-routes.js';
 export { createScopedAccountReplyToModeResolver, createStaticReplyToModeResolver, createTopLevelChannelReplyToModeResolver } from './internal/channel-plugin.js';
 export { readChannelAllowFromStore, recordInboundSession } from './internal/host.js';
 export { resolveConversationLabel } from './internal/inbound-finalize.js';

@@ -53,6 +53,7 @@ const COMPLETE = [
   'channel-status', // SUB-099
   'channel-streaming', // SUB-100
   'channel-activity-runtime', // SUB-102
+  'conversation-binding-runtime', // SUB-103
   'thread-bindings-runtime', // SUB-105
   'thread-bindings-session-runtime', // SUB-106
   'messaging-targets', // SUB-108

@@ -14,4 +14,11 @@ const input = () => [{
   channel: pick(['c', 'c', ' C ', 'other', '']), accountId: pick([undefined, null, 'Work', 'work', 'home']), peer: peer(), parentPeer: pick([undefined, undefined, peer()]), guildId: pick([undefined, 'g', '5']), teamId: pick([undefined, 't']), memberRoleIds: pick([undefined, ['r'], ['x', 's']].slice(random(2))),
 }];
 
-export default [['routing', ['resolveAgentRoute'], input, undefined, 6000]];
+const route = { agentId: 'main', channel: 'c', accountId: 'a', sessionKey: 's', mainSessionKey: 'agent:main:main', lastRoutePolicy: 'session', matchedBy: 'default' };
+const bound = (conversationId) => ({ route, ...pick([{ channel: 'c', accountId: 'a', conversationId }, { conversation: { channel: 'c', accountId: 'a', conversationId } }]) });
+
+export default [
+  ['routing', ['resolveAgentRoute'], input, undefined, 6000],
+  ['conversation-runtime', ['resolveRuntimeConversationBindingRoute', 'resolveConfiguredBindingRoute'], () => [{ cfg: { bindings: pick([undefined, [], [{ agentId: 'x', match: { channel: 'c' } }]]) }, ...bound('none') }]],
+  ['conversation-runtime', ['ensureConfiguredBindingRouteReady'], () => [{ cfg: {}, bindingResolution: null }]],
+];
