@@ -1,1 +1,3 @@
 export { escapeRegExp } from './internal/strings.js';
+export { abortStartedAccount, createStartAccountContext, expectDirectoryIds, expectPendingUntilAbort, startAccountAndTrackLifecycle } from './internal/testing/channels.js';
+export { stripAnsi } from './internal/testing/texts.js';

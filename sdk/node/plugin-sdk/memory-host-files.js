@@ -1,1 +1,1 @@
-export {};
+export * from './memory-core-host-runtime-files.js';

@@ -1,1 +1,1 @@
-export {};
+export { createTestPluginApi } from './internal/testing/plugin-api.js';

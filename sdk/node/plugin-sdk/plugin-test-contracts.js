@@ -1,1 +1,1 @@
-export {};
+export { uniqueSortedStrings } from './internal/testing/texts.js';

@@ -1,1 +1,2 @@
-export {};
+export { capturePluginRegistration, createCapturedPluginRegistration, registerProviderPlugin, registerProviderPlugins, registerSingleProviderPlugin, requireRegisteredProvider } from './internal/testing/plugin-api.js';
+export { createNonExitingRuntimeEnv, createNonExitingTypedRuntimeEnv, createQueuedWizardPrompter, createRuntimeEnv, createTestWizardPrompter, createTypedRuntimeEnv, selectFirstWizardOption } from './internal/testing/wizard.js';

@@ -75,6 +75,7 @@ const COMPLETE = [
   'transport-ready-runtime', // SUB-220
   'webhook-request-guards', // SUB-223
   'webhook-path', // SUB-224
+  'plugin-test-api', // SUB-298
 ];
 
 for (const subpath of COMPLETE) test(`${subpath} carries every name`, () => assert.deepEqual(lacking(subpath), []));
