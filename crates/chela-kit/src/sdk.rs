@@ -24,13 +24,17 @@ pub struct Release {
     pub exports: Exports,
 }
 
-/// What the embedded SDK exports.
+/// What the embedded SDK exports. The root has the names of every subpath but zod's: the worker's loader links them from there.
 ///
 /// # Errors
 /// [`KitError::Embedded`] when the program is damaged.
 pub fn carried() -> Result<Exports, KitError> {
     let text = chela_node::sdk::exports_json().ok_or_else(|| KitError::Embedded("exports.json".into()))?;
-    serde_json::from_slice(&text).map_err(|_| KitError::Embedded("exports.json".into()))
+    let mut exports: Exports = serde_json::from_slice(&text).map_err(|_| KitError::Embedded("exports.json".into()))?;
+    let everywhere: BTreeSet<String> =
+        exports.iter().filter(|(subpath, _)| *subpath != "zod").flat_map(|(_, names)| names.iter().cloned()).collect();
+    exports.entry("index".into()).or_default().extend(everywhere);
+    Ok(exports)
 }
 
 /// What the known releases of the reference export, the oldest first.
@@ -99,6 +103,6 @@ mod tests {
             assert!(release.exports["plugin-entry"].contains("definePluginEntry"));
             assert!(!release.exports.keys().any(|key| key.starts_with('.')));
         }
-        assert!(carried["plugin-entry"].contains("definePluginEntry") && carried.contains_key("index"));
+        assert!(carried["plugin-entry"].contains("definePluginEntry") && carried["index"].contains("retryAsync"));
     }
 }
