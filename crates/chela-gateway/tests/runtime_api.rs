@@ -273,7 +273,7 @@ async fn what_is_not_built_says_so() {
         ("system.requestHeartbeatNow", json!([{}])),
         ("system.runHeartbeatOnce", json!([{}])),
         ("nodes.list", json!([{}])),
-        ("channel.reply.dispatchReplyWithBufferedBlockDispatcher", json!([{}])),
+        ("channel.threadBindings.setIdleTimeoutBySessionKey", json!([{}])),
     ] {
         let refused = thrown(&mut client, path, args).await;
         let name = path.rsplit('.').next().unwrap().replace("HeartbeatNow", "Heartbeat");
