@@ -11,3 +11,4 @@ export { normalizeProviderId, normalizeProviderIdForAuth } from './internal/prov
 export { buildModelAliasIndex, findNormalizedProviderKey, findNormalizedProviderValue, modelKey, normalizeModelRef, normalizeModelSelection, parseModelRef, resolveConfiguredModelRef, resolveDefaultModelForAgent, resolveModelRefFromString } from './internal/provider/model-refs.js';
 export { resolveAgentIdFromSessionKey } from './internal/session-keys.js';
 export { formatReasoningMessage } from './internal/values.js';
+export { resolveAgentAvatar } from './internal/agent-avatar.js';

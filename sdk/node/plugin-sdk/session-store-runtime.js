@@ -1,3 +1,4 @@
-export { loadSessionStore } from './internal/host.js';
+export { resolveGroupSessionKey } from './internal/group-session.js';
+export { loadSessionStore, recordSessionMetaFromInbound, updateLastRoute } from './internal/host.js';
 export { resolveStorePath } from './internal/paths.js';
 export { canonicalizeMainSessionAlias, evaluateSessionFreshness, getSessionEntry, listSessionEntries, patchSessionEntry, readSessionUpdatedAt, resolveChannelResetConfig, resolveSessionResetPolicy, resolveSessionResetType, resolveSessionStoreEntry, resolveSessionTranscriptPathInDir, resolveThreadFlag, saveSessionStore, updateSessionStore, updateSessionStoreEntry } from './internal/session-store.js';

@@ -14,8 +14,12 @@ export function setPeer(value) {
  */
 export const plugins = new Map();
 
+/** The gateway's own commands, as `commands.list` names them. */
+const CHAT_COMMANDS = [['new', 'Begin a new session'], ['reset', 'Reset the session'], ['stop', 'Stop what is running']].map(([key, description]) =>
+  ({ key, nativeName: key, description, textAliases: [`/${key}`], acceptsArgs: false, scope: 'both', category: 'session' }));
+
 /** The newest configuration of the gateway as this worker knows it. */
-export const snapshot = { config: {}, hostVersion: '', stateDir: '', workspaceDir: undefined };
+export const snapshot = { config: {}, hostVersion: '', stateDir: '', workspaceDir: undefined, chatCommands: CHAT_COMMANDS };
 
 /** The plugin that owns a handle row, or the only one there is. */
 export function pluginOf(pluginId) {

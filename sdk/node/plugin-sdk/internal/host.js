@@ -28,3 +28,5 @@ export function logVerbose(message) {
 }
 /** Puts a system event before a session's next turn. @param {string} text @param {{sessionKey: string, contextKey?: string, deliveryContext?: object, trusted?: boolean}} options @returns {boolean} `false` for one that waits already */
 export const enqueueSystemEvent = (text, options) => askSync('host.system.enqueueSystemEvent', [text, options]);
+export const updateLastRoute = (params) => ask('host.channel.session.updateLastRoute', [params]);
+export const recordSessionMetaFromInbound = (params) => ask('host.channel.session.recordSessionMetaFromInbound', [params]);
