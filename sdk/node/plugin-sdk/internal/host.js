@@ -27,6 +27,6 @@ export function logVerbose(message) {
   if (shouldLogVerbose()) createLogger(pluginId()).debug(message);
 }
 /** Puts a system event before a session's next turn. @param {string} text @param {{sessionKey: string, contextKey?: string, deliveryContext?: object, trusted?: boolean}} options @returns {boolean} `false` for one that waits already */
-export const enqueueSystemEvent = (text, options) => askSync('host.system.enqueueSystemEvent', [text, options]);
-export const updateLastRoute = (params) => ask('host.channel.session.updateLastRoute', [params]);
-export const recordSessionMetaFromInbound = (params) => ask('host.channel.session.recordSessionMetaFromInbound', [params]);
+export const enqueueSystemEvent = (text, options) => worker().requestSync('host.system.enqueueSystemEvent', { pluginId: pluginId(), args: [text, options] });
+export const updateLastRoute = (params) => sessionGroup({ id: pluginId() }).updateLastRoute(params);
+export const recordSessionMetaFromInbound = (params) => sessionGroup({ id: pluginId() }).recordSessionMetaFromInbound(params);
