@@ -5,6 +5,7 @@ import test from 'node:test';
 import { lacking } from './subpaths.mjs';
 
 const COMPLETE = [
+  'simple-completion-runtime', // SUB-163
   'session-key-runtime', // SUB-164
   'native-command-config-runtime', // SUB-181
   'media-store', // SUB-226
