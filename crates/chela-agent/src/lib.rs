@@ -6,13 +6,18 @@
 pub mod background;
 mod bootstrap;
 pub mod clock;
+pub mod compaction;
+pub mod completion;
+pub mod context_engine;
 mod details;
 pub mod event;
 mod gate;
+pub mod harness;
 mod history;
 pub mod internal;
 pub mod journal;
 pub mod lifecycle;
+pub mod llm;
 pub mod memory;
 pub mod message;
 mod model_call;

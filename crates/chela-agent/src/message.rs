@@ -117,6 +117,10 @@ pub fn text_of(message: &Value) -> String {
 pub fn to_chat(message: &Value) -> Option<ChatMessage> {
     match message.get("role")?.as_str()? {
         "user" => Some(ChatMessage::User { content: parts(message.get("content")?) }),
+        crate::history::SUMMARY_ROLE => {
+            let summary = message.get("summary")?.as_str()?;
+            Some(ChatMessage::user(format!("What was said before, as a summary:\n<summary>\n{summary}\n</summary>")))
+        }
         // A failed call may have said nothing; providers refuse empty messages.
         "assistant" => Some(to_assistant(message)).filter(|m| !is_empty(m)),
         "toolResult" => Some(ChatMessage::ToolResult {

@@ -91,6 +91,8 @@ pub struct AgentRuntime {
     config: ArcSwap<Config>,
     settings: ArcSwap<Settings>,
     state_dir: PathBuf,
+    /// Context engines that were made.
+    pub(crate) engines: crate::context_engine::EngineCache,
     host_tools: OnceLock<Vec<Arc<dyn HostTool>>>,
     /// Ends all runs of this process.
     pub shutdown: CancellationToken,
@@ -138,6 +140,7 @@ impl AgentRuntime {
             config: ArcSwap::new(parts.config),
             settings: ArcSwap::from_pointee(settings),
             state_dir: parts.state_dir,
+            engines: Default::default(),
             host_tools: OnceLock::new(),
             shutdown: CancellationToken::new(),
         })

@@ -43,14 +43,22 @@ pub fn any(registry: &Registry, direction: Direction) -> bool {
 
 /// Rewrites texts by every plugin in the order of registration. What a plugin cannot rewrite in time stays as it is.
 pub async fn apply(registry: &Registry, direction: Direction, mut texts: Vec<String>) -> Vec<String> {
-    for transforms in registry.text_transforms.iter().filter(|t| !direction.is_empty(t)) {
+    for transforms in &registry.text_transforms {
+        texts = apply_with(transforms, direction, texts).await;
+    }
+    texts
+}
+
+/// Rewrites texts by one plugin's replacements.
+pub async fn apply_with(transforms: &TextTransforms, direction: Direction, texts: Vec<String>) -> Vec<String> {
+    if !direction.is_empty(transforms) {
         let list = if direction == Direction::Input { &transforms.input } else { &transforms.output };
         let here: Option<Vec<String>> =
             texts.iter().map(|text| list.iter().try_fold(text.clone(), |text, replacement| replacement.apply(&text))).collect();
         match here {
-            Some(changed) => texts = changed,
+            Some(changed) => return changed,
             None => match by_plugin(transforms, direction, &texts).await {
-                Ok(changed) => texts = changed,
+                Ok(changed) => return changed,
                 Err(error) => tracing::warn!(target: "models", plugin = %transforms.owner.id, "text transforms left out: {error}"),
             },
         }

@@ -5,8 +5,11 @@
 //! `gate`, `run_model` (model and tools), `finish` (transcript, session row, end hooks).
 
 mod claim;
+mod context;
 mod finish;
+mod flush;
 mod gate;
+mod harness;
 mod inbound;
 mod model_loop;
 mod open;
@@ -164,7 +167,16 @@ pub async fn run(runtime: Arc<AgentRuntime>, request: TurnRequest, ticket: RunTi
     }
     let (run, gate) = (scope.run_ref(), ticket.gate.clone());
     runtime.plugins.run_ended(&run.run_id);
-    drop((slot, lane));
+    let after = context::after_turn(&mut scope, outcome.status == RunStatus::Ok);
+    drop(slot);
+    // The next message of the session waits until the context engine has taken this one up.
+    match after {
+        Some(after) => drop(tokio::spawn(async move {
+            after.await;
+            drop(lane);
+        })),
+        None => drop(lane),
+    }
     let outcome = ticket.finish(outcome);
     gate.emit(&*runtime.sink, run, RunEvent::Ended(Box::new((*outcome).clone())));
     outcome
@@ -231,7 +243,7 @@ async fn answer(scope: &mut TurnScope<'_>) -> Result<RunStatus, TurnError> {
     if scope.cancel.is_cancelled() {
         return stopped_early(scope).await;
     }
-    model_loop::run(scope, model, prepared).await
+    harness::run(scope, model, prepared).await
 }
 
 /// A run that was stopped before the model was asked keeps the message.

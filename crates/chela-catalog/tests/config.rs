@@ -19,7 +19,7 @@ fn needs_n() -> Value {
         "properties": {"n": {"type": "integer"}, "m": {"enum": ["a", "b"]}, "d": {"default": [1]}}}})
 }
 
-// MAN-045, MAN-050, MAN-052, MAN-053, MAN-054, MAN-055, MAN-056, MAN-057, MAN-059, MAN-061, MAN-065
+// API-014, API-018, MAN-045, MAN-050, MAN-052, MAN-053, MAN-054, MAN-055, MAN-056, MAN-057, MAN-059, MAN-061, MAN-065
 #[test]
 fn plugin_config_is_validated() {
     let mut world = World::new(json!({"plugins": {"entries": {

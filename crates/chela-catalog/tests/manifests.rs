@@ -88,7 +88,7 @@ fn default_enablement_counts_for_bundled_plugins_alone() {
     assert_eq!(snapshot.get("space").unwrap().activation_reason.as_deref(), Some("workspace plugin (disabled by default)"));
 }
 
-// MAN-044
+// MAN-044, API-016
 #[test]
 fn the_empty_schema_takes_no_key() {
     let mut world = World::new(json!({"plugins": {"entries": {"a": {"config": {}}}}}));
@@ -98,7 +98,7 @@ fn the_empty_schema_takes_no_key() {
     assert_eq!(world.scan().get("a").unwrap().status, Status::Error);
 }
 
-// MAN-066
+// MAN-066, API-015
 #[test]
 fn a_record_without_a_schema_is_an_error() {
     let mut world = World::new(json!({}));

@@ -315,3 +315,16 @@ mod tests {
         assert_eq!(redact_raw(clash, &crate::json5::parse_value(clash).unwrap(), &[]), None);
     }
 }
+
+impl crate::Config {
+    /// The config as plugins get it: without the gateway's own secrets.
+    pub fn public(&self) -> Value {
+        let mut out = self.effective.clone();
+        for pointer in ["/gateway/auth/token", "/gateway/auth/password", "/gateway/remote/token", "/gateway/remote/password"] {
+            if let Some(secret) = out.pointer_mut(pointer) {
+                *secret = Value::String(REDACTED.into());
+            }
+        }
+        out
+    }
+}

@@ -251,6 +251,11 @@ impl Gateway {
                     let (_, said) = self.reset_session(session_key, agent_id, reason, source).await?;
                     Some(with_said("A new session has begun".to_string(), said))
                 }
+                "/compact" => {
+                    let about = message.trim_start_matches("/compact").trim();
+                    let about = (!about.is_empty()).then(|| about.to_string());
+                    Some(crate::methods::compact::words(&self.compact_session(session_key, agent_id, about).await?))
+                }
                 "/stop" => {
                     let count = self.host.runtime.runs.abort_session(session_key).len();
                     let plugins = self.host.manager.current();

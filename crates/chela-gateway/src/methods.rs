@@ -3,6 +3,7 @@
 mod agent;
 mod channels;
 mod chat;
+pub(crate) mod compact;
 mod config;
 mod control_plane;
 mod devices;
@@ -90,6 +91,7 @@ impl MethodHandler for Methods {
             "sessions.create" => sessions_edit::create(gateway, &call.client, params).await,
             "sessions.send" => sessions_edit::send(gateway, &call.client, params).await,
             "sessions.abort" => sessions_edit::abort(gateway, params),
+            "sessions.compact" => compact::serve(gateway, params).await,
             "sessions.reset" => sessions_edit::reset(gateway, params).await,
             "sessions.delete" => sessions_edit::delete(gateway, params).await,
             "sessions.patch" => sessions_edit::patch(gateway, params).await,

@@ -272,6 +272,7 @@ impl Host {
             auth: self.auth.clone(),
             agent_dir: self.paths.agent_dir(agent),
             workspace: self.runtime.workspace_of(agent),
+            env: Arc::new(self.env.clone()),
             config,
         }
     }
@@ -317,6 +318,8 @@ impl Host {
         }
         self.close_channels().await;
         self.services.stop_all().await;
+        chela_agent::context_engine::dispose_all(&self.runtime).await;
+        chela_agent::harness::dispose_all(&self.manager.registry()).await;
         crate::memory::close(&self.manager.registry(), grace.min(STOP_GRACE)).await;
         self.manager.stop_all("the gateway stops", grace).await;
         if let Err(error) = self.runtime.store.flush_projections().await {
@@ -514,13 +517,7 @@ fn env_grants(record: &PluginRecord) -> Vec<String> {
     names
 }
 
-/// The config as plugins get it: without the gateway's own secrets and without what belongs to other plugins' credentials.
+/// The config as plugins get it.
 pub(crate) fn public_config(config: &Config) -> Value {
-    let mut out = config.effective.clone();
-    for pointer in ["/gateway/auth/token", "/gateway/auth/password", "/gateway/remote/token", "/gateway/remote/password"] {
-        if let Some(secret) = out.pointer_mut(pointer) {
-            *secret = Value::String(chela_config::REDACTED.into());
-        }
-    }
-    out
+    config.public()
 }

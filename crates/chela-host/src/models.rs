@@ -51,6 +51,8 @@ pub(crate) struct ProviderWorld {
     pub(crate) agent_dir: PathBuf,
     /// Workspace of the default agent.
     pub(crate) workspace: PathBuf,
+    /// The gateway's environment.
+    pub(crate) env: Arc<Env>,
 }
 
 /// Adds the providers of these plugins, in place of what they brought before. A provider of a Rust plugin brings its transport; one of a
@@ -63,6 +65,10 @@ pub(crate) async fn add_plugin_providers(models: &ModelRegistry, registry: &Regi
                 Some(transport) => entries.push((native(provider, transport.clone()), false)),
                 None => entries.extend(discovery::entries(provider, registry, world).await.into_iter().map(|entry| (entry, true))),
             }
+        }
+        for backend in registry.recorded_of("registerCliBackend").filter(|r| *id == *r.owner.id) {
+            let transport = Arc::new(crate::cli_backend::CliTransport::new(backend, world));
+            entries.push((ProviderEntry::from_plugin(id, &backend.id, &backend.id, Vec::new(), transport), false));
         }
         models.remove_plugin(id);
         for (entry, merged) in entries {

@@ -6,6 +6,7 @@ mod auth;
 mod binding;
 mod capability;
 mod channel;
+mod compaction;
 mod config;
 mod hooks;
 pub(crate) mod interactive;
@@ -13,6 +14,7 @@ mod llm;
 mod memory;
 mod relay;
 mod session;
+mod spawn;
 mod state;
 mod system;
 mod tasks;
@@ -98,6 +100,7 @@ impl HostServices for Requests {
         match area {
             Some("config") => config::serve(&request).await,
             Some("state") => state::serve(&request).await,
+            Some("compaction") => compaction::serve(&request).await,
             Some("llm") => llm::serve(&request).await,
             Some("memory") => memory::serve(&request).await,
             Some("modelAuth") => auth::serve(&request).await,

@@ -103,6 +103,11 @@ pub(crate) fn from_response(model: &ModelRef, status: u16, headers: &HeaderMap, 
     error
 }
 
+/// The error of a model that is no HTTP service, by its words alone.
+pub fn classified(model: &ModelRef, text: &str) -> ModelError {
+    from_stream(model, &serde_json::json!({"error": {"message": text}}))
+}
+
 /// The error for an error object inside a stream or a document.
 pub(crate) fn from_stream(model: &ModelRef, value: &Value) -> ModelError {
     let detail = Detail::from_json(value);

@@ -36,6 +36,7 @@ pub mod testing;
 
 pub use auth::{AgentDir, AuthInputs, AuthState, AuthStore, ResolvedAuth};
 pub use catalog::{CatalogIssue, ModelCatalog};
+pub use classify::classified;
 pub use compat::{Compat, MaxTokensField, ThinkingFormat};
 pub use error::{ErrorKind, FailoverReason, ModelError};
 pub use failover::{ChainAttempt, ChainStream, stream_with_fallback};

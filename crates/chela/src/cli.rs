@@ -4,6 +4,7 @@ pub mod config;
 pub mod devices;
 pub mod gateway;
 pub mod hooks;
+pub mod migrate;
 pub mod plugins;
 pub mod sdk;
 
@@ -98,6 +99,8 @@ pub enum Command {
     Devices(devices::DevicesArgs),
     /// Print a setup code that pairs one device
     Qr(devices::QrArgs),
+    /// Bring the state of another assistant here
+    Migrate(migrate::MigrateArgs),
     /// List conversations
     Sessions(SessionsArgs),
     /// Show gateway, agents, plugins and recent sessions

@@ -15,6 +15,7 @@ mod gateway_status;
 pub mod health;
 pub mod hooks;
 pub mod logs;
+pub mod migrate;
 pub mod other;
 pub mod plugin_runtime;
 pub mod plugins;

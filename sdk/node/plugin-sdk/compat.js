@@ -24,4 +24,4 @@ export { createPluginRuntimeStore } from './internal/runtime-store.js';
 export { AllowFromListSchema, BlockStreamingCoalesceSchema, buildCatchallMultiAccountChannelSchema, buildNestedDmConfigSchema, ContextVisibilityModeSchema, DmConfigSchema, DmPolicySchema, GroupPolicySchema, MarkdownConfigSchema, MentionPatternsPolicySchema, ReplyRuntimeConfigSchemaShape, ToolPolicySchema } from './internal/schemas.js';
 export { createAccountStatusSink } from './internal/status.js';
 export { createChannelReplyPipeline, createReplyPrefixContext, createReplyPrefixOptions, createTypingCallbacks } from './internal/typing.js';
-export { buildMemorySystemPromptAddition } from './internal/memory-host.js';
+export { buildMemorySystemPromptAddition, delegateCompactionToRuntime } from './internal/memory-host.js';

@@ -21,4 +21,4 @@ export { buildAgentSessionKey, resolveThreadSessionKeys } from './internal/sessi
 export { applyAccountNameToChannelSection, migrateBaseNameToDefaultAccount } from './internal/setup.js';
 export { normalizeAtHashSlug, normalizeHyphenSlug } from './internal/strings.js';
 export { formatZonedTimestamp } from './internal/time.js';
-export { buildMemorySystemPromptAddition } from './internal/memory-host.js';
+export { buildMemorySystemPromptAddition, delegateCompactionToRuntime } from './internal/memory-host.js';

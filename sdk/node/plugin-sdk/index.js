@@ -21,7 +21,7 @@ export { resolveChannelGroupToolsPolicy, resolveToolsBySender } from './internal
 export { buildHistoryContext, buildHistoryContextFromEntries, buildHistoryContextFromMap, buildInboundHistoryFromEntries, buildInboundHistoryFromMap, buildPendingHistoryContextFromMap, clearHistoryEntries, clearHistoryEntriesIfEnabled, createChannelHistoryWindow, DEFAULT_GROUP_HISTORY_LIMIT, evictOldHistoryKeys, HISTORY_CONTEXT_MARKER, normalizeHistoryMediaEntries, recordPendingHistoryEntry, recordPendingHistoryEntryIfEnabled, recordPendingHistoryEntryWithMedia } from './internal/history.js';
 export { loadSessionStore } from './internal/host.js';
 export { KeyedAsyncQueue } from './internal/keyed-queue.js';
-export { buildMemorySystemPromptAddition } from './internal/memory-host.js';
+export { buildMemorySystemPromptAddition, delegateCompactionToRuntime } from './internal/memory-host.js';
 export { coerceNativeSetting, optionalStringEnum, stringEnum } from './internal/message-schemas.js';
 export { detectMime } from './internal/mime.js';
 export { resolvePreferredOpenClawTmpDir, resolveStorePath } from './internal/paths.js';

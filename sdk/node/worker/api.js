@@ -155,6 +155,9 @@ const RETURNS = {
   registerTextTransforms([transforms], plugin, record) {
     record('registerTextTransforms', [transforms, applyTransforms(transforms)]);
   },
+  registerCliBackend([backend], plugin, record) {
+    record('registerCliBackend', backend?.textTransforms ? [backend, applyTransforms(backend.textTransforms)] : [backend]);
+  },
   // What builds prompt lines is kept here too: a plugin of this worker may ask for them while the host cannot call back.
   registerMemoryCapability([capability], plugin, record) {
     record('registerMemoryCapability', [capability]);

@@ -11,8 +11,6 @@ use crate::message::{self, AssistantFacts};
 
 /// The token that means "say nothing" (HOOK-152).
 const SILENT: &str = "NO_REPLY";
-/// The id of the embedded loop of model and tools, as plugins know it (HOOK-059).
-const HARNESS: &str = "pi";
 
 /// Ends a turn that a step answered in place of the model.
 pub(super) async fn reply(scope: &mut TurnScope<'_>, reply: Reply) -> RunStatus {
@@ -83,7 +81,7 @@ fn announce_output(scope: &TurnScope<'_>) {
             scope.written.iter().filter(|m| m["role"] == "assistant").map(message::text_of).filter(|t| !t.is_empty()).collect();
         let mut event = json!({
             "runId": scope.run_id(), "sessionId": scope.session_id(), "provider": provider, "model": model,
-            "resolvedRef": format!("{provider}/{model}"), "harnessId": HARNESS, "prompt": scope.request.message, "assistantTexts": texts,
+            "resolvedRef": format!("{provider}/{model}"), "harnessId": scope.harness.as_deref().unwrap_or(crate::harness::BUILTIN), "prompt": scope.request.message, "assistantTexts": texts,
         });
         if let Some(last) = last {
             event["lastAssistant"] = last.clone();

@@ -20,13 +20,13 @@ use crate::tools::{Caller, ToolOutcome, ToolSet, execute};
 const MAX_ROUNDS: usize = 50;
 
 /// Asks the model, runs its tools, and asks again until it answers.
-pub(super) async fn run(scope: &mut TurnScope<'_>, mut chosen: ChosenModel, prepared: Prepared) -> Result<RunStatus, TurnError> {
+pub(super) async fn run(scope: &mut TurnScope<'_>, mut chosen: ChosenModel, mut prepared: Prepared) -> Result<RunStatus, TurnError> {
     announce_input(scope, &prepared);
     write::user_message(scope).await?;
     scope.model_called = true;
     let mut request = first_request(scope, &chosen, &prepared);
     let mut calls = 1;
-    for _ in 0..MAX_ROUNDS {
+    for round in 0..MAX_ROUNDS {
         let cancel = scope.cancel.clone();
         let mut answer = model_call::call(scope, &chosen.models, calls, request.clone(), &chosen.fallbacks, &cancel).await?;
         let ended = answer.ended.take();
@@ -36,6 +36,11 @@ pub(super) async fn run(scope: &mut TurnScope<'_>, mut chosen: ChosenModel, prep
             request.model = chosen.resolved.model.clone();
         }
         add_usage(scope, &answer);
+        if round == 0 && too_long(&answer) && shorten(scope, &chosen, &mut prepared).await? {
+            announce_call_end(scope, ended);
+            request = first_request(scope, &chosen, &prepared);
+            continue;
+        }
         let status = judge(scope, &answer);
         if let Some(status) = status {
             scope.text = (!answer.text.is_empty()).then(|| answer.text.clone());
@@ -64,6 +69,19 @@ pub(super) async fn run(scope: &mut TurnScope<'_>, mut chosen: ChosenModel, prep
     Ok(RunStatus::Error)
 }
 
+/// The conversation does not fit, and nothing was said yet.
+fn too_long(answer: &Answer) -> bool {
+    answer.text.is_empty() && answer.error.as_ref().is_some_and(|error| error.kind == ErrorKind::ContextLength)
+}
+
+/// Compacts what came before this message; true when the model may be asked again.
+async fn shorten(scope: &mut TurnScope<'_>, chosen: &ChosenModel, prepared: &mut Prepared) -> Result<bool, TurnError> {
+    let names = super::prepare::names(&prepared.tools);
+    let Some(assembled) = super::context::recover(scope, chosen, &names).await? else { return Ok(false) };
+    prepared.assembled = assembled.map(|a| a.messages);
+    Ok(true)
+}
+
 /// The end of a call is told after its message was written (HOOK-130).
 fn announce_call_end(scope: &TurnScope<'_>, ended: Option<CallEnd>) {
     if let Some(ended) = ended {
@@ -83,7 +101,7 @@ fn go_on_with(scope: &mut TurnScope<'_>, chosen: &mut ChosenModel, model: &Model
 }
 
 /// HOOK-022, HOOK-058.
-fn announce_input(scope: &TurnScope<'_>, prepared: &Prepared) {
+pub(super) fn announce_input(scope: &TurnScope<'_>, prepared: &Prepared) {
     let (provider, model) = scope.model.clone().unwrap_or_default();
     scope.hooks().spawn_parallel(HookName::LlmInput, || {
         let event = json!({
@@ -100,8 +118,10 @@ fn first_request(scope: &TurnScope<'_>, chosen: &ChosenModel, prepared: &Prepare
     request.system = Some(prepared.system.clone());
     let limit = chosen.resolved.entry.as_ref().map_or(crate::history::DEFAULT_CONTEXT_TOKENS, |e| e.context_window);
     let fixed = prepared.system.len() + prepared.prompt.len();
-    let kept = crate::history::fit(&scope.history, limit, fixed);
-    request.messages = kept.iter().filter_map(message::to_chat).collect();
+    request.messages = match &prepared.assembled {
+        Some(messages) => messages.iter().filter_map(message::to_chat).collect(),
+        None => crate::history::fit(&scope.history, limit, fixed).filter_map(message::to_chat).collect(),
+    };
     let own = message::user(&prepared.prompt, &scope.request.images, 0);
     request.messages.extend(message::to_chat(&own));
     request.tools = prepared.tools.specs();

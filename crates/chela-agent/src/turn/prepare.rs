@@ -8,9 +8,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::resolve::ChosenModel;
-use super::{TurnError, TurnScope};
+use super::{TurnError, TurnScope, context};
 use crate::history::History;
-use crate::message;
 use crate::prompt::{self, BootstrapFile, PromptParts};
 use crate::tools::ToolSet;
 
@@ -22,14 +21,13 @@ pub(super) struct Prepared {
     pub prompt: String,
     /// Tools on offer.
     pub tools: Arc<ToolSet>,
+    /// The conversation as a context engine wants it, in place of the history.
+    pub assembled: Option<Vec<Value>>,
 }
 
 /// Builds the prompt.
 pub(super) async fn prepare(scope: &mut TurnScope<'_>, chosen: &ChosenModel) -> Result<Prepared, TurnError> {
-    let window = scope.runtime.history_limit;
-    let entries = scope.runtime.store.window(scope.session_id(), window).await?;
-    let messages = entries.into_iter().filter(|e| e.kind == "message").map(|e| message::without_details(e.body));
-    scope.history = History::new(messages.collect());
+    context::open(scope, chosen).await?;
     let injections = drain_injections(scope).await?;
     let mut tools = ToolSet::resolve(scope).await;
     if let Err(name) = tools.offer(&scope.request.client_tools) {
@@ -43,10 +41,17 @@ pub(super) async fn prepare(scope: &mut TurnScope<'_>, chosen: &ChosenModel) -> 
         Some(system) => system,
         None => base_system(scope, &tools, &files).await,
     };
-    let system = prompt::join_blank([parts.prepend_system.as_str(), &system, &parts.append_system]);
+    let assembled = context::assemble(scope, chosen, &names(&tools)).await?;
+    let addition = assembled.as_ref().and_then(|a| a.system_addition.clone()).unwrap_or_default();
+    let system = prompt::join_blank([addition.as_str(), &parts.prepend_system, &system, &parts.append_system]);
     let events = scope.runtime.system_events.take_text(scope.session_key());
     let prompt = prompt::join_blank([events.as_str(), &parts.prepend, &scope.request.message, &parts.append]);
-    Ok(Prepared { system, prompt, tools })
+    Ok(Prepared { system, prompt, tools, assembled: assembled.map(|a| a.messages) })
+}
+
+/// Names of the tools.
+pub(super) fn names(tools: &ToolSet) -> Vec<String> {
+    tools.all().iter().map(|t| t.name.clone()).collect()
 }
 
 /// Injections leave the queue once, in order of creation (HOOK-252..254).
@@ -129,7 +134,11 @@ async fn base_system(scope: &TurnScope<'_>, tools: &ToolSet, files: &[BootstrapF
     let names: Vec<&str> = tools.all().iter().map(|t| t.name.as_str()).collect();
     let config = scope.runtime.config();
     let citations = config.get("memory.citations").and_then(Value::as_str);
-    let memory = crate::memory::prompt_lines(scope.registry(), &names, citations, &scope.cancel).await;
+    // A context engine puts them in by itself, where it wants them.
+    let memory = match &scope.engine {
+        Some(_) => Vec::new(),
+        None => crate::memory::prompt_lines(scope.registry(), &names, citations, &scope.cancel).await,
+    };
     prompt::system_prompt(&PromptParts {
         agent_id: &scope.request.agent_id,
         workspace: Some(&workspace),

@@ -64,6 +64,10 @@ pub struct TurnScope<'a> {
     pub message_id: Option<String>,
     /// Messages of this turn, for `agent_end`.
     pub written: Vec<Value>,
+    /// The harness of a plugin that runs the turn.
+    pub(super) harness: Option<String>,
+    /// The context engine of a plugin, from `prepare` on.
+    pub(super) engine: Option<super::context::EngineTurn>,
     /// History as the model saw it, for `agent_end`.
     pub history: History,
     /// What `before_agent_run` blocked.
@@ -104,6 +108,8 @@ impl<'a> TurnScope<'a> {
             pending_calls: Vec::new(),
             message_id: None,
             written: Vec::new(),
+            engine: None,
+            harness: None,
             history: History::default(),
             blocked: false,
             model_called: false,
@@ -123,6 +129,11 @@ impl<'a> TurnScope<'a> {
     /// The registry of this turn.
     pub fn registry(&self) -> &Arc<Registry> {
         &self.plugins.registry
+    }
+
+    /// The plugins of this turn.
+    pub(super) fn generation(&self) -> &PluginGeneration {
+        &self.plugins
     }
 
     /// The dispatcher of typed hooks.

@@ -51,10 +51,15 @@ pub(super) fn commands(gateway: &Arc<Gateway>, params: Value) -> Answer {
     let mut p = Params::new("commands.list", params, &["agentId", "provider", "scope", "includeArgs"])?;
     p.optional_text("agentId");
     p.done()?;
-    let own = [("new", "Begin a new session"), ("reset", "Reset the session"), ("stop", "Stop what is running")];
+    let own = [
+        ("new", "Begin a new session"),
+        ("reset", "Reset the session"),
+        ("stop", "Stop what is running"),
+        ("compact", "Summarise what was said so far"),
+    ];
     let mut rows: Vec<Value> = own
         .iter()
-        .map(|(name, text)| json!({"name": name, "nativeName": name, "textAliases": [format!("/{name}")], "description": text, "category": "session", "source": "native", "scope": "both", "acceptsArgs": false}))
+        .map(|(name, text)| json!({"name": name, "nativeName": name, "textAliases": [format!("/{name}")], "description": text, "category": "session", "source": "native", "scope": "both", "acceptsArgs": *name == "compact"}))
         .collect();
     let registry = gateway.host.manager.registry();
     rows.extend(registry.commands.all().iter().map(|c| {

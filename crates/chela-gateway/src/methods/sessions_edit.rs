@@ -186,6 +186,7 @@ impl Gateway {
         }
         let (old, new) = runtime.store.replace_session(session_key, NewSession::default()).await.map_err(internal)?;
         runtime.lifecycle.replaced(&old, &new, reason).await;
+        reset_harnesses(&plugins.registry, &old, word).await;
         unbound(&plugins.hooks, session_key, "session-reset", "reset");
         self.events.changed(session_key, json!({"reason": word}));
         Ok((new, said))
@@ -212,6 +213,12 @@ fn marked(entry: chela_store::Entry, seq: usize) -> Value {
         object.insert("__openclaw".into(), json!({"id": entry.id, "seq": seq}));
     }
     body
+}
+
+/// Lets the harnesses of plugins drop what they hold for a session (API-200).
+async fn reset_harnesses(registry: &chela_plugin::Registry, row: &chela_store::SessionRow, reason: &str) {
+    let params = json!({"sessionId": row.session_id, "sessionKey": row.key, "sessionFile": row.session_file, "reason": reason});
+    chela_agent::harness::reset_all(registry, &params).await;
 }
 
 /// Tells plugins that a session key lost its session, so that they drop what they bound to it (HOOK-229).
@@ -245,6 +252,7 @@ pub(super) async fn delete(gateway: &Arc<Gateway>, params: Value) -> Answer {
     runtime.lifecycle.end(&row, EndReason::Deleted, None).await;
     let plugins = chela_agent::TurnPlugins::current(gateway.host.manager.as_ref());
     unbound(&plugins.hooks, &session_key, "session-delete", "deleted");
+    reset_harnesses(&plugins.registry, &row, "deleted").await;
     gateway.events.changed(&session_key, json!({"reason": "delete"}));
     let archived: Vec<_> = Some(row.session_file).filter(|f| transcript && chela_store::is_archive_name(f)).into_iter().collect();
     Ok(ok_with(json!({"key": session_key, "deleted": true, "archived": archived})))

@@ -8,7 +8,7 @@ use chela_plugin::CallError;
 use chela_store::{OpenReason, session_key};
 use serde_json::{Value, json};
 
-use super::{Reply, Request, failed};
+use super::{Reply, Request, failed, spawn};
 
 /// Default of `waitForRun` (RT-047).
 const WAIT_MS: u64 = 30_000;
@@ -74,15 +74,23 @@ async fn run(request: &Request<'_>) -> Reply {
     let mut turn = plain_turn(run_id.clone(), key, agent, message);
     turn.model = model;
     turn.extra_system_prompt = request.optional("extraSystemPrompt").map(str::to_string);
-    match runtime.accept(&turn, "subagent.run").await.map_err(failed)? {
-        Accepted::New(ticket, mut pledge) => {
-            tokio::spawn(chela_agent::turn::run(runtime.clone(), turn, ticket));
+    let child = spawn::prepare(request.host, &turn.session_key, &turn.agent_id).await?;
+    let known = match runtime.accept(&turn, "subagent.run").await {
+        Ok(Accepted::New(ticket, mut pledge)) => {
+            let (host, runtime) = (request.host.clone(), runtime.clone());
+            tokio::spawn(async move {
+                chela_agent::turn::run(runtime, turn, ticket).await;
+                child.completed(&host).await;
+            });
             pledge.kept().await.map_err(failed)?;
-            Ok(json!({"runId": run_id}))
+            return Ok(json!({"runId": run_id}));
         }
-        Accepted::InFlight(id) => Ok(json!({"runId": id})),
-        Accepted::Finished(outcome) => Ok(json!({"runId": outcome.run_id})),
-    }
+        Ok(Accepted::InFlight(id)) => Ok(json!({"runId": id})),
+        Ok(Accepted::Finished(outcome)) => Ok(json!({"runId": outcome.run_id})),
+        Err(error) => Err(failed(error)),
+    };
+    child.roll_back().await;
+    known
 }
 
 /// A turn on behalf of a plugin: with the rights of a client that may write, and of nobody in particular (RT-051).
@@ -221,6 +229,7 @@ async fn delete(request: &Request<'_>) -> Reply {
     let transcript = request.params.get("deleteTranscript").and_then(Value::as_bool).unwrap_or(true);
     if let Some(row) = store.delete_session(&key, transcript).await.map_err(failed)? {
         request.host.runtime.lifecycle.end(&row, chela_agent::lifecycle::EndReason::Deleted, None).await;
+        spawn::deleted(request.host, &key, &agent).await;
     }
     Ok(Value::Null)
 }

@@ -45,20 +45,25 @@ impl Registrar<'_> {
         if empty("input") && empty("output") {
             return self.warn("text transform registration has no input or output replacements");
         }
-        let mut read = |key: &str| {
-            let rows = transforms.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-            if rows.len() > MOST_REPLACEMENTS {
-                self.warn(format!(
-                    "text transform registration has {} {key} replacements; the first {MOST_REPLACEMENTS} count",
-                    rows.len()
-                ));
+        for key in ["input", "output"] {
+            let many = transforms.get(key).and_then(Value::as_array).map_or(0, Vec::len);
+            if many > MOST_REPLACEMENTS {
+                self.warn(format!("text transform registration has {many} {key} replacements; the first {MOST_REPLACEMENTS} count"));
             }
-            rows.iter().take(MOST_REPLACEMENTS).map(replacement).collect::<Vec<_>>()
-        };
-        let (input, output) = (read("input"), read("output"));
-        let apply = self.callback(Some(apply));
-        let entry = TextTransforms { owner: self.owner.clone(), input, output, apply };
+        }
+        let entry = TextTransforms::read(self.owner.clone(), transforms, self.callback(Some(apply)));
         self.registry.text_transforms.push(entry);
+    }
+}
+
+impl TextTransforms {
+    /// Reads `{input?, output?}`; `apply` makes the replacements that the host cannot make.
+    pub fn read(owner: Arc<Owner>, transforms: &Value, apply: Option<Callback>) -> Self {
+        let list = |key: &str| {
+            let rows = transforms.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            rows.iter().take(MOST_REPLACEMENTS).map(replacement).collect()
+        };
+        Self { owner, input: list("input"), output: list("output"), apply }
     }
 }
 

@@ -78,6 +78,11 @@ export function buildMemorySystemPromptAddition(params) {
   return text || undefined;
 }
 
+/** Compacts a session in the gateway's own way, for the `compact` of a context engine that has none of its own. */
+export function delegateCompactionToRuntime({ sessionId, sessionKey, customInstructions, runtimeContext } = {}) {
+  return ask('host.compaction.run', { sessionId, sessionKey: sessionKey ?? runtimeContext?.sessionKey, customInstructions });
+}
+
 function adapter({ pluginId: _owner, ...row }) {
   const embed = (model, outputDimensionality, list) =>
     ask('host.memory.embed', { provider: row.id, exact: true, model, dimensions: outputDimensionality, texts: list });
