@@ -42,6 +42,9 @@ pub trait Surroundings: Send + Sync {
     /// The effective config, as plugins get it.
     fn config(&self) -> Arc<Value>;
 
+    /// One value of the effective config, by JSON pointer: cheap, for what runs in every turn.
+    fn setting(&self, pointer: &str) -> Option<Value>;
+
     /// The directory of an agent's own files; of the default agent's when none is named.
     fn agent_dir(&self, agent: Option<&str>) -> PathBuf;
 

@@ -101,3 +101,59 @@ fn cause(error: &dyn std::error::Error) -> String {
     }
     at.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    /// `/<n>` redirects to `/<n - 1>`, `/0` says `done`, `/file` redirects to a file, `/hang` never answers.
+    async fn server() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            loop {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                tokio::spawn(async move {
+                    let mut head = vec![0; 4096];
+                    let read = socket.read(&mut head).await.unwrap_or_default();
+                    let text = String::from_utf8_lossy(&head[..read]).into_owned();
+                    let path = text.split_whitespace().nth(1).unwrap_or_default().trim_start_matches('/').to_string();
+                    let to = |next: &str| format!("HTTP/1.1 302 Found\r\nlocation: {next}\r\ncontent-length: 0\r\n\r\n");
+                    let answer = match path.as_str() {
+                        "0" => "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 4\r\n\r\ndone".to_string(),
+                        "file" => to("file:///etc/passwd"),
+                        "hang" => return tokio::time::sleep(Duration::from_secs(60)).await,
+                        n => to(&format!("/{}", n.parse::<u32>().unwrap_or(1) - 1)),
+                    };
+                    let _ = socket.write_all(answer.as_bytes()).await;
+                });
+            }
+        });
+        format!("http://{address}")
+    }
+
+    fn limits(bytes: usize, private: bool) -> Limits {
+        Limits { bytes, time: Duration::from_secs(2), private }
+    }
+
+    // TOOL-50
+    #[tokio::test]
+    async fn redirects_sizes_times_and_addresses_have_limits() {
+        let server = server().await;
+        let page = get(&format!("{server}/3"), "*/*", limits(100, true)).await.unwrap();
+        assert_eq!((page.status, page.body.as_slice(), page.cut, page.url.path()), (200, &b"done"[..], false, "/0"));
+        let page = get(&format!("{server}/0"), "*/*", limits(2, true)).await.unwrap();
+        assert_eq!((page.body.as_slice(), page.cut), (&b"do"[..], true));
+        for (path, private, why) in [
+            ("/4", true, "more than 3 redirects"),
+            ("/file", true, "is not an http or https address"),
+            ("/hang", true, "no complete answer within 2 s"),
+            ("/0", false, "is blocked"),
+        ] {
+            let error = get(&format!("{server}{path}"), "*/*", limits(100, private)).await.unwrap_err();
+            assert!(error.contains(why), "{path}: {error}");
+        }
+    }
+}

@@ -93,6 +93,10 @@ impl Surroundings for FakeHost {
         Arc::new(self.config.clone())
     }
 
+    fn setting(&self, pointer: &str) -> Option<Value> {
+        self.config.pointer(pointer).cloned()
+    }
+
     fn agent_dir(&self, _: Option<&str>) -> PathBuf {
         self.dir.path().join("agent")
     }

@@ -12,7 +12,7 @@ use chela_plugin::{Call, CallError, PluginObject};
 use serde_json::{Value, json};
 
 use crate::choice::Miss;
-use crate::host::{QUESTION_BUDGET, Scope};
+use crate::host::{QUESTION_BUDGET, Scope, Surroundings};
 use crate::kind::Provider;
 
 pub use order::usable;
@@ -52,6 +52,11 @@ impl Part {
     /// The settings of this part.
     pub(crate) fn settings(self, config: &Value) -> Option<&Value> {
         config.pointer("/tools/web")?.get(self.key()).filter(|v| v.is_object())
+    }
+
+    /// As [`Part::enabled`], by the config of now.
+    pub(crate) fn on(self, host: &dyn Surroundings) -> bool {
+        host.setting(&format!("/tools/web/{}/enabled", self.key())) != Some(Value::Bool(false))
     }
 
     /// False when the operator switched it off.

@@ -140,7 +140,7 @@ async fn what_is_not_built_is_named() {
         "node.invoke",
         "talk.config",
         "models.authStatus",
-        "tts.status",
+        "talk.mode",
         "cron.list",
         "usage.status",
         "skills.status",

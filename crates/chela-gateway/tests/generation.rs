@@ -66,7 +66,7 @@ async fn pictures_come_from_the_first_model_that_works_and_all_attempts_are_told
     live.stop().await;
 }
 
-// RT-127, PRV-315, PRV-317, PRV-318, PRV-33
+// RT-127, PRV-317, PRV-318, PRV-33
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_is_fitted_to_what_the_provider_can_do() {
     let (_home, live, mut client) = start(|_| {}).await;
@@ -179,7 +179,7 @@ async fn the_agent_makes_pictures_and_gets_files() {
     live.stop().await;
 }
 
-// TOOL-82, TOOL-83, TOOL-84
+// TOOL-84
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn music_and_videos_are_made_beside_the_turn_and_wake_the_session() {
     let (home, live, mut client) = start(|_| {}).await;

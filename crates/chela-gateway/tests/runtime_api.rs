@@ -272,6 +272,7 @@ async fn what_is_not_built_says_so() {
         ("system.requestHeartbeat", json!([{"source": "manual", "intent": "immediate"}])),
         ("system.requestHeartbeatNow", json!([{}])),
         ("system.runHeartbeatOnce", json!([{}])),
+        ("media.resizeToJpeg", json!([{}])),
         ("nodes.list", json!([{}])),
         ("channel.threadBindings.setIdleTimeoutBySessionKey", json!([{}])),
     ] {

@@ -180,7 +180,7 @@ async fn personas_choices_and_the_agents_tool() {
     live.stop().await;
 }
 
-// RT-123, RT-124, RT-125, RT-126, PRV-307, PRV-308, PRV-309, PRV-310, PRV-311, API-049
+// RT-123, RT-124, RT-125, RT-126, PRV-309, PRV-310, API-049
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_are_described_by_the_first_provider_that_can() {
     let keys = [("READER_API_KEY", "key-r"), ("BLIND_API_KEY", "key-b")];
@@ -273,7 +273,7 @@ async fn a_chat_model_without_eyes_gets_a_tool_that_has_them() {
     live.stop().await;
 }
 
-// PRV-298, PRV-299, PRV-302, PRV-303, PRV-304, API-047, API-048
+// PRV-298, PRV-302, PRV-303, PRV-304, API-047, API-048
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_talk_in_real_time_through_the_gateway() {
     let marks = |config: &mut Value| config["talk"]["providers"] = json!({"ears": {"mark": "!"}});
@@ -317,6 +317,7 @@ async fn clients_talk_in_real_time_through_the_gateway() {
     assert_eq!(said["text"], "c={\"b\":2}");
     client.ok("talk.session.cancelOutput", json!({"sessionId": id})).await;
     talk(&mut client, |p| p["type"] == "clear").await;
+    assert_eq!(talk(&mut client, |p| p["type"] == "mark").await["markName"], "cut");
     client.ok("talk.session.close", json!({"sessionId": id})).await;
     client.error("talk.session.close", json!({"sessionId": id})).await;
 

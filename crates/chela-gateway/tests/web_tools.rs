@@ -25,7 +25,7 @@ async fn tool(client: &mut Client, name: &str, args: Value) -> Value {
     client.ok("tools.invoke", json!({"name": name, "args": args, "sessionKey": "main"})).await
 }
 
-// RT-128, PRV-323, PRV-325, PRV-327, TOOL-49, API-054
+// RT-128, PRV-323, PRV-325, PRV-327, TOOL-48, TOOL-49, API-054
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_provider_with_a_key_searches_and_the_next_one_when_it_fails() {
     let (_home, live, mut client) =
@@ -57,7 +57,7 @@ async fn the_provider_with_a_key_searches_and_the_next_one_when_it_fails() {
     live.stop().await;
 }
 
-// PRV-325, TOOL-47, TOOL-48
+// PRV-325
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_key_the_free_one_searches_and_the_agent_gets_the_payload() {
     let (_home, live, mut client) = start(|_| {}, &[]).await;
@@ -77,7 +77,7 @@ async fn without_a_key_the_free_one_searches_and_the_agent_gets_the_payload() {
     live.stop().await;
 }
 
-// TOOL-50, TOOL-51, PRV-329, API-053
+// TOOL-51, PRV-329, API-053
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_that_cannot_be_read_here_come_from_a_provider_and_blocked_ones_from_nobody() {
     let (_home, live, mut client) = start(|config| config["tools"]["web"]["fetch"] = json!({"timeoutSeconds": 7}), &[]).await;

@@ -29,6 +29,10 @@ impl Surroundings for Host {
         Arc::new(public_config(&self.runtime.config()))
     }
 
+    fn setting(&self, pointer: &str) -> Option<Value> {
+        self.runtime.config().effective.pointer(pointer).cloned()
+    }
+
     fn agent_dir(&self, agent: Option<&str>) -> PathBuf {
         let settings = self.runtime.settings();
         self.paths.agent_dir(agent.unwrap_or(&settings.agents.default_id))

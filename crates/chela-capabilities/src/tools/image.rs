@@ -41,7 +41,7 @@ impl HostTool for ImageTool {
         if chat.is_some_and(|model| host.sees(model)) {
             return None;
         }
-        let configured = || !refs_of(host.config().pointer("/agents/defaults/imageModel")).is_empty();
+        let configured = || !refs_of(host.setting("/agents/defaults/imageModel").as_ref()).is_empty();
         let eyes = |p: &Provider| p.object.has("describeImage");
         let any = Provider::all(registry, Capability::MediaUnderstanding).iter().any(eyes) || configured();
         any.then(|| HostToolSpec {

@@ -30,7 +30,10 @@ impl HostTool for SearchTool {
     }
 
     fn describe(&self, registry: &Registry, _: &ToolContext) -> Option<HostToolSpec> {
-        let on = Provider::any(registry, Capability::WebSearch) && Part::Search.enabled(&self.0.upgrade()?.config());
+        let on = Provider::any(registry, Capability::WebSearch) && Part::Search.on(self.0.upgrade()?.as_ref());
+        if !on {
+            return None;
+        }
         let fields = json!({"type": "object", "required": ["query"], "properties": {
             "query": param("string", "What to look for"),
             "count": {"type": "integer", "minimum": 1, "maximum": 10, "description": "How many results"},
@@ -45,7 +48,7 @@ impl HostTool for SearchTool {
             "max_tokens": {"type": "integer", "minimum": 1, "description": "Most tokens of all results, for providers that know it"},
             "max_tokens_per_page": {"type": "integer", "minimum": 1, "description": "Most tokens of one page, for providers that know it"},
         }});
-        on.then(|| HostToolSpec {
+        Some(HostToolSpec {
             label: "Web search".into(),
             description: "Search the web for current information".into(),
             parameters: fields,
@@ -83,7 +86,7 @@ impl HostTool for FetchTool {
     }
 
     fn describe(&self, _: &Registry, _: &ToolContext) -> Option<HostToolSpec> {
-        Part::Fetch.enabled(&self.host.upgrade()?.config()).then(|| HostToolSpec {
+        Part::Fetch.on(self.host.upgrade()?.as_ref()).then(|| HostToolSpec {
             label: "Web fetch".into(),
             description: "Read a web page as text".into(),
             parameters: json!({"type": "object", "required": ["url"], "properties": {

@@ -264,7 +264,7 @@ mod tests {
         Page { url, status, content_type: kind.into(), body: body.as_bytes().to_vec(), cut }
     }
 
-    // TOOL-50, TOOL-51
+    // TOOL-51
     #[test]
     fn each_type_of_page_is_read_in_its_way_and_marked() {
         let request = Request { url: "https://example.org/".into(), plain: false, max_chars: Some(90_000) };

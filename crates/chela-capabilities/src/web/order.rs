@@ -1,4 +1,4 @@
-//! Which providers have what they need, and in which order they are asked (PRV-325, PRV-326, TOOL-49).
+//! Which providers have what they need, and in which order they are asked (PRV-325, TOOL-49).
 
 use serde_json::{Value, json};
 
@@ -89,7 +89,7 @@ mod tests {
         automatic(&scope, Part::Search, all).await.into_iter().map(|p| p.id).collect()
     }
 
-    // PRV-325, PRV-326, TOOL-49
+    // PRV-325, TOOL-49
     #[tokio::test]
     async fn a_credential_goes_before_the_order_and_a_keyless_one_is_the_last_resort() {
         let mut host = FakeHost::new(&[
