@@ -10,7 +10,7 @@ use live::Home;
 use serde_json::{Value, json};
 use talk::Service;
 
-// CH-07, CH-181..CH-185, CH-F5, GW-63, GW-65
+// CH-07, CH-17, CH-181, CH-182, CH-183, CH-184, CH-F5
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn accounts_follow_the_operator_their_settings_and_their_own_ends() {
     let service = Service::start().await;

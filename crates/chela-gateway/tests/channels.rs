@@ -35,7 +35,7 @@ fn hooks<'a>(lines: &'a [Value], name: &str) -> Vec<&'a Value> {
     lines.iter().filter(|l| l["hook"] == name).collect()
 }
 
-// CH-97, CH-99..CH-101, CH-103, CH-105, CH-107, CH-109, CH-111, CH-152, CH-183, HOOK-035, HOOK-038, HOOK-219, RT-129, RT-137
+// CH-100, CH-102, CH-105, CH-109, CH-118, CH-152, CH-183, HOOK-035, HOOK-071, HOOK-219, RT-137
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_becomes_a_turn_and_its_answer_goes_out_through_the_channel() {
     let service = Service::start().await;
@@ -86,7 +86,7 @@ async fn a_message_becomes_a_turn_and_its_answer_goes_out_through_the_channel() 
     assert_eq!(conversation.line("bye").await["bye"], "work");
 }
 
-// CH-160..CH-163, CH-167, CH-172, TOOL-76, TOOL-78, CH-178, CH-179, GW-76, HOOK-038, HOOK-074, HOOK-075, HOOK-217, HOOK-219
+// CH-161, CH-162, CH-167, CH-172, CH-178, TOOL-78, GW-76, HOOK-038, HOOK-074, HOOK-075, HOOK-217, HOOK-219
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_send_through_the_channel_and_hooks_have_their_say() {
     let service = Service::start().await;
@@ -157,7 +157,7 @@ async fn clients_send_through_the_channel_and_hooks_have_their_say() {
     live.stop().await;
 }
 
-// CH-69, CH-104, CH-119, CH-121, CH-138, MSG-104, MSG-112, MSG-114, HOOK-219
+// CH-104, CH-138, MSG-104, MSG-112, MSG-114, HOOK-219
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn groups_failures_silence_and_observation() {
     let service = Service::start().await;
@@ -227,7 +227,7 @@ export default { id: 'binder', register(api) {
   });
 } };";
 
-// API-068, API-067, API-137..API-145, API-214..API-221, HOOK-034, HOOK-070, HOOK-209, HOOK-210
+// API-067, API-068, API-137, API-140, API-141, API-144, API-145, API-214..API-221, HOOK-034, HOOK-070, HOOK-209, HOOK-210
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commands_buttons_and_bound_conversations() {
     let service = Service::start().await;

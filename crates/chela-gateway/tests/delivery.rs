@@ -140,11 +140,9 @@ async fn what_is_not_built_is_named() {
         "node.invoke",
         "talk.config",
         "models.authStatus",
-        "talk.mode",
         "cron.list",
         "usage.status",
         "skills.status",
-        "sessions.compact",
     ] {
         let error = client.error(method, json!({})).await;
         assert!(error["message"].as_str().unwrap().contains(method) && error["message"].as_str().unwrap().contains("not"), "{error}");
