@@ -140,6 +140,7 @@ async fn what_is_not_built_is_named() {
         "node.invoke",
         "talk.config",
         "models.authStatus",
+        "talk.mode",
         "cron.list",
         "usage.status",
         "skills.status",
