@@ -100,7 +100,7 @@ fn an_unusable_schema_hits_one_plugin_only() {
     assert!(!report.is_clean());
 }
 
-// MAN-094, MAN-224, MAN-225, MAN-226, MAN-227, MAN-229, MAN-244, INS-061
+// API-240, MAN-094, MAN-224, MAN-225, MAN-226, MAN-227, MAN-229, MAN-244, INS-061
 #[test]
 fn references_to_unknown_plugins() {
     let world = World::new(json!({"plugins": {

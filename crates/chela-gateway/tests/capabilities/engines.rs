@@ -55,7 +55,7 @@ async fn the_selected_engine_assembles_every_turn_and_is_told_its_end() {
     assert_eq!(home.recorded().last().unwrap(), &json!({"step": "dispose", "number": 1}));
 }
 
-// API-230, API-231, API-233, API-234, HOOK-232
+// API-229, API-230, API-231, API-233, API-234
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_engine_compacts_and_ends_with_it() {
     let mut home = Home::new().await;
