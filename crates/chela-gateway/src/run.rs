@@ -51,6 +51,8 @@ pub struct RunOptions {
     pub on_ready: Box<dyn Fn(&Ready) + Send + Sync>,
     /// Names of the command line's own commands; plugins cannot take them.
     pub cli_commands: BTreeSet<String>,
+    /// Told about each call of a JavaScript plugin.
+    pub observer: Option<chela_host::Observer>,
 }
 
 /// Why the gateway did not start.
@@ -117,6 +119,7 @@ pub async fn run_until(options: RunOptions, asked: impl Future<Output = StopRequ
         cli_commands: options.cli_commands.clone(),
         guard: None,
         inherit_output: false,
+        observer: options.observer.clone(),
     })?;
     forward_agent_events(&events, &host);
     let sessions = session_events::start(&bus, &events);

@@ -71,6 +71,8 @@ pub struct HostOptions {
     pub guard: Option<PathBuf>,
     /// What a worker prints goes to the terminal (commands) instead of the log.
     pub inherit_output: bool,
+    /// Told about each call of a JavaScript plugin.
+    pub observer: Option<chela_node::Observer>,
 }
 
 /// Why a host could not be opened.
@@ -174,7 +176,7 @@ impl Host {
             hook_files,
             snapshot,
             builtin: BuiltinLane::new(bundled_code()),
-            node: Arc::new(NodeLane::new(node_options(&paths, &env, options.guard, options.inherit_output))),
+            node: Arc::new(NodeLane::new(node_options(&paths, &env, options.guard, options.inherit_output, options.observer))),
         });
         let sink = events::TranscriptSink::new(sink);
         let runtime = AgentRuntime::new(RuntimeParts {
@@ -418,10 +420,17 @@ fn open_store(paths: &StatePaths, purpose: Purpose) -> Result<Opened, StoreError
     }
 }
 
-fn node_options(paths: &StatePaths, env: &Env, guard: Option<PathBuf>, inherit: bool) -> NodeLaneOptions {
+fn node_options(
+    paths: &StatePaths,
+    env: &Env,
+    guard: Option<PathBuf>,
+    inherit: bool,
+    observer: Option<chela_node::Observer>,
+) -> NodeLaneOptions {
     let vars: BTreeMap<String, String> = env.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
     let mut options = NodeLaneOptions::new(&paths.state_dir, vars, chela_catalog::HOST_COMPAT_VERSION);
     options.guard = guard;
+    options.observer = observer;
     options.cache_dir = usable_cache(paths, env);
     options.output = if inherit { chela_node::OutputMode::PassThrough } else { chela_node::OutputMode::Log };
     options.progress = Some(Arc::new(|progress| tracing::info!(target: "node", "{progress:?}")));

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::assemble::{Host, STOP_GRACE, log_findings, public_config, scan_plugins};
 use crate::cleanup::CleanupReason;
 use crate::hook_files;
-use crate::manager::Changes;
+use crate::manager::{Changes, StartOutcome};
 
 /// How long plugins that start again may take before what they no longer declare is looked for.
 const START_PATIENCE: Duration = Duration::from_secs(60);
@@ -58,6 +58,29 @@ impl Host {
         });
     }
 
+    /// Starts one plugin anew from the files as they are now, its manifest included, and says how that ended. Turns under way are not
+    /// waited for: it is for authors who try things out. `None` when the catalog has no such plugin, or it is off.
+    pub async fn restart_plugin(self: &Arc<Self>, id: &str) -> Option<StartOutcome> {
+        let _one = self.applying.lock().await;
+        let before = self.manager.registry();
+        self.take_catalog(&self.runtime.config());
+        if self.manager.runs(id) {
+            self.clean_up_plugin(&before, CleanupReason::Restart, id).await;
+            self.stop_changed(id).await;
+        }
+        self.manager.forget_failure(id);
+        self.manager.start_and_wait(id, START_PATIENCE).await
+    }
+
+    /// Ends one plugin after its own clean-up: its channels, its services, its worker, and what others hold of it.
+    async fn stop_changed(&self, id: &str) {
+        self.stop_channels_of(id).await;
+        self.services.stop_plugin(id).await;
+        self.manager.stop_plugin(id, "the plugin was changed", STOP_GRACE).await;
+        self.models.remove_plugin(id);
+        self.subscribers.forget(id);
+    }
+
     fn take_catalog(&self, config: &Arc<Config>) -> Changes {
         let snapshot = Arc::new(scan_plugins(&self.paths, &self.env, config));
         log_findings(&snapshot);
@@ -82,11 +105,7 @@ impl Host {
                 () = self.clean_up_plugin(before, reason, id) => {}
                 () = ended() => return,
             }
-            self.stop_channels_of(id).await;
-            self.services.stop_plugin(id).await;
-            self.manager.stop_plugin(id, "the plugin was changed", STOP_GRACE).await;
-            self.models.remove_plugin(id);
-            self.subscribers.forget(id);
+            self.stop_changed(id).await;
         }
         self.manager.begin_plugins(&changes.restart);
         if self.started.get().is_some() {

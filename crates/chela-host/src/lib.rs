@@ -27,6 +27,7 @@ mod status;
 
 pub use assemble::{Host, HostError, HostOptions, Purpose, bundled_manifests, scan_plugins};
 pub use before_install::{BeforeInstallError, install_listeners};
+pub use chela_node::{Called, Observed, Observer};
 pub use cleanup::CleanupReason;
 pub use hook_files::{HOOK_FILES_ID, is_hook_runner};
 pub use manager::{PluginManager, StartOutcome};

@@ -402,6 +402,14 @@ impl PluginManager {
         true
     }
 
+    /// Lets a plugin that failed for good start again.
+    pub(crate) fn forget_failure(&self, id: &str) {
+        let mut state = self.state();
+        if matches!(state.slots.get(id), Some(Slot::Failed { .. })) {
+            state.slots.remove(id);
+        }
+    }
+
     /// True when the plugin has registered and was not stopped since.
     pub fn runs(&self, id: &str) -> bool {
         matches!(self.state().slots.get(id), Some(Slot::Started { .. }))

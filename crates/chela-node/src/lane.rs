@@ -103,7 +103,7 @@ impl NodeLane {
             }
             Some(group) => self.join(group, &slot).await?,
         };
-        let plugin = Arc::new(NodePlugin::new(worker, slot));
+        let plugin = Arc::new(NodePlugin::new(worker, slot, self.context.options.observer.clone()));
         let started = StartedPlugin {
             definition: loaded.definition,
             registrations: loaded.registrations.to_vec(),

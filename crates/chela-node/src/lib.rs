@@ -16,6 +16,7 @@ mod handles;
 pub mod lane;
 mod limit;
 mod memory;
+pub mod observe;
 pub mod options;
 mod output;
 pub mod plugin;
@@ -26,6 +27,7 @@ mod worker;
 
 pub use connection::stream::WorkerStream;
 pub use lane::NodeLane;
+pub use observe::{Called, Observed, Observer};
 pub use options::{NodeLaneOptions, OutputMode, Progress, ProgressFn, Timing};
 pub use plugin::NodePlugin;
 pub use runtime::{NodeError, NodeRuntime, find_node};

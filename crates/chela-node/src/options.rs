@@ -110,6 +110,8 @@ pub struct NodeLaneOptions {
     pub output: OutputMode,
     /// Times.
     pub timing: Timing,
+    /// Told about each call of a plugin.
+    pub observer: Option<crate::observe::Observer>,
 }
 
 impl NodeLaneOptions {
@@ -128,6 +130,7 @@ impl NodeLaneOptions {
             progress: None,
             output: OutputMode::Log,
             timing: Timing::default(),
+            observer: None,
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::connection::pending::timed_out;
 use crate::connection::stream::WorkerStream;
 use crate::convert;
 use crate::handles::{number_of, run_of, untag_refs};
+use crate::observe::{Called, Observed, Observer};
 use crate::worker::slot::Slot;
 use crate::worker::{Phase, Worker};
 
@@ -30,6 +31,7 @@ const DROP_GRACE: Duration = Duration::from_secs(2);
 pub struct NodePlugin {
     worker: Arc<Worker>,
     slot: Arc<Slot>,
+    observer: Option<Observer>,
 }
 
 impl std::fmt::Debug for NodePlugin {
@@ -39,8 +41,8 @@ impl std::fmt::Debug for NodePlugin {
 }
 
 impl NodePlugin {
-    pub(crate) fn new(worker: Arc<Worker>, slot: Arc<Slot>) -> Self {
-        Self { worker, slot }
+    pub(crate) fn new(worker: Arc<Worker>, slot: Arc<Slot>, observer: Option<Observer>) -> Self {
+        Self { worker, slot, observer }
     }
 
     /// The registrations whose handles are valid now. After [`chela_plugin::WorkerEvent::Reregistered`] they differ from those that
@@ -110,6 +112,18 @@ impl NodePlugin {
                 self.worker.probe(&connection);
                 Err(error)
             }
+        }
+    }
+
+    /// Tells about each handler of a batch.
+    fn tell(&self, observer: &Observer, batch: &HookBatch, outcomes: &Result<Vec<HandlerOutcome>, CallError>, took: Duration) {
+        let tell = |handle: u64, result: Result<Value, CallError>, took: Duration| {
+            let what = Called::Hook(batch.hook, batch.event.clone());
+            observer(Observed { plugin: self.slot.spec.id.clone(), handle, what, result, took });
+        };
+        match outcomes {
+            Ok(done) => batch.handlers.iter().zip(done).for_each(|(h, one)| tell(h.handle, one.result.clone(), one.duration)),
+            Err(error) => batch.handlers.iter().for_each(|h| tell(h.handle, Err(error.clone()), took)),
         }
     }
 
@@ -211,8 +225,12 @@ impl CallTarget for NodePlugin {
     }
 
     async fn call(&self, handle: u64, call: Call) -> Result<Value, CallError> {
+        let watched = self.observer.as_ref().map(|observer| (observer, Called::Function(call.adapter, call.args.clone()), Instant::now()));
         let result = self.call_once(handle, call).await;
         self.slot.count(&result);
+        if let Some((observer, what, begun)) = watched {
+            observer(Observed { plugin: self.slot.spec.id.clone(), handle, what, result: result.clone(), took: begun.elapsed() });
+        }
         result
     }
 
@@ -221,10 +239,14 @@ impl CallTarget for NodePlugin {
     }
 
     async fn hooks(&self, batch: HookBatch) -> Result<Vec<HandlerOutcome>, CallError> {
+        let begun = Instant::now();
         let result = self.run_hooks(&batch).await;
         match &result {
             Ok(outcomes) => outcomes.iter().for_each(|outcome| self.slot.count(&outcome.result)),
             Err(_) => self.slot.count(&result),
+        }
+        if let Some(observer) = &self.observer {
+            self.tell(observer, &batch, &result, begun.elapsed());
         }
         result
     }

@@ -16,9 +16,9 @@ struct Files;
 /// The worker's entry within the SDK.
 pub(crate) const ENTRY: &str = "worker/main.js";
 
-/// What the SDK exports, as JSON: names by subpath. `None` when the program was built without its SDK.
-pub fn exports_json() -> Option<std::borrow::Cow<'static, [u8]>> {
-    Files::get("exports.json").map(|file| file.data)
+/// The text of one of the SDK's files, named from its root.
+pub fn file(name: &str) -> Option<std::borrow::Cow<'static, [u8]>> {
+    Files::get(name).map(|file| file.data)
 }
 
 /// Writes the SDK below `cache_dir` unless it is there, and returns its directory.

@@ -21,6 +21,7 @@ use crate::connection::inbound::Requests;
 use crate::convert;
 use crate::lane::LaneContext;
 use crate::limit::RateLimit;
+use crate::observe::{Called, Observed};
 use facts::Facts;
 use slot::{Loaded, Slot};
 
@@ -229,8 +230,21 @@ impl Worker {
     pub(crate) fn printed(&self, line: Value) {
         let slot = self.slots().first().cloned();
         if let Some(slot) = slot {
+            self.tell(&slot, "log", &line);
             slot.host.note(&slot.caller, "log", line);
         }
+    }
+
+    /// Tells the observer, if there is one, about a fault or a line of the log.
+    fn tell(&self, slot: &Slot, method: &str, params: &Value) {
+        let Some(observer) = &self.lane.options.observer else { return };
+        let text = |key: &str| params.get(key).and_then(Value::as_str).unwrap_or_default().to_string();
+        let (what, result) = match method {
+            "fault" => (Called::Fault(text("kind")), Err(CallError::thrown(text("message")))),
+            "log" => (Called::Log(text("level")), Ok(text("message").into())),
+            _ => return,
+        };
+        observer(Observed { plugin: slot.spec.id.clone(), handle: 0, what, result, took: std::time::Duration::ZERO });
     }
 }
 
@@ -280,6 +294,7 @@ impl Requests for WorkerRequests {
                 slot.host.note(&slot.caller, "log", json!({"level": "warn", "message": message, "meta": {"dropped": dropped}}));
             }
         }
+        worker.tell(&slot, method, &params);
         slot.host.note(&slot.caller, method, params);
     }
 }

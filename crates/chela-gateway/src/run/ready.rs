@@ -1,7 +1,10 @@
 //! The one line that says that the gateway answers.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+use chela_host::Host;
 
 use super::Auth;
 use crate::gateway::Gateway;
@@ -21,6 +24,8 @@ pub struct Ready {
     pub starting: usize,
     /// Since the process began.
     pub elapsed: Duration,
+    /// The host of the plugins, for programs that hold a gateway inside them.
+    pub host: Weak<Host>,
 }
 
 impl Ready {
@@ -30,6 +35,6 @@ impl Ready {
         let url = token.map_or_else(|| plain_url.clone(), |t| format!("{plain_url}#token={}", t.expose()));
         let snapshot = gateway.host.manager.snapshot();
         let enabled = snapshot.plugins.iter().filter(|p| p.enabled).count();
-        Self { url, plain_url, plugins: snapshot.plugins.len(), enabled, starting, elapsed }
+        Self { url, plain_url, plugins: snapshot.plugins.len(), enabled, starting, elapsed, host: Arc::downgrade(&gateway.host) }
     }
 }

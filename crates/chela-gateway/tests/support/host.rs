@@ -36,6 +36,7 @@ pub async fn unrecovered(home: &Home) -> Arc<Host> {
         cli_commands: Default::default(),
         guard: None,
         inherit_output: false,
+        observer: None,
     })
     .unwrap()
 }

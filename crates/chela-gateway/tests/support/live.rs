@@ -190,6 +190,7 @@ pub fn options(dir: &Path, node: &str, ready: impl Fn() + Send + Sync + 'static)
         temp_dir: dir.join("tmp"),
         on_ready: Box::new(move |_| ready()),
         cli_commands: Default::default(),
+        observer: None,
     }
 }
 

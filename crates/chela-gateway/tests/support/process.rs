@@ -56,6 +56,7 @@ pub fn play() {
             std::fs::rename(ready.with_extension("new"), &ready).unwrap();
         }),
         cli_commands: std::collections::BTreeSet::new(),
+        observer: None,
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     match runtime.block_on(chela_gateway::run::run(options)) {

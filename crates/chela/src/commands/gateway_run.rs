@@ -105,6 +105,7 @@ fn start(ctx: &Context, config: Config, request: RunRequest) -> Result<(), Failu
         temp_dir: std::env::temp_dir(),
         on_ready: Box::new(announce),
         cli_commands: crate::cli::command_names().into_iter().collect(),
+        observer: None,
     }));
     match ended.map_err(|error| Failure::new(error.to_string()))? {
         Ended::Stopped => Ok(()),

@@ -43,6 +43,7 @@ pub(super) fn open(
         cli_commands: crate::cli::command_names().into_iter().collect(),
         guard: None,
         inherit_output,
+        observer: None,
     });
     opened.map_err(|error| {
         Failure::new(error.to_string())
