@@ -7,9 +7,9 @@ fn main() -> std::io::Result<()> {
     let lists = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/sdk");
     println!("cargo:rerun-if-changed={}", lists.display());
     let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
-    for version in ["2026.5.12", "2026.6.11"] {
-        let text = std::fs::read(lists.join(format!("exports-{version}.json")))?;
-        let file = std::fs::File::create(out.join(format!("exports-{version}.json.gz")))?;
+    for list in ["exports-2026.5.12.json", "exports-2026.6.11.json", "types-2026.6.11.json"] {
+        let text = std::fs::read(lists.join(list))?;
+        let file = std::fs::File::create(out.join(format!("{list}.gz")))?;
         let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::best());
         packed.write_all(&text)?;
         packed.finish()?;

@@ -1,9 +1,16 @@
-//! The kit of plugin authors: what a plugin needs of the SDK and what this program carries.
+//! The kit of plugin authors: what a plugin needs of the SDK and what this program carries, and trials in a real worker.
 
+pub mod arguments;
 pub mod compat;
 pub mod coverage;
 mod error;
 pub mod sdk;
+pub mod stage;
+pub mod template;
+pub mod trial;
+pub mod turn;
+pub mod types;
+pub mod watch;
 
 pub use error::KitError;
 

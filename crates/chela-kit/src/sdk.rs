@@ -12,6 +12,7 @@ const RELEASES: [(&str, &[u8]); 2] = [
     ("2026.5.12", include_bytes!(concat!(env!("OUT_DIR"), "/exports-2026.5.12.json.gz"))),
     ("2026.6.11", include_bytes!(concat!(env!("OUT_DIR"), "/exports-2026.6.11.json.gz"))),
 ];
+const TYPES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/types-2026.6.11.json.gz"));
 /// Names under which plugins know the SDK's package, as the worker's loader does.
 const PACKAGES: [&str; 4] = ["openclaw", "clawdbot", "moltbot", "@openclaw/plugin-sdk"];
 
@@ -29,12 +30,20 @@ pub struct Release {
 /// # Errors
 /// [`KitError::Embedded`] when the program is damaged.
 pub fn carried() -> Result<Exports, KitError> {
-    let text = chela_node::sdk::exports_json().ok_or_else(|| KitError::Embedded("exports.json".into()))?;
-    let mut exports: Exports = serde_json::from_slice(&text).map_err(|_| KitError::Embedded("exports.json".into()))?;
+    let mut exports = listed()?;
     let everywhere: BTreeSet<String> =
         exports.iter().filter(|(subpath, _)| *subpath != "zod").flat_map(|(_, names)| names.iter().cloned()).collect();
     exports.entry("index".into()).or_default().extend(everywhere);
     Ok(exports)
+}
+
+/// What each file of the embedded SDK exports by itself.
+///
+/// # Errors
+/// [`KitError::Embedded`] when the program is damaged.
+pub fn listed() -> Result<Exports, KitError> {
+    let text = chela_node::sdk::file("exports.json").ok_or_else(|| KitError::Embedded("exports.json".into()))?;
+    serde_json::from_slice(&text).map_err(|_| KitError::Embedded("exports.json".into()))
 }
 
 /// What the known releases of the reference export, the oldest first.
@@ -43,18 +52,41 @@ pub fn carried() -> Result<Exports, KitError> {
 /// [`KitError::Embedded`] when the program is damaged.
 pub fn releases() -> Result<Vec<Release>, KitError> {
     let read = |(version, packed): (&'static str, &[u8])| {
-        let mut text = String::new();
-        flate2::read::GzDecoder::new(packed).read_to_string(&mut text).ok()?;
-        let listed: Exports = serde_json::from_str(&text).ok()?;
-        let mut exports = Exports::new();
-        for (key, names) in listed {
-            let key = key.trim_start_matches("./");
-            let subpath = if matches!(key, "." | "" | "plugin-sdk") { "index" } else { key };
-            exports.entry(subpath.into()).or_default().extend(names);
-        }
-        Some(Release { version, exports })
+        let exports = unpacked(packed).ok_or_else(|| KitError::Embedded(version.into()))?;
+        Ok(Release { version, exports })
     };
-    RELEASES.into_iter().map(|one| read(one).ok_or_else(|| KitError::Embedded(one.0.into()))).collect()
+    RELEASES.into_iter().map(read).collect()
+}
+
+/// Names that the newest known release of the reference exports as types only, by subpath.
+///
+/// # Errors
+/// [`KitError::Embedded`] when the program is damaged.
+pub fn type_names() -> Result<Exports, KitError> {
+    unpacked(TYPES).ok_or_else(|| KitError::Embedded("types-2026.6.11.json".into()))
+}
+
+/// The text of one of the SDK's files, named from its root.
+///
+/// # Errors
+/// [`KitError::Embedded`] when there is none, or it is no text.
+pub fn source(file: &str) -> Result<String, KitError> {
+    let bytes = chela_node::sdk::file(file).ok_or_else(|| KitError::Embedded(file.into()))?;
+    String::from_utf8(bytes.into_owned()).map_err(|_| KitError::Embedded(file.into()))
+}
+
+/// Exports as a packed list has them, by subpath as this program names it.
+fn unpacked(packed: &[u8]) -> Option<Exports> {
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(packed).read_to_string(&mut text).ok()?;
+    let listed: Exports = serde_json::from_str(&text).ok()?;
+    let mut exports = Exports::new();
+    for (key, names) in listed {
+        let key = key.trim_start_matches("./");
+        let subpath = if matches!(key, "." | "" | "plugin-sdk") { "index" } else { key };
+        exports.entry(subpath.into()).or_default().extend(names);
+    }
+    Some(exports)
 }
 
 /// The subpath that a specifier names: `openclaw/plugin-sdk/x` is `x`, `openclaw` is `index`. `None` when it is not the SDK's.

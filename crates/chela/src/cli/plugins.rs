@@ -1,8 +1,9 @@
 //! Flags of `chela plugins`.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// `chela plugins`.
 #[derive(Debug, Args)]
@@ -41,6 +42,12 @@ pub enum PluginsCommand {
     Marketplace(MarketplaceArgs),
     /// Show what is wrong with plugins
     Doctor(DoctorArgs),
+    /// Make a plugin to begin with
+    New(NewArgs),
+    /// Run a plugin you write, and again after each change
+    Dev(DevArgs),
+    /// Try out a plugin you write: fire its hooks, call its tools
+    Test(TestArgs),
     /// Known subcommands that are not built.
     #[command(external_subcommand)]
     Other(Vec<OsString>),
@@ -89,6 +96,78 @@ pub struct SwitchArgs {
 /// `chela plugins doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `chela plugins new`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 made, 1 refused with nothing written, 2 wrong use")]
+pub struct NewArgs {
+    /// The plugin's id, or a package's name such as @me/my-plugin
+    pub name: String,
+    /// What it brings
+    #[arg(long, value_name = "KIND", default_value = "tool")]
+    pub kind: PluginKind,
+    /// Write TypeScript, which is also what happens without a choice
+    #[arg(long, conflicts_with = "javascript")]
+    pub typescript: bool,
+    /// Write JavaScript
+    #[arg(long)]
+    pub javascript: bool,
+    /// Its directory; one of its name without this
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a new plugin brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs, reason = "the names say it, and help shows them")]
+pub enum PluginKind {
+    Tool,
+    Hook,
+    Channel,
+    Provider,
+}
+
+/// `chela plugins dev`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A gateway of its own runs the plugin with the built-in model, in a state directory that is removed at the end. Every call of \
+                  the plugin is shown. What you type is said to the agent; the page in the printed URL does the same. End it with Ctrl-C"
+)]
+pub struct DevArgs {
+    /// The plugin's directory
+    pub dir: PathBuf,
+    /// Config and environment of the plugin, as for `plugins test`
+    #[arg(long, value_name = "FILE")]
+    pub script: Option<PathBuf>,
+    /// Port of the gateway; a free one without this
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+}
+
+/// `chela plugins test`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The plugin runs in a real worker with the built-in model, in a state directory that is removed afterwards: no account is needed \
+                  and nothing of yours is touched. Tools are really called: give harmless arguments in a script where that matters. A script is \
+                  JSON5: {config, gatewayConfig, env, turns: [TEXT], tools: {NAME: [{arguments, expect: ok|error, contains}]}, skipTools: [NAME]}. \
+                  Exit codes: 0 nothing failed, 1 something did, 2 wrong use"
+)]
+pub struct TestArgs {
+    /// The plugin's directory
+    pub dir: PathBuf,
+    /// What to say and with what to call tools
+    #[arg(long, value_name = "FILE")]
+    pub script: Option<PathBuf>,
+    /// Longest time of one turn or call, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    pub timeout: u64,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

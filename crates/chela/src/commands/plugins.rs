@@ -16,8 +16,23 @@ use crate::report::Failure;
 /// Longest wait for a running gateway that is only asked for more detail.
 const LIVE_LIMIT: Duration = Duration::from_millis(150);
 
-const BUILT: [&str; 12] =
-    ["list", "inspect", "enable", "disable", "doctor", "install", "update", "uninstall", "rollback", "registry", "search", "marketplace"];
+const BUILT: [&str; 15] = [
+    "list",
+    "inspect",
+    "enable",
+    "disable",
+    "doctor",
+    "new",
+    "dev",
+    "test",
+    "install",
+    "update",
+    "uninstall",
+    "rollback",
+    "registry",
+    "search",
+    "marketplace",
+];
 
 /// Runs the subcommand.
 ///
@@ -30,6 +45,9 @@ pub fn run(ctx: &Context, args: PluginsArgs) -> Result<(), Failure> {
         PluginsCommand::Enable(args) => super::plugins_switch::enable(ctx, &args),
         PluginsCommand::Disable(args) => super::plugins_switch::disable(ctx, &args),
         PluginsCommand::Doctor(args) => doctor(ctx, &args),
+        PluginsCommand::New(args) => super::plugins_new::run(&args),
+        PluginsCommand::Dev(args) => super::plugins_dev::run(ctx, &args),
+        PluginsCommand::Test(args) => super::plugins_test::run(ctx, &args),
         PluginsCommand::Install(args) => super::plugins_install::run(ctx, &args),
         PluginsCommand::Update(args) => super::plugins_update::run(ctx, &args),
         PluginsCommand::Uninstall(args) => super::plugins_uninstall::run(ctx, &args),

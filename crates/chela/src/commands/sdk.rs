@@ -36,9 +36,15 @@ fn coverage(args: &CoverageArgs) -> Result<(), Failure> {
 
 /// A failure of the kit, with the next step.
 pub fn failed(error: chela_kit::KitError) -> Failure {
-    let hint = matches!(error, chela_kit::KitError::NoPlugin { .. });
+    use chela_kit::KitError;
     let failure = Failure::new(error.to_string());
-    if hint { failure.hint("name a directory with an `openclaw.plugin.json`, or make one with `chela plugins new NAME`") } else { failure }
+    match error {
+        KitError::NoPlugin { .. } => {
+            failure.hint("name a directory with an `openclaw.plugin.json`, or make one with `chela plugins new NAME`")
+        }
+        KitError::NotEmpty { .. } => failure.hint("name another directory with `--dir`, or empty this one"),
+        _ => failure,
+    }
 }
 
 fn overview_text(overview: &Overview) -> String {

@@ -1,0 +1,96 @@
+//! `chela plugins test`: fixtures in real workers, sound and faulty ones.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "support/home.rs"]
+mod home;
+mod support;
+
+use std::path::Path;
+
+use home::{Home, Out};
+use serde_json::{Value, json};
+
+fn fixture(id: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/plugins").join(id).canonicalize().unwrap().to_str().unwrap().to_owned()
+}
+
+/// Runs the command and says what it left in the directory for temporary files.
+async fn tried(home: &Home, args: &[&str]) -> Out {
+    let node = support::node().await.unwrap();
+    let out = home.run_with(&[("CHELA_NODE", node.to_str().unwrap())], &[&["plugins", "test"][..], args].concat());
+    let left: Vec<_> = std::fs::read_dir(home.path("tmp")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.is_empty(), "{left:?}");
+    assert!(std::fs::read_dir(home.state()).unwrap().next().is_none(), "the author's own state is not touched");
+    out
+}
+
+async fn report(home: &Home, args: &[&str]) -> (i32, Value) {
+    let out = tried(home, &[args, &["--json"]].concat()).await;
+    (out.code, serde_json::from_str(&out.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", out.stdout, out.stderr)))
+}
+
+#[tokio::test]
+async fn every_tool_and_every_hook_is_called_and_told() {
+    let home = Home::new();
+    let (code, hello) = report(&home, &[&fixture("hello-tool")]).await;
+    assert_eq!((code, &hello["ok"], &hello["load"]["ok"]), (0, &json!(true), &json!(true)), "{hello}");
+    assert_eq!(hello["registered"]["tools"], json!(["hello"]));
+    let tools: Vec<&Value> = hello["calls"].as_array().unwrap().iter().filter(|call| call["kind"] == "tool").collect();
+    assert_eq!(tools.iter().map(|call| call["validArguments"].as_bool().unwrap()).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(tools[0]["how"], "turn");
+    assert_eq!(tools[0]["returned"]["content"][0]["text"], "Hello, trial!");
+    assert!(tools[0]["ms"].as_f64().unwrap() > 0.0);
+
+    let (code, all) = report(&home, &[&fixture("hook-recorder")]).await;
+    assert_eq!(code, 0, "{all}");
+    let hooks: Vec<&Value> = all["calls"].as_array().unwrap().iter().filter(|call| call["kind"] == "hook").collect();
+    assert_eq!(hooks.len(), 36, "each typed hook once");
+    let how = |name: &str| hooks.iter().find(|call| call["name"] == name).unwrap()["how"].as_str().unwrap();
+    assert_eq!(
+        (how("before_prompt_build"), how("session_end"), how("gateway_start"), how("subagent_spawned")),
+        ("turn", "turn", "start", "synthetic")
+    );
+    assert_eq!(all["calls"].as_array().unwrap().iter().filter(|call| call["kind"] == "internalHook").count(), 5);
+}
+
+#[tokio::test]
+async fn what_fails_is_named_and_the_exit_code_says_so() {
+    let home = Home::new();
+    for (id, want) in [
+        ("fault-throw", "it does not start: fault-throw: thrown in register (register)"),
+        ("fault-hang", "hook `message_received` timedOut"),
+        ("fault-exit", "its worker ended in the middle: its worker exited with code 3"),
+        ("fault-reject", "fault-reject: nobody handles this"),
+    ] {
+        let (code, report) = report(&home, &[&fixture(id), "--timeout", "2"]).await;
+        let failures = report["failures"].as_array().unwrap();
+        assert!(code == 1 && failures.iter().any(|text| text.as_str().unwrap().contains(want)), "{id}: {report}");
+    }
+    let none = tried(&home, &[&home.path("tmp")]).await;
+    assert!(none.code == 1 && none.stderr.contains("chela plugins new"), "{}", none.stderr);
+}
+
+#[tokio::test]
+async fn a_script_says_with_what_to_call_and_what_must_come_of_it() {
+    let home = Home::new();
+    let script = home.path("script.json5");
+    let write = |text: &str| std::fs::write(&script, text).unwrap();
+    write("{turns: ['good morning'], tools: {hello: [{arguments: {name: 'Ann'}, contains: 'Hello, Ann!'}]}}");
+    let (code, report_) = report(&home, &[&fixture("hello-tool"), "--script", &script]).await;
+    assert_eq!(code, 0, "{report_}");
+    assert_eq!(report_["turns"][0]["message"], "good morning");
+    assert_eq!(report_["calls"].as_array().unwrap().iter().filter(|call| call["kind"] == "tool").count(), 1);
+
+    write("{tools: {hello: [{arguments: {name: 'Ann'}, expect: 'error'}], nobody: []}}");
+    let (code, report_) = report(&home, &[&fixture("hello-tool"), "--script", &script]).await;
+    assert_eq!(code, 1);
+    let failures = report_["failures"].to_string();
+    assert!(
+        failures.contains("tool `hello` was to end with Error") && failures.contains("`nobody`, which is not registered"),
+        "{failures}"
+    );
+
+    write("{nonsense: 1}");
+    let out = tried(&home, &[&fixture("hello-tool"), "--script", &script]).await;
+    assert!(out.code == 1 && out.stderr.contains("unknown field `nonsense`"), "{}", out.stderr);
+}
