@@ -31,6 +31,7 @@ pub async fn say(
         message: message.into(),
         images: Vec::new(),
         entry: Entry::Chat,
+        inbound: None,
         surface: "webchat".into(),
         sender_id: Some("trial".into()),
         sender_is_owner: true,
