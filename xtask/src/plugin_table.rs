@@ -35,7 +35,7 @@ load the plugin. Made by `cargo xtask plugin-table LIST DIRS CHELA`.
 |---|---|---|---|---|---|---|---|
 ";
 
-/// Writes the table. `list` has the ground truth, one plugin a line with a heading; `dirs` names the directory of each as `id<TAB>dir`.
+/// Writes the table. `list` has the ground truth, one plugin a line with a heading; `dirs` names the directory of each as `package<TAB>dir`.
 pub fn run(root: &Path, list: &Path, dirs: &Path, program: &Path) -> Result<bool> {
     let text = std::fs::read_to_string(list).with_context(|| format!("could not read `{}`", list.display()))?;
     let dirs = directories(dirs)?;
@@ -49,7 +49,7 @@ pub fn run(root: &Path, list: &Path, dirs: &Path, program: &Path) -> Result<bool
     for line in lines.filter(|line| !line.trim().is_empty()) {
         let truth: BTreeMap<&str, &str> = heading.iter().copied().zip(line.split('\t')).collect();
         all += 1;
-        let Some(dir) = dirs.get(truth["plugin_id"]) else {
+        let Some(dir) = dirs.get(truth["package"]) else {
             untried.push(format!("`{}`", truth["package"]));
             continue;
         };
