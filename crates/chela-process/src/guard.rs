@@ -1,4 +1,4 @@
-//! The guard: `<binary> __guard [--grace-ms N] [--nofile N] [--oom-score N] -- program args...`.
+//! The guard: `<binary> __guard [--grace-ms N] [--nofile N] [--oom-score N] [--sandbox JSON] -- program args...`.
 //!
 //! It expects a pipe from the gateway as standard input (its *lifeline*), the worker's lanes as descriptors 3 and 4, and the worker's
 //! standard output and error as its own. It adopts every descendant of the worker (child subreaper), so that even one that forked
@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions};
 
+use crate::sandbox::{Prepared, Sandbox, notify};
 use crate::tree::{ProcessRow, ProcessTable, signal_row};
 
 /// First argument that makes the binary a guard.
@@ -37,6 +38,9 @@ const AFTER_EXIT_GRACE: Duration = Duration::from_millis(200);
 /// Descriptors that belong to the worker: its two lanes.
 const LANES: [RawFd; 2] = [3, 4];
 
+/// The descriptor through which a sandboxed worker asks for connections, when it does.
+pub(crate) const ASKING: RawFd = 5;
+
 /// Descriptors of the guard itself start here.
 const FIRST_OWN_FD: RawFd = 10;
 
@@ -46,6 +50,7 @@ struct Options {
     grace: Duration,
     nofile: Option<u64>,
     oom_score: Option<i32>,
+    sandbox: Option<Sandbox>,
     program: OsString,
     args: Vec<OsString>,
 }
@@ -74,7 +79,8 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
 }
 
 fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options, String> {
-    let mut options = Options { grace: DEFAULT_GRACE, nofile: None, oom_score: None, program: OsString::new(), args: Vec::new() };
+    let mut options =
+        Options { grace: DEFAULT_GRACE, nofile: None, oom_score: None, sandbox: None, program: OsString::new(), args: Vec::new() };
     loop {
         let name = args.next().ok_or("no program given; the guard is started by the gateway, not by hand")?;
         if name == "--" {
@@ -86,6 +92,7 @@ fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options, String> {
             Some("--grace-ms") => options.grace = Duration::from_millis(value.parse().map_err(|_| bad())?),
             Some("--nofile") => options.nofile = Some(value.parse().map_err(|_| bad())?),
             Some("--oom-score") => options.oom_score = Some(value.parse().map_err(|_| bad())?),
+            Some("--sandbox") => options.sandbox = Some(serde_json::from_str(&value).map_err(|_| bad())?),
             _ => return Err(format!("unknown option `{}`", name.display())),
         }
     }
@@ -300,6 +307,9 @@ fn block_signals() -> io::Result<OwnedFd> {
 fn spawn(options: &Options) -> io::Result<Pid> {
     let guard = rustix::process::getpid();
     let oom_score = options.oom_score.map(|score| score.to_string());
+    let mut sandbox =
+        options.sandbox.as_ref().map(Prepared::new).transpose().map_err(|e| io::Error::other(format!("cannot make the sandbox: {e}")))?;
+    let channel = options.sandbox.as_ref().filter(|sandbox| sandbox.asks()).map(|_| notify::inherited(ASKING));
     let mut command = Command::new(&options.program);
     command.args(&options.args).stdin(Stdio::null());
     let prepare = move || {
@@ -309,16 +319,30 @@ fn spawn(options: &Options) -> io::Result<Pid> {
         }
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
         // The guard may have died before the line above; then nobody would send that signal.
-        if rustix::process::getppid() == Some(guard) { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::ESRCH)) }
+        if rustix::process::getppid() != Some(guard) {
+            return Err(io::Error::from_raw_os_error(libc::ESRCH));
+        }
+        sandbox.as_mut().map_or(Ok(()), |sandbox| confine(sandbox, channel.as_ref()))
     };
     #[allow(unsafe_code, reason = "the parent-death signal must be set between fork and exec")]
-    // SAFETY: the closure makes only direct system calls on data made before the fork; it takes no lock and allocates nothing.
+    // SAFETY: the closure makes direct system calls on data made before the fork. Where it allocates (errors, the end of a ruleset) it
+    // may: the guard has one thread, so no lock of another can be held in the copy.
     unsafe {
         command.pre_exec(prepare);
     }
     let child = command.spawn().map_err(|e| io::Error::other(format!("cannot start `{}`: {e}", options.program.display())))?;
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     pid.ok_or_else(|| io::Error::other("the worker has no process id"))
+}
+
+/// Takes the worker's rights, between fork and exec. The reason of a failure is told here: only its number survives.
+fn confine(sandbox: &mut Prepared, channel: Option<&OwnedFd>) -> io::Result<()> {
+    if let Some(channel) = channel {
+        rustix::io::fcntl_setfd(channel, rustix::io::FdFlags::CLOEXEC)?;
+    }
+    sandbox.apply(channel).inspect_err(|error| {
+        let _ = writeln!(io::stderr(), "chela-guard: the sandbox cannot be entered: {error}");
+    })
 }
 
 fn unblock_signals() -> io::Result<()> {

@@ -8,12 +8,14 @@
 
 pub mod guard;
 pub mod memory;
+pub mod sandbox;
 pub mod spawn;
 #[cfg(feature = "test-guard")]
 mod test_guard;
 pub mod tree;
 
 pub use memory::{own_rss_bytes, release_code};
+pub use sandbox::{FileRules, Kernel, NetworkRule, Sandbox};
 pub use spawn::{SpawnError, WorkerCommand, WorkerControl, WorkerExit, WorkerProcess, WorkerStopper, spawn_worker};
 pub use tree::{ProcessTable, ProcessTree, kill_marked};
 

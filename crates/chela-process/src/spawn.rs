@@ -17,7 +17,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::net::UnixStream;
 use tokio::process::{Child, ChildStderr, ChildStdout};
 
-use crate::guard::{EXIT_CANNOT_START, GUARD_ARG};
+use crate::guard::{ASKING, EXIT_CANNOT_START, GUARD_ARG};
+use crate::sandbox::Sandbox;
 use crate::tree::{ProcessTable, ProcessTree, kill_marked};
 
 /// Variable that marks every process of a worker; found again by [`kill_marked`] when the guard itself was killed.
@@ -43,6 +44,8 @@ pub struct WorkerCommand {
     pub nofile: Option<u64>,
     /// Raises the chance that the kernel picks the worker when memory runs out, 0 to 1000.
     pub oom_score: Option<i32>,
+    /// What the worker may do; `None` is everything that the gateway may.
+    pub sandbox: Option<Sandbox>,
     /// The binary that acts as the guard; `None` is the running one.
     pub guard: Option<PathBuf>,
 }
@@ -58,6 +61,7 @@ impl WorkerCommand {
             orphan_grace: Duration::from_secs(2),
             nofile: None,
             oom_score: Some(300),
+            sandbox: None,
             guard: None,
         }
     }
@@ -69,6 +73,9 @@ pub enum SpawnError {
     /// A socket or pipe could not be made.
     #[error("cannot make the worker's connections: {0}; the limit of open files may be too low (`ulimit -n`)")]
     Descriptors(#[source] io::Error),
+    /// The sandbox cannot be told to the guard. The worker does not start without it.
+    #[error("cannot describe the worker's sandbox: {0}; its paths must be valid UTF-8")]
+    Sandbox(String),
     /// The guard could not be started.
     #[error("cannot start the guard `{guard}` in `{cwd}`: {source}")]
     Guard {
@@ -92,6 +99,8 @@ pub struct WorkerProcess {
     pub stdout: ChildStdout,
     /// What the worker complains about.
     pub stderr: ChildStderr,
+    /// What [`crate::sandbox::notify::serve`] answers, when the sandbox asks for connections.
+    pub asking: Option<std::os::unix::net::UnixStream>,
     /// Waits for it and ends it.
     pub control: WorkerControl,
 }
@@ -167,13 +176,20 @@ pub fn spawn_worker(command: WorkerCommand) -> Result<WorkerProcess, SpawnError>
     let marker = new_marker();
     let guard = command.guard.clone().unwrap_or_else(|| PathBuf::from("/proc/self/exe"));
     let mut guarded = std::process::Command::new(&guard);
-    guarded.arg0("chela").arg(GUARD_ARG).args(guard_options(&command)).arg("--").arg(&command.program).args(&command.args);
+    guarded.arg0("chela").arg(GUARD_ARG).args(guard_options(&command)?).arg("--").arg(&command.program).args(&command.args);
     guarded.env_clear().envs(&command.env).env(MARKER, &marker).current_dir(&command.cwd);
     guarded.stdin(Stdio::from(OwnedFd::from(lifeline_guard))).stdout(Stdio::piped()).stderr(Stdio::piped());
     let failed = |source| SpawnError::Guard { guard: guard.display().to_string(), cwd: command.cwd.display().to_string(), source };
-    guarded
-        .fd_mappings(vec![FdMapping { parent_fd: main_worker, child_fd: 3 }, FdMapping { parent_fd: blocking_worker, child_fd: 4 }])
-        .map_err(|e| failed(io::Error::other(e)))?;
+    let mut mappings = vec![FdMapping { parent_fd: main_worker, child_fd: 3 }, FdMapping { parent_fd: blocking_worker, child_fd: 4 }];
+    let asking = match command.sandbox.as_ref().is_some_and(Sandbox::asks) {
+        true => {
+            let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(SpawnError::Descriptors)?;
+            mappings.push(FdMapping { parent_fd: theirs.into(), child_fd: ASKING });
+            Some(ours)
+        }
+        false => None,
+    };
+    guarded.fd_mappings(mappings).map_err(|e| failed(io::Error::other(e)))?;
     let mut child = tokio::process::Command::from(guarded).spawn().map_err(failed)?;
     let guard_pid = child.id().unwrap_or_default();
     // The guard is not reaped before `child` is waited for, so the number is still its own.
@@ -182,7 +198,7 @@ pub fn spawn_worker(command: WorkerCommand) -> Result<WorkerProcess, SpawnError>
     let (stdout, stderr) = taken.ok_or_else(|| SpawnError::Descriptors(io::Error::other("the guard's output is not piped")))?;
     let inner = Inner { guard_pid, guard: guard_fd, lifeline: Mutex::new(lifeline), marker };
     let control = WorkerControl { child, stopper: WorkerStopper { inner: Arc::new(inner) } };
-    Ok(WorkerProcess { main, blocking, stdout, stderr, control })
+    Ok(WorkerProcess { main, blocking, stdout, stderr, asking, control })
 }
 
 /// One lane: the gateway's end, non-blocking, and the worker's.
@@ -192,11 +208,13 @@ fn lane() -> io::Result<(UnixStream, OwnedFd)> {
     Ok((UnixStream::from_std(ours)?, theirs.into()))
 }
 
-fn guard_options(command: &WorkerCommand) -> Vec<String> {
+fn guard_options(command: &WorkerCommand) -> Result<Vec<String>, SpawnError> {
     let mut options = vec!["--grace-ms".to_string(), command.orphan_grace.as_millis().to_string()];
     options.extend(command.nofile.into_iter().flat_map(|n| ["--nofile".to_string(), n.to_string()]));
     options.extend(command.oom_score.into_iter().flat_map(|n| ["--oom-score".to_string(), n.to_string()]));
-    options
+    let sandbox = command.sandbox.as_ref().map(serde_json::to_string).transpose().map_err(|e| SpawnError::Sandbox(e.to_string()))?;
+    options.extend(sandbox.into_iter().flat_map(|json| ["--sandbox".to_string(), json]));
+    Ok(options)
 }
 
 fn new_marker() -> String {
