@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use chela_manifest::permissions::Effective;
 use chela_manifest::{ChannelConfig, Manifest, PackageMeta};
 use serde_json::Value;
 
@@ -165,6 +166,11 @@ pub struct PluginRecord {
 }
 
 impl PluginRecord {
+    /// What the plugin may touch outside itself: what the operator granted, given what the manifest asks for.
+    pub fn permissions(&self) -> Effective {
+        self.policy.permissions.effective(self.manifest.permissions.as_ref())
+    }
+
     /// True when the plugin is enabled and nothing keeps it from starting.
     pub fn is_startable(&self) -> bool {
         self.status == Status::Loaded && self.lane != Lane::Bundle

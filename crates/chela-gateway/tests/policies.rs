@@ -133,6 +133,7 @@ async fn plugins(seen: &Seen) -> Plugins {
         memory_mib: 0,
         env_grants: vec![],
         env: vec![],
+        permissions: Default::default(),
         bundled: true,
     };
     let lane = BuiltinLane::new(vec![("guard".into(), Arc::new(guard))]);

@@ -498,6 +498,7 @@ fn spec_maker(paths: &StatePaths, config: &Arc<Config>) -> crate::manager::SpecM
                 .unwrap_or(WORKER_MEMORY_MIB),
             env_grants: env_grants(record),
             env: record.policy.env.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+            permissions: record.permissions(),
             bundled: record.origin == chela_catalog::Origin::Bundled,
         };
         if record.id == hook_files::HOOK_FILES_ID {

@@ -12,6 +12,7 @@ mod normalise;
 pub mod npm_spec;
 pub mod package;
 mod parse;
+pub mod permissions;
 mod plugin_id;
 pub mod version;
 

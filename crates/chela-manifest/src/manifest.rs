@@ -25,6 +25,8 @@ use config_contracts::ConfigContracts;
 use contracts::Contracts;
 use models::ModelSupport;
 
+use crate::permissions::Permissions;
+
 /// Platform names that `enabledByDefaultOnPlatforms` keeps (MAN-035).
 const PLATFORMS: [&str; 11] = ["aix", "android", "darwin", "freebsd", "haiku", "linux", "openbsd", "sunos", "win32", "cygwin", "netbsd"];
 
@@ -94,6 +96,8 @@ pub struct Manifest {
     pub channel_configs: BTreeMap<String, ChannelConfig>,
     /// Config paths with special meaning (MAN-188..MAN-190).
     pub config_contracts: Option<ConfigContracts>,
+    /// What the plugin asks for (`permissions`, ours); a request, never a grant.
+    pub permissions: Option<Permissions>,
     /// The object as written, every key included.
     pub raw: Map<String, Value>,
 }
@@ -167,6 +171,7 @@ impl Manifest {
             model_support: models::read_support(at("modelSupport")),
             channel_configs: channels::read(at("channelConfigs")),
             config_contracts: config_contracts::read(at("configContracts")),
+            permissions: at("permissions").map(|value| Permissions::read(value).0),
             raw,
         }
     }

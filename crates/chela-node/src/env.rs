@@ -1,6 +1,9 @@
 //! The environment of a worker: the gateway's, without names that look like credentials and were not granted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use chela_manifest::permissions::Permissions;
 
 /// A name that contains one of these as a whole word looks like a credential.
 const CREDENTIAL_WORDS: &[&str] = &[
@@ -97,6 +100,61 @@ pub fn worker_env(gateway: &BTreeMap<String, String>, grants: &[String], own: &[
     env
 }
 
+/// Names that tell a program where and in which language it runs, and nothing else.
+const HARMLESS: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "TERM",
+    "COLORTERM",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "NODE_ENV",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
+    "OPENCLAW_STATE_DIR",
+    "OPENCLAW_CONFIG_PATH",
+    "OPENCLAW_HOME",
+    "OPENCLAW_PROFILE",
+];
+
+/// True for a variable that every confined worker gets.
+pub(crate) fn is_harmless(name: &str) -> bool {
+    HARMLESS.contains(&name) || name.starts_with("LC_") || ["TMPDIR", "TMP", "TEMP"].contains(&name)
+}
+
+/// Builds the environment of a confined worker: what is harmless, granted, or set for it; nothing else, whatever it is called.
+pub(crate) fn confined_env(gateway: &BTreeMap<String, String>, granted: &Permissions, own: &[(String, String)], temp: &Path) -> WorkerEnv {
+    let mut env = WorkerEnv::default();
+    for (name, value) in gateway.iter().filter(|(name, _)| !NEVER.contains(&name.as_str())) {
+        let allowed = granted.allows_env(name);
+        if !allowed && !is_harmless(name) {
+            env.withheld.push(name.clone());
+            continue;
+        }
+        if allowed {
+            env.granted.insert(name.clone(), value.clone());
+        }
+        env.vars.insert(name.clone(), value.clone());
+    }
+    for name in ["TMPDIR", "TMP", "TEMP"] {
+        env.vars.insert(name.into(), temp.display().to_string());
+        env.withheld.retain(|w| w != name);
+    }
+    for (name, value) in own {
+        env.vars.insert(name.clone(), value.clone());
+        env.granted.insert(name.clone(), value.clone());
+        env.withheld.retain(|w| w != name);
+    }
+    env
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,5 +200,27 @@ mod tests {
         assert_eq!(list(&env.vars), ["B_TOKEN=2", "C_KEY=own", "PATH=/bin"]);
         assert_eq!(list(&env.granted), ["B_TOKEN=2", "C_KEY=own"]);
         assert_eq!(env.withheld, ["A_TOKEN"]);
+    }
+
+    #[test]
+    fn a_confined_worker_gets_what_is_harmless_granted_or_its_own() {
+        let gateway: BTreeMap<String, String> = [
+            ("PATH", "/bin"),
+            ("LC_ALL", "C"),
+            ("DATABASE_URL", "postgres://u:p@h"),
+            ("MY_TOKEN", "1"),
+            ("TMPDIR", "/tmp"),
+            ("NODE_OPTIONS", "-r x"),
+        ]
+        .map(|(k, v)| (k.into(), v.into()))
+        .into();
+        let set = Permissions { env: vec!["MY_*".into()], ..Permissions::default() };
+        let env = confined_env(&gateway, &set, &[("OWN".into(), "o".into())], Path::new("/t"));
+        let list = |map: &BTreeMap<String, String>| map.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>();
+        assert_eq!(list(&env.vars), ["LC_ALL=C", "MY_TOKEN=1", "OWN=o", "PATH=/bin", "TEMP=/t", "TMP=/t", "TMPDIR=/t"]);
+        assert_eq!(
+            (env.withheld, list(&env.granted)),
+            (vec!["DATABASE_URL".to_string(), "NODE_OPTIONS".into()], vec!["MY_TOKEN=1".into(), "OWN=o".into()])
+        );
     }
 }

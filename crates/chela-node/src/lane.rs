@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
+use chela_manifest::permissions::Effective;
 use chela_plugin::{HostServices, Lane, PluginSpec, StartError, StartPhase, StartedPlugin};
 use tokio::sync::OnceCell;
 
@@ -94,7 +95,9 @@ impl NodeLane {
     ) -> Result<(Arc<NodePlugin>, StartedPlugin), StartError> {
         let begun = Instant::now();
         let slot = Slot::new(spec, host);
-        let (worker, loaded) = match slot.spec.group.clone() {
+        // One process has one sandbox.
+        let group = slot.spec.group.clone().filter(|_| slot.spec.permissions == Effective::Open);
+        let (worker, loaded) = match group {
             None => {
                 let worker = Worker::new(slot.spec.id.clone(), self.context.clone());
                 let ended = || Err(start_error(StartPhase::Load, format!("the worker of plugin `{}` ended at once", slot.spec.id), true));

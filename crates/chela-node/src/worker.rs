@@ -22,6 +22,7 @@ use crate::convert;
 use crate::lane::LaneContext;
 use crate::limit::RateLimit;
 use crate::observe::{Called, Observed};
+use crate::sandbox::Confined;
 use facts::Facts;
 use slot::{Loaded, Slot};
 
@@ -66,6 +67,7 @@ pub(crate) struct Worker {
     label: String,
     pub(crate) lane: Arc<LaneContext>,
     pub(crate) facts: Mutex<Facts>,
+    confined: Mutex<Arc<Confined>>,
     slots: Mutex<Vec<Arc<Slot>>>,
     phase: watch::Sender<Phase>,
     commands: mpsc::UnboundedSender<Command>,
@@ -87,6 +89,7 @@ impl Worker {
             label,
             lane: lane.clone(),
             facts: Mutex::default(),
+            confined: Mutex::default(),
             slots: Mutex::default(),
             phase: watch::Sender::new(Phase::Starting),
             commands,
@@ -202,6 +205,16 @@ impl Worker {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How the present run is confined.
+    pub(crate) fn confined(&self) -> Arc<Confined> {
+        self.confined.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A new run is confined so. What belonged to the run before goes, its temporary directory too.
+    pub(crate) fn set_confined(&self, confined: Confined) {
+        *self.confined.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(confined);
+    }
+
     /// Tells every plugin's host.
     pub(crate) fn announce(&self, event: &WorkerEvent) {
         let slots = self.slots().clone();
@@ -270,6 +283,9 @@ impl Requests for WorkerRequests {
             let worker = self.worker.upgrade().ok_or(CallError::Cancelled)?;
             worker.slot_for(named_in(plugin, &params))?
         };
+        if method == "sandbox.resolve" {
+            return self.resolve(&params).await;
+        }
         if !method.starts_with("host.") {
             return Err(CallError::NotBuilt(method.into()));
         }
@@ -282,6 +298,10 @@ impl Requests for WorkerRequests {
         };
         let slot = worker.slot_for(named_in(plugin, &params)).ok().or_else(|| worker.slots().first().cloned());
         let Some(slot) = slot else { return };
+        if method == "sandbox" {
+            let withheld = worker.facts().withheld_env.clone();
+            return slot.ledger.take(&params, &withheld);
+        }
         if method == "fault" {
             let text = |key: &str| params.get(key).and_then(Value::as_str).unwrap_or_default().to_string();
             slot.failed(&text("message"));
@@ -296,5 +316,17 @@ impl Requests for WorkerRequests {
         }
         worker.tell(&slot, method, &params);
         slot.host.note(&slot.caller, method, params);
+    }
+}
+
+impl WorkerRequests {
+    /// A name that a confined plugin wants to connect to.
+    async fn resolve(&self, params: &Value) -> Result<Value, CallError> {
+        let confined = self.worker.upgrade().ok_or(CallError::Cancelled)?.confined();
+        let host = params.get("host").and_then(Value::as_str).unwrap_or_default();
+        match &confined.gate {
+            Some(gate) => gate.resolve(host, &confined.key).await,
+            None => Err(CallError::refused("DENIED", "this worker resolves names itself")),
+        }
     }
 }

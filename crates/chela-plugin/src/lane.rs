@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chela_manifest::permissions::Effective;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::call::CallTarget;
 use crate::host::HostServices;
+use crate::sandbox::SandboxStatus;
 
 /// What a plugin is registered for (API-022).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +66,8 @@ pub struct PluginSpec {
     pub env_grants: Vec<String>,
     /// Extra variables from `plugins.entries.<id>.env`.
     pub env: Vec<(String, String)>,
+    /// What it may touch outside itself.
+    pub permissions: Effective,
     /// Bundled plugins are trusted with reserved names.
     pub bundled: bool,
 }
@@ -192,6 +196,9 @@ pub struct WorkerStatus {
     pub runtime: Option<String>,
     /// Unix time in ms of the last start.
     pub started_at_ms: Option<i64>,
+    /// How it is confined; absent for a plugin with the gateway's rights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<SandboxStatus>,
 }
 
 /// Controls one started plugin.

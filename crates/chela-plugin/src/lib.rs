@@ -16,6 +16,7 @@ pub mod lane;
 pub mod object;
 pub mod register;
 pub mod registry;
+pub mod sandbox;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod value;
@@ -32,3 +33,4 @@ pub use lane::{
 pub use object::PluginObject;
 pub use register::{HookPolicy, PluginFacts, RegistryBuilder, RegistryInputs};
 pub use registry::Registry;
+pub use sandbox::{SandboxStatus, Touch};

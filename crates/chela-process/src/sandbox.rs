@@ -36,7 +36,7 @@ pub struct FileRules {
     pub read: Vec<PathBuf>,
     /// To read, write, create and remove.
     pub write: Vec<PathBuf>,
-    /// To run as programs; a reading right comes with it.
+    /// To run as programs. Scripts and compiled programs that read themselves need the right to read as well.
     pub execute: Vec<PathBuf>,
 }
 
@@ -91,7 +91,7 @@ impl Prepared {
     pub(crate) fn apply(&mut self, channel: Option<&OwnedFd>) -> io::Result<()> {
         rustix::thread::set_no_new_privs(true)?;
         if let Some(ruleset) = self.ruleset.take() {
-            let status = ruleset.restrict_self().map_err(io::Error::other)?;
+            let status = files::with_own_entry(ruleset).map_err(io::Error::other)?.restrict_self().map_err(io::Error::other)?;
             if status.ruleset == landlock::RulesetStatus::NotEnforced {
                 return Err(io::Error::from_raw_os_error(libc::ENOSYS));
             }

@@ -46,7 +46,7 @@ async fn only_granted_files_are_reached() {
     }
     std::os::unix::fs::symlink(dir.path().join("shut"), dir.path().join("own/link")).unwrap();
     let files = FileRules {
-        read: vec![dir.path().join("open"), dir.path().join("absent")],
+        read: [system(), vec![dir.path().join("open"), dir.path().join("absent")]].concat(),
         write: vec![dir.path().join("own"), "/dev/null".into()],
         execute: system(),
     };

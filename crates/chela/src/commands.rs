@@ -25,6 +25,7 @@ mod plugins_inspect;
 mod plugins_install;
 mod plugins_list;
 mod plugins_new;
+mod plugins_permissions;
 mod plugins_registry;
 mod plugins_search;
 mod plugins_switch;

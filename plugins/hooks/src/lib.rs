@@ -88,6 +88,7 @@ mod tests {
             memory_mib: 64,
             env_grants: Vec::new(),
             env: Vec::new(),
+            permissions: Default::default(),
             bundled: true,
         };
         lane.start(spec, Arc::new(NoHost)).await

@@ -36,6 +36,9 @@ export async function load(params) {
   });
   installLoader();
   grantEnv(params);
+  const { sandbox } = params.permissions ?? {};
+  const box = sandbox && (await import('./sandbox.js'));
+  box?.confine(params.pluginId, sandbox);
   const entry = path.resolve(params.rootDir, params.entry);
   const plugin = {
     id: params.pluginId,
@@ -52,6 +55,7 @@ export async function load(params) {
     });
     const definition = runRegister(plugin, module, params);
     trimWhenIdle();
+    box?.flush();
     return {
       definition,
       registrations: plugin.registrations,
@@ -62,6 +66,7 @@ export async function load(params) {
     plugins.delete(plugin.id);
     peer.exports.dropPlugin(plugin.id);
     revokeEnv(plugin.id);
+    box?.flush();
     throw error;
   }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chela_manifest::permissions::Grant;
 use serde_json::Value;
 
 /// The longest hook time-out that config may set, in milliseconds (INS-069).
@@ -26,8 +27,8 @@ pub struct EntryPolicy {
     pub has_api_key: bool,
     /// `runtime.group`: plugins of one group share a worker process.
     pub runtime_group: Option<String>,
-    /// `permissions` as written: what the operator grants.
-    pub permissions: Option<Value>,
+    /// `permissions`: what the operator grants.
+    pub permissions: Grant,
     /// True when the entry says more than that it exists (INS-066).
     pub is_material: bool,
 }
@@ -91,7 +92,7 @@ impl EntryPolicy {
                 .map(str::trim)
                 .filter(|group| !group.is_empty())
                 .map(str::to_owned),
-            permissions: at("permissions").cloned(),
+            permissions: Grant::read(at("permissions")),
             is_material: enabled == Some(true)
                 || ["config", "hooks", "subagent", "llm"].into_iter().any(is_object)
                 || at("apiKey").is_some()

@@ -32,7 +32,7 @@ fn entry_fields() {
                 "timeouts": {"agent_end": 50, "x": 0, "y": 1.5, "z": 600_000.0}},
             "subagent": {"allowModelOverride": true, "allowedModels": []},
             "llm": {"allowAgentIdOverride": false, "allowedModels": ["m", " ", 4]},
-            "env": {"K": "v", "N": 1}, "apiKey": "k", "runtime": {"group": " g "}, "permissions": {"net": []}},
+            "env": {"K": "v", "N": 1}, "apiKey": "k", "runtime": {"group": " g "}, "permissions": {"nativeAddons": true}},
         "b": 7}}}));
     let entry = policy.entry("a");
     assert_eq!(entry.hooks.allow_prompt_injection, Some(false));
@@ -47,7 +47,8 @@ fn entry_fields() {
     assert_eq!(entry.env.len(), 1);
     assert!(entry.has_api_key);
     assert_eq!(entry.runtime_group.as_deref(), Some("g"));
-    assert!(entry.permissions.is_some());
+    let set = chela_manifest::permissions::Permissions { native_addons: true, ..Default::default() };
+    assert_eq!(entry.permissions, chela_manifest::permissions::Grant::Set(set));
     assert!(entry.is_material);
     assert!(!policy.entry("b").is_material);
     assert_eq!(policy.entry("absent"), &EntryPolicy::default());

@@ -54,7 +54,7 @@ pub struct PluginEntry {
     pub group: Option<String>,
     /// Memory limit of its process, in mebibytes.
     pub memory_mb: Option<u64>,
-    /// What the operator grants, as written.
+    /// What the operator grants, as written (`chela_manifest::permissions::Grant` reads it).
     pub permissions: Option<Value>,
 }
 

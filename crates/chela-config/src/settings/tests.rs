@@ -44,7 +44,7 @@ fn plugins() {
     let p = config(json!({"plugins": {
         "enabled": false, "allow": ["a", " "], "deny": ["b"], "load": {"paths": ["~/p", "/q"]}, "slots": {"memory": "m"}, "compat": {"strict": true},
         "entries": {"x": {"enabled": true, "apiKey": "k", "env": {"A": "b"}, "hooks": {"timeoutMs": 5, "timeouts": {"agent_end": 7}},
-            "llm": {"allowModelOverride": true, "allowedModels": []}, "config": {"z": 1}, "runtime": {"group": "g", "memoryMb": 128}, "permissions": {"net": true}}}
+            "llm": {"allowModelOverride": true, "allowedModels": []}, "config": {"z": 1}, "runtime": {"group": "g", "memoryMb": 128}, "permissions": {"network": "any"}}}
     }}))
     .plugins();
     assert_eq!((p.enabled, p.allow, p.deny, p.compat_strict), (false, vec!["a".to_owned()], vec!["b".to_owned()], true));
@@ -55,7 +55,7 @@ fn plugins() {
         (x.enabled, x.group.as_deref(), x.memory_mb, x.hooks.timeout_ms, x.hooks.timeouts["agent_end"]),
         (Some(true), Some("g"), Some(128), Some(5), 7)
     );
-    assert_eq!((x.config.clone(), x.permissions.clone()), (Some(json!({"z": 1})), Some(json!({"net": true}))));
+    assert_eq!((x.config.clone(), x.permissions.clone()), (Some(json!({"z": 1})), Some(json!({"network": "any"}))));
     assert_eq!((x.llm.allow_model_override, x.llm.allowed_models.clone()), (true, Some(vec![])));
     assert_eq!(x.api_key, Some(crate::SecretInput::Text(crate::Secret::new("k"))));
 }

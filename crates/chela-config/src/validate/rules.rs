@@ -1,5 +1,6 @@
 //! Rules that a schema cannot express because they look at more than one value.
 
+use chela_manifest::permissions::Permissions;
 use serde_json::{Map, Value};
 
 use super::formats::is_safe_executable;
@@ -20,6 +21,7 @@ pub(super) fn check(config: &Value) -> Issues {
     scope(&config["tools"], "tools", &mut out);
     sandbox(&config["agents"]["defaults"]["sandbox"], "agents.defaults.sandbox", &mut out);
     agents(config, &mut out);
+    permissions(config, &mut out);
     if let Some(program) = config["audio"]["transcription"]["command"].get(0).and_then(Value::as_str).filter(|p| !is_safe_executable(p)) {
         out.push(ConfigIssue::new("audio.transcription.command.0", format!("`{program}` is not a plain program name or path")));
     }
@@ -36,6 +38,16 @@ fn members<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = (&'a String,
 
 fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
     value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// A granted permission that cannot be read must not be dropped in silence: the plugin would run with less than its operator thinks.
+fn permissions(config: &Value, out: &mut Issues) {
+    for (id, entry) in members(&config["plugins"], "entries") {
+        let Some(set) = entry.get("permissions").filter(|set| set.is_object()) else { continue };
+        for problem in Permissions::read(set).1 {
+            out.push(ConfigIssue::new(format!("plugins.entries.{id}.permissions.{}", problem.path), problem.message));
+        }
+    }
 }
 
 fn gateway(config: &Value, out: &mut Issues) {

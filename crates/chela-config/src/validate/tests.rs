@@ -110,7 +110,7 @@ fn valid_configurations_pass() {
         json!({}),
         json!({"$schema": "https://example.com/x.json", "commands": {"modelsWrite": true}, "plugins": {"installs": {"x": {}}}}),
         json!({"plugins": {"entries": {"x": {"enabled": true, "apiKey": "k", "env": {"A": "b"}, "hooks": {"timeoutMs": 5}, "subagent": {}, "llm": {}, "config": {"any": [1]},
-            "runtime": {"group": "g", "memoryMb": 256}, "permissions": {"anything": true}}}, "compat": {"strict": true}}}),
+            "runtime": {"group": "g", "memoryMb": 256}, "permissions": {"network": ["a.example:443"], "env": ["A_*"]}}}, "compat": {"strict": true}}}),
         json!({"channels": {"telegram": {"botToken": "x", "whatever": {"deep": 1}}, "defaults": {"groupPolicy": "open"}}}),
         json!({"env": {"FOO": "bar", "vars": {"A": "b"}, "shellEnv": {"enabled": true, "timeoutMs": 0}}}),
         json!({"meta": {"lastTouchedAt": 1700000000000i64}, "gateway": {"port": 18789.0}}),

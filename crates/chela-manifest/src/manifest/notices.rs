@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Manifest;
+use crate::permissions::Permissions;
 
 /// How serious a remark is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +71,15 @@ impl Manifest {
                     message: format!("kind `{kind}` has no effect; known kinds are `memory` and `context-engine`"),
                 });
             }
+        }
+        let dropped = self.raw.get("permissions").map(|value| Permissions::read(value).1).unwrap_or_default();
+        for problem in dropped {
+            let path = if problem.path.is_empty() { String::new() } else { format!(".{}", problem.path) };
+            notices.push(Notice {
+                level: NoticeLevel::Warn,
+                code: "manifest-permission-dropped",
+                message: format!("`permissions{path}` {} and is not asked for", problem.message),
+            });
         }
         for key in MOVED_TO_CONTRACTS {
             if self.raw.get(key).is_some_and(Value::is_array) {

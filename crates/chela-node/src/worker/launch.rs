@@ -1,20 +1,21 @@
 //! One run of a worker: from spawn to the answered hello.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chela_plugin_protocol::{Frame, FrameDecoder, Hello, PROTOCOL_NAME, VERSION, negotiate};
+use chela_process::sandbox::notify::{self, Target};
 use chela_process::{WorkerCommand, WorkerControl, WorkerProcess, spawn_worker};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use super::{Worker, WorkerRequests};
 use crate::connection::{Connection, greet, inbound};
-use crate::env::{WorkerEnv, worker_env};
 use crate::output::{LineSink, Tail, capture};
+use crate::sandbox::{Places, permissions, plan};
 use crate::sdk;
 
 /// Features of the host.
@@ -22,6 +23,9 @@ const FEATURES: &[&str] = &["hooks", "adapters", "streams", "blocking", "transpi
 
 /// Memory of a worker outside of V8's heap in MiB: the heap's limit is lower than the cap by this, so that V8 collects in time.
 const OUTSIDE_HEAP_MIB: u64 = 96;
+
+/// Most open files of a confined worker; Node itself holds about 25.
+const CONFINED_FILES: u64 = 4096;
 
 /// Time that a killed worker gets before it is killed for good.
 pub(crate) const KILL_GRACE: Duration = Duration::from_millis(200);
@@ -50,10 +54,13 @@ fn permanent(message: impl ToString) -> LaunchError {
 pub(crate) async fn launch(worker: &Arc<Worker>, number: u64) -> Result<Run, LaunchError> {
     let node = worker.lane.node().await.map_err(permanent)?;
     let sdk_dir = worker.lane.sdk_dir().await.map_err(permanent)?;
-    let (command, env) = command(worker, &node.path, &sdk_dir);
+    let (command, withheld) = command(worker, &node.path, &sdk_dir)?;
     let process = spawn_worker(command).map_err(|e| LaunchError { message: e.to_string(), permanent: false })?;
-    let WorkerProcess { main, blocking, stdout, stderr, mut control } = process;
-    worker.facts().started(control.stopper(), env.withheld);
+    let WorkerProcess { main, blocking, stdout, stderr, asking, mut control } = process;
+    worker.facts().started(control.stopper(), withheld);
+    if let Some(channel) = asking {
+        answer_connections(worker, channel).map_err(|e| LaunchError { message: e.to_string(), permanent: false })?;
+    }
     let tail = Tail::default();
     let sink = sink(worker);
     let mode = worker.lane.options.output;
@@ -102,27 +109,52 @@ async fn handshake(worker: &Arc<Worker>, number: u64, socket: UnixStream) -> Res
     Ok(greeting.accept(number, &hello, requests))
 }
 
-fn command(worker: &Arc<Worker>, node: &std::path::Path, sdk_dir: &std::path::Path) -> (WorkerCommand, WorkerEnv) {
+/// What to start, and the names of the variables that it does not get.
+fn command(worker: &Arc<Worker>, node: &Path, sdk_dir: &Path) -> Result<(WorkerCommand, Vec<String>), LaunchError> {
     let options = &worker.lane.options;
     let slots = worker.slots().clone();
-    let (first, cap) = (slots.first(), slots.iter().map(|s| s.spec.memory_mib).max().unwrap_or_default());
-    let (grants, own) = first.map(|s| (s.spec.env_grants.clone(), s.spec.env.clone())).unwrap_or_default();
-    let env = worker_env(&options.env, &grants, &own);
-    let mut vars: BTreeMap<String, String> = env.vars.clone();
+    let first = slots.first().ok_or_else(|| permanent("no plugin is left to start"))?;
+    let cap = slots.iter().map(|s| s.spec.memory_mib).max().unwrap_or_default();
+    let node = fs_err::canonicalize(node).unwrap_or_else(|_| node.to_path_buf());
+    let plan = plan(&first.spec, options, &Places { node: &node, sdk: sdk_dir }).map_err(permanent)?;
+    let mut vars: BTreeMap<String, String> = plan.env.vars.clone();
     vars.insert("CHELA_WORKER".into(), "1".into());
-    vars.insert("CHELA_PLUGIN_ID".into(), first.map(|s| s.spec.id.clone()).unwrap_or_default());
-    vars.insert("CHELA_COMPILE_CACHE".into(), options.cache_dir.join("compile-cache").display().to_string());
+    vars.insert("CHELA_PLUGIN_ID".into(), first.spec.id.clone());
+    vars.insert("CHELA_COMPILE_CACHE".into(), plan.compile_cache.display().to_string());
     let mut command = WorkerCommand::new(node);
     let heap = (cap.saturating_sub(OUTSIDE_HEAP_MIB)).max(cap * 3 / 5).max(16);
-    command.args = vec![
-        format!("--max-old-space-size={heap}").into(),
-        "--disable-warning=ExperimentalWarning".into(),
-        sdk_dir.join(sdk::ENTRY).into(),
-    ];
+    command.args = vec![format!("--max-old-space-size={heap}").into(), "--disable-warning=ExperimentalWarning".into()];
+    command.args.extend(plan.node_args.iter().map(Into::into));
+    command.args.push(sdk_dir.join(sdk::ENTRY).into());
     command.env = vars;
     command.cwd.clone_from(&options.cwd);
     command.guard.clone_from(&options.guard);
-    (command, env)
+    command.nofile = plan.kernel.as_ref().map(|_| CONFINED_FILES);
+    command.sandbox.clone_from(&plan.kernel);
+    let withheld = plan.env.withheld.clone();
+    let record = (plan.facts.mode == Some("observe")).then(|| permissions::record_file(&first.spec.state_dir, &first.spec.id));
+    first.ledger.begin(plan.facts.clone(), record);
+    worker.set_confined(plan.into_confined(&first.spec));
+    Ok((command, withheld))
+}
+
+/// Makes the connections that a confined worker asks for, and counts those that it may not have.
+fn answer_connections(worker: &Arc<Worker>, channel: std::os::unix::net::UnixStream) -> std::io::Result<()> {
+    let (Some(gate), Some(slot)) = (worker.confined().gate.clone(), worker.slots().first().cloned()) else { return Ok(()) };
+    let ledger = slot.ledger.clone();
+    let decide = move |target: &Target| {
+        let allowed = gate.allows(target);
+        if !allowed {
+            let what = match target {
+                Target::Internet(address) => address.to_string(),
+                Target::Path(path) => format!("unix:{}", path.display()),
+                Target::Other => "an address of another kind".into(),
+            };
+            ledger.deny("network", &what, 1);
+        }
+        allowed
+    };
+    notify::serve(channel, Arc::new(decide))
 }
 
 fn sink(worker: &Arc<Worker>) -> LineSink {
@@ -137,6 +169,7 @@ fn sink(worker: &Arc<Worker>) -> LineSink {
 /// Serves the blocking lane: one request after another, each while the worker's thread waits.
 async fn serve_blocking(worker: Arc<Worker>, connection: Arc<Connection>, mut socket: UnixStream) {
     let transpiler = worker.lane.transpiler.clone();
+    let confined = worker.confined();
     // Only the connection decides how long this task lives.
     drop(worker);
     let mut decoder = FrameDecoder::new();
@@ -164,7 +197,10 @@ async fn serve_blocking(worker: Arc<Worker>, connection: Arc<Connection>, mut so
         crate::handles::tag_value(connection.run, &mut p);
         let result = tokio::select! {
             result = async {
-                if m == "transpile" { transpiler.serve(&p).await } else { inbound::answer(&connection, plugin.as_deref(), &m, p).await }
+                if m == "transpile" {
+                    confined.may_read(&p)?;
+                    transpiler.serve(&p).await
+                } else { inbound::answer(&connection, plugin.as_deref(), &m, p).await }
             } => result,
             () = connection.closed().cancelled() => return,
         };

@@ -14,12 +14,16 @@ use serde_json::{Value, json};
 use crate::connection::Connection;
 use crate::env::worker_env;
 use crate::handles;
+use crate::sandbox::Confined;
+use crate::sandbox::ledger::Ledger;
 
 /// A plugin that a worker runs.
 pub(crate) struct Slot {
     pub(crate) spec: PluginSpec,
     pub(crate) host: Arc<dyn HostServices>,
     pub(crate) caller: HostCaller,
+    /// What it was denied and what it touched.
+    pub(crate) ledger: Arc<Ledger>,
     accepted: Mutex<Accepted>,
     calls: AtomicU64,
     errors: AtomicU64,
@@ -54,6 +58,7 @@ impl Slot {
             spec,
             host,
             caller,
+            ledger: Arc::default(),
             accepted: Mutex::default(),
             calls: AtomicU64::new(0),
             errors: AtomicU64::new(0),
@@ -98,8 +103,9 @@ impl Slot {
         sdk_dir: &str,
         limit: Duration,
         lane: &crate::lane::LaneContext,
+        confined: &Confined,
     ) -> Result<(Loaded, bool), StartError> {
-        let params = self.load_params(sdk_dir, lane).map_err(|m| start_error(StartPhase::Validation, m, false))?;
+        let params = self.load_params(sdk_dir, lane, confined).map_err(|m| start_error(StartPhase::Validation, m, false))?;
         let crashed = |message: String| start_error(StartPhase::Load, message, true);
         let mut request = connection.request(|id| encode_raw_request(id, "load", &[&params])).map_err(|e| crashed(e.to_string()))?;
         let answer = tokio::select! {
@@ -142,13 +148,20 @@ impl Slot {
         }
     }
 
-    fn load_params(&self, sdk_dir: &str, lane: &crate::lane::LaneContext) -> Result<String, String> {
+    fn load_params(&self, sdk_dir: &str, lane: &crate::lane::LaneContext, confined: &Confined) -> Result<String, String> {
         let spec = &self.spec;
         let path = |p: &std::path::Path| {
             p.to_str().map(str::to_string).ok_or_else(|| format!("the path `{}` of plugin `{}` is not valid UTF-8", p.display(), spec.id))
         };
         // In a group the process was started for another plugin; this one's own variables come with its load.
-        let env = worker_env(&lane.options.env, &spec.env_grants, &spec.env).granted;
+        let env = match &confined.granted_env {
+            Some(granted) => granted.clone(),
+            None => worker_env(&lane.options.env, &spec.env_grants, &spec.env).granted,
+        };
+        let mut permissions = json!({ "bundled": spec.bundled });
+        if !confined.policy.is_null() {
+            permissions["sandbox"] = confined.policy.clone();
+        }
         let params = LoadParams {
             plugin_id: &spec.id,
             name: spec.name.as_deref(),
@@ -164,7 +177,7 @@ impl Slot {
             state_dir: &path(&spec.state_dir)?,
             host_version: &lane.options.host_version,
             sdk_dir,
-            permissions: &json!({ "bundled": spec.bundled }),
+            permissions: &permissions,
             env: &json!(env),
             cli_metadata: spec.mode == RegistrationMode::CliMetadata,
         };

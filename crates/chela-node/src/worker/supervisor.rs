@@ -185,7 +185,8 @@ impl Supervisor {
         let lane = self.worker.lane.clone();
         let sdk_dir = run.sdk_dir.to_string_lossy().into_owned();
         let connection = run.connection.clone();
-        let work = slot.load(&connection, &sdk_dir, lane.options.timing.load, &lane);
+        let confined = self.worker.confined();
+        let work = slot.load(&connection, &sdk_dir, lane.options.timing.load, &lane, &confined);
         tokio::select! {
             biased;
             result = work => result,

@@ -132,6 +132,7 @@ impl Bench {
             memory_mib: 512,
             env_grants: Vec::new(),
             env: env.map(|(k, v)| (k.to_string(), v.to_string())).into(),
+            permissions: Default::default(),
             bundled: false,
         }
     }

@@ -25,14 +25,18 @@ pub(super) fn ruleset(rules: &FileRules, network: NetworkRule) -> Result<Ruleset
     }
     let mut created = ruleset.create()?;
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
-    let run = AccessFs::ReadFile | AccessFs::Execute;
-    let granted = [(&rules.read, read), (&rules.write, all & !AccessFs::Execute), (&rules.execute, run)];
+    let granted = [(&rules.read, read), (&rules.write, all & !AccessFs::Execute), (&rules.execute, AccessFs::Execute.into())];
     for (paths, rights) in granted {
         for path in paths {
             created = add(created, path, rights)?;
         }
     }
     Ok(created)
+}
+
+/// Adds the entry of the calling process in `/proc`, which has no name before there is the process.
+pub(super) fn with_own_entry(created: RulesetCreated) -> Result<RulesetCreated, RulesetError> {
+    add(created, Path::new("/proc/self"), AccessFs::ReadFile | AccessFs::ReadDir)
 }
 
 fn add(created: RulesetCreated, path: &Path, rights: BitFlags<AccessFs>) -> Result<RulesetCreated, RulesetError> {

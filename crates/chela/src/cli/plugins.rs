@@ -48,6 +48,8 @@ pub enum PluginsCommand {
     Dev(DevArgs),
     /// Try out a plugin you write: fire its hooks, call its tools
     Test(TestArgs),
+    /// Show, record and set what a plugin may touch
+    Permissions(PermissionsArgs),
     /// Known subcommands that are not built.
     #[command(external_subcommand)]
     Other(Vec<OsString>),
@@ -168,6 +170,17 @@ pub struct TestArgs {
     /// Longest time of one turn or call, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     pub timeout: u64,
+/// `chela plugins permissions`.
+#[derive(Debug, Args)]
+pub struct PermissionsArgs {
+    /// The plugin's id or name
+    pub id: String,
+    /// Load the plugin unconfined and record what it touches
+    #[arg(long)]
+    pub observe: bool,
+    /// Write the proposed set to the config, where it holds from then on
+    #[arg(long)]
+    pub apply: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -7,7 +7,7 @@ use chela_agent::{RunEvent, RunRef, RunSink};
 use chela_catalog::{Lane, RuntimeFacts, Snapshot};
 use chela_config::Config;
 use chela_host::{Host, HostOptions, Purpose};
-use chela_plugin::{Adapter, Call};
+use chela_plugin::{Adapter, Call, Touch};
 use serde_json::json;
 
 use crate::context::Context;
@@ -107,6 +107,25 @@ pub fn search_cli_command(
         let result = call(&host, words).await;
         host.close(GRACE).await;
         Ok(result)
+    })
+}
+
+/// Loads one plugin and tells what it touched meanwhile, when its config says that it is watched.
+///
+/// # Errors
+/// When no plugin host can be had, or the plugin does not load.
+pub fn touched(ctx: &Context, config: Config, id: &str) -> Result<Vec<Touch>, Failure> {
+    crate::context::block_on(async {
+        let host = open(ctx, config, Arc::new(Silent), Purpose::Inspect, false)?;
+        host.manager.begin_plugins(&[id.to_owned()]);
+        host.manager.settle(PATIENCE).await;
+        let status = host.plugin_statuses().into_iter().find(|status| status.id == id);
+        let error = host.runtime_facts(id).error;
+        host.close(GRACE).await;
+        if let Some(error) = error {
+            return Err(Failure::new(format!("plugin `{id}` was not loaded")).cause(error));
+        }
+        Ok(status.and_then(|status| status.worker.sandbox).map(|sandbox| sandbox.touched).unwrap_or_default())
     })
 }
 

@@ -16,23 +16,7 @@ use crate::report::Failure;
 /// Longest wait for a running gateway that is only asked for more detail.
 const LIVE_LIMIT: Duration = Duration::from_millis(150);
 
-const BUILT: [&str; 15] = [
-    "list",
-    "inspect",
-    "enable",
-    "disable",
-    "doctor",
-    "new",
-    "dev",
-    "test",
-    "install",
-    "update",
-    "uninstall",
-    "rollback",
-    "registry",
-    "search",
-    "marketplace",
-];
+const BUILT: [&str; 16] = ["list", "inspect", "enable", "disable", "doctor", "new", "dev", "test", "install", "update", "uninstall", "rollback", "registry", "search", "marketplace", "permissions"];
 
 /// Runs the subcommand.
 ///
@@ -48,6 +32,7 @@ pub fn run(ctx: &Context, args: PluginsArgs) -> Result<(), Failure> {
         PluginsCommand::New(args) => super::plugins_new::run(&args),
         PluginsCommand::Dev(args) => super::plugins_dev::run(ctx, &args),
         PluginsCommand::Test(args) => super::plugins_test::run(ctx, &args),
+        PluginsCommand::Permissions(args) => super::plugins_permissions::run(ctx, &args),
         PluginsCommand::Install(args) => super::plugins_install::run(ctx, &args),
         PluginsCommand::Update(args) => super::plugins_update::run(ctx, &args),
         PluginsCommand::Uninstall(args) => super::plugins_uninstall::run(ctx, &args),

@@ -68,6 +68,7 @@ async fn a_hundred_builtin_handlers_on_five_hooks_are_cheap() {
         memory_mib: 0,
         env_grants: vec![],
         env: vec![],
+        permissions: Default::default(),
         bundled: true,
     };
     let started = lane.start(spec, Arc::new(NoHost)).await.unwrap();
