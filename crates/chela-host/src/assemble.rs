@@ -29,6 +29,7 @@ use crate::recover::{self, Recovered};
 use crate::requests::interactive::Callbacks;
 use crate::requests::{OpenStores, Relays, Requests};
 use crate::services::Services;
+use crate::visible::config_for;
 
 /// How long a gateway waits for a database that is in use.
 const STORE_PATIENCE: Duration = Duration::from_secs(5);
@@ -487,7 +488,7 @@ fn spec_maker(paths: &StatePaths, config: &Arc<Config>) -> crate::manager::SpecM
             root_dir: record.root_dir.clone(),
             entry: record.source.clone(),
             mode: RegistrationMode::Full,
-            config: public.clone(),
+            config: if record.permissions().enforced().is_some() { Arc::new(config_for(Some(record), &config)) } else { public.clone() },
             plugin_config: record.config.clone().unwrap_or_else(|| Value::Object(Default::default())),
             workspace_dir: workspace.clone(),
             state_dir: paths.state_dir.clone(),

@@ -9,10 +9,12 @@ use chela_config::Config;
 use chela_plugin::registry::Registry;
 use serde_json::Value;
 
-use crate::assemble::{Host, STOP_GRACE, log_findings, public_config, scan_plugins};
+use crate::assemble::{Host, STOP_GRACE, log_findings, scan_plugins};
 use crate::cleanup::CleanupReason;
 use crate::hook_files;
 use crate::manager::{Changes, StartOutcome};
+use crate::manager::Changes;
+use crate::visible::config_for;
 
 /// How long plugins that start again may take before what they no longer declare is looked for.
 const START_PATIENCE: Duration = Duration::from_secs(60);
@@ -33,7 +35,8 @@ impl Host {
         let catalog = chela_models::ModelCatalog::from_config(config.get("models").unwrap_or(&Value::Null));
         self.models.replace_configured(&catalog, &chela_models::http_client(), &self.auth);
         self.runtime.reload(config.clone(), self.models.clone());
-        self.manager.notify_all("config", &public_config(&config));
+        let snapshot = self.manager.snapshot();
+        self.manager.notify_each("config", |id| config_for(snapshot.get(id), &config));
         let host = self.clone();
         tokio::spawn(async move {
             let _one = host.applying.lock().await;

@@ -24,6 +24,7 @@ mod requests;
 mod run_context;
 mod services;
 mod status;
+mod visible;
 
 pub use assemble::{Host, HostError, HostOptions, Purpose, bundled_manifests, scan_plugins};
 pub use before_install::{BeforeInstallError, install_listeners};

@@ -415,12 +415,18 @@ impl PluginManager {
         matches!(self.state().slots.get(id), Some(Slot::Started { .. }))
     }
 
-    /// Gives every worker new config (`api.config`).
-    pub fn notify_all(&self, name: &str, payload: &Value) {
-        for slot in self.state().slots.values() {
-            if let Slot::Started { started, .. } = slot {
-                started.control.notify(name, payload);
-            }
+    /// Sends an event to every started plugin, made for each.
+    pub fn notify_each(&self, name: &str, payload: impl Fn(&str) -> Value) {
+        let started: Vec<_> = {
+            let state = self.state();
+            let running = state.slots.iter().filter_map(|(id, slot)| match slot {
+                Slot::Started { started, .. } => Some((id.clone(), started.control.clone())),
+                _ => None,
+            });
+            running.collect()
+        };
+        for (id, control) in started {
+            control.notify(name, &payload(&id));
         }
     }
 

@@ -68,6 +68,11 @@ impl Request<'_> {
         text.ok_or_else(|| CallError::refused("INVALID_PARAMS", format!("`{}` needs `{key}` (text)", self.method)))
     }
 
+    /// What the catalog knows of the plugin.
+    pub(crate) fn record(&self) -> Option<chela_catalog::PluginRecord> {
+        self.host.manager.snapshot().find(self.plugin).cloned()
+    }
+
     /// An optional text member.
     pub(crate) fn optional(&self, key: &str) -> Option<&str> {
         self.params.get(key).and_then(Value::as_str)
@@ -97,6 +102,8 @@ impl HostServices for Requests {
             );
             return Err(CallError::refused("STATE_IN_USE", text));
         }
+        let snapshot = host.manager.snapshot();
+        crate::visible::check(snapshot.find(request.plugin), method, &request.params)?;
         match area {
             Some("config") => config::serve(&request).await,
             Some("state") => state::serve(&request).await,

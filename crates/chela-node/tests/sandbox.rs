@@ -1,4 +1,5 @@
 //! Plugins under a sandbox, in real workers: what is granted works, what is not is refused, also past JavaScript.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "the helpers of a test fail the test")]
 
 mod support;
 

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use command_fds::{CommandFdExt, FdMapping};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{DumpableBehavior, Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::net::UnixStream;
 use tokio::process::{Child, ChildStderr, ChildStdout};
 
@@ -170,6 +170,7 @@ impl fmt::Display for WorkerExit {
 pub fn spawn_worker(command: WorkerCommand) -> Result<WorkerProcess, SpawnError> {
     #[cfg(feature = "test-guard")]
     std::hint::black_box(&crate::test_guard::BEFORE_MAIN);
+    hide_memory();
     let (main, main_worker) = lane().map_err(SpawnError::Descriptors)?;
     let (blocking, blocking_worker) = lane().map_err(SpawnError::Descriptors)?;
     let (lifeline_guard, lifeline) = io::pipe().map_err(SpawnError::Descriptors)?;
@@ -199,6 +200,17 @@ pub fn spawn_worker(command: WorkerCommand) -> Result<WorkerProcess, SpawnError>
     let inner = Inner { guard_pid, guard: guard_fd, lifeline: Mutex::new(lifeline), marker };
     let control = WorkerControl { child, stopper: WorkerStopper { inner: Arc::new(inner) } };
     Ok(WorkerProcess { main, blocking, stdout, stderr, asking, control })
+}
+
+/// Keeps this process's memory and environment, with all of its secrets, from other processes of the same user: workers are such.
+/// Without effect on root's. It also means that a crash leaves no core file.
+fn hide_memory() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        if let Err(error) = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+            tracing::warn!("the gateway's environment can be read by plugins of the same user: {error}");
+        }
+    });
 }
 
 /// One lane: the gateway's end, non-blocking, and the worker's.

@@ -1,4 +1,5 @@
 //! What a confined process can and cannot do, with the shell as the worker.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "the helpers of a test fail the test")]
 
 use std::path::{Path, PathBuf};
 
@@ -88,4 +89,11 @@ async fn a_sandbox_that_cannot_be_made_starts_nothing() {
         Some(Sandbox { files: Some(FileRules { read: vec![bad], ..FileRules::default() }), network: NetworkRule::Any, processes: true });
     let error = spawn_worker(command).unwrap_err().to_string();
     assert!(error.contains("valid UTF-8"), "{error}");
+}
+
+#[tokio::test]
+async fn a_gateway_with_workers_hides_its_memory() {
+    let mut worker = spawn_worker(WorkerCommand::new("/bin/true")).unwrap();
+    worker.control.wait().await.unwrap();
+    assert_eq!(rustix::process::dumpable_behavior().unwrap(), rustix::process::DumpableBehavior::NotDumpable);
 }

@@ -5,14 +5,22 @@ use chela_plugin::CallError;
 use serde_json::{Value, json};
 
 use super::{Reply, Request, failed};
-use crate::assemble::public_config;
+use crate::visible::config_for;
 
 pub(super) async fn serve(request: &Request<'_>) -> Reply {
     let config = request.host.runtime.config();
     match request.method {
-        "host.config.current" => Ok(public_config(&config)),
+        "host.config.current" => Ok(visible(request, &config)),
         "host.config.read" => {
-            let base = if request.optional("base") == Some("runtime") { &config.effective } else { &config.source };
+            let confined = request.record().is_some_and(|record| record.permissions().enforced().is_some());
+            let masked = confined.then(|| visible(request, &config));
+            let base = if let Some(masked) = &masked {
+                masked
+            } else if request.optional("base") == Some("runtime") {
+                &config.effective
+            } else {
+                &config.source
+            };
             Ok(
                 json!({"config": base, "hash": config.hash, "snapshot": {"path": config.path, "exists": config.exists, "hash": config.hash}}),
             )
@@ -20,6 +28,10 @@ pub(super) async fn serve(request: &Request<'_>) -> Reply {
         "host.config.mutate" | "host.config.replace" => write(request).await,
         other => Err(CallError::NotBuilt(other.into())),
     }
+}
+
+fn visible(request: &Request<'_>, config: &chela_config::Config) -> Value {
+    config_for(request.record().as_ref(), config)
 }
 
 /// Writes the whole config (RT-010..023); a conflict writes nothing (RT-015).
@@ -49,7 +61,7 @@ async fn write(request: &Request<'_>) -> Reply {
     let mut follow = after.clone();
     follow["requiresRestart"] = restart.into();
     Ok(
-        json!({"path": path, "previousHash": previous, "nextConfig": public_config(&config), "afterWrite": after, "followUp": follow, "snapshot": {"hash": config.hash, "path": config.path, "exists": true}}),
+        json!({"path": path, "previousHash": previous, "nextConfig": visible(request, &config), "afterWrite": after, "followUp": follow, "snapshot": {"hash": config.hash, "path": config.path, "exists": true}}),
     )
 }
 

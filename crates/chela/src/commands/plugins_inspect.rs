@@ -150,6 +150,16 @@ fn render(object: &Value) -> String {
             line(&format!("worker {key}"), value.as_str().map_or_else(|| value.to_string(), str::to_owned));
         }
     }
+    let sandbox = &object["runtime"]["sandbox"];
+    if let Some(mode) = sandbox["mode"].as_str() {
+        line("sandbox", format!("{mode}; {} denied", sandbox["denied"]));
+        for row in sandbox["denials"].as_array().into_iter().flatten() {
+            line("denied", format!("{} {} ({})", text(&row["permission"]), text(&row["what"]), row["count"]));
+        }
+        for notice in sandbox["notices"].as_array().into_iter().flatten() {
+            line("sandbox note", text(notice));
+        }
+    }
     for diagnostic in object["diagnostics"].as_array().into_iter().flatten() {
         line(&text(&diagnostic["level"]), text(&diagnostic["message"]));
     }

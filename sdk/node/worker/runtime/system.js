@@ -8,8 +8,12 @@ export function finishSystem(system, plugin) {
   system.enqueueSystemEvent = (text, options) => askSync(plugin, 'host.system.enqueueSystemEvent', { text, ...options });
   system.requestHeartbeatNow = (options) =>
     askSync(plugin, 'host.system.requestHeartbeat', { source: 'other', intent: 'immediate', ...options });
-  system.runCommandWithTimeout = (argv, options) =>
-    ask(plugin, 'host.system.runCommandWithTimeout', { argv, ...(typeof options === 'number' ? { timeoutMs: options } : options) });
+  system.runCommandWithTimeout = async (argv, options) => {
+    const given = typeof options === 'number' ? { timeoutMs: options } : options;
+    if (plugin.params?.permissions?.sandbox?.mode !== 'enforce') return ask(plugin, 'host.system.runCommandWithTimeout', { argv, ...given });
+    const { runCommand } = await import('../sandbox/command.js');
+    return runCommand(argv, given ?? {});
+  };
 }
 
 /** Loggers of a plugin. */
