@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chela_manifest::permissions::Grant;
 use serde_json::{Map, Value, json};
 
 use crate::dependencies::dependency_status;
@@ -77,6 +78,10 @@ fn inspect(snapshot: &Snapshot, plugin: &PluginRecord, facts: &RuntimeFacts, ski
     let all = cold.chain(of_skills).chain(&of_setup).chain(&bundle.diagnostics).chain(&facts.diagnostics).map(|entry| entry.to_json());
     put("diagnostics", all.collect());
     put("policy", policy(plugin));
+    let (declared, grant) = (&plugin.manifest.permissions, &plugin.policy.permissions);
+    if declared.is_some() || *grant != Grant::Open {
+        put("permissions", json!({"state": grant.word(), "declared": declared, "effective": plugin.permissions().enforced()}));
+    }
     let legacy = uses_legacy(facts);
     put("usesLegacyBeforeAgentStart", legacy.into());
     put("compatibility", compatibility(plugin, shape, legacy, &facts.notices));

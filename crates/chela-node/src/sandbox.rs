@@ -150,7 +150,7 @@ fn enforced(spec: &PluginSpec, set: &Permissions, options: &NodeLaneOptions, pla
     let policy = json!({
         "mode": "enforce",
         "key": key_of(spec),
-        "files": { "read": rules.read.clone(), "write": rules.write.clone(), "held": kernel.landlock > 0 },
+        "files": { "read": rules.read.clone(), "write": rules.write.clone(), "held": kernel.landlock > 0 && kernel.seccomp },
         "network": set.network,
         "childProcesses": match &set.child_processes {
             Programs::List(names) => json!(names.iter().chain(&programs.names).collect::<Vec<_>>()),

@@ -1,5 +1,5 @@
 //! Plugins under a sandbox, in real workers: what is granted works, what is not is refused, also past JavaScript.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "the helpers of a test fail the test")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, reason = "the helpers of a test fail the test")]
 
 mod support;
 
@@ -292,4 +292,34 @@ async fn a_confined_plugin_leaves_its_group() {
     assert_ne!(confined.plugin.status().pid, open.plugin.status().pid);
     confined.stop().await;
     open.stop().await;
+}
+
+/// Figures for `bench/RESULTS.md`; run it alone on a quiet machine, with `--release` and `--ignored --nocapture`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures"]
+async fn what_a_sandbox_costs() {
+    let bench = bench(|_| {}).await;
+    let listed = Permissions::read(&json!({"network": ["localhost"]})).0;
+    let modes = [
+        ("open", Effective::Open),
+        ("observed", Effective::Observe),
+        ("confined", Effective::Enforce(Box::default())),
+        ("with hosts", Effective::Enforce(Box::new(listed))),
+    ];
+    let mut times = vec![Vec::new(); modes.len()];
+    for round in 0..21 {
+        for (at, (_, mode)) in modes.iter().enumerate() {
+            let running = bench.try_start(spec(&bench, "hello-tool", mode.clone())).await.unwrap();
+            // The first ones fill the compile caches.
+            if round > 0 {
+                times[at].push(running.started.duration);
+            }
+            running.stop().await;
+        }
+    }
+    for (at, (name, _)) in modes.iter().enumerate() {
+        times[at].sort();
+        println!("{name}: median {:?}, least {:?}", times[at][10], times[at][0]);
+    }
+    assert!(times[2][0] < times[0][0] * 3, "a confined worker starts in about the time of an open one");
 }

@@ -50,14 +50,22 @@ async fn every_permission_that_is_missing_is_named_with_its_key() {
     client.plugin_until("reaches", "running", |row| row["status"] == "loaded" || row["state"] == "running").await;
     let mut tell = async |how: &str, what: &str| client.call("reaches.do", json!({"how": how, "what": what})).await;
     let addon = fixture().join("fake.node");
+    let mut answers = Vec::new();
+    for (name, how, what) in [
+        ("denied_files_read", "read", "/root/secret"),
+        ("denied_files_write", "write", "/root/new"),
+        ("denied_network", "fetch", "https://api.example.com/v1"),
+        ("denied_listen", "listen", ""),
+        ("denied_child_processes", "spawn", "git"),
+        ("denied_native_addons", "addon", addon.to_str().unwrap()),
+        ("denied_env", "env", "CHELA_NODE"),
+    ] {
+        answers.push((name, tell(how, what).await));
+    }
     insta::with_settings!({filters => vec![(addon.to_str().unwrap(), "[fixture]/fake.node")]}, {
-        insta::assert_json_snapshot!("denied_files_read", tell("read", "/root/secret").await);
-        insta::assert_json_snapshot!("denied_files_write", tell("write", "/root/new").await);
-        insta::assert_json_snapshot!("denied_network", tell("fetch", "https://api.example.com/v1").await);
-        insta::assert_json_snapshot!("denied_listen", tell("listen", "").await);
-        insta::assert_json_snapshot!("denied_child_processes", tell("spawn", "git").await);
-        insta::assert_json_snapshot!("denied_native_addons", tell("addon", addon.to_str().unwrap()).await);
-        insta::assert_json_snapshot!("denied_env", tell("env", "CHELA_NODE").await);
+        for (name, answer) in answers {
+            insta::assert_json_snapshot!(name, answer);
+        }
     });
     let node = support::node().await.unwrap();
     let row = support_denials(&gateway, &node).await;

@@ -185,7 +185,9 @@ pub(super) fn install(program: &[sock_filter]) -> io::Result<()> {
 
 /// As [`install`]; returns the descriptor that the questions come from, which does not survive `exec`.
 pub(super) fn install_asking(program: &[sock_filter]) -> io::Result<OwnedFd> {
-    let fd = seccomp(program, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER)?;
+    // A signal must not break off a call that the gateway is making: it would be made twice. Older kernels (before 5.19) cannot promise it.
+    let steady = seccomp(program, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+    let fd = steady.or_else(|_| seccomp(program, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER))?;
     let fd = i32::try_from(fd).map_err(io::Error::other)?;
     #[allow(unsafe_code, reason = "the descriptor comes from a bare system call")]
     // SAFETY: the kernel made it for this call, and nobody else knows it.

@@ -22,7 +22,11 @@ impl Kernel {
         static FOUND: OnceLock<Kernel> = OnceLock::new();
         *FOUND.get_or_init(|| {
             let seccomp = has_action(libc::SECCOMP_RET_ERRNO);
-            Self { landlock: landlock_version(), seccomp, ask: seccomp && has_action(libc::SECCOMP_RET_USER_NOTIF) && has_pidfd_getfd() }
+            Self {
+                landlock: landlock_version(),
+                seccomp,
+                ask: seccomp && has_action(libc::SECCOMP_RET_USER_NOTIF) && has_pidfd_getfd() && may_look_into_children(),
+            }
         })
     }
 }
@@ -47,6 +51,13 @@ fn has_pidfd_getfd() -> bool {
     // SAFETY: both descriptors are invalid, so nothing can come of it but an error.
     let answer = unsafe { libc::syscall(libc::SYS_pidfd_getfd, -1, -1, 0) };
     answer == -1 && std::io::Error::last_os_error().raw_os_error() == Some(libc::EBADF)
+}
+
+/// Yama can forbid to look into other processes, one's own children included.
+fn may_look_into_children() -> bool {
+    let scope = fs_err::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
+    let level: u32 = scope.trim().parse().unwrap_or(0);
+    level < 2 || (level == 2 && rustix::process::geteuid().is_root())
 }
 
 #[cfg(test)]

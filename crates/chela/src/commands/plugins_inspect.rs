@@ -150,6 +150,9 @@ fn render(object: &Value) -> String {
             line(&format!("worker {key}"), value.as_str().map_or_else(|| value.to_string(), str::to_owned));
         }
     }
+    if let Some(state) = object["permissions"]["state"].as_str() {
+        line("permissions", format!("{state} (`chela plugins permissions {}`)", text(&plugin["id"])));
+    }
     let sandbox = &object["runtime"]["sandbox"];
     if let Some(mode) = sandbox["mode"].as_str() {
         line("sandbox", format!("{mode}; {} denied", sandbox["denied"]));
