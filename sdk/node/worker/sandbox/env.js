@@ -9,13 +9,10 @@ export function watchEnv(policy) {
   const seen = new Set();
   const tell = (name, value) => {
     if (typeof name !== 'string' || seen.has(name) || seen.size >= MAX_NAMES) return;
-    if (policy.mode === 'observe') {
-      seen.add(name);
-      if (value !== undefined) touched('env', name);
-    } else if (value === undefined) {
-      seen.add(name);
-      missed(name);
-    }
+    if (value !== undefined && policy.mode !== 'observe') return;
+    seen.add(name);
+    if (value === undefined) missed(name);
+    else touched('env', name);
   };
   let copied = false;
   process.env = new Proxy(process.env, {

@@ -26,7 +26,7 @@ export function touched(permission, what) {
   add(waiting.touched, permission, what);
 }
 
-/** Records the name of a variable that a confined plugin looked for in vain. */
+/** Records the name of a variable that a plugin looked for in vain; the host knows whether it was withheld. */
 export function missed(name) {
   if (waiting.env.size < MAX_WAITING) waiting.env.add(name);
   later();
