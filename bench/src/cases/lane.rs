@@ -178,6 +178,7 @@ async fn start(lane: &NodeLane, dir: &std::path::Path, plugin: &Plugin) -> Resul
         memory_mib: 512,
         env_grants: Vec::new(),
         env: Vec::new(),
+        permissions: Default::default(),
         bundled: false,
     };
     let begun = Instant::now();
