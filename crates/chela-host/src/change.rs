@@ -9,7 +9,7 @@ use chela_config::Config;
 use chela_plugin::registry::Registry;
 use serde_json::Value;
 
-use crate::assemble::{Host, STOP_GRACE, log_findings, scan_plugins};
+use crate::assemble::{Host, STOP_GRACE, log_findings, public_config, scan_plugins};
 use crate::cleanup::CleanupReason;
 use crate::hook_files;
 use crate::manager::{Changes, StartOutcome};

@@ -35,8 +35,12 @@ async fn gateway(permissions: Value) -> Gateway {
 fn chela(state: &Path, node: &Path, args: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chela"));
     command.args(args).env_clear().env("HOME", state.parent().unwrap()).env("OPENCLAW_STATE_DIR", state).env("CHELA_NODE", node);
-    std::fs::create_dir_all(state.parent().unwrap().join("tmp")).unwrap();
-    command.env("TMPDIR", state.parent().unwrap().join("tmp")).env("LOOKS_KEY", "k");
+    command.env("LOOKS_KEY", "k");
+    // A gateway is found by its lock file, which lies in the directory for temporary files.
+    let temp = state.parent().unwrap().join("tmp");
+    if temp.is_dir() {
+        command.env("TMPDIR", temp);
+    }
     let out = command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("COLUMNS", "120").output().unwrap();
     assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
     String::from_utf8(out.stdout).unwrap()
@@ -128,6 +132,7 @@ async fn a_plugin_is_watched_and_then_confined_to_what_was_seen() {
     let (state, plugin) = (home.path().join("state"), home.path().join("looks"));
     std::fs::create_dir_all(&state).unwrap();
     std::fs::create_dir(&plugin).unwrap();
+    std::fs::create_dir(home.path().join("tmp")).unwrap();
     std::fs::write(home.path().join("notes"), "n").unwrap();
     let notes = home.path().join("notes");
     let code = format!(
