@@ -1,4 +1,5 @@
 //! What a confined plugin sees of the gateway: the config without the secrets of others, and no hands outside its sandbox.
+#![allow(clippy::result_large_err, reason = "the error is the answer that goes to the plugin, once for a request")]
 
 use chela_catalog::PluginRecord;
 use chela_config::{Config, REDACTED, redact};
