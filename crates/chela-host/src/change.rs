@@ -13,7 +13,6 @@ use crate::assemble::{Host, STOP_GRACE, log_findings, public_config, scan_plugin
 use crate::cleanup::CleanupReason;
 use crate::hook_files;
 use crate::manager::{Changes, StartOutcome};
-use crate::manager::Changes;
 use crate::visible::config_for;
 
 /// How long plugins that start again may take before what they no longer declare is looked for.

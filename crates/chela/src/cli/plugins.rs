@@ -170,6 +170,11 @@ pub struct TestArgs {
     /// Longest time of one turn or call, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     pub timeout: u64,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `chela plugins permissions`.
 #[derive(Debug, Args)]
 pub struct PermissionsArgs {

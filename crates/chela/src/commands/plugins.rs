@@ -16,7 +16,24 @@ use crate::report::Failure;
 /// Longest wait for a running gateway that is only asked for more detail.
 const LIVE_LIMIT: Duration = Duration::from_millis(150);
 
-const BUILT: [&str; 16] = ["list", "inspect", "enable", "disable", "doctor", "new", "dev", "test", "install", "update", "uninstall", "rollback", "registry", "search", "marketplace", "permissions"];
+const BUILT: [&str; 16] = [
+    "list",
+    "inspect",
+    "enable",
+    "disable",
+    "doctor",
+    "new",
+    "dev",
+    "test",
+    "install",
+    "update",
+    "uninstall",
+    "rollback",
+    "registry",
+    "search",
+    "marketplace",
+    "permissions",
+];
 
 /// Runs the subcommand.
 ///
