@@ -230,6 +230,19 @@ fn counterpart<'a>(item: &Value, at: usize, original: Option<&'a Value>) -> Opti
     }
 }
 
+impl crate::Config {
+    /// The config as plugins get it: without the gateway's own secrets.
+    pub fn public(&self) -> Value {
+        let mut out = self.effective.clone();
+        for pointer in ["/gateway/auth/token", "/gateway/auth/password", "/gateway/remote/token", "/gateway/remote/password"] {
+            if let Some(secret) = out.pointer_mut(pointer) {
+                *secret = Value::String(REDACTED.into());
+            }
+        }
+        out
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -313,18 +326,5 @@ mod tests {
         assert_eq!(redact_raw(tricky, &crate::json5::parse_value(tricky).unwrap(), &[]), None);
         let clash = "{gateway: {auth: {token: 'a'}, mode: 'local'}}";
         assert_eq!(redact_raw(clash, &crate::json5::parse_value(clash).unwrap(), &[]), None);
-    }
-}
-
-impl crate::Config {
-    /// The config as plugins get it: without the gateway's own secrets.
-    pub fn public(&self) -> Value {
-        let mut out = self.effective.clone();
-        for pointer in ["/gateway/auth/token", "/gateway/auth/password", "/gateway/remote/token", "/gateway/remote/password"] {
-            if let Some(secret) = out.pointer_mut(pointer) {
-                *secret = Value::String(REDACTED.into());
-            }
-        }
-        out
     }
 }
