@@ -1,7 +1,7 @@
 //! One entry of a list of hosts.
 
+use core::net::{IpAddr, Ipv6Addr};
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
 /// What an entry of `network` allows.
