@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn what_nothing_consumes_is_reported() {
     let calls = [
-        ("registerMigrationProvider", object(json!({"id": "s", "plan": f(4)}))),
+        ("registerNodeHostCommand", object(json!({"command": "s", "handle": f(4)}))),
         ("registerService", object(json!({"id": "svc", "start": f(1)}))),
         ("registerHttpRoute", object(json!({"path": "/u", "auth": "plugin", "handler": f(1), "handleUpgrade": f(2)}))),
     ];
@@ -14,7 +14,7 @@ fn what_nothing_consumes_is_reported() {
     let row = |a: &str, b: &str, c: &str| (a.to_string(), b.to_string(), c.to_string());
     assert_eq!(
         rows,
-        [row("b", "registerHttpRoute.handleUpgrade", "/u"), row("b", "registerMigrationProvider", "s"), row("a", "registerReload", "")]
+        [row("b", "registerHttpRoute.handleUpgrade", "/u"), row("b", "registerNodeHostCommand", "s"), row("a", "registerReload", "")]
     );
     assert_eq!(registry.recorded[0].callbacks.iter().map(|c| c.handle).collect::<Vec<_>>(), [4]);
 }
