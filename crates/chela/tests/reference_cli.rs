@@ -169,7 +169,9 @@ async fn list_and_inspect_have_the_form_of_the_reference() {
     paths.sort();
     assert!(!paths.is_empty());
     let state = cli.home.path().join("state");
-    std::fs::write(state.join("openclaw.json"), json!({"plugins": {"load": {"paths": paths}}}).to_string()).unwrap();
+    // The reference lists a memory plugin as enabled, although it will not run, until the slot names it.
+    let config = json!({"plugins": {"load": {"paths": paths}, "slots": {"memory": "memory-slot"}}});
+    std::fs::write(state.join("openclaw.json"), config.to_string()).unwrap();
 
     let (theirs, ours) = (cli.json(&["plugins", "list", "--json"]).await, ours(&cli, &["plugins", "list", "--json"]));
     let rows = |list: &Value| -> Vec<Value> {

@@ -24,9 +24,14 @@ pub(super) fn receive(scope: &TurnScope<'_>) {
     };
     scope.hooks().spawn_parallel(HookName::MessageReceived, || (event(), scope.message_context()));
     crate::internal::spawn(scope.internal(), "message", "received", &request.session_key, || {
+        // The id is a member of its own here, and the metadata are those of the surface alone (HOOK-273).
+        let mut metadata = facts.metadata.clone();
+        if let Some(metadata) = metadata.as_object_mut() {
+            metadata.retain(|name, _| !matches!(name.as_str(), "messageId" | "originatingChannel"));
+        }
         let mut context = json!({
             "from": facts.from, "content": facts.content, "timestamp": facts.timestamp, "channelId": request.surface,
-            "conversationId": facts.conversation, "messageId": facts.message_id, "metadata": facts.metadata,
+            "conversationId": facts.conversation, "messageId": facts.message_id, "metadata": metadata,
         });
         if let Some(account) = request.inbound.as_ref().and_then(|i| i.text("AccountId")) {
             context["accountId"] = account.into();
