@@ -55,6 +55,8 @@ pub(crate) struct SlotView {
     pub(crate) starting: bool,
     pub(crate) error: Option<String>,
     pub(crate) worker: Option<WorkerStatus>,
+    /// Version that its worker was started from; the disk may hold another by now.
+    pub(crate) version: Option<String>,
 }
 
 /// What the manager is made of.
@@ -374,7 +376,9 @@ impl PluginManager {
         match self.state().slots.get(id) {
             None => SlotView::default(),
             Some(Slot::Starting { .. }) => SlotView { starting: true, ..SlotView::default() },
-            Some(Slot::Started { started, .. }) => SlotView { worker: Some(started.control.status()), ..SlotView::default() },
+            Some(Slot::Started { started, facts }) => {
+                SlotView { worker: Some(started.control.status()), version: facts.version.clone(), ..SlotView::default() }
+            }
             Some(Slot::Failed { error, .. }) => SlotView { error: Some(error.message.clone()), ..SlotView::default() },
         }
     }

@@ -19,7 +19,7 @@ pub struct PluginStatus {
     pub id: String,
     /// Display name.
     pub name: String,
-    /// Version.
+    /// Version: of its worker, or of what is installed while none runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// Where it was found.
@@ -78,13 +78,19 @@ impl Host {
     fn status_of(&self, record: &PluginRecord, planned: &PlannedActivation, registry: &Registry, hook_stats: Vec<Value>) -> PluginStatus {
         let view = self.manager.view(&record.id);
         let worker = view.worker.clone().unwrap_or_default();
-        let (state, reason, error) = describe(record, planned, &view, &worker);
+        let (state, mut reason, error) = describe(record, planned, &view, &worker);
+        // Between a change on the disk and the swap, the row tells of what runs.
+        let replaced = record.enabled && view.worker.is_some() && view.version != record.version;
+        if replaced {
+            let next = record.version.as_deref().unwrap_or("another version");
+            reason = Some(format!("{next} is installed; it takes over when the turns under way are done"));
+        }
         let mine = |id: &Option<String>| id.as_deref() == Some(record.id.as_str());
         let only = registry.not_consumed().into_iter().filter(|n| n.plugin_id == record.id);
         PluginStatus {
             id: record.id.clone(),
             name: record.name.clone(),
-            version: record.version.clone(),
+            version: if replaced { view.version } else { record.version.clone() },
             origin: record.origin.as_str(),
             enabled: record.enabled,
             state,
