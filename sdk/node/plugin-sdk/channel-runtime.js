@@ -9,3 +9,4 @@ export { reduceInteractiveReply } from './internal/presentation.js';
 export { createAccountStatusSink, waitUntilAbort } from './internal/status.js';
 export { waitForTransportReady } from './internal/transport-ready.js';
 export { createReplyPrefixContext, createReplyPrefixOptions, createTypingCallbacks } from './internal/typing.js';
+export { normalizeChannelId } from './internal/message-channels.js';

@@ -7,3 +7,6 @@ export { resolveNativeCommandSessionTargets } from './internal/inbound-facts.js'
 export { parseAccessGroupAllowFromEntry } from './internal/ingress-lists.js';
 export { buildCommandTextFromArgs, findCommandByNativeName, formatCommandArgMenuTitle, listChatCommands, listNativeCommandSpecs, parseCommandArgs, resolveCommandArgChoices, resolveCommandArgMenu, serializeCommandArgs } from './internal/native-commands.js';
 export { resolveDirectDmAuthorizationOutcome, resolveInboundDirectDmAccessWithRuntime, resolveSenderCommandAuthorization, resolveSenderCommandAuthorizationWithRuntime } from './internal/sender-access.js';
+export { buildCommandText, getCommandDetection, getPluginCommandSpecs, isCommandEnabled, isCommandMessage, listChatCommandsForConfig, listNativeCommandSpecsForConfig, listProviderPluginCommandSpecs, listReservedChatSlashCommandNames, listSkillCommandsForAgents, listSkillCommandsForWorkspace, maybeResolveTextAlias, resolveSkillCommandInvocation, resolveTextCommand } from './internal/text-commands.js';
+export { buildCommandsMessage, buildCommandsMessagePaginated, buildCommandsPaginationKeyboard, buildHelpMessage } from './internal/command-lists.js';
+export { resolveStoredModelOverride } from './internal/model-override.js';

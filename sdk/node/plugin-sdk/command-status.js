@@ -1,2 +1,2 @@
 // Types only.
-export {};
+export { buildCommandsMessage, buildCommandsMessagePaginated, buildHelpMessage } from './internal/command-lists.js';

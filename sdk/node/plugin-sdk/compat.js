@@ -25,3 +25,4 @@ export { AllowFromListSchema, BlockStreamingCoalesceSchema, buildCatchallMultiAc
 export { createAccountStatusSink } from './internal/status.js';
 export { createChannelReplyPipeline, createReplyPrefixContext, createReplyPrefixOptions, createTypingCallbacks } from './internal/typing.js';
 export { buildMemorySystemPromptAddition, delegateCompactionToRuntime } from './internal/memory-host.js';
+export { inspectReadOnlyChannelAccount } from './internal/message-channels.js';

@@ -1,1 +1,1 @@
-export { logConfigUpdated, mutateConfigFile, replaceConfigFile, updateConfig } from './internal/config-mutation.js';
+export { logConfigUpdated, mutateConfigFile, readConfigFileSnapshotForWrite, replaceConfigFile, updateConfig } from './internal/config-mutation.js';

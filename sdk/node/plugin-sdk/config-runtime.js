@@ -1,12 +1,12 @@
 export { resolveDefaultAgentId } from './internal/agents.js';
 export { isDangerousNameMatchingEnabled, requireRuntimeConfig, resolveChannelContextVisibilityMode, resolveDangerousNameMatchingEnabled, resolveDefaultContextVisibility } from './internal/channel-config.js';
-export { logConfigUpdated, mutateConfigFile, replaceConfigFile, updateConfig, writeConfigFile } from './internal/config-mutation.js';
-export { clearConfigCache, clearRuntimeConfigSnapshot, getRuntimeConfig, getRuntimeConfigSnapshot, getRuntimeConfigSourceSnapshot, setRuntimeConfigSnapshot } from './internal/config-snapshot.js';
+export { logConfigUpdated, mutateConfigFile, readConfigFileSnapshotForWrite, replaceConfigFile, updateConfig, writeConfigFile } from './internal/config-mutation.js';
+export { clearConfigCache, clearConfigCache as clearSessionStoreCacheForTest, clearRuntimeConfigSnapshot, getRuntimeConfig, getRuntimeConfig as loadConfig, getRuntimeConfigSnapshot, getRuntimeConfigSourceSnapshot, setRuntimeConfigSnapshot } from './internal/config-snapshot.js';
 export { evaluateSupplementalContextVisibility, filterSupplementalContextItems } from './internal/context-visibility.js';
 export { normalizeTelegramCommandName, resolveTelegramCustomCommands, TELEGRAM_COMMAND_NAME_PATTERN } from './internal/custom-commands.js';
 export { GROUP_POLICY_BLOCKED_LABEL, resolveAllowlistProviderRuntimeGroupPolicy, resolveChannelGroupPolicy, resolveChannelGroupRequireMention, resolveDefaultGroupPolicy, resolveOpenProviderRuntimeGroupPolicy, warnMissingProviderGroupPolicyFallbackOnce } from './internal/group-policy.js';
 export { resolveToolsBySender } from './internal/group-tools.js';
-export { loadSessionStore } from './internal/host.js';
+export { loadSessionStore, recordSessionMetaFromInbound, updateLastRoute } from './internal/host.js';
 export { applyModelOverrideToSessionEntry, resolveAgentMaxConcurrent, resolveChannelModelOverride } from './internal/model-override.js';
 export { isNativeCommandsExplicitlyDisabled, resolveNativeCommandsEnabled, resolveNativeSkillsEnabled } from './internal/native-commands.js';
 export { resolveStorePath } from './internal/paths.js';
@@ -15,3 +15,5 @@ export { resolveConfiguredSecretInputString, resolveConfiguredSecretInputWithFal
 export { coerceSecretRef } from './internal/secrets.js';
 export { canonicalizeMainSessionAlias, evaluateSessionFreshness, getSessionEntry, listSessionEntries, patchSessionEntry, readSessionUpdatedAt, resolveChannelResetConfig, resolveSessionResetPolicy, resolveSessionResetType, resolveSessionStoreEntry, resolveThreadFlag, saveSessionStore, updateSessionStore, updateSessionStoreEntry } from './internal/session-store.js';
 export { resolveMarkdownTableMode } from './internal/tables.js';
+export { resolveActiveTalkProviderConfig } from './internal/talk-config.js';
+export { resolveGroupSessionKey, resolveSessionKey } from './internal/group-session.js';

@@ -1,1 +1,1 @@
-export {};
+export { validateJsonSchemaValue } from './internal/json-schema.js';

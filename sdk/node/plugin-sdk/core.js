@@ -11,7 +11,7 @@ export { createDedupeCache, resolveGlobalDedupeCache } from './internal/dedupe.j
 export { definePluginEntry } from './internal/entry.js';
 export { createSubsystemLogger } from './internal/host.js';
 export { enqueueKeyedTask, KeyedAsyncQueue } from './internal/keyed-queue.js';
-export { optionalStringEnum, stringEnum } from './internal/message-schemas.js';
+export { channelTargetSchema, channelTargetsSchema, optionalStringEnum, stringEnum } from './internal/message-schemas.js';
 export { parseStrictPositiveInteger } from './internal/numbers.js';
 export { buildThreadAwareOutboundSessionRoute, parseOptionalDelimitedEntries, recoverCurrentThreadSessionId, stripChannelTargetPrefix, stripTargetKindPrefix } from './internal/outbound-routes.js';
 export { generateSecureToken, generateSecureUuid } from './internal/random.js';
@@ -22,3 +22,4 @@ export { applyAccountNameToChannelSection, migrateBaseNameToDefaultAccount } fro
 export { normalizeAtHashSlug, normalizeHyphenSlug } from './internal/strings.js';
 export { formatZonedTimestamp } from './internal/time.js';
 export { buildMemorySystemPromptAddition, delegateCompactionToRuntime } from './internal/memory-host.js';
+export { resolveGatewayBindUrl, resolveGatewayPort, resolveTailnetHostWithRunner } from './internal/gateway-place.js';

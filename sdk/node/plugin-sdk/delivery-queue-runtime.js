@@ -1,2 +1,2 @@
 // Types only.
-export {};
+export { drainPendingDeliveries } from './internal/durable-send.js';

@@ -1,1 +1,1 @@
-export {};
+export { getEmbeddingProvider, listEmbeddingProviders } from './internal/capability-registries.js';

@@ -1,1 +1,1 @@
-export {};
+export { resolveHeartbeatVisibility, resolveIndicatorType } from './internal/heartbeat-text.js';

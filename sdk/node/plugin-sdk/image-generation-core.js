@@ -6,3 +6,4 @@ export { buildNoCapabilityModelConfiguredMessage, resolveCapabilityModelCandidat
 export { resolveApiKeyForProvider } from './internal/auth/resolve.js';
 export { OPENAI_DEFAULT_IMAGE_MODEL } from './internal/provider/defaults.js';
 export { normalizeGoogleModelId } from './internal/provider/id.js';
+export { getImageGenerationProvider, listImageGenerationProviders } from './internal/capability-registries.js';

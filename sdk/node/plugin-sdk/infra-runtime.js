@@ -19,7 +19,7 @@ export { getChannelActivity, recordChannelActivity } from './internal/inbound-fa
 export { isTruthyEnvValue } from './internal/log-settings.js';
 export { clampTimerTimeoutMs, finiteSecondsToTimerSafeMilliseconds, MAX_TIMER_TIMEOUT_MS, MAX_TIMER_TIMEOUT_SECONDS, nonNegativeSecondsToSafeMilliseconds, parseFiniteNumber, parseStrictFiniteNumber, parseStrictInteger, parseStrictNonNegativeInteger, parseStrictPositiveInteger, positiveSecondsToSafeMilliseconds, resolveExpiresAtMsFromDurationOrEpoch, resolveExpiresAtMsFromDurationSeconds, resolveExpiresAtMsFromEpochSeconds } from './internal/numbers.js';
 export { isPrivateNetworkAllowedByPolicy } from './internal/path-scope.js';
-export { resolvePreferredOpenClawTmpDir, resolveRequiredHomeDir } from './internal/paths.js';
+export { resolvePreferredOpenClawTmpDir, resolveRequiredHomeDir, resolveUserPath } from './internal/paths.js';
 export { createPinnedLookup } from './internal/pinned-lookup.js';
 export { sanitizeForPlainText } from './internal/plain-text.js';
 export { isWSL2Sync, isWSLSync } from './internal/platform.js';
@@ -38,3 +38,5 @@ export { hasSystemMark, prefixSystemMessage, SYSTEM_MARK } from './internal/syst
 export { formatDurationCompact, formatDurationHuman, formatDurationPrecise, formatDurationSeconds } from './internal/time.js';
 export { buildTimeoutAbortSignal } from './internal/timeout-signal.js';
 export { waitForTransportReady } from './internal/transport-ready.js';
+export { resolveAgentOutboundIdentity } from './internal/outbound-identity.js';
+export { drainPendingDeliveries } from './internal/durable-send.js';

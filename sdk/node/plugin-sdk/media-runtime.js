@@ -1,6 +1,6 @@
 export { resolveChannelMediaMaxBytes } from './internal/feedback.js';
 export { MediaFetchError, fetchRemoteMedia, readRemoteMediaBuffer, readResponseTextSnippet } from './internal/media/fetch.js';
-export { readResponseWithLimit } from './internal/http-body.js';
+export { readByteStreamWithLimit, readResponseWithLimit } from './internal/http-body.js';
 export { parseFfprobeCodecAndSampleRate, parseFfprobeCsvFields, parseFfprobeVideoDimensions, probeVideoDimensions, resolveFfmpegBin, runFfmpeg, runFfprobe, unlinkIfExists } from './internal/media/ffmpeg.js';
 export { buildImageResizeSideGrid, getImageMetadata, hasAlphaChannel } from './internal/media/image-facts.js';
 export { DEFAULT_FETCH_MEDIA_MAX_BYTES, IMAGE_REDUCE_QUALITY_STEPS, MAX_AUDIO_BYTES, MAX_DOCUMENT_BYTES, MAX_IMAGE_BYTES, MAX_IMAGE_INPUT_PIXELS, MAX_VIDEO_BYTES, MEDIA_FFMPEG_MAX_AUDIO_DURATION_SECS, MEDIA_FFMPEG_MAX_BUFFER_BYTES, MEDIA_FFMPEG_TIMEOUT_MS, MEDIA_FFPROBE_TIMEOUT_MS, MEDIA_MAX_BYTES, canonicalizeBase64, estimateBase64DecodedBytes, maxBytesForKind, parseMediaContentLength } from './internal/media/limits.js';
@@ -11,3 +11,4 @@ export { LocalMediaAccessError, appendLocalMediaParentRoots, assertLocalMediaAll
 export { SaveMediaSourceError, cleanOldMedia, deleteMediaBuffer, ensureMediaDir, extractOriginalFilename, getMediaDir, readMediaBuffer, resolveMediaBufferPath, saveMediaBuffer, saveMediaSource, saveMediaStream, saveRemoteMedia, saveResponseMedia } from './internal/media/store.js';
 export { FILE_TYPE_SNIFF_MAX_BYTES, VOICE_MESSAGE_AUDIO_EXTENSIONS, VOICE_MESSAGE_MIME_TYPES, detectMime, extensionForMime, getFileExtension, imageMimeFromFormat, isAudioFileName, isGifMedia, isVoiceCompatibleAudio, isVoiceMessageCompatibleAudio, kindFromMime, mediaKindFromMime, mimeTypeFromFilePath, normalizeMimeType, sliceMimeSniffBuffer } from './internal/mime.js';
 export { transcribeFirstAudio } from './internal/media/first-audio.js';
+export { DEFAULT_TIMEOUT_SECONDS } from './internal/web/search.js';

@@ -1,1 +1,1 @@
-export {};
+export { describeImageFile, describeImageFileWithModel, describeVideoFile, extractStructuredWithModel, runMediaUnderstandingFile, transcribeAudioFile } from './internal/media/understand.js';

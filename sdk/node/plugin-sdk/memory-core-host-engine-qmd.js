@@ -1,1 +1,1 @@
-export {};
+export { extractKeywords, isQueryStopWordToken } from './internal/memory/keywords.js';

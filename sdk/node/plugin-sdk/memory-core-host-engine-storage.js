@@ -1,4 +1,5 @@
-export { buildFileEntry, buildMultimodalChunkForIndexing, chunkMarkdown, cosineSimilarity, ensureDir, hashText, parseEmbedding, remapChunkLines } from './internal/memory/chunks.js';
+export { buildFileEntry, buildMultimodalChunkForIndexing, chunkMarkdown, cosineSimilarity, ensureDirectory as ensureDir, hashText, parseEmbedding, remapChunkLines } from './internal/memory/chunks.js';
 export { runWithConcurrency } from './internal/memory/embeddings.js';
-export { DEFAULT_MEMORY_READ_LINES, DEFAULT_MEMORY_READ_MAX_CHARS, buildMemoryReadResult, buildMemoryReadResultFromSlice, isFileMissingError, listMemoryFiles, normalizeExtraMemoryPaths, readMemoryFile, statRegularFile } from './internal/memory/read.js';
+export { DEFAULT_MEMORY_READ_LINES, DEFAULT_MEMORY_READ_MAX_CHARS, buildMemoryReadResult, buildMemoryReadResultFromSlice, isFileMissingError, listMemoryFiles, normalizeExtraMemoryPaths, readMemoryFile } from './internal/memory/read.js';
 export { closeMemorySqliteWalMaintenance, configureMemorySqliteWalMaintenance, ensureMemoryIndexSchema, loadSqliteVecExtension, requireNodeSqlite } from './internal/memory/sqlite.js';
+export { statRegularFile } from './internal/safe-files.js';

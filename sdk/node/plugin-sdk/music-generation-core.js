@@ -2,3 +2,4 @@ export { resolveAgentModelFallbackValues, resolveAgentModelPrimaryValue } from '
 export { getProviderEnvVars } from './internal/auth/env-names.js';
 export { createSubsystemLogger } from './internal/host.js';
 export { isFailoverError, parseCapabilityModelRef as parseMusicGenerationModelRef } from './internal/generation/candidates.js';
+export { getMusicGenerationProvider, listMusicGenerationProviders } from './internal/capability-registries.js';

@@ -2,3 +2,4 @@ export { CONVERSATION_HOOK_NAMES, defaultLoadOverrideModule, getPluginRuntimeGat
 export { normalizePluginHttpPath } from './internal/webhook-targets.js';
 export { createInteractiveConversationBindingHelpers, dispatchPluginInteractiveHandler, resolvePluginConversationBindingApproval } from './internal/plugin-bindings.js';
 export { buildPluginBindingApprovalCustomId, buildPluginBindingResolvedText, parsePluginBindingApprovalCustomId } from './internal/session-bindings.js';
+export { getPluginCommandSpecs, listProviderPluginCommandSpecs } from './internal/text-commands.js';

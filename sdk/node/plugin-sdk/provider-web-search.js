@@ -1,4 +1,4 @@
-export { jsonResult, readNumberParam, readPositiveIntegerParam, readStringArrayParam, readStringParam } from './internal/actions.js';
+export { jsonResult, readNonNegativeIntegerParam, readNumberParam, readPositiveIntegerParam, readStringArrayParam, readStringParam } from './internal/actions.js';
 export { formatCliCommand } from './internal/cli-name.js';
 export { createPluginBackedWebSearchProvider, enablePluginInConfig, getScopedCredentialValue, getTopLevelCredentialValue, mergeScopedSearchConfig, readConfiguredSecretString, readProviderEnvValue, resolveProviderWebSearchPluginConfig, resolveWebSearchProviderCredential, setProviderWebSearchPluginConfigValue, setScopedCredentialValue, setTopLevelCredentialValue } from './internal/web/config.js';
 export { postTrustedWebToolsJson, readResponseText, resolveCitationRedirectUrl, throwWebSearchApiError, withSelfHostedWebSearchEndpoint, withSelfHostedWebToolsEndpoint, withTrustedWebSearchEndpoint, withTrustedWebToolsEndpoint } from './internal/web/requests.js';

@@ -1,1 +1,2 @@
-export {};
+export { createRealtimeTranscriptionWebSocketSession } from './internal/voice/transcription-socket.js';
+export { canonicalizeRealtimeTranscriptionProviderId, getRealtimeTranscriptionProvider, listRealtimeTranscriptionProviders, normalizeRealtimeTranscriptionProviderId } from './internal/capability-registries.js';

@@ -6,3 +6,5 @@ export { createRealtimeVoiceAgentTalkbackQueue, createRealtimeVoiceForcedConsult
 export { TALK_EVENT_TYPES, createRealtimeVoiceBridgeSession, createTalkDiagnosticEvent, createTalkEventSequencer, createTalkLogRecord, createTalkSessionController, normalizeTalkTransport, recordTalkLogEvent, resolveConfiguredRealtimeVoiceProvider } from './internal/voice/talk.js';
 export { createRealtimeVoiceOutputActivityTracker, createRealtimeVoiceTurnContextTracker, extendRealtimeVoiceOutputEchoSuppression, getRealtimeVoiceBridgeEventHealth, getRealtimeVoiceTranscriptHealth, isLikelyRealtimeVoiceAssistantEchoTranscript, recordRealtimeVoiceBridgeEvent, recordRealtimeVoiceTranscript } from './internal/voice/trackers.js';
 export { normalizeCapabilityProviderId as normalizeRealtimeVoiceProviderId } from './internal/capability-providers.js';
+export { consultRealtimeVoiceAgent, recordTalkDiagnosticEvent, recordTalkObservabilityEvent, resolveRealtimeVoiceFastContextConsult } from './internal/voice/agent.js';
+export { canonicalizeRealtimeVoiceProviderId, getRealtimeVoiceProvider, listRealtimeVoiceProviders } from './internal/capability-registries.js';

@@ -1,1 +1,1 @@
-export { createAgentToAgentPolicy, createSessionVisibilityChecker, createSessionVisibilityRowChecker, resolveEffectiveSessionToolsVisibility, resolveSandboxSessionToolsVisibility, resolveSessionToolsVisibility } from './internal/session-visibility.js';
+export { createAgentToAgentPolicy, createSessionVisibilityChecker, createSessionVisibilityGuard, createSessionVisibilityRowChecker, listSpawnedSessionKeys, resolveEffectiveSessionToolsVisibility, resolveSandboxSessionToolsVisibility, resolveSessionToolsVisibility } from './internal/session-visibility.js';

@@ -1,1 +1,1 @@
-export {};
+export { listSkillCommandsForAgents, listSkillCommandsForWorkspace } from './internal/text-commands.js';

@@ -5,3 +5,5 @@ export { asObject, assertOkOrThrowProviderError, createProviderHttpError, extrac
 export { asFiniteNumber } from './internal/numbers.js';
 export { asBoolean } from './internal/strings.js';
 export { resolveEffectiveTtsConfig } from './internal/speech/config.js';
+export { summarizeText } from './internal/speech/speak.js';
+export { canonicalizeSpeechProviderId, getSpeechProvider, listLoadedSpeechProviders, listSpeechProviders } from './internal/capability-registries.js';

@@ -4,3 +4,4 @@ export { createOpenAiCompatibleSpeechProvider } from './internal/speech/openai-c
 export { asObject, assertOkOrThrowProviderError, createProviderHttpError, extractProviderErrorDetail, extractProviderRequestId, formatProviderErrorPayload, formatProviderHttpErrorMessage, readResponseTextLimited, truncateErrorDetail } from './internal/provider/http-errors.js';
 export { asFiniteNumber } from './internal/numbers.js';
 export { asBoolean } from './internal/strings.js';
+export { canonicalizeSpeechProviderId, getSpeechProvider, listSpeechProviders } from './internal/capability-registries.js';

@@ -1,1 +1,1 @@
-export {};
+export { resolveActiveTalkProviderConfig } from './internal/talk-config.js';

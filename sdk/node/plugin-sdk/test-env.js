@@ -2,3 +2,4 @@ export { isTruthyEnvValue } from './internal/log-settings.js';
 export { captureEnv, createTempHomeEnv, withEnv, withEnvAsync, withStateDirEnv, withTempDir, withTempHome } from './internal/testing/env.js';
 export { createAuthCaptureJsonFetch, createMockIncomingRequest, createMockServerResponse, createProviderUsageFetch, createRequestCaptureJsonFetch, jsonResponse, makeResponse, requestBodyText, requestUrl, withFetchPreconnect, withServer } from './internal/testing/http.js';
 export { createSingleUserPromptMessage, extractNonEmptyAssistantText, parseCsvFilter } from './internal/testing/texts.js';
+export { parseCapabilityModelRef as parseVideoGenerationModelRef } from './internal/generation/candidates.js';

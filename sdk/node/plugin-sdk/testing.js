@@ -6,3 +6,5 @@ export { createAuthCaptureJsonFetch, createMockServerResponse, createProviderUsa
 export { capturePluginRegistration, createCapturedPluginRegistration, registerProviderPlugin, registerProviderPlugins, registerSingleProviderPlugin, requireRegisteredProvider } from './internal/testing/plugin-api.js';
 export { castAgentMessage, countLines, createSingleUserPromptMessage, extractNonEmptyAssistantText, hasBalancedFences, makeAgentAssistantMessage, makeAgentUserMessage, parseCsvFilter, typedCases, writeSkill } from './internal/testing/texts.js';
 export { createCliRuntimeCapture, createNonExitingRuntimeEnv, createNonExitingTypedRuntimeEnv, createQueuedWizardPrompter, createRuntimeEnv, createTestWizardPrompter, createTypedRuntimeEnv, selectFirstWizardOption } from './internal/testing/wizard.js';
+export { deliverOutboundPayloads } from './internal/durable-send.js';
+export { parseCapabilityModelRef as parseVideoGenerationModelRef } from './internal/generation/candidates.js';

@@ -4,3 +4,7 @@ export { FILE_REF_EXTENSIONS_WITH_TLD, chunkItems, isAutoLinkedFileRef, sanitize
 export { SYSTEM_MARK, hasSystemMark, prefixSystemMessage } from './internal/system-message.js';
 export { convertMarkdownTables } from './internal/tables.js';
 export { findCodeRegions, isInsideCode, sanitizeAssistantVisibleText, sanitizeAssistantVisibleTextWithOptions, sanitizeAssistantVisibleTextWithProfile, stripAssistantInternalScaffolding, stripReasoningTagsFromText, stripToolCallXmlTags } from './internal/visible-text.js';
+export { markdownToIR, markdownToIRWithMeta } from './internal/markdown/parse.js';
+export { renderMarkdownWithMarkers } from './internal/markdown/render.js';
+export { renderMarkdownIRChunksWithinLimit } from './internal/markdown/fit.js';
+export { chunkMarkdownIR, sliceMarkdownIR } from './internal/markdown/spans.js';

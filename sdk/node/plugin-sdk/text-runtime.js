@@ -4,10 +4,10 @@ export { logWebhookError, logWebhookProcessed, logWebhookReceived } from './inte
 export { redactIdentifier, sha256HexPrefix } from './internal/identifiers.js';
 export { parseInlineDirectives, sanitizeReplyDirectiveId, stripInlineDirectiveTagsForDelivery, stripInlineDirectiveTagsForDisplay, stripInlineDirectiveTagsFromMessageForDisplay } from './internal/inline-directives.js';
 export { isFileLogLevelEnabled } from './internal/log-settings.js';
-export { CONFIG_DIR, ensureDir, resolveUserPath } from './internal/paths.js';
+export { CONFIG_DIR, ensureDir, resolveConfigDir, resolveHomeDir, resolveUserPath } from './internal/paths.js';
 export { FILE_REF_EXTENSIONS_WITH_TLD, chunkItems, clamp, clampInt, clampNumber, displayPath, displayString, isAutoLinkedFileRef, safeParseJson, sanitizeTerminalText, shortenHomeInString, shortenHomePath, sliceUtf16Safe, stripMarkdown, truncateUtf16Safe } from './internal/plain-text.js';
 export { fetchWithTimeout } from './internal/provider/http.js';
-export { redactSensitiveText } from './internal/redact.js';
+export { redactSensitiveFieldValue, redactSensitiveText, redactToolPayloadText } from './internal/redact.js';
 export { getChildLogger, logDebug, logError, logInfo, logSuccess, logWarn, toPinoLikeLogger } from './internal/runtime-io.js';
 export { pathExists } from './internal/safe-files.js';
 export { createScopedExpiringIdCache, resolveGlobalMap, resolveGlobalSingleton } from './internal/singletons.js';
@@ -17,3 +17,7 @@ export { SYSTEM_MARK, hasSystemMark, prefixSystemMessage } from './internal/syst
 export { convertMarkdownTables } from './internal/tables.js';
 export { buildTimeoutAbortSignal } from './internal/timeout-signal.js';
 export { findCodeRegions, hasOrphanReasoningCloseBoundary, isInsideCode, sanitizeAssistantVisibleText, sanitizeAssistantVisibleTextWithOptions, sanitizeAssistantVisibleTextWithProfile, stripAssistantInternalScaffolding, stripDowngradedToolCallText, stripMinimaxToolCallXml, stripReasoningTagsFromText, stripToolCallXmlTags } from './internal/visible-text.js';
+export { markdownToIR, markdownToIRWithMeta } from './internal/markdown/parse.js';
+export { renderMarkdownWithMarkers } from './internal/markdown/render.js';
+export { renderMarkdownIRChunksWithinLimit } from './internal/markdown/fit.js';
+export { chunkMarkdownIR, sliceMarkdownIR } from './internal/markdown/spans.js';

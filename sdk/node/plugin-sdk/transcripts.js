@@ -1,1 +1,1 @@
-export {};
+export { getTranscriptSourceProvider, listTranscriptSourceProviders, normalizeTranscriptSourceProviderId } from './internal/capability-registries.js';

@@ -50,3 +50,47 @@ test('system events and first voice messages are asked of the gateway', async ()
   assert.deepEqual(result, [true, 'said', null]);
   assert.deepEqual(asked.map(([, params]) => params.args), [['done', { sessionKey: 'agent:main:main' }], [{ filePath: '/b.ogg', mime: 'audio/ogg' }]]);
 });
+
+test('a batch of messages goes through the channel of the gateway, and each outcome is told', async () => {
+  const body = `const results = [];
+    const wanted = { channel: 'chat', to: 'u1', accountId: 'a', threadId: 7, payloads: [{ text: '[[reply_to: m9]] hi' }, { text: 'NO_REPLY' }, { text: 'two', mediaUrl: 'https://x/y.png' }] };
+    const seen = [];
+    const sent = await sdk.sendDurableMessageBatch({ ...wanted, onPayloadDeliveryOutcome: ({ status }) => seen.push(status), onCommitReceipt: (receipt) => void results.push(receipt.platformMessageIds) });
+    const answer = await sdk.deliverInboundReplyWithMessageSendContext({ channel: 'chat', info: { kind: 'final' }, ctxPayload: { OriginatingTo: 'u2', MessageThreadId: 3, SessionKey: 'k' }, payload: { text: 'answer', replyToId: 'm1' } });
+    const early = await sdk.deliverInboundReplyWithMessageSendContext({ channel: 'chat', info: { kind: 'block' }, ctxPayload: {}, payload: {} });
+    return [sent.status, seen, results, answer.status, answer.delivery.messageIds, early.status];`;
+  const { result, asked } = await inWorker(['channel-outbound'], body, { 'host.channel.send': { status: 'sent', results: [{ messageId: 'p1' }], messageId: 'p1' } });
+  assert.deepEqual(result, ['sent', ['sent', 'sent'], [['p1']], 'handled_visible', ['p1'], 'not_applicable']);
+  assert.deepEqual(asked.map(([, { to, threadId, replyToId, payload }]) => [to, threadId, replyToId, payload.text]), [['u1', 7, 'm9', 'hi'], ['u1', 7, undefined, 'two'], ['u2', 3, 'm1', 'answer']]);
+});
+
+test('a message that the channel refuses is told as failed, and one of an unknown channel as unsupported', async () => {
+  const body = `const failed = await sdk.sendDurableMessageBatch({ channel: 'chat', to: 'u', payloads: [{ text: 'x' }], onSendFailure: (error) => void seen.push(error.message) });
+    const none = await sdk.deliverInboundReplyWithMessageSendContext({ channel: 'chat', info: { kind: 'final' }, ctxPayload: { To: 'u' }, payload: { text: 'x' } });
+    return [failed.status, failed.stage, seen, none];`;
+  const { result } = await inWorker(['channel-outbound'], `const seen = []; ${body}`, { 'host.channel.send': { status: 'unsupported', reason: 'no such channel', results: [] } });
+  assert.deepEqual(result, ['failed', 'platform_send', ['no such channel'], { status: 'unsupported', reason: 'missing_outbound_handler' }]);
+});
+
+test('speech is asked of the gateway, and long answers are summarised by the model first', async () => {
+  const prefs = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'chela-tts-')), 'tts.json');
+  const body = `const cfg = { messages: { tts: { auto: 'always', prefsPath: ${JSON.stringify(prefs)} } } };
+    const config = sdk.resolveTtsConfig(cfg);
+    const file = sdk.resolveTtsPrefsPath(config);
+    sdk.setTtsMaxLength(file, 120);
+    const spoken = await sdk.maybeApplyTtsToPayload({ payload: { text: 'word '.repeat(60) }, cfg, channel: 'chat', kind: 'final' });
+    sdk.setTtsEnabled(file, false);
+    const silent = await sdk.maybeApplyTtsToPayload({ payload: { text: 'a longer answer' }, cfg, channel: 'chat' });
+    return [spoken.mediaUrl, spoken.spokenText, sdk.getLastTtsAttempt().summarized, sdk.isTtsEnabled(config, file), silent];`;
+  const { result, asked } = await inWorker(['tts-runtime'], body, { 'host.tts.textToSpeech': { success: true, audioPath: '/a.mp3' }, 'host.llm.complete': { text: 'a short summary' } });
+  assert.deepEqual(result, ['/a.mp3', 'a short summary', true, false, { text: 'a longer answer' }]);
+  assert.deepEqual(asked.map(([method]) => method), ['host.llm.complete', 'host.tts.textToSpeech']);
+  assert.deepEqual(JSON.parse(fs.readFileSync(prefs, 'utf8')), { tts: { maxLength: 120, auto: 'off' } });
+});
+
+test('files are described by the gateway', async () => {
+  const body = 'return [await sdk.transcribeAudioFile({ filePath: "/v.ogg" }), await sdk.describeImageFile({ filePath: "/p.png" })];';
+  const { result, asked } = await inWorker(['media-understanding-runtime'], body, { 'host.mediaUnderstanding.transcribeAudioFile': { text: 'said' }, 'host.mediaUnderstanding.describeImageFile': { text: 'seen' } });
+  assert.deepEqual(result, [{ text: 'said' }, { text: 'seen' }]);
+  assert.deepEqual(asked.map(([, { args }]) => args[0].filePath), ['/v.ogg', '/p.png']);
+});

@@ -1,7 +1,9 @@
 // Changes of the configuration file, which the gateway makes.
 import path from 'node:path';
 import { configGroup } from '../../worker/runtime/config.js';
+import { ask } from '../../worker/runtime/group.js';
 import { pluginOf } from '../../worker/state.js';
+import { ownPlugin } from './own-plugin.js';
 import { STATE_DIR } from './paths.js';
 
 function group() {
@@ -58,3 +60,13 @@ export async function updateConfig(mutator) {
  */
 export const logConfigUpdated = (runtime, options = {}) =>
   runtime.log(`Updated ${options.path ?? process.env.OPENCLAW_CONFIG_PATH ?? path.join(STATE_DIR, 'openclaw.json')}${options.suffix ? ` ${options.suffix}` : ''}`);
+
+/**
+ * The file as it is, and what a write must name to be sure that nobody changed it since.
+ * @returns {Promise<{snapshot: object, writeOptions: object}>}
+ */
+export async function readConfigFileSnapshotForWrite() {
+  const { config = {}, hash, snapshot: given, path: file } = await ask(ownPlugin('api.runtime.config'), 'host.config.read', { base: 'source' });
+  const snapshot = { exists: true, valid: true, ...given, hash, config: given?.config ?? config, sourceConfig: given?.sourceConfig ?? config, ...(file ? { path: file } : {}) };
+  return { snapshot, writeOptions: { baseHash: hash } };
+}

@@ -1,6 +1,8 @@
 // Which session a message of a group belongs to.
 import { snapshot } from '../../worker/state.js';
+import { normalizeAgentId } from './accounts.js';
 import { knownChatChannelId } from './chat-meta.js';
+import { buildAgentMainSessionKey } from './session-keys.js';
 import { normalizeLowercaseStringOrEmpty, normalizeOptionalLowercaseString, normalizeOptionalString } from './strings.js';
 
 const KINDS = new Set(['group', 'channel']);
@@ -40,4 +42,20 @@ export function resolveGroupSessionKey(ctx) {
   const answered = !told && chatType ? answeredGroup(normalizeOptionalString(ctx.OriginatingTo ?? ctx.To) ?? '', channel) : '';
   const id = normalizeLowercaseStringOrEmpty(answered || (named ? parts.slice(told ? 2 : 1).join(':') : from));
   return id ? { key: `${channel}:${kind}:${id}`, channel, id, chatType: kind } : null;
+}
+
+/**
+ * The session of a message: the one that it names, its group's, or the agent's main one.
+ * @param {'per-sender' | 'global'} scope
+ * @param {object} ctx
+ * @param {string} [mainKey]
+ * @param {string} [agentId]
+ * @returns {string}
+ */
+export function resolveSessionKey(scope, ctx, mainKey, agentId = 'main') {
+  const named = normalizeLowercaseStringOrEmpty(ctx.SessionKey);
+  if (named) return named;
+  if (scope === 'global') return 'global';
+  const key = resolveGroupSessionKey(ctx)?.key ?? '';
+  return /:(?:group|channel):/.test(key) ? `agent:${normalizeAgentId(agentId)}:${key}` : buildAgentMainSessionKey({ agentId, mainKey });
 }

@@ -51,3 +51,12 @@ export function parseAvailableTags(raw) {
 
 /** `true`, `false` or `auto`. @param {unknown} value @returns {boolean|'auto'|undefined} */
 export const coerceNativeSetting = (value) => ([true, false, 'auto'].includes(value) ? value : undefined);
+
+/** Whom a message goes to. @param {{description?: string}} [options] @returns {any} */
+export const channelTargetSchema = (options) => mark({ type: 'string', description: options?.description ?? 'Who gets the message: a number, an id, a user name, or <kind>:<id> as the channel writes it' }, 'String');
+/** Several of them. @param {{description?: string}} [options] @returns {any} */
+export const channelTargetsSchema = (options) => mark({ type: 'array', items: channelTargetSchema({ description: options?.description ?? 'Who gets the message, as in one target; names where the channel has a directory' }) }, 'Array');
+/** A number. @param {any} [options] @returns {any} */
+export const optionalFiniteNumberSchema = (options = {}) => mark({ type: 'number', ...options }, 'Number', true);
+/** A whole number from 0. @param {any} [options] @returns {any} */
+export const optionalNonNegativeIntegerSchema = (options = {}) => mark({ type: 'integer', minimum: 0, ...options }, 'Integer', true);

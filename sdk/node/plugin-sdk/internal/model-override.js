@@ -1,4 +1,5 @@
 // The model that a session or a channel asks for.
+import { parseModelRef } from './provider/model-refs.js';
 import { buildChannelKeyCandidates, resolveChannelEntryMatchWithFallback } from './targets.js';
 import { normalizeOptionalLowercaseString, normalizeOptionalString } from './strings.js';
 
@@ -77,4 +78,25 @@ export function resolveChannelModelOverride({ cfg, channel: rawChannel, groupId,
 export function resolveAgentMaxConcurrent(cfg) {
   const limit = cfg?.agents?.defaults?.maxConcurrent;
   return Number.isFinite(limit) ? Math.max(1, Math.floor(limit)) : 4;
+}
+
+function storedModel(entry, defaultProvider) {
+  const [provider, model] = [entry?.providerOverride, entry?.modelOverride].map(normalizeOptionalString);
+  if (!model) return undefined;
+  const fallback = normalizeOptionalString(defaultProvider) ?? 'openai';
+  return parseModelRef(provider ? `${provider}/${model}` : model, fallback) ?? { provider: provider ?? fallback, model };
+}
+const threadParent = (sessionKey) => /^(.+?):(?:thread|topic):[^:]+$/i.exec(sessionKey ?? '')?.[1];
+
+/**
+ * The model that was chosen for a session, or for the one that it is a thread of.
+ * @param {{sessionEntry?: object, sessionStore?: Record<string, object>, sessionKey?: string, parentSessionKey?: string, defaultProvider: string}} params
+ * @returns {{provider: string, model: string, source: 'session' | 'parent'} | null}
+ */
+export function resolveStoredModelOverride({ sessionEntry, sessionStore, sessionKey, parentSessionKey, defaultProvider }) {
+  const own = storedModel(sessionEntry, defaultProvider);
+  if (own) return { ...own, source: 'session' };
+  const parent = [normalizeOptionalString(parentSessionKey), threadParent(sessionKey)].find((key) => key && key !== sessionKey);
+  const inherited = parent && sessionStore ? storedModel(sessionStore[parent], defaultProvider) : undefined;
+  return inherited ? { ...inherited, source: 'parent' } : null;
 }

@@ -79,3 +79,12 @@ export function resolvePreferredOpenClawTmpDir() {
 
 /** Makes a directory with those above it. @param {string} dir @returns {Promise<void>} */
 export const ensureDir = async (dir) => void (await fs.promises.mkdir(dir, { recursive: true }));
+
+/** The home directory; `undefined` when there is none. @returns {string | undefined} */
+export const resolveHomeDir = () => home(process.env, os.homedir);
+/** Where the configuration is: the state directory, or beside the file that the environment names. @param {NodeJS.ProcessEnv} [env] @param {() => string} [homedir] @returns {string} */
+export function resolveConfigDir(env = process.env, homedir = os.homedir) {
+  const file = env.OPENCLAW_CONFIG_PATH?.trim();
+  if (env.OPENCLAW_STATE_DIR?.trim()) return resolveUserPath(env.OPENCLAW_STATE_DIR.trim(), env, homedir);
+  return file ? path.dirname(resolveUserPath(file, env, homedir)) : path.join(resolveRequiredHomeDir(env, homedir), '.openclaw');
+}

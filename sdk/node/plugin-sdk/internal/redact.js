@@ -43,3 +43,22 @@ export function redactSensitiveText(text) {
   }
   return out;
 }
+
+const SECRET_FIELD = /^(?:api[-_]?key|token|secret|password|passwd|(?:access|refresh|id)[-_]?token|client[-_]?secret|card[-_]?number|cvc|cvv|security[-_]?code|payment[-_]?credential|shared[-_]?payment[-_]?token)$/i;
+/** Members where a password of one app may stand in a text. */
+const TEXT_FIELD = /^(?:apple|icloud|app[-_]?specific[-_]?password|application[-_]?password|text|content|message|error|errorMessage|detail|details|reason)$/i;
+const APP_PASSWORD = /\b[a-z]{4}(?:-[a-z]{4}){3}\b/g;
+const PLAIN_WORDS = new Set(['case', 'claw', 'demo', 'file', 'main', 'name', 'open', 'path', 'slug', 'test']);
+const hideAppPasswords = (text) => text.replace(APP_PASSWORD, (match) => (match.split('-').some((word) => PLAIN_WORDS.has(word)) ? match : mask(match)));
+
+/** What a tool was given or gave, without credentials. The setting that switches redaction off does not count here. @param {string} text @returns {string} */
+export const redactToolPayloadText = (text) => redactSensitiveText(text);
+/** The value of a member, hidden when the member's name says that it is a credential. @param {string} key @param {string} value @returns {string} */
+export function redactSensitiveFieldValue(key, value) {
+  const cleaned = redactSensitiveText(value);
+  if (cleaned !== value || TEXT_FIELD.test(key)) {
+    const hidden = hideAppPasswords(cleaned);
+    if (hidden !== value) return hidden;
+  }
+  return SECRET_FIELD.test(key) ? mask(value) : value;
+}

@@ -1,5 +1,6 @@
 // Which sessions a session may see, by the settings of tools.
 import { resolveAgentIdFromSessionKey } from './session-keys.js';
+import { listSessionEntries } from './session-store.js';
 import { escapeRegExp, normalizeLowercaseStringOrEmpty, normalizeOptionalString } from './strings.js';
 
 const ACTIONS = { history: 'The history of', send: 'Sending to', status: 'The status of' };
@@ -44,4 +45,19 @@ export function createSessionVisibilityRowChecker({ action, requesterSessionKey,
 export function createSessionVisibilityChecker({ spawnedKeys, ...params }) {
   const rows = createSessionVisibilityRowChecker(params);
   return { check: (key) => rows.check({ key, spawnedBy: spawnedKeys?.has(key) ? params.requesterSessionKey : undefined }) };
+}
+
+/** The sessions that a session started. @param {{ requesterSessionKey: string, limit?: number }} params @returns {Promise<Set<string>>} */
+export async function listSpawnedSessionKeys({ requesterSessionKey, limit }) {
+  try {
+    const keys = listSessionEntries().filter(({ entry }) => entry?.spawnedBy === requesterSessionKey).map(({ sessionKey }) => sessionKey);
+    return new Set(Number.isFinite(limit) ? keys.slice(0, Math.max(1, Math.floor(limit))) : keys);
+  } catch {
+    return new Set();
+  }
+}
+/** Says of keys whether they may be seen, after it looked up what the session started. @param {{ action: string, requesterSessionKey: string, visibility: string, a2aPolicy: object }} params */
+export async function createSessionVisibilityGuard(params) {
+  const needed = params.action !== 'list' && (params.visibility === 'tree' || params.visibility === 'all');
+  return createSessionVisibilityChecker({ ...params, spawnedKeys: needed ? await listSpawnedSessionKeys(params) : null });
 }

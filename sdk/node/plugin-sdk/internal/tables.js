@@ -1,7 +1,8 @@
 // Markdown tables for channels that cannot show them.
 import { normalizeAccountId, resolveAccountEntry } from './accounts.js';
 import { normalizeOptionalLowercaseString } from './strings.js';
-import { fencesOf } from './chunk.js';
+import { markdownToIRWithMeta } from './markdown/parse.js';
+import { renderMarkdownWithMarkers } from './markdown/render.js';
 
 const MODES = ['off', 'bullets', 'code', 'block'];
 
@@ -14,50 +15,19 @@ export function resolveMarkdownTableMode({ cfg, channel: rawChannel, accountId }
   return mode === 'block' ? 'code' : mode;
 }
 
-const cellsOf = (line) => line.trim().replace(/^\||\|$/g, '').split(/(?<!\\)\|/).map((cell) => cell.trim().replace(/\\\|/g, '|'));
-const isDivider = (line) => line !== undefined && line.includes('-') && /^\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$/.test(line) && line.includes('|');
+const MARKS = { bold: ['**', '**'], italic: ['_', '_'], strikethrough: ['~~', '~~'], code: ['`', '`'], code_block: ['```\n', '```'] };
+const styleMarkers = Object.fromEntries(Object.entries(MARKS).map(([style, [open, close]]) => [style, { open, close }]));
+const buildLink = ({ start, end, href }, text) => (text.slice(start, end) ? { start, end, open: '[', close: `](${href})` } : null);
 
-/** Replaces the tables of a Markdown text by a code block or by bullets. */
+/**
+ * Replaces the tables of a Markdown text by a code block or by bullets; a text without tables stays as it is.
+ * @param {string} markdown
+ * @param {'off' | 'bullets' | 'code' | 'block'} mode
+ * @returns {string}
+ */
 export function convertMarkdownTables(markdown, mode) {
-  if (!markdown || mode === 'off') return markdown;
-  const fences = fencesOf(markdown);
-  const lines = markdown.split('\n');
-  const out = [];
-  let at = 0;
-  for (let i = 0; i < lines.length; i++) {
-    const inFence = fences.some((fence) => at >= fence.start && at <= fence.end);
-    if (inFence || !lines[i].includes('|') || !isDivider(lines[i + 1]) || cellsOf(lines[i]).length !== cellsOf(lines[i + 1]).length) {
-      out.push(lines[i]);
-      at += lines[i].length + 1;
-      continue;
-    }
-    const headers = cellsOf(lines[i]);
-    const rows = [];
-    at += lines[i].length + lines[i + 1].length + 2;
-    for (i += 2; i < lines.length && lines[i].trim() && lines[i].includes('|'); i++) {
-      rows.push(headers.map((_, column) => cellsOf(lines[i])[column] ?? ''));
-      at += lines[i].length + 1;
-    }
-    i--;
-    out.push(...(mode === 'bullets' ? asBullets(headers, rows) : asCode(headers, rows)));
-  }
-  return out.join('\n');
+  // Only a text with a divider can hold a table: the parser is not loaded for others.
+  if (!markdown || mode === 'off' || !/\|.*\n.*-|-.*\|/.test(markdown)) return markdown;
+  const { ir, hasTables } = markdownToIRWithMeta(markdown, { linkify: false, autolink: false, tableMode: mode === 'block' ? 'code' : mode });
+  return hasTables ? renderMarkdownWithMarkers(ir, { styleMarkers, escapeText: (text) => text, buildLink }) : markdown;
 }
-
-function asCode(headers, rows) {
-  const widths = headers.map((header, column) => Math.max(header.length, ...rows.map((row) => row[column].length)));
-  const line = (cells) => `|${cells.map((cell, column) => ` ${cell.padEnd(widths[column])} |`).join('')}`;
-  const divider = `|${widths.map((width) => ` ${'-'.repeat(Math.max(3, width))} |`).join('')}`;
-  return ['```', line(headers), divider, ...rows.map(line), '```'];
-}
-
-function asBullets(headers, rows) {
-  const labelled = headers.length > 1;
-  return rows.flatMap((row) => [
-    ...(labelled && row[0] ? [`**${row[0]}**`] : []),
-    ...row.slice(labelled ? 1 : 0).flatMap((value, index) => bullet(headers[index + (labelled ? 1 : 0)], value)),
-    '',
-  ]);
-}
-
-const bullet = (header, value) => (value ? [header ? `• ${header}: ${value}` : `• ${value}`] : []);

@@ -4,7 +4,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { detectMime } from '../mime.js';
 import { classifyMemoryMultimodalPath, multimodalLabel } from './multimodal.js';
-import { isFileMissingError, statRegularFile } from './read.js';
+import { statRegularFile } from '../safe-files.js';
+import { isFileMissingError } from './read.js';
 
 /** Letters of which one is about a token; four letters of others are. */
 const DENSE = /[\u2E80-\u9FFF\uA000-\uA4FF\uAC00-\uD7AF\uF900-\uFAFF\u{20000}-\u{2FA1F}]/gu;
@@ -173,7 +174,7 @@ export function sanitizeAndNormalizeEmbedding(vector) {
   return length < 1e-10 ? clean : clean.map((value) => value / length);
 }
 /** Makes a directory; its path. @param {string} dir @returns {string} */
-export function ensureDir(dir) {
+export function ensureDirectory(dir) {
   try {
     fs.mkdirSync(dir, { recursive: true });
   } catch {

@@ -2,7 +2,7 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { classifyMemoryMultimodalPath } from './multimodal.js';
-import { isPathInside } from '../safe-files.js';
+import { isPathInside, statRegularFile } from '../safe-files.js';
 
 export const DEFAULT_MEMORY_READ_LINES = 120;
 export const DEFAULT_MEMORY_READ_MAX_CHARS = 12_000;
@@ -10,17 +10,6 @@ const NONE = { enabled: false, modalities: [], maxFileBytes: 0 };
 
 /** Whether an error says that a file is not there. @param {unknown} error @returns {boolean} */
 export const isFileMissingError = (error) => ['ENOENT', 'ENOTDIR', 'not-found'].includes(error?.code);
-
-/** The facts of a file; links and directories are an error. @param {string} filePath @returns {Promise<{ missing: true } | { missing: false, stat: import('node:fs').Stats }>} */
-export async function statRegularFile(filePath) {
-  const stat = await fs.lstat(filePath).catch((error) => {
-    if (isFileMissingError(error)) return undefined;
-    throw error;
-  });
-  if (!stat) return { missing: true };
-  if (stat.isSymbolicLink() || !stat.isFile()) throw new Error('path must be a regular file');
-  return { missing: false, stat };
-}
 
 /** Further places of memory as full paths. @param {string} workspaceDir @param {string[]} [extraPaths] @returns {string[]} */
 export const normalizeExtraMemoryPaths = (workspaceDir, extraPaths) => [...new Set((extraPaths ?? []).map((one) => one.trim()).filter(Boolean).map((one) => path.resolve(workspaceDir, one)))];
