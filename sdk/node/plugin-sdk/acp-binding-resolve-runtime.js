@@ -1,1 +1,1 @@
-export {};
+export { resolveConfiguredAcpBindingRecord } from './internal/acp-bindings.js';

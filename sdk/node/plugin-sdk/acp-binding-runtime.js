@@ -1,1 +1,1 @@
-export {};
+export { ensureConfiguredAcpBindingReady, resolveConfiguredAcpBindingRecord } from './internal/acp-bindings.js';

@@ -1,4 +1,4 @@
-export { ToolAuthorizationError, ToolInputError, createActionGate, jsonResult, readNonNegativeIntegerParam, readNumberParam, readPositiveIntegerParam, readReactionParams, readStringArrayParam, readStringOrNumberParam, readStringParam, textResult } from './internal/actions.js';
+export { createActionGate, imageResult, imageResultFromFile, jsonResult, readNonNegativeIntegerParam, readNumberParam, readPositiveIntegerParam, readReactionParams, readStringArrayParam, readStringOrNumberParam, readStringParam, textResult, ToolAuthorizationError, ToolInputError } from './internal/actions.js';
 export { resolveAckReaction, resolveAgentIdentity, resolveEffectiveMessagesConfig, resolveHumanDelayConfig, resolveIdentityNamePrefix, resolveMessagePrefix, resolveResponsePrefix } from './internal/agent-identity.js';
 export { hasConfiguredModelFallbacks, listAgentEntries, listAgentIds, resolveAgentConfig, resolveAgentContextLimits, resolveAgentDir, resolveAgentEffectiveModelPrimary, resolveAgentExecutionContract, resolveAgentExplicitModelPrimary, resolveAgentIdByWorkspacePath, resolveAgentIdsByWorkspacePath, resolveAgentModelFallbacksOverride, resolveAgentModelPrimary, resolveAgentSkillsFilter, resolveAgentWorkspaceDir, resolveDefaultAgentDir, resolveDefaultAgentId, resolveEffectiveModelFallbacks, resolveFallbackAgentId, resolveOpenClawAgentDir, resolveRunModelFallbacksOverride, resolveSessionAgentId, resolveSessionAgentIds, setAgentEffectiveModelPrimary } from './internal/agents.js';
 export { resolveEnvApiKey, resolveProviderIdForAuth } from './internal/auth/env-names.js';
@@ -23,3 +23,7 @@ export { stripDowngradedToolCallText, stripMinimaxToolCallXml } from './internal
 export { withNormalizedTimestamp } from './internal/timestamps.js';
 export { withTimeout } from './internal/async-tools.js';
 export { DEFAULT_CACHE_TTL_MINUTES, DEFAULT_TIMEOUT_SECONDS } from './internal/web/search.js';
+export { EmbeddedBlockChunker } from './internal/block-chunker.js';
+export { agentCommand, agentCommandFromIngress } from './internal/agent-questions.js';
+export { loadModelCatalog } from './internal/models-list.js';
+export { resolveCronStyleNow } from './internal/time.js';

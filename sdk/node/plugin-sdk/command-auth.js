@@ -10,3 +10,4 @@ export { resolveDirectDmAuthorizationOutcome, resolveInboundDirectDmAccessWithRu
 export { buildCommandText, getCommandDetection, getPluginCommandSpecs, isCommandEnabled, isCommandMessage, listChatCommandsForConfig, listNativeCommandSpecsForConfig, listProviderPluginCommandSpecs, listReservedChatSlashCommandNames, listSkillCommandsForAgents, listSkillCommandsForWorkspace, maybeResolveTextAlias, resolveSkillCommandInvocation, resolveTextCommand } from './internal/text-commands.js';
 export { buildCommandsMessage, buildCommandsMessagePaginated, buildCommandsPaginationKeyboard, buildHelpMessage } from './internal/command-lists.js';
 export { resolveStoredModelOverride } from './internal/model-override.js';
+export { buildModelsProviderData, formatModelsAvailableHeader, resolveModelsCommandReply } from './internal/models-list.js';

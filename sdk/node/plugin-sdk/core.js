@@ -23,3 +23,4 @@ export { normalizeAtHashSlug, normalizeHyphenSlug } from './internal/strings.js'
 export { formatZonedTimestamp } from './internal/time.js';
 export { buildMemorySystemPromptAddition, delegateCompactionToRuntime } from './internal/memory-host.js';
 export { resolveGatewayBindUrl, resolveGatewayPort, resolveTailnetHostWithRunner } from './internal/gateway-place.js';
+export { ensureConfiguredAcpBindingReady, resolveConfiguredAcpBindingRecord } from './internal/acp-bindings.js';

@@ -12,3 +12,5 @@ export { SaveMediaSourceError, cleanOldMedia, deleteMediaBuffer, ensureMediaDir,
 export { FILE_TYPE_SNIFF_MAX_BYTES, VOICE_MESSAGE_AUDIO_EXTENSIONS, VOICE_MESSAGE_MIME_TYPES, detectMime, extensionForMime, getFileExtension, imageMimeFromFormat, isAudioFileName, isGifMedia, isVoiceCompatibleAudio, isVoiceMessageCompatibleAudio, kindFromMime, mediaKindFromMime, mimeTypeFromFilePath, normalizeMimeType, sliceMimeSniffBuffer } from './internal/mime.js';
 export { transcribeFirstAudio } from './internal/media/first-audio.js';
 export { DEFAULT_TIMEOUT_SECONDS } from './internal/web/search.js';
+export { encodePngRgb, encodePngRgba, fillPixel } from './internal/media/png.js';
+export { formatQrPngDataUrl, renderQrPngBase64, renderQrPngDataUrl, renderQrTerminal, writeQrPngTempFile } from './internal/media/qr.js';

@@ -11,3 +11,4 @@ export { root } from './internal/safe-root.js';
 export { resolveSessionTranscriptsDirForAgent } from './internal/session-store.js';
 export { resolveGlobalSingleton } from './internal/singletons.js';
 export { parseDurationMs, splitShellArgs } from './internal/values.js';
+export { resolveMemorySearchConfig, resolveMemorySearchSyncConfig } from './internal/memory/settings.js';

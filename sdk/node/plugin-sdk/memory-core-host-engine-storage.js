@@ -3,3 +3,4 @@ export { runWithConcurrency } from './internal/memory/embeddings.js';
 export { DEFAULT_MEMORY_READ_LINES, DEFAULT_MEMORY_READ_MAX_CHARS, buildMemoryReadResult, buildMemoryReadResultFromSlice, isFileMissingError, listMemoryFiles, normalizeExtraMemoryPaths, readMemoryFile } from './internal/memory/read.js';
 export { closeMemorySqliteWalMaintenance, configureMemorySqliteWalMaintenance, ensureMemoryIndexSchema, loadSqliteVecExtension, requireNodeSqlite } from './internal/memory/sqlite.js';
 export { statRegularFile } from './internal/safe-files.js';
+export { resolveMemoryBackendConfig } from './internal/memory/backend.js';

@@ -8,3 +8,5 @@ export { getRuntimeConfig, getRuntimeConfig as loadConfig } from './internal/con
 export { resolveSessionTranscriptsDirForAgent } from './internal/session-store.js';
 export { SILENT_REPLY_TOKEN } from './internal/silent-reply.js';
 export { asToolParamsRecord, DEFAULT_PI_COMPACTION_RESERVE_TOKENS_FLOOR, parseNonNegativeByteSize } from './internal/values.js';
+export { resolveMemorySearchConfig } from './internal/memory/settings.js';
+export { resolveCronStyleNow } from './internal/time.js';

@@ -1,1 +1,1 @@
-export {};
+export { buildModelsProviderData, formatModelsAvailableHeader, resolveModelsCommandReply } from './internal/models-list.js';

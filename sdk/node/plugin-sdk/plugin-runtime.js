@@ -3,3 +3,4 @@ export { normalizePluginHttpPath } from './internal/webhook-targets.js';
 export { createInteractiveConversationBindingHelpers, dispatchPluginInteractiveHandler, resolvePluginConversationBindingApproval } from './internal/plugin-bindings.js';
 export { buildPluginBindingApprovalCustomId, buildPluginBindingResolvedText, parsePluginBindingApprovalCustomId } from './internal/session-bindings.js';
 export { getPluginCommandSpecs, listProviderPluginCommandSpecs } from './internal/text-commands.js';
+export { executePluginCommand, getGlobalHookRunner, getGlobalPluginRegistry, hasGlobalHooks, listPluginCommands, matchPluginCommand, validateCommandName } from './internal/own-commands.js';

@@ -1,1 +1,1 @@
-export {};
+export { isQaRuntimeAvailable, listQaRunnerCliContributions, loadQaRunnerBundledPluginTestApi, loadQaRuntimeModule } from './internal/qa.js';

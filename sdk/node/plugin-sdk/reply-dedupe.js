@@ -1,2 +1,2 @@
 // Types only.
-export {};
+export { resetInboundDedupe } from './internal/inbound-dispatch.js';

@@ -7,3 +7,5 @@ export { finalizeInboundContext } from './internal/inbound-finalize.js';
 export { createReplyReferencePlanner } from './internal/reply-threading.js';
 export { SILENT_REPLY_TOKEN, isSilentReplyText } from './internal/silent-reply.js';
 export { createReplyDispatcher, createReplyDispatcherWithTyping, dispatchReplyFromConfig, dispatchReplyWithBufferedBlockDispatcher, dispatchReplyWithDispatcher, withReplyDispatcher } from './internal/reply-dispatch.js';
+export { dispatchInboundMessage, dispatchInboundMessageWithBufferedDispatcher, dispatchInboundMessageWithDispatcher, getReplyFromConfig, resetInboundDedupe } from './internal/inbound-dispatch.js';
+export { generateConversationLabel } from './internal/agent-questions.js';

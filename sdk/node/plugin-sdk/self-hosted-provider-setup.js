@@ -1,1 +1,1 @@
-export {};
+export { applyProviderDefaultModel, configureOpenAICompatibleSelfHostedProviderNonInteractive, discoverOpenAICompatibleLocalModels, discoverOpenAICompatibleSelfHostedProvider, promptAndConfigureOpenAICompatibleSelfHostedProvider, promptAndConfigureOpenAICompatibleSelfHostedProviderAuth, SELF_HOSTED_DEFAULT_CONTEXT_WINDOW, SELF_HOSTED_DEFAULT_COST, SELF_HOSTED_DEFAULT_MAX_TOKENS } from './internal/provider/self-hosted.js';

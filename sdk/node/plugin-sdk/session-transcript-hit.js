@@ -1,1 +1,2 @@
 export { extractTranscriptIdentityFromSessionsMemoryHit, extractTranscriptStemFromSessionsMemoryHit, resolveTranscriptStemToSessionKeys } from './internal/session-store.js';
+export { loadCombinedSessionStoreForGateway } from './internal/combined-sessions.js';

@@ -1,2 +1,2 @@
 // Types only.
-export {};
+export { resolveTelegramAccount } from './internal/telegram-account.js';

@@ -3,3 +3,4 @@ export { captureEnv, createTempHomeEnv, withEnv, withEnvAsync, withStateDirEnv, 
 export { createAuthCaptureJsonFetch, createMockIncomingRequest, createMockServerResponse, createProviderUsageFetch, createRequestCaptureJsonFetch, jsonResponse, makeResponse, requestBodyText, requestUrl, withFetchPreconnect, withServer } from './internal/testing/http.js';
 export { createSingleUserPromptMessage, extractNonEmptyAssistantText, parseCsvFilter } from './internal/testing/texts.js';
 export { parseCapabilityModelRef as parseVideoGenerationModelRef } from './internal/generation/candidates.js';
+export { encodePngRgba, fillPixel } from './internal/media/png.js';

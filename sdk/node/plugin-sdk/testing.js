@@ -8,3 +8,4 @@ export { castAgentMessage, countLines, createSingleUserPromptMessage, extractNon
 export { createCliRuntimeCapture, createNonExitingRuntimeEnv, createNonExitingTypedRuntimeEnv, createQueuedWizardPrompter, createRuntimeEnv, createTestWizardPrompter, createTypedRuntimeEnv, selectFirstWizardOption } from './internal/testing/wizard.js';
 export { deliverOutboundPayloads } from './internal/durable-send.js';
 export { parseCapabilityModelRef as parseVideoGenerationModelRef } from './internal/generation/candidates.js';
+export { encodePngRgba, fillPixel } from './internal/media/png.js';

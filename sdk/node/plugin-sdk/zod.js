@@ -1,1 +1,2 @@
 export * from '../vendor/zod.js';
+export { success } from './internal/terminal.js';

@@ -94,3 +94,21 @@ test('files are described by the gateway', async () => {
   assert.deepEqual(result, [{ text: 'said' }, { text: 'seen' }]);
   assert.deepEqual(asked.map(([, { args }]) => args[0].filePath), ['/v.ogg', '/p.png']);
 });
+
+test('a turn gives its replies to a plugin that asks for them alone', async () => {
+  const body = `return [await sdk.getReplyFromConfig({ Body: 'hi', SessionKey: 'k' }), await sdk.generateConversationLabel({ userMessage: 'hello there', prompt: 'name it', maxLength: 4 }),
+    (await sdk.agentCommandFromIngress({ message: 'do', sessionKey: 'agent:main:x', timeout: '3' })).payloads];`;
+  const answers = { 'host.channel.dispatch': { replies: [{ kind: 'final', payload: { text: 'one' } }, { kind: 'final', payload: { text: 'two' } }] }, 'host.llm.complete': { text: ' Greeting ' }, 'host.agent.runEmbeddedAgent': { payloads: [{ text: 'done' }], meta: {} } };
+  const { result, asked } = await inWorker(['reply-runtime', 'agent-runtime'], body, answers);
+  assert.deepEqual(result, [[{ text: 'one' }, { text: 'two' }], 'Gree', [{ text: 'done' }]]);
+  const run = asked.find(([method]) => method === 'host.agent.runEmbeddedAgent')[1];
+  const given = run.args?.[0] ?? run;
+  assert.deepEqual([given.prompt, given.sessionKey, given.timeoutMs], ['do', 'agent:main:x', 3000]);
+});
+
+test('what this gateway does not have says so when it is used', async () => {
+  const body = `const told = []; for (const run of [() => sdk.getAcpSessionManager().runTurn({}), () => sdk.loadQaRuntimeModule()]) { try { await run(); } catch (error) { told.push(error.code); } }
+    return [told, sdk.resolveConfiguredAcpBindingRecord({}), sdk.isQaRuntimeAvailable(), sdk.getGlobalHookRunner(), sdk.getDebugProxyCaptureStore().listSessions()];`;
+  const { result } = await inWorker(['acp-runtime', 'acp-binding-runtime', 'qa-runner-runtime', 'plugin-runtime', 'proxy-capture'], body, {});
+  assert.deepEqual(result, [['ACP_BACKEND_MISSING', 'NOT_BUILT'], null, false, null, []]);
+});

@@ -4,30 +4,49 @@ import test from 'node:test';
 import { lacking } from './subpaths.mjs';
 
 const COMPLETE = [
+  'core', // SUB-002
   'json-schema-runtime', // SUB-007
   'plugin-config-runtime', // SUB-025
   'config-mutation', // SUB-026
   'talk-config-runtime', // SUB-029
+  'provider-setup', // SUB-038
+  'self-hosted-provider-setup', // SUB-039
   'command-status', // SUB-061
+  'channel-actions', // SUB-073
   'channel-message', // SUB-085
   'channel-message-runtime', // SUB-086
   'channel-targets', // SUB-101
   'directory-runtime', // SUB-111
+  'telegram-account', // SUB-116
   'inbound-reply-dispatch', // SUB-122
+  'reply-runtime', // SUB-123
+  'reply-dispatch-runtime', // SUB-124
+  'reply-dedupe', // SUB-125
   'outbound-runtime', // SUB-132
   'delivery-queue-runtime', // SUB-134
   'text-chunking', // SUB-135
   'text-utility-runtime', // SUB-138
+  'session-transcript-hit', // SUB-166
   'routing', // SUB-168
+  'acp-runtime-backend', // SUB-173
+  'acp-binding-runtime', // SUB-174
+  'acp-binding-resolve-runtime', // SUB-175
   'cli-backend', // SUB-176
+  'models-provider-runtime', // SUB-179
   'skill-commands-runtime', // SUB-180
   'native-command-registry', // SUB-182
+  'qa-runner-runtime', // SUB-183
+  'proxy-capture', // SUB-184
   'media-understanding-runtime', // SUB-232
   'speech', // SUB-241
   'speech-core', // SUB-242
   'realtime-transcription', // SUB-244
   'realtime-voice', // SUB-245
   'web-content-extractor', // SUB-247
+  'provider-model-shared', // SUB-259
+  'memory-core-host-engine-storage', // SUB-279
+  'memory-core-host-runtime-files', // SUB-287
+  'memory-host-files', // SUB-290
 ];
 
 for (const subpath of COMPLETE) test(`${subpath} carries every name`, () => assert.deepEqual(lacking(subpath), []));

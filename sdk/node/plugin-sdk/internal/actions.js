@@ -116,3 +116,16 @@ export function extractToolSend(args, expectedAction = 'sendMessage') {
   const threadId = typeof args.threadId === 'number' ? String(args.threadId) : readStringValue(args.threadId)?.trim();
   return { to, accountId: readStringValue(args.accountId)?.trim(), threadId: threadId || undefined };
 }
+
+/** An image with a text. @param {{label: string, path: string, base64: string, mimeType: string, extraText?: string, details?: any}} params */
+export const imageResult = async ({ path: file, base64, mimeType, extraText, details }) => ({
+  content: [...(extraText ? [{ type: 'text', text: extraText }] : []), { type: 'image', data: base64, mimeType }],
+  details: { path: file, ...details, media: { ...(details?.media && typeof details.media === 'object' ? details.media : {}), mediaUrl: file } },
+});
+/** The same of a file. @param {{label: string, path: string, extraText?: string, details?: object}} params */
+export async function imageResultFromFile({ path: file, ...params }) {
+  const { readFile } = await import('node:fs/promises');
+  const { detectMime } = await import('./mime.js');
+  const buffer = await readFile(file);
+  return imageResult({ ...params, path: file, base64: buffer.toString('base64'), mimeType: (await detectMime({ buffer: buffer.subarray(0, 256) })) ?? 'image/png' });
+}

@@ -88,7 +88,7 @@ export function fencesOf(text) {
   for (const line of text.split('\n')) {
     const match = /^( {0,3})(`{3,}|~{3,})(.*)$/.exec(line);
     if (match && !open) open = { start: at, openLine: line, marker: match[2], indent: match[1] };
-    else if (match && open && match[2][0] === open.marker[0] && match[2].length >= open.marker.length && !match[3].trim()) {
+    else if (match && open && match[2][0] === open.marker[0] && match[2].length >= open.marker.length) {
       spans.push({ ...open, end: at + line.length });
       open = null;
     }

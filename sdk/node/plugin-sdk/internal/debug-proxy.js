@@ -38,3 +38,35 @@ export const initializeDebugProxyCapture = (_mode, _settings) => {};
 export const finalizeDebugProxyCapture = (_settings) => {};
 /** `fetch` is never replaced. @returns {boolean} */
 export const isDebugProxyGlobalFetchPatchInstalled = () => false;
+
+/** A store of recorded traffic. Nothing is recorded here, so it is always empty. */
+export class DebugProxyCaptureStore {
+  constructor(dbPath = '', blobDir = '') {
+    Object.assign(this, { dbPath, blobDir });
+  }
+  close() {}
+  upsertSession() {}
+  endSession() {}
+  recordEvent() {}
+  listSessions() {
+    return [];
+  }
+  getSessionEvents() {
+    return [];
+  }
+  queryPreset() {
+    return [];
+  }
+  deleteSessions() {
+    return { sessions: 0, events: 0, blobs: 0 };
+  }
+}
+let store;
+/** @returns {DebugProxyCaptureStore} */
+export const getDebugProxyCaptureStore = (dbPath, blobDir) => (store ??= new DebugProxyCaptureStore(dbPath, blobDir));
+/** @returns {{store: DebugProxyCaptureStore, release: () => void}} */
+export const acquireDebugProxyCaptureStore = (dbPath, blobDir) => ({ store: getDebugProxyCaptureStore(dbPath, blobDir), release: () => {} });
+/** @returns {void} */
+export const closeDebugProxyCaptureStore = () => void (store = undefined);
+/** @returns {undefined} no agent: sockets connect directly */
+export const createDebugProxyWebSocketAgent = (_settings) => undefined;

@@ -109,3 +109,25 @@ export function formatDurationHuman(ms, fallback = 'n/a') {
   if (minutes < 60) return `${minutes}m`;
   return hours < 24 ? `${hours}h` : `${Math.round(hours / 24)}d`;
 }
+
+/** How the system writes hours. */
+const systemClock = () => (new Intl.DateTimeFormat(undefined, { hour: 'numeric' }).resolvedOptions().hourCycle?.startsWith('h2') ? '24' : '12');
+const ordinal = (day) => `${day}${day % 100 >= 11 && day % 100 <= 13 ? 'th' : (['th', 'st', 'nd', 'rd'][day % 10] ?? 'th')}`;
+
+/** The time as scheduled runs are told it. @param {object} cfg @param {number} nowMs @returns {{userTimezone: string, formattedTime: string, timeLine: string}} */
+export function resolveCronStyleNow(cfg, nowMs) {
+  const { userTimezone: wanted, timeFormat } = cfg.agents?.defaults ?? {};
+  const userTimezone = isTimezone(wanted?.trim()) ? wanted.trim() : Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
+  const long = ['12', '24'].includes(timeFormat) ? timeFormat === '24' : systemClock() === '24';
+  const format = new Intl.DateTimeFormat('en-US', { timeZone: userTimezone, weekday: 'long', year: 'numeric', month: 'long', day: 'numeric', hour: long ? '2-digit' : 'numeric', minute: '2-digit', hourCycle: long ? 'h23' : 'h12' });
+  const parts = Object.fromEntries(format.formatToParts(nowMs).map(({ type, value }) => [type, value]));
+  const formattedTime = `${parts.weekday}, ${parts.month} ${ordinal(Number(parts.day))}, ${parts.year} - ${parts.hour}:${parts.minute}${long ? '' : ` ${parts.dayPeriod}`}`;
+  return { userTimezone, formattedTime, timeLine: `Current time: ${formattedTime} (${userTimezone})\nReference UTC: ${new Date(nowMs).toISOString().replace('T', ' ').slice(0, 16)} UTC` };
+}
+function isTimezone(zone) {
+  try {
+    return Boolean(zone) && Boolean(new Intl.DateTimeFormat('en-US', { timeZone: zone }));
+  } catch {
+    return false;
+  }
+}

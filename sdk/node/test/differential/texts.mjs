@@ -15,11 +15,25 @@ const schema = () => pick([
   { anyOf: [{ type: 'string', pattern: '^a' }, { type: 'array', items: { type: 'boolean' }, minItems: 1 }] },
 ]);
 const value = () => pick([{}, { a: 'q', b: 3 }, { a: 1, b: 1, c: 'no', 'x y': 2 }, { u: 'nope', a: { k: 1 } }, { u: 'https://x' }, { d: {} }, 'abc', 'b', [], [true, 1], null, undefined, scalar()]);
+const stream = () => Array.from({ length: 1 + random(12) }, () => pick(['Some words. ', 'more text here', '\n', '\n\n', '\n \n', '```js\n', 'let a = 1;\n', '```\n', 'One! Two? Three.', 'x'.repeat(40), ' ', '~~~\n']));
+const chunking = () => ({ minChars: pick([1, 10, 30]), maxChars: pick([20, 45, 80]), breakPreference: pick([undefined, 'paragraph', 'newline', 'sentence']), flushOnParagraph: pick([undefined, true]) });
+/** A class with its steps as one call. */
+const asSteps = (Chunker) => (parts, options, force) => {
+  const [chunker, out] = [new Chunker(options), []];
+  for (const part of parts) {
+    chunker.append(part);
+    chunker.drain({ force: false, emit: (chunk) => out.push(chunk) });
+  }
+  out.push(chunker.bufferedText);
+  if (force) chunker.drain({ force: true, emit: (chunk) => out.push(chunk) });
+  return [out, chunker.hasBuffered()];
+};
 let schemas = 0;
 /** The language of code and the marks of cells are told since 2026.6; blanks at the seams and the words of errors are those of 2026.5. */
 const known = (value) => (later ? value : JSON.parse(JSON.stringify(value, (key, member) => (['language', 'headerCells', 'rowCells'].includes(key) ? undefined : member))));
 
 export default [
+  ['agent-runtime', ['EmbeddedBlockChunker'], () => [stream(), chunking(), pick([true, false])], undefined, 600, asSteps],
   ['text-chunking', ['markdownToIR', 'markdownToIRWithMeta'], () => [markdown(), options()], known],
   ['text-chunking', ['sliceMarkdownIR'], () => [marked(), random(10), 5 + random(30)]],
   ['text-chunking', ['renderMarkdownWithMarkers'], () => [marked(), markers()]],
@@ -29,4 +43,6 @@ export default [
     ['text-chunking', ['renderMarkdownIRChunksWithinLimit'], () => [{ ir: marked(), limit: 4 + random(30), renderChunk: ({ text: plain }) => escaped(plain), measureRendered: (rendered) => rendered.length }]],
     ['json-schema-runtime', ['validateJsonSchemaValue'], () => [{ schema: schema(), cacheKey: `k${schemas++ % 7}`, value: value(), applyDefaults: pick([undefined, true]), cache: pick([undefined, false]) }], undefined, 120],
   ]),
+  ['media-runtime', ['encodePngRgba'], () => [Buffer.alloc(48, random(255)), 4, 3]],
+  ['media-runtime', ['formatQrPngDataUrl'], () => [text()]],
 ];
