@@ -7,6 +7,7 @@ pub(crate) mod inbound;
 pub(crate) mod offered;
 pub(crate) mod outgoing;
 pub(crate) mod pending;
+mod socket;
 pub(crate) mod stream;
 
 use std::collections::HashMap;
@@ -18,9 +19,7 @@ use chela_plugin::{CallError, HostFn};
 use chela_plugin_protocol::value::renumber;
 use chela_plugin_protocol::{CodecError, Frame, FrameDecoder, Hello};
 use serde_json::Value;
-use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
-use tokio::net::unix::OwnedReadHalf;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +29,11 @@ use inbound::Requests;
 use offered::Credit;
 use outgoing::Outgoing;
 use pending::Pending;
+use socket::Socket;
 use stream::StreamSink;
+
+/// Most bytes that are read at once.
+const READ_BYTES: usize = 64 * 1024;
 
 /// Frames of one worker that are handled before all other tasks had their turn: about a tenth of a millisecond.
 const FRAMES_AT_ONCE: usize = 32;
@@ -77,30 +80,47 @@ impl std::fmt::Debug for Connection {
 
 /// What the host does while it waits for the worker's hello.
 pub(crate) struct Greeting {
-    read: OwnedReadHalf,
-    write: tokio::net::unix::OwnedWriteHalf,
-    decoder: FrameDecoder,
+    lane: Input,
     /// What the worker said.
     pub(crate) hello: Hello,
 }
 
+/// The reading side of a lane.
+struct Input {
+    socket: Arc<Socket>,
+    decoder: FrameDecoder,
+    buffer: Box<[u8]>,
+}
+
+impl Input {
+    /// Reads what is there; false at the end.
+    async fn read(&mut self) -> bool {
+        match self.socket.read(&mut self.buffer).await {
+            Ok(count @ 1..) => {
+                self.decoder.push(&self.buffer[..count]);
+                true
+            }
+            Ok(0) | Err(_) => false,
+        }
+    }
+}
+
 /// Reads the worker's first frame.
 pub(crate) async fn greet(socket: UnixStream) -> Result<Greeting, String> {
-    let (mut read, write) = socket.into_split();
-    let mut decoder = FrameDecoder::new();
+    let socket = Arc::new(Socket::new(socket).map_err(|error| format!("the lane cannot be watched: {error}"))?);
+    let mut lane = Input { socket, decoder: FrameDecoder::new(), buffer: vec![0; READ_BYTES].into() };
     loop {
-        match decoder.next_frame() {
+        match lane.decoder.next_frame() {
             Ok(Some(Frame::Hello(hello))) => {
-                return Ok(Greeting { read, write, decoder, hello });
+                return Ok(Greeting { lane, hello });
             }
             Ok(Some(Frame::Bye { reason })) => return Err(format!("the worker left: {reason}")),
             Ok(Some(_)) => return Err("the worker's first frame is not a `hello`".into()),
             Ok(None) => {}
             Err(error) => return Err(format!("the worker's first frame is not valid: {error}")),
         }
-        match read.read_buf(decoder.buffer_mut()).await {
-            Ok(0) | Err(_) => return Err("the worker ended before its `hello`".into()),
-            Ok(_) => {}
+        if !lane.read().await {
+            return Err("the worker ended before its `hello`".into());
         }
     }
 }
@@ -109,7 +129,7 @@ impl Greeting {
     /// Answers the hello and starts the two tasks.
     pub(crate) fn accept(self, run: u64, hello: &Frame, requests: Arc<dyn Requests>) -> Arc<Connection> {
         let closed = CancellationToken::new();
-        let out = Outgoing::start(self.write, closed.clone());
+        let out = Outgoing::start(self.lane.socket.clone(), closed.clone());
         let connection = Arc::new(Connection {
             run,
             out,
@@ -124,25 +144,24 @@ impl Greeting {
             requests,
         });
         connection.send(hello);
-        tokio::spawn(read_frames(connection.clone(), self.read, self.decoder));
+        tokio::spawn(read_frames(connection.clone(), self.lane));
         connection
     }
 
     /// Tells the worker why it is not wanted.
-    pub(crate) async fn refuse(mut self, reason: &str) {
-        use tokio::io::AsyncWriteExt;
+    pub(crate) async fn refuse(self, reason: &str) {
         if let Ok(bytes) = (Frame::Bye { reason: reason.into() }).encode() {
             // A worker that does not read loses only the explanation.
-            let _ = tokio::time::timeout(Duration::from_millis(500), self.write.write_all(&bytes)).await;
+            let _ = tokio::time::timeout(Duration::from_millis(500), self.lane.socket.write_all(&bytes)).await;
         }
     }
 }
 
-async fn read_frames(connection: Arc<Connection>, mut read: OwnedReadHalf, mut decoder: FrameDecoder) {
+async fn read_frames(connection: Arc<Connection>, mut lane: Input) {
     let mut handled = 0_usize;
     loop {
         loop {
-            match decoder.next_frame() {
+            match lane.decoder.next_frame() {
                 Ok(Some(frame)) => {
                     connection.clone().dispatch(frame);
                     handled += 1;
@@ -157,14 +176,13 @@ async fn read_frames(connection: Arc<Connection>, mut read: OwnedReadHalf, mut d
                 }
             }
         }
-        let read = tokio::select! {
-            read = read.read_buf(decoder.buffer_mut()) => read,
+        let more = tokio::select! {
+            more = lane.read() => more,
             () = connection.closed.cancelled() => return,
         };
-        match read {
-            Ok(1..) => {}
+        if !more {
             // The worker has ended, or is about to.
-            Ok(0) | Err(_) => return connection.closed.cancel(),
+            return connection.closed.cancel();
         }
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+
+use super::socket::Socket;
 
 /// Most bytes that wait for a worker; beyond it the worker counts as not reading. One frame is always accepted.
 const LIMIT: usize = 32 * 1024 * 1024;
@@ -28,7 +29,7 @@ pub(crate) struct Outgoing(Arc<Lane>);
 
 #[derive(Debug)]
 struct Lane {
-    socket: OwnedWriteHalf,
+    socket: Arc<Socket>,
     queue: Mutex<Queue>,
     filled: Notify,
     /// Told whenever queued frames were written.
@@ -46,7 +47,7 @@ struct Queue {
 
 impl Outgoing {
     /// Starts the writer task; it ends with the socket or with `closed`.
-    pub(crate) fn start(socket: OwnedWriteHalf, closed: CancellationToken) -> Self {
+    pub(crate) fn start(socket: Arc<Socket>, closed: CancellationToken) -> Self {
         let lane = Arc::new(Lane { socket, queue: Mutex::default(), filled: Notify::new(), written: Notify::new() });
         tokio::spawn(write_queued(lane.clone(), closed));
         Self(lane)
@@ -110,25 +111,12 @@ impl Lane {
         Some((bytes, cost))
     }
 
-    async fn write_all(&self, mut bytes: &[u8]) -> std::io::Result<()> {
-        while !bytes.is_empty() {
-            self.socket.writable().await?;
-            match self.socket.try_write(bytes) {
-                Ok(written) => bytes = &bytes[written..],
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
     /// Refuses further frames and tells the worker that none will come.
     fn end(&self) {
         let mut queue = self.queue();
         queue.ended = true;
         queue.frames.clear();
-        // A socket that is gone already needs no word.
-        let _ = rustix::net::shutdown(self.socket.as_ref(), rustix::net::Shutdown::Write);
+        self.socket.end();
     }
 }
 
@@ -139,7 +127,7 @@ async fn write_queued(lane: Arc<Lane>, closed: CancellationToken) {
                 lane.filled.notified().await;
                 continue;
             };
-            if lane.write_all(&bytes).await.is_err() {
+            if lane.socket.write_all(&bytes).await.is_err() {
                 // The reader sees the same end and tells why.
                 return;
             }
@@ -163,7 +151,7 @@ mod tests {
     #[tokio::test]
     async fn streams_wait_while_the_queue_is_long() {
         let (ours, mut theirs) = tokio::net::UnixStream::pair().unwrap();
-        let out = Outgoing::start(ours.into_split().1, CancellationToken::new());
+        let out = Outgoing::start(Arc::new(Socket::new(ours).unwrap()), CancellationToken::new());
         out.room().await;
         let frame = vec![7; 8 * 1024 * 1024];
         assert!(out.push(frame.clone()));
@@ -176,7 +164,7 @@ mod tests {
     #[tokio::test]
     async fn a_reader_that_sleeps_bounds_the_queue() {
         let (ours, mut theirs) = tokio::net::UnixStream::pair().unwrap();
-        let out = Outgoing::start(ours.into_split().1, CancellationToken::new());
+        let out = Outgoing::start(Arc::new(Socket::new(ours).unwrap()), CancellationToken::new());
         let frame = vec![7; 1024 * 1024];
         let accepted = (0..100).take_while(|_| out.push(frame.clone())).count();
         assert!((30..=34).contains(&accepted), "{accepted}");
