@@ -2,7 +2,7 @@ export { ACCESS_GROUP_ALLOW_FROM_PREFIX, expandAllowFromWithAccessGroups, resolv
 export { withTimeout } from './internal/async-tools.js';
 export { collectConditionalChannelFieldAssignments, collectNestedChannelFieldAssignments, collectNestedChannelTtsAssignments, collectSecretInputAssignment, collectSimpleChannelFieldAssignments, getChannelRecord, getChannelSurface, hasConfiguredSecretInputValue, isBaseFieldActiveForChannelSurface, isEnabledFlag, normalizeSecretStringValue, pushAssignment, pushInactiveSurfaceWarning, pushWarning, resolveChannelAccountSurface } from './internal/channel-secrets.js';
 export { evaluateSupplementalContextVisibility, filterSupplementalContextItems, shouldIncludeSupplementalContext } from './internal/context-visibility.js';
-export { DM_GROUP_ACCESS_REASON, readStoreAllowFromForDmPolicy, resolveDmGroupAccessWithCommandGate, resolveDmGroupAccessWithLists, resolveEffectiveAllowFromLists, resolveOpenDmAllowlistAccess } from './internal/dm-group-access.js';
+export { DM_GROUP_ACCESS_REASON, readStoreAllowFromForDmPolicy, resolveDmGroupAccessDecision, resolveDmGroupAccessWithCommandGate, resolveDmGroupAccessWithLists, resolveEffectiveAllowFromLists, resolveOpenDmAllowlistAccess } from './internal/dm-group-access.js';
 export { extractErrorCode, formatErrorMessage } from './internal/error-text.js';
 export { buildSafeExternalPrompt, detectSuspiciousPatterns } from './internal/external-content.js';
 export { privateFileStore, privateFileStoreSync, sanitizeUntrustedFileName, writeExternalFileWithinRoot, writeViaSiblingTempPath } from './internal/file-stores.js';
@@ -20,4 +20,8 @@ export { applyResolvedAssignments, createResolverContext } from './internal/secr
 export { resolvePinnedMainDmOwnerFromAllowlist } from './internal/session-keys.js';
 export { isBlockedHostnameOrIp, resolvePinnedHostnameWithPolicy, SsrFBlockedError } from './internal/ssrf.js';
 export { hasOwnProperty, isRecord } from './internal/strings.js';
-export { wrapExternalContent, wrapWebContent } from './internal/web/untrusted.js';
+export { buildUntrustedChannelMetadata, sanitizeModelSpecialTokens, wrapExternalContent, wrapWebContent } from './internal/web/untrusted.js';
+export { assertAbsolutePathInput, canonicalPathFromExistingAncestor, ensureAbsoluteDirectory, findExistingAncestor, resolveAbsolutePathForRead, resolveAbsolutePathForWrite, resolveLocalPathFromRootsSync } from './internal/absolute-paths.js';
+export { writeJsonFileSecure } from './internal/json-files.js';
+export { compileSafeRegex, compileSafeRegexDetailed, hasNestedRepetition, testRegexWithBoundedInput } from './internal/safe-regex.js';
+export { ensurePortAvailable, getHookType, isChannelAccountEffectivelyEnabled, isExternalHookSession, isNonEmptyString, mapHookExternalContentSource, matchesHostnameAllowlist, normalizePositiveInt, parseDotPath, parseEnvValue, resolveHookExternalContentSource, toDotPath } from './internal/small-tools.js';

@@ -7,7 +7,7 @@ export { isFileLogLevelEnabled } from './internal/log-settings.js';
 export { CONFIG_DIR, ensureDir, resolveConfigDir, resolveHomeDir, resolveUserPath } from './internal/paths.js';
 export { FILE_REF_EXTENSIONS_WITH_TLD, chunkItems, clamp, clampInt, clampNumber, displayPath, displayString, isAutoLinkedFileRef, safeParseJson, sanitizeTerminalText, shortenHomeInString, shortenHomePath, sliceUtf16Safe, stripMarkdown, truncateUtf16Safe } from './internal/plain-text.js';
 export { fetchWithTimeout } from './internal/provider/http.js';
-export { redactSensitiveFieldValue, redactSensitiveText, redactToolPayloadText } from './internal/redact.js';
+export { redactSensitiveFieldValue, redactSensitiveText, redactToolPayloadText, redactToolPayloadText as redactToolDetail } from './internal/redact.js';
 export { getChildLogger, logDebug, logError, logInfo, logSuccess, logWarn, toPinoLikeLogger } from './internal/runtime-io.js';
 export { pathExists } from './internal/safe-files.js';
 export { createScopedExpiringIdCache, resolveGlobalMap, resolveGlobalSingleton } from './internal/singletons.js';
@@ -21,3 +21,4 @@ export { markdownToIR, markdownToIRWithMeta } from './internal/markdown/parse.js
 export { renderMarkdownWithMarkers } from './internal/markdown/render.js';
 export { renderMarkdownIRChunksWithinLimit } from './internal/markdown/fit.js';
 export { chunkMarkdownIR, sliceMarkdownIR } from './internal/markdown/spans.js';
+export { asNullableObjectRecord, asOptionalObjectRecord, bindAbortRelay, normalizeArrayBackedTrimmedStringList, normalizeCsvOrLooseStringList, normalizeSortedUniqueTrimmedStringList, normalizeStringifiedEntries, normalizeUniqueTrimmedStringList, resolvePrimaryStringValue, resolveStuckSessionAbortMs, resolveStuckSessionWarnMs } from './internal/small-tools.js';

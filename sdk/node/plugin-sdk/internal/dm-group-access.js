@@ -161,3 +161,8 @@ export function evaluateGroupRouteAccessForPolicy({ groupPolicy, routeAllowlistC
   if (!routeAllowlistConfigured) return answer('empty_allowlist');
   return answer(routeMatched ? 'allowed' : 'route_not_allowlisted');
 }
+
+/** The decision on a message with lists that are merged already. @param {any} params @returns {any} */
+export function resolveDmGroupAccessDecision({ isGroup, dmPolicy = 'pairing', groupPolicy, effectiveAllowFrom, effectiveGroupAllowFrom, isSenderAllowed }) {
+  return isGroup ? groupDecision(groupPolicy, normalizeStringEntries(effectiveGroupAllowFrom), isSenderAllowed) : dmDecision(dmPolicy, normalizeStringEntries(effectiveAllowFrom), isSenderAllowed);
+}

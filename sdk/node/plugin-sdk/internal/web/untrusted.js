@@ -42,3 +42,15 @@ export function wrapExternalContent(content, { source, sender, subject, includeW
 
 /** A page or a result between marks. Pages come with a warning. @param {string} content @param {'web_search' | 'web_fetch'} [source] @returns {string} */
 export const wrapWebContent = (content, source = 'web_search') => wrapExternalContent(content, { source, includeWarning: source === 'web_fetch' });
+
+/** In characters: an entry, and all of them. */
+const [ENTRY, WHOLE] = [400, 800];
+const short = (text, most) => (text.length > most ? `${text.slice(0, Math.max(0, most - 3)).trimEnd()}...` : text);
+/** What a channel says of itself (topic, purpose), marked as from outside; `undefined` for nothing. @param {{source: string, label: string, entries: unknown[], maxChars?: number}} params @returns {string | undefined} */
+export function buildUntrustedChannelMetadata({ source, label, entries, maxChars = WHOLE }) {
+  const lines = [...new Set(entries.map((entry) => (typeof entry === 'string' ? entry.replace(/\s+/g, ' ').trim() : '')).filter(Boolean).map((entry) => short(entry, ENTRY)))];
+  if (lines.length === 0) return undefined;
+  return wrapExternalContent(short(`UNTRUSTED channel metadata (${source})\n${label}:\n${lines.join('\n')}`, maxChars), { source: 'channel_metadata', includeWarning: false });
+}
+/** A text without words that models read as the start or end of a turn. @param {string} content @returns {string} */
+export const sanitizeModelSpecialTokens = (content) => content.replace(TURN_WORDS, '[REMOVED_SPECIAL_TOKEN]');
