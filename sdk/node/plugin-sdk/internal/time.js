@@ -114,15 +114,46 @@ export function formatDurationHuman(ms, fallback = 'n/a') {
 const systemClock = () => (new Intl.DateTimeFormat(undefined, { hour: 'numeric' }).resolvedOptions().hourCycle?.startsWith('h2') ? '24' : '12');
 const ordinal = (day) => `${day}${day % 100 >= 11 && day % 100 <= 13 ? 'th' : (['th', 'st', 'nd', 'rd'][day % 10] ?? 'th')}`;
 
+/** @param {string | undefined} preference @returns {'12' | '24'} the user's wish, else the system's way */
+export const resolveUserTimeFormat = (preference) => (['12', '24'].includes(preference) ? preference : systemClock());
+/** @param {string | undefined} configured @returns {string} the user's zone, else this machine's */
+export const resolveUserTimezone = (configured) => (isTimezone(configured?.trim()) ? configured.trim() : Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC');
+/** A day and a time as people say them; `undefined` for a wrong date or zone. @param {Date} date @param {string} timeZone @param {'12' | '24'} format @returns {string | undefined} */
+export function formatUserTime(date, timeZone, format) {
+  const long = format === '24';
+  try {
+    const fields = new Intl.DateTimeFormat('en-US', { timeZone, weekday: 'long', year: 'numeric', month: 'long', day: 'numeric', hour: long ? '2-digit' : 'numeric', minute: '2-digit', hourCycle: long ? 'h23' : 'h12' });
+    const parts = Object.fromEntries(fields.formatToParts(date).map(({ type, value }) => [type, value]));
+    return `${parts.weekday}, ${parts.month} ${ordinal(Number(parts.day))}, ${parts.year} - ${parts.hour}:${parts.minute}${long ? '' : ` ${parts.dayPeriod}`}`;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The time as scheduled runs are told it. @param {object} cfg @param {number} nowMs @returns {{userTimezone: string, formattedTime: string, timeLine: string}} */
 export function resolveCronStyleNow(cfg, nowMs) {
   const { userTimezone: wanted, timeFormat } = cfg.agents?.defaults ?? {};
-  const userTimezone = isTimezone(wanted?.trim()) ? wanted.trim() : Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
-  const long = ['12', '24'].includes(timeFormat) ? timeFormat === '24' : systemClock() === '24';
-  const format = new Intl.DateTimeFormat('en-US', { timeZone: userTimezone, weekday: 'long', year: 'numeric', month: 'long', day: 'numeric', hour: long ? '2-digit' : 'numeric', minute: '2-digit', hourCycle: long ? 'h23' : 'h12' });
-  const parts = Object.fromEntries(format.formatToParts(nowMs).map(({ type, value }) => [type, value]));
-  const formattedTime = `${parts.weekday}, ${parts.month} ${ordinal(Number(parts.day))}, ${parts.year} - ${parts.hour}:${parts.minute}${long ? '' : ` ${parts.dayPeriod}`}`;
-  return { userTimezone, formattedTime, timeLine: `Current time: ${formattedTime} (${userTimezone})\nReference UTC: ${new Date(nowMs).toISOString().replace('T', ' ').slice(0, 16)} UTC` };
+  const userTimezone = resolveUserTimezone(wanted);
+  const utc = new Date(nowMs).toISOString();
+  const formattedTime = formatUserTime(new Date(nowMs), userTimezone, resolveUserTimeFormat(timeFormat)) ?? utc;
+  return { userTimezone, formattedTime, timeLine: `Current time: ${formattedTime} (${userTimezone})\nReference UTC: ${utc.replace('T', ' ').slice(0, 16)} UTC` };
+}
+/** A prompt with that line at its end, once. @param {string} text @param {object} cfg @param {number} nowMs @returns {string} */
+export function appendCronStyleCurrentTimeLine(text, cfg, nowMs) {
+  const base = text.trimEnd();
+  return !base || base.includes('Current time:') ? base : `${base}\n${resolveCronStyleNow(cfg, nowMs).timeLine}`;
+}
+/** A time in seconds, milliseconds or words. @param {unknown} raw @returns {{timestampMs: number, timestampUtc: string} | undefined} */
+export function normalizeTimestamp(raw) {
+  const timestampMs = asTime(raw);
+  return timestampMs === undefined || !Number.isFinite(timestampMs) ? undefined : { timestampMs, timestampUtc: new Date(timestampMs).toISOString() };
+}
+function asTime(raw) {
+  if (raw instanceof Date) return raw.getTime();
+  if (typeof raw === 'number') return Math.round(raw < 1e12 ? raw * 1000 : raw);
+  const text = typeof raw === 'string' ? raw.trim() : '';
+  if (!/^\d+(?:\.\d+)?$/.test(text)) return text ? Date.parse(text) : undefined;
+  return Math.round(!text.includes('.') && text.length >= 13 ? Number(text) : Number(text) * 1000);
 }
 function isTimezone(zone) {
   try {
