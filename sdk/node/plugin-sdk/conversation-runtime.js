@@ -1,6 +1,6 @@
 export { ensureConfiguredBindingRouteReady, resolveConfiguredBindingRoute, resolveRuntimeConversationBindingRoute } from './internal/binding-routes.js';
 export { createScopedAccountReplyToModeResolver, createStaticReplyToModeResolver, createTopLevelChannelReplyToModeResolver } from './internal/channel-plugin.js';
-export { readChannelAllowFromStore, recordInboundSession } from './internal/host.js';
+export { readChannelAllowFromStore, recordInboundSession, upsertChannelPairingRequest } from './internal/host.js';
 export { resolveConversationLabel } from './internal/inbound-finalize.js';
 export { buildPairingReply, issuePairingChallenge } from './internal/pairing.js';
 export { SessionBindingError, buildPluginBindingApprovalCustomId, buildPluginBindingDeclinedText, buildPluginBindingErrorText, buildPluginBindingResolvedText, buildPluginBindingUnavailableText, createConversationBindingRecord, getConversationBindingCapabilities, getSessionBindingService, isPluginOwnedBindingMetadata, isPluginOwnedSessionBindingRecord, isSessionBindingError, listSessionBindingRecords, parsePluginBindingApprovalCustomId, registerSessionBindingAdapter, resolveConversationBindingRecord, toPluginConversationBinding, touchConversationBindingRecord, unbindConversationBindingRecord, unregisterSessionBindingAdapter } from './internal/session-bindings.js';

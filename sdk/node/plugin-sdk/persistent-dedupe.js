@@ -1,1 +1,1 @@
-export { createClaimableDedupe, createPersistentDedupe } from './internal/dedupe.js';
+export { createClaimableDedupe, createPersistentDedupe, createPersistentDedupeImportEntry, listPersistentDedupeLegacyJsonFileEntries, migratePersistentDedupeLegacyJsonFile, resolvePersistentDedupePluginStateNamespace, shouldReplacePersistentDedupeEntry } from './internal/dedupe.js';

@@ -1,1 +1,1 @@
-export {};
+export { formatSessionTranscriptMemoryHitKey, parseSessionTranscriptMemoryHitKey, readLatestAssistantTextByIdentity, readSessionTranscriptEvents, resolveSessionTranscriptIdentity, resolveSessionTranscriptMemoryHitKeyToSessionKeys, resolveSessionTranscriptTarget } from './internal/transcript-reads.js';

@@ -112,3 +112,15 @@ test('what this gateway does not have says so when it is used', async () => {
   const { result } = await inWorker(['acp-runtime', 'acp-binding-runtime', 'qa-runner-runtime', 'plugin-runtime', 'proxy-capture'], body, {});
   assert.deepEqual(result, [['ACP_BACKEND_MISSING', 'NOT_BUILT'], null, false, null, []]);
 });
+
+test('the last answer of a session is read from its transcript, and a sender is paired by the gateway', async () => {
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'chela-transcript-'));
+  const file = path.join(dir, 's.jsonl');
+  const line = (role, text) => JSON.stringify({ type: 'message', id: `${role}-${text}`, message: { role, content: [{ type: 'text', text }], timestamp: 5 } });
+  fs.writeFileSync(file, `${line('user', 'q')}\n${line('assistant', 'first')}\n{broken\n${line('assistant', 'last')}\n${line('user', 'again')}\n`);
+  const body = `return [await sdk.readLatestAssistantTextByIdentity({ sessionKey: 'agent:main:x', sessionId: 's' }), (await sdk.readSessionTranscriptEvents({ sessionKey: 'agent:main:x', sessionId: 's' })).length,
+    await sdk.resolveSessionTranscriptIdentity({ sessionKey: 'agent:main:x', sessionId: 's' }), await sdk.upsertChannelPairingRequest({ channel: 'chat', id: 'bob' })];`;
+  const { result, asked } = await inWorker(['session-transcript-runtime', 'conversation-runtime'], body, { 'host.session.resolveSessionFilePath': file, 'host.channel.pairing.upsertPairingRequest': { code: 'ABC', created: true } });
+  assert.deepEqual(result, [{ id: 'assistant-last', text: 'last', timestamp: 5 }, 4, { agentId: 'main', memoryKey: 'transcript:main:s', sessionId: 's', sessionKey: 'agent:main:x' }, { code: 'ABC', created: true }]);
+  assert.deepEqual(asked.at(-1)[1].args, [{ channel: 'chat', id: 'bob' }]);
+});

@@ -1,6 +1,10 @@
 // Recognising what was handled before, in memory and on disk.
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
 import { withFileLock } from './file-lock.js';
 import { readJsonFileWithFallback, writeJsonFileAtomically } from './json-file.js';
+import { resolveStateDir } from './paths.js';
 import { resolveGlobalSingleton } from './singletons.js';
 
 /** Drops the oldest entries of a map. */
@@ -52,10 +56,56 @@ function readStamps(value) {
   return Object.fromEntries(Object.entries(value).filter(([, at]) => Number.isFinite(at) && at > 0));
 }
 
+/** Entries that are kept where nothing is said. */
+const MOST_ENTRIES = 10_000;
+const shortHash = (text) => createHash('sha256').update(text).digest('hex').slice(0, 32);
+const prefixOf = (prefix = 'persistent-dedupe') => prefix.trim().toLowerCase().replace(/[^a-z0-9._-]+/g, '-').replace(/^[._-]+|[._-]+$/g, '').slice(0, 48) || 'persistent-dedupe';
+/** The name of a namespace in the state of a plugin. @param {{namespacePrefix?: string, namespace?: string}} options @returns {string} */
+export const resolvePersistentDedupePluginStateNamespace = ({ namespacePrefix, namespace }) => `${prefixOf(namespacePrefix)}.${shortHash(namespace?.trim() || 'global')}`;
+/** Where a plugin's keys are kept when it names no file. */
+const dedupeFile = ({ pluginId = 'shared', namespacePrefix, env }, namespace) => path.join(resolveStateDir(env), 'dedupe', `${prefixOf(pluginId)}.${resolvePersistentDedupePluginStateNamespace({ namespacePrefix, namespace })}.json`);
+
+/** An entry of an older file as the state holds it. @param {{key: string, seenAt: number, ttlMs?: number}} params */
+export const createPersistentDedupeImportEntry = ({ key, seenAt, ttlMs }) => ({ key: `k.${shortHash(key)}`, value: { key, seenAt }, ...(ttlMs == null ? {} : { ttlMs }) });
+const seenAtOf = (value) => (Number.isFinite(value?.seenAt) ? value.seenAt : undefined);
+/** Whether an entry is newer than the one there is. @param {{existingValue?: any, incomingValue: any}} params @returns {boolean} */
+export const shouldReplacePersistentDedupeEntry = ({ existingValue, incomingValue }) => seenAtOf(incomingValue) !== undefined && seenAtOf(incomingValue) > (seenAtOf(existingValue) ?? 0);
+
+async function legacyEntries({ filePath, ttlMs: given, now = Date.now() }) {
+  const data = JSON.parse(await fs.promises.readFile(filePath, 'utf8'));
+  const rows = data && typeof data === 'object' && !Array.isArray(data) ? Object.entries(data) : [];
+  const ttlMs = Math.max(0, Math.floor(given ?? 0));
+  const valid = rows.filter(([, at]) => Number.isFinite(at) && at > 0);
+  const alive = valid.filter(([, at]) => ttlMs === 0 || ttlMs > now - at);
+  const entries = alive.map(([key, seenAt]) => createPersistentDedupeImportEntry({ key, seenAt, ...(ttlMs > 0 ? { ttlMs: Math.max(1, Math.floor(ttlMs - (now - seenAt))) } : {}) }));
+  return { entries, skippedExpired: valid.length - alive.length, skippedInvalid: rows.length - valid.length };
+}
+/** The entries of an older file that still count. @param {{filePath: string, ttlMs?: number, now?: number}} options @returns {Promise<any[]>} */
+export const listPersistentDedupeLegacyJsonFileEntries = async (options) => (await legacyEntries(options)).entries;
+/** Takes over an older file, and removes it. @param {{filePath: string, ttlMs?: number, namespace?: string, pluginId?: string, namespacePrefix?: string, removeFile?: boolean, now?: number}} options @returns {Promise<{imported: number, skippedExpired: number, skippedInvalid: number, skippedExisting: number, removed: boolean}>} */
+export async function migratePersistentDedupeLegacyJsonFile(options) {
+  const { entries, skippedExpired, skippedInvalid } = await legacyEntries(options);
+  const file = dedupeFile(options, options.namespace);
+  let imported = 0;
+  await withFileLock(file, { stale: 60_000, retries: { retries: 6, factor: 1.35, minTimeout: 8, maxTimeout: 180 } }, async () => {
+    const stamps = readStamps((await readJsonFileWithFallback(file, {})).value);
+    for (const { value } of entries) {
+      if (stamps[value.key] >= value.seenAt) continue;
+      stamps[value.key] = value.seenAt;
+      imported++;
+    }
+    await writeJsonFileAtomically(file, stamps);
+  });
+  const removed = options.removeFile !== false;
+  if (removed) await fs.promises.rm(options.filePath, { force: true });
+  return { imported, skippedExpired, skippedInvalid, skippedExisting: entries.length - imported, removed };
+}
+
 /** A memory of keys that also survives restarts, one file per namespace. */
 export function createPersistentDedupe(options) {
   const ttlMs = Math.max(0, Math.floor(options.ttlMs));
-  const maxEntries = Math.max(1, Math.floor(options.fileMaxEntries));
+  const maxEntries = Math.max(1, Math.floor(options.fileMaxEntries ?? options.stateMaxEntries ?? MOST_ENTRIES));
+  const fileOf = options.resolveFilePath ?? ((namespace) => dedupeFile(options, namespace));
   const lock = {
     stale: options.lockOptions?.stale ?? 60_000,
     retries: { retries: 6, factor: 1.35, minTimeout: 8, maxTimeout: 180, randomize: true, ...options.lockOptions?.retries },
@@ -75,7 +125,7 @@ export function createPersistentDedupe(options) {
 
   async function record(key, scoped, namespace, now, onDiskError) {
     if (memory.check(scoped, now)) return false;
-    const file = options.resolveFilePath(namespace);
+    const file = fileOf(namespace);
     try {
       return await inOrder(file, () =>
         withFileLock(file, lock, async () => {
@@ -115,7 +165,7 @@ export function createPersistentDedupe(options) {
       const now = call?.now ?? Date.now();
       if (memory.peek(scoped, now)) return true;
       try {
-        const at = readStamps((await readJsonFileWithFallback(options.resolveFilePath(space(call)), {})).value)[key];
+        const at = readStamps((await readJsonFileWithFallback(fileOf(space(call)), {})).value)[key];
         if (!live(at, now)) return false;
         memory.check(scoped, at);
         return true;
@@ -127,7 +177,7 @@ export function createPersistentDedupe(options) {
     async warmup(namespace = 'global', onError) {
       const now = Date.now();
       try {
-        const stamps = readStamps((await readJsonFileWithFallback(options.resolveFilePath(namespace), {})).value);
+        const stamps = readStamps((await readJsonFileWithFallback(fileOf(namespace), {})).value);
         const rows = Object.entries(stamps).filter(([, at]) => live(at, now));
         for (const [key, at] of rows) memory.check(`${namespace}:${key}`, at);
         return rows.length;
@@ -152,7 +202,7 @@ export const resolveGlobalDedupeCache = (key, options) => resolveGlobalSingleton
 /** De-duplication in two steps: claim a key, then commit it when the work is done, or release it. */
 export function createClaimableDedupe(options) {
   const memory = createDedupeCache({ ttlMs: Math.max(0, Math.floor(options.ttlMs)), maxSize: options.memoryMaxSize });
-  const disk = options.resolveFilePath ? createPersistentDedupe(options) : null;
+  const disk = options.resolveFilePath || options.pluginId ? createPersistentDedupe(options) : null;
   const claims = new Map();
   const hasRecent = async (key, call) => {
     const id = key.trim();

@@ -16,6 +16,9 @@ export const loadSessionStore = (storePath) => worker().requestSync('host.sessio
 export const triggerGatewayInternalHook = (params) => (peer ? worker().request('host.hooks.triggerInternal', { pluginId: pluginId(), ...params }) : Promise.resolve({ messages: [] }));
 export const readChannelAllowFromStore = (channel, _env, accountId) => ask('host.channel.pairing.readAllowFromStore', [{ channel, accountId }]);
 
+/** Asks for the pairing of a sender; the code to show. @param {{channel: string, id: string, accountId?: string, meta?: object}} params @returns {Promise<{code: string, created: boolean}>} */
+export const upsertChannelPairingRequest = ({ channel, id, accountId, meta }) => ask('host.channel.pairing.upsertPairingRequest', [{ channel, id, accountId, meta }]);
+
 /** A logger of a part of the plugin. */
 export function createSubsystemLogger(subsystem) {
   const logger = createLogger(pluginId(), { subsystem });

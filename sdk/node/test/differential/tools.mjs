@@ -56,4 +56,10 @@ export default [
   ['text-runtime', ['resolveStuckSessionWarnMs'], () => [pick([undefined, { diagnostics: { stuckSessionWarnMs: pick([5000.5, 10, 1e12, 'x']) } }])]],
   ['text-runtime', ['resolveStuckSessionAbortMs'], () => [pick([undefined, { diagnostics: { stuckSessionAbortMs: pick([5000.5, -10, 1e12, 'x']) } }]), pick([1000, 500_000])]],
   ['string-coerce-runtime', ['normalizeUniqueTrimmedStringList', 'normalizeSortedUniqueTrimmedStringList', 'normalizeStringifiedEntries', 'parseBooleanValue'], () => [pick([undefined, list(text), list(() => pick([' b ', 'a', 3, 'a']))])]],
+  ['persistent-dedupe', ['resolvePersistentDedupePluginStateNamespace'], () => [{ namespacePrefix: pick([undefined, ' My Plugin! ', '..']), namespace: pick([undefined, ' a ', '']) }]],
+  ['persistent-dedupe', ['createPersistentDedupeImportEntry'], () => [{ key: text(), seenAt: 5, ttlMs: pick([undefined, 0, 7]) }]],
+  ['persistent-dedupe', ['shouldReplacePersistentDedupeEntry'], () => [{ existingValue: pick([undefined, { seenAt: 5 }, 'x']), incomingValue: pick([{ seenAt: 6 }, { seenAt: 5 }, null]) }]],
+  ['session-transcript-hit', ['formatSessionTranscriptMemoryHitKey'], () => [{ agentId: pick(['Main', '']), sessionId: pick(['s 1', '']) }]],
+  ['session-transcript-hit', ['parseSessionTranscriptMemoryHitKey'], () => [pick(['transcript:main:s%201', 'transcript:Main:x', 'x:main:s', 'transcript:main', 'transcript:%zz:s', 'transcript::s'])]],
+  ['session-transcript-hit', ['resolveSessionTranscriptMemoryHitKeyToSessionKeys'], () => [{ key: pick(['transcript:main:s', 'transcript:two:s', 'x']), store: { 'agent:main:a': { sessionId: 's' }, 'agent:two:b': { sessionId: 't' }, plain: { sessionId: 's' } }, includeSyntheticFallback: pick([undefined, false]) }]],
 ];
