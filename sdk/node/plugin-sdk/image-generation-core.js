@@ -7,3 +7,4 @@ export { resolveApiKeyForProvider } from './internal/auth/resolve.js';
 export { OPENAI_DEFAULT_IMAGE_MODEL } from './internal/provider/defaults.js';
 export { normalizeGoogleModelId } from './internal/provider/id.js';
 export { getImageGenerationProvider, listImageGenerationProviders } from './internal/capability-registries.js';
+export { describeFailoverError } from './internal/failover-errors.js';

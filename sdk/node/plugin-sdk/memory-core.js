@@ -4,3 +4,4 @@ export { resolveSessionTranscriptsDirForAgent } from './internal/session-store.j
 export { resolveMemorySearchConfig } from './internal/memory/settings.js';
 export { jsonResult, readNumberParam, readPositiveIntegerParam, readStringParam } from './internal/actions.js';
 export { resolveCronStyleNow } from './internal/time.js';
+export { clearMemoryPluginState, getMemoryCapabilityRegistration, registerMemoryCapability, registerMemoryCorpusSupplement } from './internal/memory/capability.js';

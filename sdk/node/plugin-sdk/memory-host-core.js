@@ -10,3 +10,4 @@ export { SILENT_REPLY_TOKEN } from './internal/silent-reply.js';
 export { asToolParamsRecord, DEFAULT_PI_COMPACTION_RESERVE_TOKENS_FLOOR, parseNonNegativeByteSize } from './internal/values.js';
 export { resolveMemorySearchConfig } from './internal/memory/settings.js';
 export { resolveCronStyleNow } from './internal/time.js';
+export { clearMemoryPluginState, getMemoryCapabilityRegistration, registerMemoryCapability, registerMemoryCorpusSupplement } from './internal/memory/capability.js';

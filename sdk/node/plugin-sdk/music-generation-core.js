@@ -3,3 +3,4 @@ export { getProviderEnvVars } from './internal/auth/env-names.js';
 export { createSubsystemLogger } from './internal/host.js';
 export { isFailoverError, parseCapabilityModelRef as parseMusicGenerationModelRef } from './internal/generation/candidates.js';
 export { getMusicGenerationProvider, listMusicGenerationProviders } from './internal/capability-registries.js';
+export { describeFailoverError } from './internal/failover-errors.js';

@@ -7,3 +7,4 @@ export { retryAsync } from './internal/retry.js';
 export { createNonExitingRuntime, defaultRuntime, getChildLogger, toPinoLikeLogger } from './internal/runtime-io.js';
 export { danger, info, success, warn } from './internal/terminal.js';
 export { formatDurationPrecise, formatDurationSeconds } from './internal/time.js';
+export { DEFAULT_LOG_DIR, DEFAULT_LOG_FILE, enableConsoleCapture, ensureGlobalUndiciEnvProxyDispatcher, getConsoleSettings, getLogger, getResolvedConsoleSettings, getResolvedLoggerSettings, resetLogger, routeLogsToStderr, setConsoleConfigLoaderForTests, setConsoleTimestampPrefix, setLoggerConfigLoaderForTests, setLoggerOverride } from './internal/logger-settings.js';

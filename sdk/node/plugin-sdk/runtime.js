@@ -6,3 +6,4 @@ export { removePluginFromConfig } from './internal/plugin-removal.js';
 export { registerUncaughtExceptionHandler, registerUnhandledRejectionHandler } from './internal/process-faults.js';
 export { createLoggerBackedRuntime, createNonExitingRuntime, defaultRuntime, getChildLogger, resolveRuntimeEnv, resolveRuntimeEnvWithUnavailableExit, toPinoLikeLogger } from './internal/runtime-io.js';
 export { danger, info, success, warn } from './internal/terminal.js';
+export { DEFAULT_LOG_DIR, DEFAULT_LOG_FILE, enableConsoleCapture, getConsoleSettings, getLogger, getResolvedConsoleSettings, getResolvedLoggerSettings, resetLogger, routeLogsToStderr, setConsoleConfigLoaderForTests, setConsoleTimestampPrefix, setLoggerConfigLoaderForTests, setLoggerOverride } from './internal/logger-settings.js';

@@ -6,13 +6,16 @@ import { lacking } from './subpaths.mjs';
 const COMPLETE = [
   'core', // SUB-002
   'json-schema-runtime', // SUB-007
+  'runtime-env', // SUB-014
   'plugin-config-runtime', // SUB-025
   'config-mutation', // SUB-026
   'talk-config-runtime', // SUB-029
   'provider-setup', // SUB-038
   'self-hosted-provider-setup', // SUB-039
+  'provider-onboard', // SUB-040
   'command-status', // SUB-061
   'channel-actions', // SUB-073
+  'channel-ingress', // SUB-079
   'channel-message', // SUB-085
   'channel-message-runtime', // SUB-086
   'channel-targets', // SUB-101
@@ -38,14 +41,20 @@ const COMPLETE = [
   'qa-runner-runtime', // SUB-183
   'proxy-capture', // SUB-184
   'media-understanding-runtime', // SUB-232
+  'image-generation-core', // SUB-235
+  'music-generation-core', // SUB-237
+  'video-generation-core', // SUB-240
   'speech', // SUB-241
   'speech-core', // SUB-242
   'realtime-transcription', // SUB-244
   'realtime-voice', // SUB-245
   'web-content-extractor', // SUB-247
   'provider-model-shared', // SUB-259
+  'memory-core', // SUB-274
   'memory-core-host-engine-storage', // SUB-279
+  'memory-core-host-runtime-core', // SUB-286
   'memory-core-host-runtime-files', // SUB-287
+  'memory-host-core', // SUB-288
   'memory-host-files', // SUB-290
 ];
 

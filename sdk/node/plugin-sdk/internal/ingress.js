@@ -191,7 +191,8 @@ function factOf(route) {
   return fact('matched', 'allow', denies ? {} : { kind: 'routeSender' });
 }
 
-async function resolveState(input) {
+/** The lists and routes of a message, resolved. @param {any} input @returns {Promise<any>} */
+export async function resolveState(input) {
   const { allowlists: raw, event } = input;
   const lists = {};
   for (const [name, context] of [['dm', 'dm'], ['pairingStore', 'dm'], ['group', 'group'], ['commandOwner', 'command'], ['commandGroup', 'command']]) {
