@@ -1,1 +1,3 @@
-export {};
+export { LMSTUDIO_DEFAULT_API_KEY_ENV_VAR, LMSTUDIO_DEFAULT_BASE_URL, LMSTUDIO_DEFAULT_EMBEDDING_MODEL, LMSTUDIO_DEFAULT_INFERENCE_BASE_URL, LMSTUDIO_DEFAULT_LOAD_CONTEXT_LENGTH, LMSTUDIO_DEFAULT_MODEL_ID, LMSTUDIO_LOCAL_API_KEY_PLACEHOLDER, LMSTUDIO_MODEL_PLACEHOLDER, LMSTUDIO_PROVIDER_ID, LMSTUDIO_PROVIDER_LABEL, mapLmstudioWireEntry, normalizeLmstudioProviderConfig, resolveLmstudioInferenceBase, resolveLmstudioReasoningCapability, resolveLmstudioServerBase, resolveLoadedContextWindow } from './internal/lmstudio/models.js';
+export { buildLmstudioAuthHeaders, discoverLmstudioModels, ensureLmstudioModelLoaded, fetchLmstudioModels, resolveLmstudioConfiguredApiKey, resolveLmstudioProviderHeaders, resolveLmstudioRuntimeApiKey } from './internal/lmstudio/requests.js';
+export { configureLmstudioNonInteractive, discoverLmstudioProvider, prepareLmstudioDynamicModels, promptAndConfigureLmstudioInteractive } from './internal/lmstudio/setup.js';

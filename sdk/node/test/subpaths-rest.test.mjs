@@ -50,6 +50,8 @@ const COMPLETE = [
   'realtime-voice', // SUB-245
   'web-content-extractor', // SUB-247
   'provider-model-shared', // SUB-259
+  'lmstudio', // SUB-272
+  'lmstudio-runtime', // SUB-273
   'memory-core', // SUB-274
   'memory-core-host-engine-storage', // SUB-279
   'memory-core-host-runtime-core', // SUB-286
