@@ -1,1 +1,2 @@
 export { generateOAuthState, generateHexPkceVerifierChallenge, generatePkceVerifierChallenge, parseOAuthCallbackInput, toFormUrlEncoded, waitForLocalOAuthCallback } from './internal/auth/oauth.js';
+export { buildOAuthRequestSignal, createOAuthLoginCancelledError, generatePKCE, oauthErrorHtml, oauthSuccessHtml, parseOAuthAuthorizationInput, resolveOAuthTokenExpiresAt, resolveOAuthTokenLifetimeMs, throwIfOAuthLoginAborted, withOAuthLoginAbort } from './internal/auth/login-flow.js';
