@@ -1,1 +1,1 @@
-export { createResolvedApproverActionAuthAdapter, resolveApprovalApprovers } from './internal/approvals.js';
+export { createResolvedApproverActionAuthAdapter, isImplicitSameChatApprovalAuthorization, markImplicitSameChatApprovalAuthorization, resolveApprovalApprovers } from './internal/approvals.js';

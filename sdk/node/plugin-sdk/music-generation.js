@@ -1,1 +1,1 @@
-export {};
+export { downloadGeneratedMusicAsset, extractGeneratedMusicFileCandidates, generatedMusicAssetFromBase64 } from './internal/generation/music.js';

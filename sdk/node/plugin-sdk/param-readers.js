@@ -1,1 +1,1 @@
-export { readNonNegativeIntegerParam, readNumberParam, readPositiveIntegerParam, readStringArrayParam, readStringOrNumberParam, readStringParam } from './internal/actions.js';
+export { readFiniteNumberParam, readNonNegativeIntegerParam, readNumberParam, readPositiveIntegerParam, readStringArrayParam, readStringOrNumberParam, readStringParam } from './internal/actions.js';

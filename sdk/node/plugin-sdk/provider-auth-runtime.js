@@ -4,3 +4,4 @@ export { collectProviderApiKeysForExecution, executeWithApiKeyRotation } from '.
 export { resolveEnvApiKey } from './internal/auth/env-names.js';
 export { requireApiKey } from './internal/auth/resolve.js';
 export { getRuntimeAuthForModel, resolveApiKeyForProvider, resolveProviderAuthProfileApiKey } from './internal/auth/resolve.js';
+export { buildOAuthCallbackOriginResolver } from './internal/auth/login-flow.js';

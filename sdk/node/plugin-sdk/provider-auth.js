@@ -10,3 +10,4 @@ export { resolveRequiredHomeDir } from './internal/paths.js';
 export { createProviderApiKeyAuthMethod } from './internal/provider-entry.js';
 export { CUSTOM_LOCAL_AUTH_MARKER, MINIMAX_OAUTH_MARKER, isKnownEnvApiKeyMarker, isNonSecretApiKeyMarker, resolveNonEnvSecretRefApiKeyMarker, resolveOAuthApiKeyMarker } from './internal/auth/markers.js';
 export { coerceSecretRef, hasConfiguredSecretInput, normalizeSecretInput } from './internal/secrets.js';
+export { buildOpenAICodexCredentialExtra, decodeOpenAICodexJwtPayload, resolveOpenAICodexAccessTokenExpiry, resolveOpenAICodexAuthIdentity, resolveOpenAICodexImportProfileName } from './internal/auth/codex-identity.js';

@@ -1,1 +1,1 @@
-export { buildUsageErrorSnapshot, buildUsageHttpErrorSnapshot, clampPercent, fetchClaudeUsage, fetchCodexUsage, fetchGeminiUsage, fetchJson, fetchZaiUsage, PROVIDER_LABELS } from './internal/provider/usage.js';
+export { buildUsageErrorSnapshot, buildUsageHttpErrorSnapshot, clampPercent, fetchClaudeUsage, fetchCodexUsage, fetchDeepSeekUsage, fetchGeminiUsage, fetchJson, fetchZaiUsage, PROVIDER_LABELS } from './internal/provider/usage.js';

@@ -1,1 +1,1 @@
-export {};
+export { collectLiveTransportStandardScenarioCoverage, findMissingLiveTransportStandardScenarios, LIVE_TRANSPORT_BASELINE_STANDARD_SCENARIO_IDS, selectLiveTransportScenarios } from './internal/testing/live-transport-scenarios.js';

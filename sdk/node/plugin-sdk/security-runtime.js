@@ -25,3 +25,4 @@ export { assertAbsolutePathInput, canonicalPathFromExistingAncestor, ensureAbsol
 export { writeJsonFileSecure } from './internal/json-files.js';
 export { compileSafeRegex, compileSafeRegexDetailed, hasNestedRepetition, testRegexWithBoundedInput } from './internal/safe-regex.js';
 export { ensurePortAvailable, getHookType, isChannelAccountEffectivelyEnabled, isExternalHookSession, isNonEmptyString, mapHookExternalContentSource, matchesHostnameAllowlist, normalizePositiveInt, parseDotPath, parseEnvValue, resolveHookExternalContentSource, toDotPath } from './internal/small-tools.js';
+export { resolvePositiveTimerTimeoutMs as normalizePositiveTimerMs } from './internal/numbers.js';

@@ -1,5 +1,5 @@
 export { normalizeApplyTextNormalization, normalizeLanguageCode, normalizeSeed, normalizeSpeechProviderId, normalizeTtsAutoMode, requireInRange, scheduleCleanup, trimToUndefined, TTS_AUTO_MODES } from './internal/speech/values.js';
-export { parseTtsDirectives } from './internal/speech/directives.js';
+export { parseSpeechDirectiveNumberOverride, parseTtsDirectives } from './internal/speech/directives.js';
 export { createOpenAiCompatibleSpeechProvider } from './internal/speech/openai-compatible.js';
 export { asObject, assertOkOrThrowProviderError, createProviderHttpError, extractProviderErrorDetail, extractProviderRequestId, formatProviderErrorPayload, formatProviderHttpErrorMessage, readResponseTextLimited, truncateErrorDetail } from './internal/provider/http-errors.js';
 export { asFiniteNumber } from './internal/numbers.js';

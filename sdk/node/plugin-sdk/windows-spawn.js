@@ -1,1 +1,1 @@
-export { applyWindowsSpawnProgramPolicy, materializeWindowsSpawnProgram, resolveWindowsExecutablePath, resolveWindowsSpawnProgram, resolveWindowsSpawnProgramCandidate } from './internal/windows-spawn.js';
+export { applyWindowsSpawnProgramPolicy, detectWindowsSpawnCommandInlineArgs, materializeWindowsSpawnProgram, resolveWindowsExecutablePath, resolveWindowsSpawnProgram, resolveWindowsSpawnProgramCandidate } from './internal/windows-spawn.js';

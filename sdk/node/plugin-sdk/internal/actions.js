@@ -74,6 +74,14 @@ export function readNonNegativeIntegerParam(params, key, { message = `${key} mus
   return value;
 }
 
+/** A parameter that must be a finite number when given. @param {any} params @param {string} key @param {{message?: string, min?: number, minExclusive?: boolean, max?: number, maxExclusive?: boolean}} [options] @returns {number|undefined} */
+export function readFiniteNumberParam(params, key, { message = `${key} must be a finite number`, min = -Infinity, minExclusive, max = Infinity, maxExclusive } = {}) {
+  const value = readNumberParam(params, key, { strict: true });
+  const outside = value < min || value > max || (minExclusive && value === min) || (maxExclusive && value === max);
+  if (outside || (value === undefined && rawParam(params, key) != null)) throw new ToolInputError(message);
+  return value;
+}
+
 /** A list of texts, or one text as a list. */
 export function readStringArrayParam(params, key, { required = false, label = key } = {}) {
   const raw = rawParam(params, key);

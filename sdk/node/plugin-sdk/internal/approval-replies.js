@@ -61,6 +61,20 @@ export function buildApprovalInteractiveReplyFromActionDescriptors(actions) {
   return buttons.length > 0 ? { blocks: [{ type: 'buttons', buttons }] } : undefined;
 }
 
+/**
+ * The buttons as a presentation that every channel can show.
+ * @param {Array<{label: string, style: string, command: string}>} actions
+ * @returns {{blocks: object[]} | undefined}
+ */
+export function buildApprovalPresentationFromActionDescriptors(actions) {
+  const buttons = actions.map(({ label, command, style }) => ({ label, action: { type: 'command', command }, value: command, style }));
+  return buttons.length > 0 ? { blocks: [{ type: 'buttons', buttons }] } : undefined;
+}
+/** @param {{approvalId: string, ask?: string | null, allowedDecisions?: readonly string[]}} params @returns {{blocks: object[]} | undefined} */
+export const buildApprovalPresentation = ({ approvalId, ...params }) => buildApprovalPresentationFromActionDescriptors(buildExecApprovalActionDescriptors({ ...params, approvalCommandId: approvalId }));
+/** @param {{approvalCommandId: string, ask?: string | null, allowedDecisions?: readonly string[]}} params @returns {{blocks: object[]} | undefined} */
+export const buildExecApprovalPresentation = ({ approvalCommandId, ...params }) => buildApprovalPresentation({ ...params, approvalId: approvalCommandId });
+
 const interactiveOf = (approvalId, allowedDecisions) => buildApprovalInteractiveReplyFromActionDescriptors(buildExecApprovalActionDescriptors({ approvalCommandId: approvalId, allowedDecisions }));
 
 /**

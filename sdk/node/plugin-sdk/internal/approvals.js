@@ -7,6 +7,11 @@ import { normalizeOptionalAccountId } from './accounts.js';
 export const CHANNEL_APPROVAL_NATIVE_RUNTIME_CONTEXT_CAPABILITY = 'approval.native';
 const IMPLICIT = Symbol('implicitSameChatApprovalAuthorization');
 
+/** Marks an answer as given only because nobody is named and the chat is the same. @template {object} T @param {T} result @returns {T} */
+export const markImplicitSameChatApprovalAuthorization = (result) => Object.defineProperty(result, IMPLICIT, { value: true, enumerable: false });
+/** Whether an answer is such a one. @param {object | null | undefined} result @returns {boolean} */
+export const isImplicitSameChatApprovalAuthorization = (result) => Boolean(result?.[IMPLICIT]);
+
 /** The approvers of an account: the explicit ones, else those whom its allow lists name. */
 export function resolveApprovalApprovers(params) {
   const { normalizeApprover, normalizeDefaultTo = normalizeApprover } = params;
@@ -25,7 +30,7 @@ export function createResolvedApproverActionAuthAdapter({ channelLabel, resolveA
   return {
     authorizeActorAction({ cfg, accountId, senderId, approvalKind }) {
       const approvers = resolveApprovers({ cfg, accountId });
-      if (approvers.length === 0) return Object.defineProperty({ authorized: true }, IMPLICIT, { value: true, enumerable: false });
+      if (approvers.length === 0) return markImplicitSameChatApprovalAuthorization({ authorized: true });
       const sender = senderId ? normalizeSenderId(senderId) : undefined;
       return sender && approvers.includes(sender) ? { authorized: true } : refusal(approvalKind, channelLabel);
     },

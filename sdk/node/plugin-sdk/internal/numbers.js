@@ -244,3 +244,10 @@ export const resolveNonNegativeIntegerOption = (value, fallback) => resolveInteg
  * @returns {number | undefined}
  */
 export const resolveOptionalIntegerOption = (value, range) => (asFiniteNumber(value) === undefined ? undefined : resolveIntegerOption(value, value, range));
+
+/** A number of seconds of at least one, as long as a timer can wait. @param {unknown} value @param {number} fallback @returns {number} */
+export const resolvePositiveTimeoutSeconds = (value, fallback) => Math.min(MAX_TIMER_TIMEOUT_SECONDS, Math.max(1, Math.floor(asFiniteNumber(value) > 0 ? value : fallback)));
+/** How long a service may take by its own setting. @param {unknown} timeoutMs @returns {number | undefined} */
+export const resolveMediaProviderDefaultTimeoutMs = (timeoutMs) => (asFiniteNumber(timeoutMs) > 0 ? clampTimerTimeoutMs(timeoutMs) : undefined);
+/** How long a request may take: its own time, else that of its service. @param {{timeoutMs?: number, providerDefaultTimeoutMs?: number}} params @returns {number | undefined} */
+export const resolveMediaProviderRequestTimeoutMs = ({ timeoutMs, providerDefaultTimeoutMs }) => resolveMediaProviderDefaultTimeoutMs(timeoutMs) ?? resolveMediaProviderDefaultTimeoutMs(providerDefaultTimeoutMs);

@@ -80,7 +80,7 @@ export const matchesHostnameAllowlist = (hostname, allowlist) => allowlist.lengt
 /** @param {string[] | undefined} values @returns {string[]} */
 export const normalizeHostnameAllowlist = (values) => uniqueStrings((values ?? []).map(normalizeHostname).filter((value) => value && value !== '*' && value !== '*.'));
 const FLAGS = ['allowPrivateNetwork', 'dangerouslyAllowPrivateNetwork', 'allowRfc2544BenchmarkRange', 'allowIpv6UniqueLocalRange'];
-const policyKey = (policy) => policy && [FLAGS.map((flag) => policy[flag] === true), [...new Set((policy.allowedHostnames ?? []).map(normalizeHostname).filter(Boolean))].sort(), normalizeHostnameAllowlist(policy.hostnameAllowlist).sort()];
+const policyKey = (policy) => policy && [FLAGS.map((flag) => policy[flag] === true), [...new Set((policy.allowedHostnames ?? []).map(normalizeHostname).filter(Boolean))].sort(), [...new Set(policy.allowedOrigins ?? [])].sort(), normalizeHostnameAllowlist(policy.hostnameAllowlist).sort()];
 /** @param {object | undefined} a @param {object | undefined} b @returns {boolean} */
 export const isSameSsrFPolicy = (a, b) => JSON.stringify(policyKey(a) ?? null) === JSON.stringify(policyKey(b) ?? null);
 /** A policy for one host whose name a proxy on this machine resolves. @param {string} baseUrl @returns {object | undefined} */

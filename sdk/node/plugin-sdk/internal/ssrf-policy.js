@@ -47,7 +47,7 @@ export function mergeSsrFPolicies(...policies) {
     for (const flag of ['allowPrivateNetwork', 'dangerouslyAllowPrivateNetwork', 'allowRfc2544BenchmarkRange', 'allowIpv6UniqueLocalRange']) {
       if (policy[flag]) merged[flag] = true;
     }
-    for (const names of ['allowedHostnames', 'hostnameAllowlist']) {
+    for (const names of ['allowedHostnames', 'allowedOrigins', 'hostnameAllowlist']) {
       if (policy[names]?.length) merged[names] = uniqueStrings([...(merged[names] ?? []), ...policy[names]]);
     }
   }

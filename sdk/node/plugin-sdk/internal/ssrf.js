@@ -93,6 +93,29 @@ export function isPrivateNetworkOptInEnabled(input) {
   return [input, isRecord(input.network) ? input.network : {}].some((record) => record.allowPrivateNetwork === true || record.dangerouslyAllowPrivateNetwork === true);
 }
 
+const originOf = (text) => {
+  const url = URL.parse(text.trim());
+  if (!url || !['http:', 'https:'].includes(url.protocol)) return undefined;
+  url.hostname = url.hostname.replace(/\.+$/, '');
+  return url.origin.toLowerCase();
+};
+
+/**
+ * The policy for one request: an origin that it allows is a host that it allows.
+ * @param {URL} url @param {{allowedOrigins?: string[], allowedHostnames?: string[]}} [policy] @returns {object | undefined}
+ */
+export function resolveSsrFPolicyForUrl(url, policy) {
+  const origin = originOf(url.href);
+  if (!origin || !policy?.allowedOrigins?.some((allowed) => originOf(allowed) === origin)) return policy;
+  return { ...policy, allowedHostnames: [...new Set([...(policy.allowedHostnames ?? []), normalizeHostname(url.hostname)])] };
+}
+
+/** A policy that allows what a base URL lies on: its host on its port only. @param {string} baseUrl @returns {{allowedOrigins: string[]} | undefined} */
+export function ssrfPolicyFromHttpBaseUrlAllowedOrigin(baseUrl) {
+  const origin = originOf(baseUrl);
+  return origin && { allowedOrigins: [origin] };
+}
+
 function allowsAll(host, policy) {
   if (policy?.allowPrivateNetwork === true || policy?.dangerouslyAllowPrivateNetwork === true) return true;
   return (policy?.allowedHostnames ?? []).some((name) => normalizeHostname(name) === host);
@@ -166,7 +189,8 @@ async function requestUnderPolicy(url, options, params) {
     await resolvePinnedHostnameWithPolicy(new URL(dispatcherPolicy.proxyUrl).hostname, { policy, lookupFn });
   }
   // Behind a trusted proxy only the name can be checked: the proxy looks it up.
-  const pinned = byEnvironment || byProxy ? assertHostname(url.hostname, policy) : await resolvePinnedHostnameWithPolicy(url.hostname, { policy, lookupFn });
+  const own = resolveSsrFPolicyForUrl(url, policy);
+  const pinned = byEnvironment || byProxy ? assertHostname(url.hostname, own) : await resolvePinnedHostnameWithPolicy(url.hostname, { policy: own, lookupFn });
   if (fetchImpl && fetchImpl !== globalThis.fetch) return { response: await fetchImpl(url.href, options) };
   if (!byEnvironment && (dispatcherPolicy?.mode ?? 'direct') === 'direct') return { response: await requestPinned(url, options, pinned.addresses) };
   const dispatchers = await import('./dispatchers.js');

@@ -99,3 +99,17 @@ export const resolveWindowsSpawnProgram = (params) =>
  * @returns {{command: string, argv: string[], resolution: string, shell?: boolean, windowsHide?: boolean}}
  */
 export const materializeWindowsSpawnProgram = ({ command, leadingArgv, resolution, shell, windowsHide }, argv) => ({ command, argv: [...leadingArgv, ...argv], resolution, shell, windowsHide });
+
+const TAKES_ARGUMENTS = new Set(['node', 'npm', 'npx', 'pnpm', 'yarn'].flatMap((name) => [name, `${name}.exe`, ...(name === 'node' ? [] : [`${name}.cmd`])]));
+/**
+ * A command that has its arguments in it (`node script.js`), which Windows would look for as one file.
+ * @param {string} command
+ * @returns {{executable: string, arguments: string} | null}
+ */
+export function detectWindowsSpawnCommandInlineArgs(command) {
+  const text = command.trim();
+  const [, quoted, bare, rest] = /^(?:"([^"]+)"|([^\s"]\S*)(?=\s))(.*)$/.exec(text) ?? [];
+  const executable = quoted ?? bare;
+  if (!executable || !rest?.trim() || !TAKES_ARGUMENTS.has(executable.replace(/\\/g, '/').split('/').at(-1).toLowerCase())) return null;
+  return { executable, arguments: rest.trim() };
+}

@@ -64,3 +64,16 @@ const page = (title, message, details) =>
 export const oauthSuccessHtml = (message) => page('Authentication successful', message);
 /** The page after one that failed. @param {string} message @param {string} [details] @returns {string} */
 export const oauthErrorHtml = (message, details) => page('Authentication failed', message, details);
+
+/**
+ * Which origin a page may call back from: one over https on the hosts.
+ * @param {readonly string[] | undefined} allowedHosts
+ * @returns {(origin: string | string[] | undefined) => string | undefined}
+ */
+export function buildOAuthCallbackOriginResolver(allowedHosts) {
+  const hosts = (allowedHosts ?? []).map((host) => host.trim().toLowerCase()).filter(Boolean);
+  return (origin) => {
+    const url = URL.parse([origin].flat()[0] ?? '');
+    return url?.protocol === 'https:' && hosts.includes(url.host) ? url.origin : undefined;
+  };
+}

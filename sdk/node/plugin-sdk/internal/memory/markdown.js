@@ -37,8 +37,10 @@ export async function appendMemoryHostEvent(workspaceDir, event) {
   await fs.appendFile(file, `${JSON.stringify(event)}\n`);
 }
 
-/** The events, or the last of them. @param {{ workspaceDir: string, limit?: number }} params @returns {Promise<object[]>} */
-export async function readMemoryHostEvents({ workspaceDir, limit }) {
+const last = (events, limit) => (Number.isFinite(limit) ? events.slice(Math.min(0, -Math.floor(limit)) || events.length) : events);
+
+/** The events, also those that only say why nothing was done, or the last of them. @param {{ workspaceDir: string, limit?: number }} params @returns {Promise<object[]>} */
+export async function readMemoryHostEventRecords({ workspaceDir, limit }) {
   const text = await fs.readFile(resolveMemoryHostEventLogPath(workspaceDir), 'utf8').catch((error) => {
     if (error.code === 'ENOENT') return '';
     throw error;
@@ -50,6 +52,8 @@ export async function readMemoryHostEvents({ workspaceDir, limit }) {
       return [];
     }
   });
-  const most = Math.max(0, Math.floor(limit));
-  return Number.isFinite(limit) ? (most === 0 ? [] : events.slice(-most)) : events;
+  return last(events, limit);
 }
+
+/** The events, or the last of them. @param {{ workspaceDir: string, limit?: number }} params @returns {Promise<object[]>} */
+export const readMemoryHostEvents = async ({ workspaceDir, limit }) => last((await readMemoryHostEventRecords({ workspaceDir })).filter((event) => event?.type !== 'memory.recall.skipped'), limit);

@@ -109,10 +109,12 @@ function isOpenAIResponses(ctx) {
 /** The tools with schemas that Gemini takes. @param {{tools: any[]}} ctx @returns {any[]} */
 export const normalizeGeminiToolSchemas = (ctx) => ctx.tools.map((tool) => (isNode(tool.parameters) ? { ...tool, parameters: cleanSchemaForGemini(tool.parameters) } : tool));
 
-/** What Gemini would refuse. @param {{tools: any[]}} ctx @returns {Array<{toolName: string, toolIndex: number, violations: string[]}>} */
-export const inspectGeminiToolSchemas = (ctx) => ctx.tools
-  .map((tool, toolIndex) => ({ toolName: tool.name, toolIndex, violations: findUnsupportedSchemaKeywords(tool.parameters, `${tool.name}.parameters`, GEMINI_UNSUPPORTED_SCHEMA_KEYWORDS) }))
+const inspected = (ctx, keywords) => ctx.tools
+  .map((tool, toolIndex) => ({ toolName: tool.name, toolIndex, violations: findUnsupportedSchemaKeywords(tool.parameters, `${tool.name}.parameters`, keywords) }))
   .filter((row) => row.violations.length > 0);
+
+/** What Gemini would refuse. @param {{tools: any[]}} ctx @returns {Array<{toolName: string, toolIndex: number, violations: string[]}>} */
+export const inspectGeminiToolSchemas = (ctx) => inspected(ctx, GEMINI_UNSUPPORTED_SCHEMA_KEYWORDS);
 
 /** The tools with schemas that OpenAI's responses take. @param {any} ctx @returns {any[]} */
 export function normalizeOpenAIToolSchemas(ctx) {
@@ -126,9 +128,40 @@ export function normalizeOpenAIToolSchemas(ctx) {
 /** OpenAI refuses nothing that the normalised schemas still hold. @param {any} _ctx @returns {any[]} */
 export const inspectOpenAIToolSchemas = (_ctx) => [];
 
-/** The hooks of a family of services. @param {'gemini' | 'openai'} family */
+/** What DeepSeek refuses: a choice of schemas. */
+export const DEEPSEEK_UNSUPPORTED_SCHEMA_KEYWORDS = new Set(['anyOf', 'oneOf']);
+
+const onlyHolds = (list, value) => Array.isArray(list) && list.length === 1 && list[0] === value;
+const isNull = (schema) => isPlain(schema) && (schema.type === 'null' || schema.const === null || onlyHolds(schema.type, 'null') || onlyHolds(schema.enum, null));
+
+/** A schema in which a choice of texts is an enumeration, and any other choice its first that is not nothing. */
+function withoutChoices(schema) {
+  if (!isNode(schema)) return schema;
+  const choice = Array.isArray(schema) ? undefined : ['anyOf', 'oneOf'].find((key) => Array.isArray(schema[key]));
+  if (!choice) return mapped(schema, withoutChoices);
+  const { [choice]: variants, ...others } = schema;
+  const rest = mapped(others, withoutChoices);
+  const all = variants.map(withoutChoices);
+  const given = all.filter((variant) => !isNull(variant));
+  const nullable = given.length < all.length ? { nullable: true } : {};
+  if (given.length > 1 && given.every((variant) => isPlain(variant) && typeof variant.const === 'string')) return { ...rest, type: 'string', enum: given.map((variant) => variant.const), ...nullable };
+  const first = given[0] ?? all[0];
+  return isPlain(first) ? { ...first, ...rest, ...nullable } : rest;
+}
+
+/** The tools with schemas that DeepSeek takes. @param {{tools: any[]}} ctx @returns {any[]} */
+export const normalizeDeepSeekToolSchemas = (ctx) => ctx.tools.map((tool) => {
+  const parameters = withoutChoices(tool.parameters);
+  return parameters === tool.parameters ? tool : { ...tool, parameters };
+});
+
+/** What DeepSeek would refuse. @param {{tools: any[]}} ctx @returns {Array<{toolName: string, toolIndex: number, violations: string[]}>} */
+export const inspectDeepSeekToolSchemas = (ctx) => inspected(ctx, DEEPSEEK_UNSUPPORTED_SCHEMA_KEYWORDS);
+
+/** The hooks of a family of services. @param {'deepseek' | 'gemini' | 'openai'} family */
 export function buildProviderToolCompatFamilyHooks(family) {
   if (family === 'gemini') return { normalizeToolSchemas: normalizeGeminiToolSchemas, inspectToolSchemas: inspectGeminiToolSchemas };
+  if (family === 'deepseek') return { normalizeToolSchemas: normalizeDeepSeekToolSchemas, inspectToolSchemas: inspectDeepSeekToolSchemas };
   if (family === 'openai') return { normalizeToolSchemas: normalizeOpenAIToolSchemas, inspectToolSchemas: inspectOpenAIToolSchemas };
   throw new Error('Unsupported provider tool compatibility family');
 }

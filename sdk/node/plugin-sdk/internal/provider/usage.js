@@ -1,4 +1,5 @@
 // How much of a service's allowance is used, as the service tells it.
+import { parseFiniteNumber } from '../numbers.js';
 import { normalizeLowercaseStringOrEmpty } from '../strings.js';
 import { resolveProviderRequestHeaders } from './request.js';
 
@@ -6,7 +7,7 @@ import { resolveProviderRequestHeaders } from './request.js';
 /** @typedef {{provider: string, displayName: string, windows: UsageWindow[], plan?: string, error?: string}} UsageSnapshot */
 
 /** Services by the names that people know. */
-export const PROVIDER_LABELS = { anthropic: 'Claude', 'github-copilot': 'Copilot', 'google-gemini-cli': 'Gemini', minimax: 'MiniMax', 'openai-codex': 'Codex', xiaomi: 'Xiaomi', zai: 'z.ai' };
+export const PROVIDER_LABELS = { anthropic: 'Claude', deepseek: 'DeepSeek', 'github-copilot': 'Copilot', 'google-gemini-cli': 'Gemini', minimax: 'MiniMax', 'openai-codex': 'Codex', xiaomi: 'Xiaomi', zai: 'z.ai' };
 
 /** A share from 0 to 100. @param {number} value @returns {number} */
 export const clampPercent = (value) => Math.max(0, Math.min(100, Number.isFinite(value) ? value : 0));
@@ -124,4 +125,29 @@ export async function fetchZaiUsage(apiKey, timeoutMs, fetchFn) {
     return label ? [{ label, usedPercent: clampPercent(percentage || 0), resetAt: moment(nextResetTime) }] : [];
   });
   return known('zai', windows, { plan: data?.planName || data?.plan || undefined });
+}
+
+/** An amount of money as it is written. */
+function money(amount, currency) {
+  const name = currency?.trim().toUpperCase();
+  const sign = { CNY: '¥', RMB: '¥', USD: '$' }[name];
+  return sign ? `${sign}${amount.toFixed(2)}` : `${amount.toFixed(2)} ${name ?? ''}`.trim();
+}
+
+/** What is left on a DeepSeek account. @param {string} apiKey @param {number} timeoutMs @param {typeof fetch} fetchFn @returns {Promise<UsageSnapshot & {summary?: string}>} */
+export async function fetchDeepSeekUsage(apiKey, timeoutMs, fetchFn) {
+  const response = await fetchJson('https://api.deepseek.com/user/balance', { method: 'GET', headers: bearer(apiKey) }, timeoutMs, fetchFn);
+  if (!response.ok) return buildUsageHttpErrorSnapshot({ provider: 'deepseek', status: response.status });
+  const data = await response.json().catch(() => undefined);
+  if (!data) return buildUsageErrorSnapshot('deepseek', 'Malformed usage response');
+  const balances = (Array.isArray(data.balance_infos) ? data.balance_infos : []).flatMap(({ currency, ...info }) => {
+    const [total, granted, paid] = ['total', 'granted', 'topped_up'].map((name) => parseFiniteNumber(info[`${name}_balance`]));
+    if (total === undefined) return [];
+    const parts = [`Balance ${money(total, currency)}`];
+    if (granted > 0) parts.push(`Granted ${money(granted, currency)}`);
+    if (paid > 0 && paid !== total) parts.push(`Topped up ${money(paid, currency)}`);
+    return [parts.join(' · ')];
+  });
+  if (balances.length === 0) return buildUsageErrorSnapshot('deepseek', 'No balance data');
+  return known('deepseek', [], { summary: balances.join(' · '), ...(data.is_available === false ? { plan: 'Unavailable' } : {}) });
 }

@@ -1,4 +1,5 @@
 // Marks in an answer that say how it is spoken: `[[tts:voice=x]]`, `[[tts]]…[[/tts]]`, `[[tts:text]]…[[/tts:text]]`.
+import { parseStrictFiniteNumber } from '../numbers.js';
 import { normalizeLowercaseStringOrEmpty } from '../strings.js';
 
 const CODE = [/```[\s\S]*?```/g, /~~~[\s\S]*?~~~/g, /^(?: {4}|\t).*(?:\n|$)/gm, /`+[^`\n]*`+/g];
@@ -82,4 +83,18 @@ export function parseTtsDirectives(text, policy, options) {
   out = replace(out, /\[\[\s*tts\s*\]\]/gi, mark(() => ''));
   out = replace(out, /\[\[\s*\/\s*tts(?:\s*:\s*[^\]]*)?\]\]/gi, mark(() => ''));
   return { cleanedText: out, ttsText: overrides.ttsText, hasDirective, overrides, warnings };
+}
+
+/**
+ * A number in a mark: what it sets when it may be set and lies in the range.
+ * @param {{ctx: {value: string, policy: {allowVoiceSettings?: boolean}, currentOverrides?: object}, overrideKey: string, range: {min?: number, max?: number, minExclusive?: boolean, maxExclusive?: boolean}, warning: (value: string) => string, mergeCurrentOverrides?: boolean}} params
+ * @returns {{handled: true, overrides?: object, warnings?: string[]}}
+ */
+export function parseSpeechDirectiveNumberOverride({ ctx, overrideKey, range, warning, mergeCurrentOverrides }) {
+  if (!ctx.policy.allowVoiceSettings) return { handled: true };
+  const value = parseStrictFiniteNumber(ctx.value);
+  const { min = -Infinity, max = Infinity, minExclusive, maxExclusive } = range;
+  const inside = value >= min && value <= max && !(minExclusive && value === min) && !(maxExclusive && value === max);
+  if (!inside) return { handled: true, warnings: [warning(ctx.value)] };
+  return { handled: true, overrides: { ...(mergeCurrentOverrides ? ctx.currentOverrides : {}), [overrideKey]: value } };
 }

@@ -109,6 +109,22 @@ export function parseIsoDateRange({ rawDateAfter, rawDateBefore, invalidDateAfte
   return { dateAfter, dateBefore };
 }
 
+/**
+ * Freshness or days, which do not go together, or the error to answer with.
+ * @param {{rawFreshness?: string, freshnessProvider: string, rawDateAfter?: string, rawDateBefore?: string, invalidFreshnessMessage: string, conflictingTimeFiltersMessage?: string, invalidDateAfterMessage: string, invalidDateBeforeMessage: string, invalidDateRangeMessage: string, docs?: string}} params
+ * @returns {{freshness?: string, dateAfter?: string, dateBefore?: string} | {error: string, message: string, docs: string}}
+ */
+export function parseWebSearchTimeFilters({ rawFreshness, freshnessProvider, invalidFreshnessMessage, conflictingTimeFiltersMessage, docs = DOCS, ...dates }) {
+  const freshness = rawFreshness && normalizeFreshness(rawFreshness, freshnessProvider);
+  if (rawFreshness && !freshness) return { error: 'invalid_freshness', message: invalidFreshnessMessage, docs };
+  if (rawFreshness && (dates.rawDateAfter || dates.rawDateBefore)) {
+    const message = conflictingTimeFiltersMessage ?? 'freshness and date_after/date_before cannot be used together. Use either freshness (day/week/month/year) or a date range (date_after/date_before), not both.';
+    return { error: 'conflicting_time_filters', message, docs };
+  }
+  const range = parseIsoDateRange({ ...dates, docs });
+  return freshness && !('error' in range) ? { freshness, ...range } : range;
+}
+
 /** What a filter is called, and in which answer it is refused. */
 const FILTERS = { country: 'country filtering', language: 'language filtering', freshness: 'freshness filtering', date_after: 'date_after/date_before filtering', date_before: 'date_after/date_before filtering' };
 
