@@ -57,7 +57,12 @@ pub struct CompactRequest<'a> {
     pub builtin_only: bool,
     /// Ends it.
     pub cancel: CancellationToken,
+    /// Gets what listeners want to say in the conversation, as soon as they say it (HOOK-280).
+    pub say: Option<Say>,
 }
+
+/// Where the words of listeners go.
+pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// What became of it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -70,6 +75,8 @@ pub struct Compacted {
     pub reason: Option<String>,
     /// `{summary?, firstKeptEntryId?, tokensBefore, tokensAfter?, details?, sessionId?, sessionFile?}`.
     pub result: Option<Value>,
+    /// What listeners wanted to say, in order (HOOK-280).
+    pub said: Vec<String>,
 }
 
 impl Compacted {
@@ -138,6 +145,7 @@ async fn by_engine(
         compacted: answer.get("compacted") == Some(&Value::Bool(true)),
         reason: chela_plugin::value::text(&answer, "reason").map(str::to_string),
         result: answer.get("result").filter(|r| r.is_object()).cloned(),
+        said: Vec::new(),
     };
     if done.ok && done.compacted {
         let mut after = event();
@@ -170,9 +178,11 @@ async fn builtin(
         return Compacted::nothing("nothing to compact");
     }
     let tokens_before = history::estimate_tokens(placed.iter().map(|p| &p.message));
-    let context =
-        json!({"sessionId": row.session_id, "messageCount": placed.len(), "tokenCount": tokens_before, "trigger": request.trigger});
-    plugins.internal.emit("session", "compact:before", &row.key, context.clone()).await;
+    let context = json!({
+        "sessionId": row.session_id, "missingSessionKey": false, "messageCount": placed.len(), "tokenCount": tokens_before,
+        "messageCountOriginal": placed.len(), "tokenCountOriginal": tokens_before, "trigger": request.trigger,
+    });
+    let mut said = tell(plugins, request, "compact:before", context).await;
     let event = json!({"messageCount": placed.len(), "tokenCount": tokens_before});
     announce(plugins, HookName::BeforeCompaction, request, runtime, event).await;
     let summary = match summary::make(runtime, plugins, request, settings, old).await {
@@ -199,10 +209,24 @@ async fn builtin(
     let event =
         json!({"messageCount": kept.len() + 1, "compactedCount": old.len(), "tokenCount": tokens_after, "sessionFile": row.session_file});
     announce(plugins, HookName::AfterCompaction, request, runtime, event).await;
-    plugins.internal.emit("session", "compact:after", &row.key, context).await;
+    let context = json!({
+        "sessionId": row.session_id, "missingSessionKey": false, "messageCount": kept.len() + 1, "tokenCount": tokens_after,
+        "compactedCount": old.len(), "summaryLength": summary.text.chars().count(), "tokensBefore": tokens_before,
+        "tokensAfter": tokens_after, "firstKeptEntryId": first_kept, "trigger": request.trigger,
+    });
+    said.extend(tell(plugins, request, "compact:after", context).await);
     let mut result = body;
     result["tokensAfter"] = tokens_after.into();
-    Compacted { ok: true, compacted: true, reason: None, result: Some(result) }
+    Compacted { ok: true, compacted: true, reason: None, result: Some(result), said }
+}
+
+/// The internal event, and what its listeners want to say in the conversation (HOOK-277, HOOK-280).
+async fn tell(plugins: &PluginGeneration, request: &CompactRequest<'_>, action: &'static str, context: Value) -> Vec<String> {
+    let said = plugins.internal.emit("session", action, &request.session.key, context).await.messages;
+    if let (Some(say), false) = (&request.say, said.is_empty()) {
+        say(&said.join("\n\n"));
+    }
+    said
 }
 
 fn count(row: &mut SessionRow, tokens_after: Option<u64>) {

@@ -254,7 +254,8 @@ impl Gateway {
                 "/compact" => {
                     let about = message.trim_start_matches("/compact").trim();
                     let about = (!about.is_empty()).then(|| about.to_string());
-                    Some(crate::methods::compact::words(&self.compact_session(session_key, agent_id, about).await?))
+                    let done = self.compact_session(session_key, agent_id, about).await?;
+                    Some(with_said(crate::methods::compact::words(&done), done.said))
                 }
                 "/stop" => {
                     let count = self.host.runtime.runs.abort_session(session_key).len();

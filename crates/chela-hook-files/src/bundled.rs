@@ -1,4 +1,4 @@
-//! Hooks that the reference brings along. Those that are not built are listed too, so that nobody looks for them in vain.
+//! Hooks that the reference brings along; `plugins/hooks` runs them.
 
 use crate::metadata::{HookMetadata, InstallOption, Requires};
 
@@ -10,7 +10,8 @@ pub(crate) struct Row {
     pub(crate) description: &'static str,
     /// Needs a workspace.
     workspace: bool,
-    pub(crate) built: bool,
+    /// Runs whatever its requirements say, and names no way to install it.
+    always: bool,
 }
 
 pub(crate) const ROWS: [Row; 5] = [
@@ -20,7 +21,7 @@ pub(crate) const ROWS: [Row; 5] = [
         events: &["gateway:startup"],
         description: "Has an agent follow BOOT.md of the workspace when the gateway starts",
         workspace: true,
-        built: false,
+        always: false,
     },
     Row {
         name: "bootstrap-extra-files",
@@ -28,7 +29,7 @@ pub(crate) const ROWS: [Row; 5] = [
         events: &["agent:bootstrap"],
         description: "Adds files that match patterns to the bootstrap files of the workspace",
         workspace: true,
-        built: true,
+        always: false,
     },
     Row {
         name: "command-logger",
@@ -36,7 +37,7 @@ pub(crate) const ROWS: [Row; 5] = [
         events: &["command"],
         description: "Writes every command event to logs/commands.log",
         workspace: false,
-        built: true,
+        always: false,
     },
     Row {
         name: "compaction-notifier",
@@ -44,7 +45,7 @@ pub(crate) const ROWS: [Row; 5] = [
         events: &["session:compact:before", "session:compact:after"],
         description: "Tells the chat when a compaction begins and ends",
         workspace: false,
-        built: false,
+        always: true,
     },
     Row {
         name: "session-memory",
@@ -52,7 +53,7 @@ pub(crate) const ROWS: [Row; 5] = [
         events: &["command:new", "command:reset"],
         description: "Keeps the end of a session in the memory directory on /new and /reset",
         workspace: true,
-        built: false,
+        always: false,
     },
 ];
 
@@ -60,11 +61,13 @@ impl Row {
     pub(crate) fn metadata(&self) -> HookMetadata {
         let config = if self.workspace { vec!["workspace.dir".to_owned()] } else { Vec::new() };
         let kind = "bundled".to_owned();
+        let install = InstallOption { id: kind.clone(), kind, label: "Part of the program".to_owned(), bins: Vec::new() };
         HookMetadata {
+            always: self.always,
             emoji: Some(self.emoji.to_owned()),
             events: self.events.iter().map(|event| (*event).to_owned()).collect(),
             requires: Requires { config, ..Requires::default() },
-            install: vec![InstallOption { id: kind.clone(), kind, label: "Part of the program".to_owned(), bins: Vec::new() }],
+            install: if self.always { Vec::new() } else { vec![install] },
             ..HookMetadata::default()
         }
     }

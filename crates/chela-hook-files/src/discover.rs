@@ -22,8 +22,6 @@ pub struct Hook {
     pub source: HookSource,
     /// The plugin that brings it.
     pub plugin_id: Option<String>,
-    /// False for hooks of the reference that are not built.
-    pub built: bool,
 }
 
 impl Hook {
@@ -50,7 +48,7 @@ pub fn discover(inputs: &HookInputs) -> Discovered {
         let dir = PathBuf::from(format!("builtin:hooks/{name}"));
         let (path, handler) = (dir.join(crate::HOOK_FILE), dir.join("handler"));
         let file = HookFile { name: name.to_owned(), description: description.to_owned(), path, dir, handler, metadata: row.metadata() };
-        found.hooks.push(Hook { file, source: HookSource::Bundled, plugin_id: None, built: row.built });
+        found.hooks.push(Hook { file, source: HookSource::Bundled, plugin_id: None });
     }
     let mut seen = Vec::new();
     for place in &inputs.plugin_dirs {
@@ -116,7 +114,7 @@ impl Discovered {
 
     fn hook(&mut self, dir: &Path, source: HookSource, plugin: Option<&str>) {
         match read_hook(dir) {
-            Ok(Some(file)) => self.take(Hook { file, source, plugin_id: plugin.map(str::to_owned), built: true }),
+            Ok(Some(file)) => self.take(Hook { file, source, plugin_id: plugin.map(str::to_owned) }),
             Ok(None) => {}
             Err(error) => self.warnings.push(error.to_string()),
         }

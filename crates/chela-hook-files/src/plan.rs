@@ -121,13 +121,6 @@ impl LoadPlan {
     fn hook(&mut self, hook: &Hook, inputs: &HookInputs) {
         let name = &hook.file.name;
         let entry = inputs.entry(hook.key());
-        if !hook.built {
-            // Broad discovery must not complain about what nobody asked for by name.
-            if entry.get("enabled") == Some(&Value::Bool(true)) {
-                self.warnings.push(format!("the bundled hook \"{name}\" is not built yet; it does nothing"));
-            }
-            return;
-        }
         if !HookStatus::of(hook, inputs).loadable {
             return;
         }

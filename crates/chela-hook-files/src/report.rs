@@ -12,8 +12,6 @@ use crate::metadata::InstallOption;
 
 /// The blocked reason of a hook whose requirements are not met.
 const MISSING: &str = "missing requirements";
-/// The blocked reason of a bundled hook of the reference.
-const NOT_BUILT: &str = "not built yet";
 
 /// One hook and whether it can run. Serialised as `hooks info --json` shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -65,9 +63,6 @@ pub struct HookStatus {
     pub config_checks: Vec<Value>,
     /// Ways to get what it needs.
     pub install: Vec<InstallOption>,
-    /// False for hooks of the reference that this program does not have.
-    #[serde(skip)]
-    pub built: bool,
 }
 
 /// All hooks with their state.
@@ -124,8 +119,8 @@ impl HookStatus {
             always: metadata.always,
             enabled_by_config: off.is_none(),
             requirements_satisfied: satisfied,
-            loadable: off.is_none() && satisfied && hook.built,
-            blocked_reason: off.or((!satisfied).then_some(MISSING)).or((!hook.built).then_some(NOT_BUILT)),
+            loadable: off.is_none() && satisfied,
+            blocked_reason: off.or((!satisfied).then_some(MISSING)),
             managed_by_plugin: hook.source == HookSource::Plugin,
             requirements: Missing {
                 bins: needs.bins.clone(),
@@ -141,7 +136,6 @@ impl HookStatus {
                 .collect(),
             missing,
             install: metadata.install.clone(),
-            built: hook.built,
         }
     }
 

@@ -72,6 +72,10 @@ fn keys(value: &Value) -> Vec<&str> {
 }
 
 // HOOK-281, HOOK-285, HOOK-286, HOOK-289
+fn bundled_names() -> [&'static str; 5] {
+    ["boot-md", "bootstrap-extra-files", "command-logger", "compaction-notifier", "session-memory"]
+}
+
 #[test]
 fn list_info_and_check_say_the_same() {
     let home = home();
@@ -80,7 +84,7 @@ fn list_info_and_check_say_the_same() {
     assert_eq!(list["managedHooksDir"], json!(home.state().join("hooks")));
     let rows = list["hooks"].as_array().unwrap();
     let names: Vec<&str> = rows.iter().map(|row| row["name"].as_str().unwrap()).collect();
-    let bundled = ["boot-md", "bootstrap-extra-files", "command-logger", "compaction-notifier", "session-memory"];
+    let bundled = bundled_names();
     assert_eq!(names, [&bundled[..], &["fine", "needy", "own"]].concat());
     let row = |name: &str| rows.iter().find(|row| row["name"] == name).unwrap();
     for key in ["name", "description", "emoji", "eligible", "disabled", "enabledByConfig", "requirementsSatisfied", "loadable", "source"] {
@@ -93,9 +97,9 @@ fn list_info_and_check_say_the_same() {
     assert_eq!((&row("needy")["missing"], &row("needy")["blockedReason"]), (&missing, &json!("missing requirements")));
     assert_eq!((&row("fine")["eligible"], &row("fine")["source"]), (&json!(true), &json!("openclaw-managed")));
     assert_eq!((&row("own")["disabled"], &row("own")["source"]), (&json!(true), &json!("openclaw-workspace")));
-    assert_eq!((&row("boot-md")["eligible"], &row("boot-md")["blockedReason"]), (&json!(false), &json!("not built yet")));
+    assert_eq!((&row("boot-md")["eligible"], &row("boot-md")["source"]), (&json!(true), &json!("openclaw-bundled")));
     let eligible = home.json(&["hooks", "list", "--eligible", "--json"]);
-    assert_eq!(eligible["hooks"].as_array().unwrap().len(), 3);
+    assert_eq!(eligible["hooks"].as_array().unwrap().len(), 6);
 
     let info = home.json(&["hooks", "info", "needy-key", "--json"]);
     for key in [
@@ -128,11 +132,11 @@ fn list_info_and_check_say_the_same() {
     assert_eq!(keys(&check), ["total", "eligible", "notEligible", "hooks"]);
     assert_eq!(
         (&check["total"], &check["eligible"], &check["hooks"]["eligible"]),
-        (&json!(8), &json!(3), &json!(["bootstrap-extra-files", "command-logger", "fine"]))
+        (&json!(8), &json!(6), &json!([&bundled_names()[..], &["fine"]].concat()))
     );
 
     let (code, out, err) = home.run(&["hooks"]);
-    assert!(code == 0 && out.starts_with("Hooks (3/8 ready)\n") && out.contains("🐢 fine") && !out.contains("MISSING"), "{out}");
+    assert!(code == 0 && out.starts_with("Hooks (6/8 ready)\n") && out.contains("🐢 fine") && !out.contains("MISSING"), "{out}");
     assert!(err.contains("The gateway loads no hooks until one is enabled"), "{err}");
     let (_, out, _) = home.run(&["hooks", "list", "--verbose"]);
     assert!(out.contains("bins: no-such-program; anyBins: x1, x2; env: NO_SUCH_VAR; config: a.b; os: plan9"), "{out}");
@@ -144,7 +148,7 @@ fn list_info_and_check_say_the_same() {
     }
     let (_, out, _) = home.run(&["hooks", "check"]);
     assert!(
-        out.contains("Total hooks: 8\nReady: 3\nNot ready: 5\n") && out.contains("own - workspace hook (disabled by default)"),
+        out.contains("Total hooks: 8\nReady: 6\nNot ready: 2\n") && out.contains("own - workspace hook (disabled by default)"),
         "{out}"
     );
 }
@@ -167,7 +171,7 @@ fn switching_keeps_the_users_file_and_refuses_what_cannot_run() {
     assert_eq!(home.json(&["hooks", "disable", "needy", "--json"])["hookKey"], "needy-key");
     let entries = json!({"own": {"enabled": false}, "fine": {"enabled": false}, "needy-key": {"enabled": false}});
     assert_eq!(internal()["entries"], entries);
-    assert_eq!(home.json(&["hooks", "list", "--eligible", "--json"])["hooks"].as_array().unwrap().len(), 2, "the bundled ones");
+    assert_eq!(home.json(&["hooks", "list", "--eligible", "--json"])["hooks"].as_array().unwrap().len(), 5, "the bundled ones");
 
     let before = home.config();
     for (args, code, said, hint) in [
@@ -175,7 +179,6 @@ fn switching_keeps_the_users_file_and_refuses_what_cannot_run() {
         (&["hooks", "disable", "nobody"], 1, "Hook \"nobody\" not found", "chela hooks list"),
         (&["hooks", "info", "nobody"], 1, "Hook \"nobody\" not found", "chela hooks list"),
         (&["hooks", "enable", "needy"], 1, "Hook \"needy\" is not eligible (missing requirements)", "chela hooks info needy"),
-        (&["hooks", "enable", "boot-md"], 2, "`hook boot-md` is not built yet", "hint"),
         (&["hooks", "relay"], 2, "`chela hooks relay` is not built yet", "harnesses"),
         (&["hooks", "lst"], 2, "unknown command `chela hooks lst`", "chela hooks list"),
     ] {

@@ -6,6 +6,7 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chela_models::testing::MockServer;
 use serde_json::{Value, json};
 
 use support::gateway::Gateway;
@@ -150,6 +151,53 @@ async fn bundled_hooks_need_no_worker() {
         list["plugins"].as_array().unwrap().len()
     );
     assert_eq!(client.call("health", json!({})).await["plugins"]["errors"], json!([]), "no Node was looked for");
+}
+
+// The bundled hooks that act at the start, at a reset and at a compaction; no Node here either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bundled_hooks_boot_remember_and_tell() {
+    let (dir, ..) = place();
+    let workspace = dir.path().join("workspace");
+    std::fs::create_dir_all(&workspace).unwrap();
+    std::fs::write(workspace.join("BOOT.md"), "Water the plants.\n").unwrap();
+    let model = MockServer::start().await;
+    let entry = json!({"enabled": true});
+    let mut config = support::hooks::config(&model.openai_url(), &workspace, &dir.path().join("log"));
+    config.as_object_mut().unwrap().shift_remove("plugins");
+    let memory = json!({"enabled": true, "llmSlug": true, "messages": 2});
+    config["hooks"] = json!({"internal": {"entries": {"boot-md": entry, "compaction-notifier": entry, "session-memory": memory}}});
+    let gateway = Gateway::start(&dir.path().join("no-node"), config).await;
+    let asked = |part: &str| model.requests().iter().filter(|r| r.body.to_string().contains(part)).count();
+    until("the agent reads BOOT.md", &gateway, || asked("Water the plants.") == 1).await;
+    let mut client = gateway.client().await;
+    let rows = async |client: &mut support::ws::Client| {
+        let list = client.call("sessions.list", json!({})).await;
+        list["sessions"].as_array().unwrap().iter().map(|row| row["key"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let begun = std::time::Instant::now();
+    while !rows(&mut client).await.is_empty() {
+        assert!(begun.elapsed() < support::PATIENCE, "the session of the start stays:\n{}", gateway.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+
+    for message in ["an old story", "mind the roof"] {
+        client.turn(message).await;
+    }
+    let said = client.chat("/compact").await;
+    assert!(said.contains("🧹") && said.contains("of 4 messages") && said.contains("✅"), "{said}");
+
+    client.turn("the last words").await;
+    client.call("sessions.reset", json!({"key": "agent:main:main", "reason": "new"})).await;
+    let files =
+        || std::fs::read_dir(workspace.join("memory")).map(|all| all.map(|f| f.unwrap().path()).collect::<Vec<_>>()).unwrap_or_default();
+    until("the file of the session", &gateway, || files().iter().any(|f| f.extension().is_some_and(|e| e == "md"))).await;
+    let file = files().into_iter().find(|f| f.extension().is_some_and(|e| e == "md")).unwrap();
+    let name = file.file_name().unwrap().to_string_lossy().into_owned();
+    assert!(name.ends_with("-mock-reply-all-good.md"), "the model names it: {name}");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.starts_with("# Session: ") && text.contains("- **Session Key**: agent:main:main\n"), "{text}");
+    assert!(text.contains("- **Source**: gateway:sessions.reset\n"), "{text}");
+    assert!(text.ends_with("## Conversation Summary\n\nuser: the last words\nassistant: Mock reply: all good.\n"), "{text}");
 }
 
 // Without a Node that runs, the gateway is there all the same, and says what is wrong.

@@ -2,18 +2,26 @@
 //!
 //! A host starts them like a bundled plugin whose config names the hooks to register: `{hooks: {<name>: <its entry>}}`.
 
+mod boot_md;
 mod command_logger;
+mod compaction_notifier;
 mod extra_files;
 mod glob;
+mod session_memory;
 
-use chela_plugin::CallError;
 use chela_plugin::builtin::{BuiltinPlugin, PluginApi};
+use chela_plugin::{CallError, HostCaller};
 use serde_json::{Value, json};
 
 /// The id under which a host runs them. No manifest can have it: ids of plugins become directory names.
 pub const ID: &str = "chela/bundled-hooks";
-/// The hooks that are built.
-pub const NAMES: [&str; 2] = [command_logger::NAME, extra_files::NAME];
+/// The hooks.
+pub const NAMES: [&str; 5] = [boot_md::NAME, extra_files::NAME, command_logger::NAME, compaction_notifier::NAME, session_memory::NAME];
+
+/// In whose name the hooks ask the host.
+fn caller() -> HostCaller {
+    HostCaller { plugin_id: ID.into(), bundled: true }
+}
 
 /// Registers the hooks that its config names.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,11 +36,16 @@ impl BuiltinPlugin for BundledHooks {
         let hooks = api.plugin_config().get("hooks").and_then(Value::as_object).cloned().unwrap_or_default();
         for (name, entry) in hooks {
             let (events, handler) = match name.as_str() {
-                command_logger::NAME => ("command", command_logger::handler(api)),
-                extra_files::NAME => ("agent:bootstrap", extra_files::handler(api, &entry)),
-                other => return Err(format!("the bundled hook \"{other}\" is not built")),
+                boot_md::NAME => (json!("gateway:startup"), boot_md::handler(api)),
+                command_logger::NAME => (json!("command"), command_logger::handler(api)),
+                compaction_notifier::NAME => {
+                    (json!(["session:compact:before", "session:compact:after"]), compaction_notifier::handler(api))
+                }
+                extra_files::NAME => (json!("agent:bootstrap"), extra_files::handler(api, &entry)),
+                session_memory::NAME => (json!(["command:new", "command:reset"]), session_memory::handler(api, &entry)),
+                other => return Err(format!("there is no bundled hook \"{other}\"")),
             };
-            api.register("registerHook", vec![events.into(), handler, json!({"name": format!("hook:{name}")})]);
+            api.register("registerHook", vec![events, handler, json!({"name": format!("hook:{name}")})]);
         }
         Ok(())
     }
@@ -114,6 +127,9 @@ mod tests {
         assert_eq!((files.len(), &files[1]["content"], &answer["context"]["sessionKey"]), (2, &json!("more"), &json!("k")));
         let nothing = call(1, json!({"context": {"workspaceDir": "/nowhere", "bootstrapFiles": []}})).await;
         assert_eq!(nothing, Value::Null);
-        assert!(start(dir.path(), json!({"boot-md": {}})).await.unwrap_err().to_string().contains("\"boot-md\" is not built"));
+        let error = start(dir.path(), json!({"nobody": {}})).await.unwrap_err().to_string();
+        assert!(error.contains("no bundled hook \"nobody\""), "{error}");
+        let all: serde_json::Map<String, Value> = NAMES.iter().map(|name| ((*name).to_owned(), Value::Null)).collect();
+        assert_eq!(start(dir.path(), all.into()).await.unwrap().registrations.len(), NAMES.len());
     }
 }

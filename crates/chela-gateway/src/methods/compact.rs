@@ -67,6 +67,7 @@ impl Gateway {
             instructions,
             builtin_only: false,
             cancel: runtime.shutdown.child_token(),
+            say: None,
         };
         Ok(compact(runtime, &self.host.manager.current(), request).await)
     }

@@ -79,6 +79,7 @@ fn what_is_on() {
     }
     let report = Report::make(&inputs(dir.path(), json!({})));
     let bundled = report.find("boot-md").unwrap();
-    assert_eq!((bundled.loadable, bundled.blocked_reason, bundled.built), (false, Some("not built yet"), false));
-    assert_eq!((report.hooks.len(), bundled.row()["eligible"].clone()), (7, json!(false)));
+    assert_eq!((bundled.loadable, bundled.blocked_reason, bundled.source), (true, None, HookSource::Bundled));
+    assert_eq!((report.hooks.len(), bundled.row()["eligible"].clone()), (7, json!(true)));
+    assert!(report.find("compaction-notifier").is_some_and(|hook| hook.always && hook.install.is_empty()));
 }

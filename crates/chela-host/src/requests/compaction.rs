@@ -38,6 +38,7 @@ async fn run(request: &Request<'_>) -> Reply {
         instructions: request.optional("customInstructions").map(str::to_string),
         builtin_only: true,
         cancel: runtime.shutdown.child_token(),
+        say: None,
     };
     Ok(compact(runtime, &request.host.manager.current(), work).await.to_value())
 }

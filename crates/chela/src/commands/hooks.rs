@@ -68,11 +68,10 @@ fn list(ctx: &Context, args: &ListArgs) -> Result<(), Failure> {
 fn table(shown: &[&HookStatus], verbose: bool) -> String {
     let mut table = Table::new(&["STATUS", "HOOK", "DESCRIPTION", "SOURCE", "MISSING"]);
     for hook in shown {
-        let status = match (hook.loadable, hook.enabled_by_config, hook.built) {
-            (true, ..) => "✓ ready",
-            (false, false, _) => "⏸ disabled",
-            (false, true, true) => "✗ missing",
-            (false, true, false) => "✗ not built",
+        let status = match (hook.loadable, hook.enabled_by_config) {
+            (true, _) => "✓ ready",
+            (false, false) => "⏸ disabled",
+            (false, true) => "✗ missing",
         };
         let missing = if verbose { hook.missing.summary() } else { String::new() };
         table.row(vec![status.to_owned(), title(hook), plain(&hook.description), source(hook), plain(&missing)]);
@@ -100,11 +99,10 @@ fn info(ctx: &Context, args: &InfoArgs) -> Result<(), Failure> {
 }
 
 fn details(ctx: &Context, hook: &HookStatus) -> String {
-    let status = match (hook.loadable, hook.enabled_by_config, hook.built) {
-        (true, ..) => "✓ Ready",
-        (false, false, _) => "⏸ Disabled",
-        (false, true, true) => "✗ Missing requirements",
-        (false, true, false) => "✗ Not built yet",
+    let status = match (hook.loadable, hook.enabled_by_config) {
+        (true, _) => "✓ Ready",
+        (false, false) => "⏸ Disabled",
+        (false, true) => "✗ Missing requirements",
     };
     let mut out = format!("{} {status}\n\n{}\n\nDetails:\n", title(hook), plain(&hook.description));
     let mut line = |name: &str, value: String| {
@@ -168,7 +166,7 @@ fn check(ctx: &Context, args: &CheckArgs) -> Result<(), Failure> {
         out.push_str("\nHooks not ready:\n");
     }
     for hook in not {
-        let reason = hook.blocked_reason.filter(|_| !hook.enabled_by_config || !hook.built).unwrap_or_default();
+        let reason = hook.blocked_reason.filter(|_| !hook.enabled_by_config).unwrap_or_default();
         let parts = [reason.to_owned(), hook.missing.summary()];
         let parts: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
         out.push_str(&format!("  {} - {}\n", title(hook), plain(&parts.join("; "))));
@@ -184,9 +182,6 @@ fn switch(ctx: &Context, args: &SwitchArgs, on: bool) -> Result<(), Failure> {
         let plugin = hook.plugin_id.as_deref().unwrap_or("unknown");
         let failure = Failure::new(format!("Hook \"{}\" is managed by plugin \"{plugin}\" and cannot be enabled/disabled.", hook.name));
         return Err(failure.hint(format!("switch the plugin: `chela plugins {} {plugin}`", if on { "enable" } else { "disable" })));
-    }
-    if on && !hook.built {
-        return Err(Failure::not_built(&format!("hook {}", hook.name), "write one of your own below `hooks` of the state directory"));
     }
     if on && !hook.requirements_satisfied {
         let failure = Failure::new(format!("Hook \"{}\" is not eligible (missing requirements)", hook.name));

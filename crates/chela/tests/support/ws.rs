@@ -43,6 +43,26 @@ impl Client {
         payloads.iter().filter_map(|p| p["text"].as_str()).collect::<Vec<_>>().join("\n")
     }
 
+    /// What the main session says last to a message of a chat page.
+    pub async fn chat(&mut self, message: &str) -> String {
+        self.next += 1;
+        let id = format!("chat-{}", self.next);
+        let params = json!({"sessionKey": "agent:main:main", "message": message, "idempotencyKey": id});
+        let frame = json!({"type": "req", "id": id, "method": "chat.send", "params": params});
+        self.socket.send(Message::text(frame.to_string())).await.unwrap();
+        let answer = async {
+            loop {
+                let Message::Text(text) = self.socket.next().await.expect("the connection ended").unwrap() else { continue };
+                let frame: Value = serde_json::from_str(&text).unwrap();
+                assert!(frame["id"] != id.as_str() || frame["ok"] == true, "{message}: {frame}");
+                if frame["event"] == "chat" && frame["payload"]["runId"] == id.as_str() && frame["payload"]["state"] == "final" {
+                    return frame["payload"]["message"]["content"][0]["text"].as_str().unwrap_or_default().to_owned();
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, answer).await.unwrap_or_else(|_| panic!("no answer to `{message}`"))
+    }
+
     /// The row of a plugin in `plugins.list`.
     pub async fn plugin(&mut self, id: &str) -> Value {
         let list = self.call("plugins.list", json!({})).await;
