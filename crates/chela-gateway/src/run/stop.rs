@@ -64,10 +64,12 @@ impl Signals {
 }
 
 /// Stops everything. A step that fails or is slow never keeps the next from running.
-pub(super) async fn stop(gateway: &Arc<Gateway>, server: Server, request: StopRequest) {
+///
+/// The answer is to be kept until nothing is left to do: it ends the process when that takes too long.
+pub(super) async fn stop(gateway: &Arc<Gateway>, server: Server, request: StopRequest) -> Watch {
     let begun = Instant::now();
     tracing::info!(reason = %request.reason, "stopping");
-    force_exit_later(request.restart_expected_ms.is_some());
+    let watch = force_exit_later(request.restart_expected_ms.is_some());
     let plugins = gateway.host.manager.current();
     let options = DispatchOptions { budget_override: Some(STOP_HOOK_BUDGET), ..DispatchOptions::default() };
     let (reason, port) = (request.reason.clone(), gateway.port);
@@ -83,6 +85,7 @@ pub(super) async fn stop(gateway: &Arc<Gateway>, server: Server, request: StopRe
     server.close_clients(&request.reason, request.restart_expected_ms);
     server.stop(SERVER_GRACE).await;
     tracing::info!(ms = begun.elapsed().as_millis() as u64, "stopped");
+    watch
 }
 
 async fn internal(bus: &chela_hooks::InternalBus, action: &str, context: &Value) {
@@ -118,14 +121,26 @@ async fn drain_sessions(gateway: &Gateway, restart: bool) {
     }
 }
 
-/// Nothing may keep the process for ever.
-fn force_exit_later(restart: bool) {
-    if restart {
-        return;
+/// Waits for the end of a stop. Dropped in time it does nothing: a process that goes on must not be ended later.
+pub(super) struct Watch(Option<std::sync::mpsc::Sender<()>>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        drop(self.0.take());
     }
-    std::thread::spawn(|| {
-        std::thread::sleep(FORCED_EXIT_AFTER);
-        tracing::error!("the stop took longer than {} s; the process ends by force", FORCED_EXIT_AFTER.as_secs());
-        std::process::exit(1);
+}
+
+/// Nothing may keep the process for ever.
+fn force_exit_later(restart: bool) -> Watch {
+    if restart {
+        return Watch(None);
+    }
+    let (done, stopped) = std::sync::mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        if stopped.recv_timeout(FORCED_EXIT_AFTER) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            tracing::error!("the stop took longer than {} s; the process ends by force", FORCED_EXIT_AFTER.as_secs());
+            std::process::exit(1);
+        }
     });
+    Watch(Some(done))
 }
