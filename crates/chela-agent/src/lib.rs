@@ -25,6 +25,7 @@ mod prompt;
 mod rollover;
 pub mod run;
 pub mod runtime;
+pub mod send_policy;
 pub mod system_events;
 pub mod text_transforms;
 pub mod tool_policy;

@@ -2,10 +2,11 @@
 //!
 //! Each step is a function that takes a value and returns the next; what must outlive a step is in the store. The steps are, in order:
 //! `accept` (journal), `receive` and `claim` (message hooks), `open` (session), `reply_hook`, `resolve_model`, `prepare` (prompt),
-//! `gate`, `run_model` (model and tools), `finish` (transcript, session row, end hooks).
+//! `gate`, `run_model` (model and tools, then `finalize`), `finish` (transcript, session row, end hooks).
 
 mod claim;
 mod context;
+mod finalize;
 mod finish;
 mod flush;
 mod gate;
@@ -215,6 +216,9 @@ async fn steps(scope: &mut TurnScope<'_>) -> RunOutcome {
 async fn answer(scope: &mut TurnScope<'_>) -> Result<RunStatus, TurnError> {
     scope.runtime.plugins.ensure_for_turn().await;
     scope.refresh_plugins();
+    if let Some(reply) = claim::claim_inbound(scope).await {
+        return Ok(finish::reply(scope, reply).await);
+    }
     claim::receive(scope);
     if let Some(reply) = claim::claim(scope).await {
         return Ok(finish::reply(scope, reply).await);

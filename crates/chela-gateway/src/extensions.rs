@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chela_plugin::Call;
 use chela_plugin::register::entries::SessionExtension;
+use chela_plugin::register::json_limits::is_plugin_json;
 use chela_store::SessionRow;
 use serde_json::{Value, json};
 
@@ -19,6 +20,10 @@ pub(crate) async fn project(extension: &SessionExtension, row: &SessionRow, valu
     let ctx = json!({"sessionKey": row.key, "sessionId": row.session_id, "state": value});
     match project.call(Call::new(vec![ctx]).budget(Some(PROJECT_BUDGET))).await {
         Ok(Value::Null) => None,
+        Ok(projected) if !is_plugin_json(&projected) => {
+            tracing::warn!(target: "plugins", plugin = %extension.owner.id, namespace = %extension.namespace, "session extension projector returned what is not plain JSON within the limits");
+            None
+        }
         Ok(projected) => Some(projected),
         Err(error) => {
             tracing::warn!(target: "plugins", plugin = %extension.owner.id, namespace = %extension.namespace, "session extension projector failed: {error}");

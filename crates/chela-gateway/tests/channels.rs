@@ -21,6 +21,10 @@ export default { id: 'listener', register(api) {
   });
   api.on('before_agent_reply', (event) => event.cleanedBody === 'one' ? { handled: true, reply: { text: 'the answer is undeliverable' } } : undefined);
   api.on('message_sent', (event, ctx) => { log({ hook: 'message_sent', event, ctx }); });
+  api.on('reply_dispatch', (event) => { log({ hook: 'reply_dispatch', policy: event.sendPolicy, quiet: event.suppressUserDelivery }); });
+  for (const name of ['message:transcribed', 'message:preprocessed', 'message:sent']) {
+    api.registerHook(name, (event) => { const { cfg, pluginConfig, ...context } = event.context; log({ hook: name, context, cfg: typeof cfg }); }, { name });
+  }
 } };";
 
 async fn home_with(service: &Service, reply: &str) -> Home {
@@ -200,6 +204,56 @@ async fn groups_failures_silence_and_observation() {
     live.stop().await;
 }
 
+// HOOK-009, HOOK-211, HOOK-212, HOOK-270, HOOK-274, HOOK-275
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn listeners_hear_what_was_spoken_and_denied_answers_stay() {
+    let service = Service::start().await;
+    let home = home_with(&service, "from the model").await;
+    let live = home.start().await;
+    let mut work = service.accept().await;
+    let voice = json!({"id": "v1", "from": "u1", "name": "Ann", "room": "lounge", "text": "raw words", "transcript": "spoken words", "command": "  "});
+    work.send(voice).await;
+    work.line("deliver").await;
+    let lines = home.until("the message was sent", |lines| !hooks(lines, "message:sent").is_empty()).await;
+    let of = |name: &str| hooks(&lines, name)[0]["context"].clone();
+    let heard = of("message:transcribed");
+    assert_eq!((&heard["transcript"], &heard["senderName"], &heard["surface"]), (&json!("spoken words"), &json!("Ann"), &json!("talk")));
+    let seen = of("message:preprocessed");
+    assert_eq!((&seen["transcript"], &seen["isGroup"], &seen["groupId"]), (&json!("spoken words"), &json!(true), &json!("room:lounge")));
+    assert!(seen["bodyForAgent"].as_str().unwrap().contains("raw words") && hooks(&lines, "message:preprocessed")[0]["cfg"] == "object");
+    let sent = of("message:sent");
+    let expected = json!({"content": "from the model", "success": true, "channelId": "talk", "accountId": "work", "isGroup": true, "groupId": "room:lounge"});
+    for (name, value) in expected.as_object().unwrap() {
+        assert_eq!(&sent[name], value, "{name}: {sent}");
+    }
+    assert!(sent["conversationId"] == "room:lounge" && sent.get("error").is_none(), "{sent}");
+    assert_eq!(hooks(&lines, "message_received")[0]["event"]["content"], "raw words", "blank words count as none");
+
+    // A command body comes before the raw words; what nobody spoke has no transcript.
+    work.send(json!({"id": "c1", "from": "u1", "text": "@bot do it", "command": "do it"})).await;
+    work.line("deliver").await;
+    let lines = home.until("the second message", |lines| hooks(lines, "message:sent").len() == 2).await;
+    assert_eq!(hooks(&lines, "message_received")[1]["event"]["content"], "do it");
+    assert_eq!((hooks(&lines, "message:transcribed").len(), &hooks(&lines, "reply_dispatch")[1]["policy"]), (1, &json!("allow")));
+    assert_eq!(hooks(&lines, "message:sent")[1]["context"]["isGroup"], false);
+
+    // Where nothing may be sent the agent answers all the same, and nobody hears it.
+    let mut client = live.client().await;
+    client.ok("sessions.patch", json!({"key": "agent:main:main", "sendPolicy": "deny"})).await;
+    work.send(json!({"id": "q1", "from": "u1", "text": "quietly"})).await;
+    let lines = home.until("the quiet message", |lines| hooks(lines, "reply_dispatch").len() == 3).await;
+    assert_eq!(
+        (&hooks(&lines, "reply_dispatch")[2]["policy"], &hooks(&lines, "reply_dispatch")[2]["quiet"]),
+        (&json!("deny"), &json!(true))
+    );
+    client.ok("sessions.patch", json!({"key": "agent:main:main", "sendPolicy": null})).await;
+    work.send(json!({"id": "q2", "from": "u1", "text": "aloud"})).await;
+    work.line("deliver").await;
+    assert_eq!(home.model.requests().len(), 4);
+    assert!(work.seen("deliver").is_empty() && hooks(&home.recorded(), "message_sending").len() == 3);
+    live.stop().await;
+}
+
 const BINDER: &str = "import fs from 'node:fs';
 const log = (line) => fs.appendFileSync(process.env.TEST_LOG, JSON.stringify(line) + '\\n');
 export default { id: 'binder', register(api) {
@@ -297,6 +351,13 @@ async fn commands_buttons_and_bound_conversations() {
     assert_eq!(home.model.requests().len(), asked);
     let lines = home.recorded();
     assert_eq!(lines.iter().find(|l| l["claim"] == "hello").unwrap()["binding"], "Take notes");
+
+    // Where nothing may be sent the plugin is not asked: it could not answer (HOOK-211).
+    let mut client = live.client().await;
+    client.ok("sessions.patch", json!({"key": "agent:main:main", "sendPolicy": "deny"})).await;
+    work.send(say("quietly", false)).await;
+    home.until("the agent has it", |lines| lines.iter().any(|l| l["hook"] == "reply_dispatch" && l["policy"] == "deny")).await;
+    assert!(!home.recorded().iter().any(|l| l["claim"] == "quietly"));
     live.stop().await;
     let kept = std::fs::read_to_string(home.dir.path().join("state/plugin-binding-approvals.json")).unwrap();
     assert!(kept.contains("\"channel\": \"talk\""), "{kept}");

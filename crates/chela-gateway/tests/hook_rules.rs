@@ -7,6 +7,8 @@ mod host;
 mod live;
 #[path = "support/turn.rs"]
 mod made;
+#[path = "hook_rules/promises.rs"]
+mod promises;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -63,10 +65,13 @@ async fn a_plugin_that_takes_a_message_answers_through_the_dispatcher() {
     let lines = home.recorded();
     assert_eq!(events(&lines, "sent")[0]["sent"], json!([true, true, false]));
     assert_eq!(events(&lines, "sent")[0]["counts"], json!({"tool": 0, "block": 1, "final": 2}));
+    // The documents promise that a message can be rewritten; the reference only lets it be taken.
     let end = client.say("agent:main:d", "please rewrite").await;
     assert_eq!(text(&end["message"]), "Mock reply: all good.");
     let asked = home.model.last_request().body.to_string();
-    assert!(asked.contains("please rewrite") && !asked.contains("REWRITTEN"));
+    assert!(asked.contains("REWRITTEN") && !asked.contains("please rewrite"), "{asked}");
+    let kept = client.ok("chat.history", json!({"sessionKey": "agent:main:d"})).await.to_string();
+    assert!(kept.contains("REWRITTEN") && !kept.contains("please rewrite"), "{kept}");
     assert_eq!(events(&home.recorded(), "reply_dispatch")[1]["aborted"], false);
     live.stop().await;
 }
@@ -85,7 +90,7 @@ const COMMANDS: &str = r#"
   }
 "#;
 
-// HOOK-067, HOOK-079 (reset), HOOK-229, HOOK-271, HOOK-272, HOOK-278, HOOK-280
+// HOOK-005, HOOK-067, HOOK-079 (reset), HOOK-229, HOOK-271, HOOK-272, HOOK-278, HOOK-280
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commands_are_told_in_order_and_their_listeners_may_speak() {
     let mut home = Home::new().await;
@@ -115,6 +120,7 @@ async fn commands_are_told_in_order_and_their_listeners_may_speak() {
         let command = &lines[before];
         let members = json!(["cfg", "commandSource", "pluginConfig", "previousSessionEntry", "senderId", "sessionEntry", "workspaceDir"]);
         assert_eq!((&command["context"], &command["cfg"]), (&members, &json!("object")));
+        assert_eq!(lines[before + 4]["ctx"], json!({"childSessionKey": key}));
         let reset = &lines[before + 1];
         assert_eq!(reset["event"]["reason"], action);
         let ctx: Vec<&String> = reset["ctx"].as_object().unwrap().keys().collect();
@@ -262,7 +268,7 @@ async fn what_is_delivered_passes_the_sending_hooks_and_a_heartbeat_contributes(
     assert_eq!(names(&lines), ["first", "second", "message_sent"]);
     let seen = |hook: &str| events(&lines, hook)[0].clone();
     assert_eq!(seen("first")["event"]["content"], "Mock reply: all good.");
-    assert_eq!(seen("second")["event"]["content"], "Mock reply: all good.", "a rewrite does not reach the next handler");
+    assert_eq!(seen("second")["event"]["content"], "from the first", "a rewrite reaches the next handler, as the documents promise");
     assert_eq!(seen("first")["ctx"]["channelId"], "telegram");
     let sent = seen("message_sent");
     assert_eq!((&sent["event"]["content"], &sent["event"]["success"]), (&json!("from the second"), &json!(true)));

@@ -161,10 +161,13 @@ export default function register(api) {
   } });
   api.registerService({ id: 'svc', start: () => log({ service: 'start' }), stop: () => log({ service: 'stop' }) });
   api.registerSessionExtension({ namespace: 'notes', description: 'n', project: (ctx) => ({ shown: ctx.state.raw }) });
+  api.registerSessionExtension({ namespace: 'throws', description: 'n', project: () => { throw new Error('no view'); } });
+  api.registerSessionExtension({ namespace: 'nothing', description: 'n', project: () => undefined });
+  api.registerSessionExtension({ namespace: 'code', description: 'n', project: () => ({ run: () => 1 }) });
   api.registerAgentEventSubscription({ id: 'sub', streams: ['assistant', 'lifecycle'], handle: (event) => { log({ event }); } });
 }"#;
 
-// API-130, API-137, HOOK-256..259, API-205, API-185, API-187
+// API-130, API-137, HOOK-256..260, API-205, API-185, API-187
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_plugin_registers_is_served() {
     let mut home = Home::new().await;
@@ -195,12 +198,23 @@ async fn what_a_plugin_registers_is_served() {
     assert_eq!(client.ok("sessions.pluginPatch", patch).await["value"], json!({"shown": 7}));
     let unknown = json!({"key": "agent:main:x", "pluginId": "surf", "namespace": "other", "value": 1});
     client.error("sessions.pluginPatch", unknown).await;
+    // A view that cannot be had takes nothing from the patch.
+    for namespace in ["throws", "nothing", "code"] {
+        let patch = json!({"key": "agent:main:x", "pluginId": "surf", "namespace": namespace, "value": {"raw": 8}});
+        assert_eq!(client.ok("sessions.pluginPatch", patch).await.get("value").filter(|v| !v.is_null()), None, "{namespace}");
+    }
+    let rows = client.ok("sessions.list", json!({})).await;
+    let row = rows["sessions"].as_array().unwrap().iter().find(|r| r["key"] == "agent:main:x").unwrap();
+    assert_eq!(row["pluginExtensions"], json!([{"pluginId": "surf", "namespace": "notes", "value": {"shown": 7}}]));
     // Agent events come in order.
     client.say("agent:main:x", "hello").await;
     let lines = home.until("events", |l| l.iter().any(|l| l["event"]["data"]["phase"] == "end")).await;
     let seqs: Vec<u64> = lines.iter().filter_map(|l| l["event"]["seq"].as_u64()).collect();
     assert!(seqs.len() >= 3 && seqs.is_sorted(), "{seqs:?}");
     live.stop().await;
+    let file = std::fs::read_to_string(home.dir.path().join("state/agents/main/sessions/sessions.json")).unwrap();
+    let stored = serde_json::from_str::<Value>(&file).unwrap()["agent:main:x"]["pluginExtensions"]["surf"].clone();
+    assert_eq!((&stored["throws"], &stored["notes"]), (&json!({"raw": 8}), &json!({"raw": 7})));
     let services: Vec<Value> = home.recorded().into_iter().filter(|l| l.get("service").is_some()).map(|l| l["service"].clone()).collect();
     assert_eq!(services, ["start", "stop"]);
 }

@@ -25,7 +25,7 @@ export default function register(api) {
     async execute(_id, params) { return { content: [{ type: 'text', text: `echo:${params.text}` }], details: { secret: 'd' } }; } });
 }"#;
 
-// HOOK-130..135, HOOK-048, HOOK-049, HOOK-051..054, HOOK-056..064, HOOK-068, HOOK-071..073, API-125
+// HOOK-130..135, HOOK-048, HOOK-049, HOOK-051..054, HOOK-056..064, HOOK-068, HOOK-205, HOOK-071..073, API-125
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_hooks_of_a_turn_with_a_tool_come_in_order_with_their_payloads() {
     let mut home = Home::new().await;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::counters::{Counters, HookCounter};
 use crate::decision::{BLOCKED_BY_FAILURE, TOOL_HOOK_FAILED};
+use crate::finalize::{FinalizeDecision, RetryBudget};
 use crate::merge::{Accumulator, truthy};
 use crate::queue::{BoundedQueue, Limits};
 use crate::table::{Handler, HookTable, Slot};
@@ -98,6 +99,7 @@ pub struct HookEngine {
     counters: Counters,
     model_calls: Arc<BoundedQueue>,
     background: Arc<BoundedQueue>,
+    retries: RetryBudget,
 }
 
 impl HookEngine {
@@ -109,6 +111,7 @@ impl HookEngine {
             counters,
             model_calls: BoundedQueue::new(MODEL_CALL_LIMITS),
             background: BoundedQueue::new(BACKGROUND_LIMITS),
+            retries: RetryBudget::new(),
         })
     }
 
@@ -139,6 +142,11 @@ impl HookEngine {
                 }
             }
         }
+    }
+
+    /// What a merged `before_agent_finalize` result means for a run; counts the passes that it asks for (HOOK-153..158).
+    pub fn finalize_decision(&self, run: &str, merged: &Value) -> FinalizeDecision {
+        self.retries.decide(run, merged)
     }
 
     /// Counters by plugin and hook.
@@ -204,6 +212,21 @@ impl HookEngine {
             Dispatch::new(hook, &slot, event, ctx, DispatchOptions::default()).run().await;
         };
         self.background.submit(hook.as_str(), Box::pin(work));
+    }
+
+    /// True when a plugin wants to see every inbound message, not only those of conversations that it has bound.
+    pub fn claims_all(&self) -> bool {
+        !self.table.load().claims_all.handlers.is_empty()
+    }
+
+    /// `inbound_claim` for every message: asks the handlers that want that, in order, until one takes it (HOOK-299).
+    pub async fn claim_all(&self, options: DispatchOptions, payload: impl FnOnce() -> (Value, Value)) -> Dispatched {
+        let table = self.table.load_full();
+        if table.claims_all.handlers.is_empty() {
+            return Dispatched::default();
+        }
+        let (event, ctx) = payload();
+        Dispatch::new(HookName::InboundClaim, &table.claims_all, event, ctx, options).run().await
     }
 
     /// Asks only the handlers of one plugin, in order, until one takes the message (HOOK-209, HOOK-210).
@@ -305,12 +328,8 @@ impl<'a> Dispatch<'a> {
         if self.hook == HookName::BeforeToolCall && !had_approval {
             self.done.on_resolution = on_resolution(handler, value);
         }
-        if self.hook.mode() == DispatchMode::Sync
-            && let Some(message) = value.get("message").filter(|m| m.is_object())
-        {
-            let mut event = self.event.value().clone();
-            event["message"] = message.clone();
-            self.event = SharedJson::new(event);
+        if let Some((name, value)) = self.hook.carried(value) {
+            self.event = self.event.with(name, value);
         }
         stop
     }

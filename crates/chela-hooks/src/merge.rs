@@ -91,11 +91,15 @@ impl Accumulator {
         }
     }
 
-    /// HOOK-018, HOOK-034, HOOK-036, HOOK-037.
+    /// HOOK-018, HOOK-034, HOOK-036, HOOK-037. Only the result that takes the message counts.
     fn claim(&mut self, plugin_id: &Arc<str>, next: &Map<String, Value>) -> bool {
         let handled = next.get("handled").is_some_and(truthy);
         if handled {
             self.merged = Some(next.clone());
+            self.decided_by = Some(plugin_id.clone());
+        } else if self.hook == HookName::BeforeDispatch && next.get("content").is_some_and(Value::is_string) {
+            // HOOK-301: a message that nobody takes can be rewritten; the last text wins.
+            self.last_defined(next, "content");
             self.decided_by = Some(plugin_id.clone());
         }
         handled

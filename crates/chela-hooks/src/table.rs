@@ -16,6 +16,7 @@ pub(crate) struct Handler {
     pub(crate) handle: u64,
     pub(crate) budget: Duration,
     pub(crate) strip_prompt_fields: bool,
+    pub(crate) all_messages: bool,
     pub(crate) stats: Arc<HandlerStats>,
 }
 
@@ -49,7 +50,11 @@ impl Slot {
 
     /// The same slot with the handlers of one plugin only.
     pub(crate) fn of_plugin(&self, plugin_id: &str) -> Self {
-        Self::new(self.handlers.iter().filter(|h| h.plugin_id.as_ref() == plugin_id).cloned().collect())
+        self.only(|h| h.plugin_id.as_ref() == plugin_id)
+    }
+
+    fn only(&self, wanted: impl Fn(&Handler) -> bool) -> Self {
+        Self::new(self.handlers.iter().filter(|h| wanted(h)).cloned().collect())
     }
 }
 
@@ -57,6 +62,8 @@ impl Slot {
 #[derive(Debug)]
 pub(crate) struct HookTable {
     pub(crate) registry: Arc<Registry>,
+    /// Handlers of `inbound_claim` that want every message (HOOK-299).
+    pub(crate) claims_all: Slot,
     slots: Vec<Slot>,
 }
 
@@ -71,12 +78,14 @@ impl HookTable {
                 handle: h.callback.handle,
                 budget: h.budget,
                 strip_prompt_fields: h.strip_prompt_fields,
+                all_messages: h.all_messages,
                 stats: counters.of(&h.owner.id, hook),
             });
             Slot::new(handlers.collect())
         };
-        let slots = HookName::ALL.iter().map(|hook| slot(*hook)).collect();
-        Self { registry, slots }
+        let slots: Vec<Slot> = HookName::ALL.iter().map(|hook| slot(*hook)).collect();
+        let claims_all = slots[HookName::InboundClaim.index()].only(|h| h.all_messages);
+        Self { registry, claims_all, slots }
     }
 
     pub(crate) fn slot(&self, hook: HookName) -> &Slot {

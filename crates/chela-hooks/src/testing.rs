@@ -96,11 +96,12 @@ impl CallTarget for Worker {
         if self.gone {
             return Err(CallError::Gone { plugin: "p".into(), reason: "exit code 1".into() });
         }
-        let mut event = batch.event.value().clone();
+        let mut event = batch.event.clone();
         let mut outcomes = Vec::new();
         for handler in &batch.handlers {
             let begun = Instant::now();
-            let act = self.act(handler.handle, &event);
+            let seen = event.clone();
+            let act = self.act(handler.handle, seen.value());
             let limit = handler.timeout.unwrap_or(Duration::from_secs(3600));
             let honest = batch.mode == DispatchMode::Parallel || !matches!(self.acts[&handler.handle], Act::Hang);
             let (result, undefined) = if honest {
@@ -108,10 +109,8 @@ impl CallTarget for Worker {
             } else {
                 act.await
             };
-            if let (DispatchMode::Sync, Ok(value)) = (batch.mode, &result)
-                && value.get("message").is_some_and(Value::is_object)
-            {
-                event["message"] = value["message"].clone();
+            if let Some((name, value)) = result.as_ref().ok().and_then(|result| batch.hook.carried(result)) {
+                event = event.with(name, value);
             }
             let stop = match (&result, batch.stop) {
                 (Ok(value), Some(rule)) => rule.satisfied_by(value, undefined),

@@ -57,6 +57,10 @@ pub(crate) struct Connection {
     pub(crate) blocking: AtomicUsize,
     /// True while somebody waits whether the worker still answers.
     probing: AtomicBool,
+    /// Frames that the worker has sent.
+    heard: AtomicU64,
+    /// True once the worker is ended because it stands still.
+    stalled: AtomicBool,
     requests: Arc<dyn Requests>,
 }
 
@@ -141,6 +145,8 @@ impl Greeting {
             reason: OnceLock::new(),
             blocking: AtomicUsize::new(0),
             probing: AtomicBool::new(false),
+            heard: AtomicU64::new(0),
+            stalled: AtomicBool::new(false),
             requests,
         });
         connection.send(hello);
@@ -331,7 +337,23 @@ impl Connection {
         self.probing.store(false, Ordering::Relaxed);
     }
 
+    /// Frames that the worker has sent so far.
+    pub(crate) fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed)
+    }
+
+    /// The worker is about to be ended because it stands still: what it did for others is not their fault.
+    pub(crate) fn mark_stalled(&self) {
+        self.stalled.store(true, Ordering::Relaxed);
+    }
+
+    /// True when the worker was ended because it stood still.
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.stalled.load(Ordering::Relaxed)
+    }
+
     fn dispatch(self: Arc<Self>, frame: Frame) {
+        self.heard.fetch_add(1, Ordering::Relaxed);
         match frame {
             Frame::Res { id, result } => self.settle(id, result.map_err(convert::from_wire)),
             Frame::Req { id, m, mut p, plugin } => {

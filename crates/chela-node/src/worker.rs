@@ -186,6 +186,7 @@ impl Worker {
         tokio::spawn(async move {
             let grace = worker.lane.options.timing.probe_grace;
             if !connection.answers_ping(grace).await {
+                connection.mark_stalled();
                 worker.recycle(
                     connection.run,
                     format!("a call ran out of its budget and the worker did not answer within {} ms after that", grace.as_millis()),

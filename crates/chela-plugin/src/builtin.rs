@@ -207,17 +207,11 @@ impl CallTarget for BuiltinTarget {
             return Ok(futures::future::join_all(batch.handlers.iter().map(|h| run(batch.event.value(), h.handle, h.timeout))).await);
         }
         let mut outcomes = Vec::with_capacity(batch.handlers.len());
-        // In synchronous hooks a returned message is what the next handler sees (HOOK-027, HOOK-028).
-        let mut replaced: Option<Value> = None;
+        let mut event = batch.event.clone();
         for handler in &batch.handlers {
-            let event = replaced.as_ref().unwrap_or_else(|| batch.event.value());
-            let outcome = run(event, handler.handle, handler.timeout).await;
-            if batch.mode == DispatchMode::Sync
-                && let Some(message) = outcome.result.as_ref().ok().and_then(|v| v.get("message")).filter(|m| m.is_object())
-            {
-                let mut event = event.clone();
-                event["message"] = message.clone();
-                replaced = Some(event);
+            let outcome = run(event.value(), handler.handle, handler.timeout).await;
+            if let Some((name, value)) = outcome.result.as_ref().ok().and_then(|result| batch.hook.carried(result)) {
+                event = event.with(name, value);
             }
             let stop = match (&outcome.result, batch.stop) {
                 (Ok(value), Some(rule)) => rule.satisfied_by(value, outcome.undefined),

@@ -243,6 +243,14 @@ impl SharedJson {
         self.value.get_or_init(|| self.text.get().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default())
     }
 
+    /// The same object with one member replaced.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &Value) -> Arc<Self> {
+        let mut object = self.value().clone();
+        object[name] = value.clone();
+        Self::new(object)
+    }
+
     /// The value as JSON text, made on first use.
     pub fn text(&self) -> &Arc<str> {
         self.text.get_or_init(|| self.value().to_string().into())

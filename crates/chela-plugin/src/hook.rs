@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde_json::Value;
+
 /// How the handlers of one hook run (hooks contract, section 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DispatchMode {
@@ -154,8 +156,31 @@ impl HookName {
         self.reference_timeout().unwrap_or(match self.mode() {
             DispatchMode::Sync => Duration::from_secs(2),
             DispatchMode::Sequential | DispatchMode::Claim => Duration::from_secs(30),
-            DispatchMode::Parallel => Duration::from_secs(60),
+            DispatchMode::Parallel => Duration::from_secs(30),
         })
+    }
+
+    /// The member of a result that takes the place of the event's for the handlers after it: what a transcript gets (HOOK-027,
+    /// HOOK-028), and the rewritten text of a message, as the reference's documents promise (HOOK-300, HOOK-301).
+    pub fn carries(self) -> Option<&'static str> {
+        match self {
+            Self::ToolResultPersist | Self::BeforeMessageWrite => Some("message"),
+            Self::MessageSending | Self::BeforeDispatch => Some("content"),
+            _ => None,
+        }
+    }
+
+    /// The value of [`HookName::carries`] in a result, when it has one of the right kind.
+    pub fn carried(self, result: &Value) -> Option<(&'static str, &Value)> {
+        let name = self.carries()?;
+        let value = result.get(name)?;
+        let fits = if name == "message" { value.is_object() } else { value.is_string() };
+        fits.then_some((name, value))
+    }
+
+    /// False for hooks of parts that are not built: a handler is registered, and nothing calls it yet.
+    pub fn is_emitted(self) -> bool {
+        !matches!(self, Self::CronChanged | Self::SubagentSpawning | Self::SubagentDeliveryTarget | Self::SubagentSpawned)
     }
 
     /// The hook's position in [`HookName::ALL`], for tables.
@@ -193,6 +218,8 @@ mod tests {
             of(&|h| h.gate() == Gate::Prompt),
             ["agent_turn_prepare", "heartbeat_prompt_contribution", "before_prompt_build", "before_agent_start"]
         );
+        let silent: Vec<_> = HookName::ALL.iter().filter(|h| !h.is_emitted()).map(|h| h.as_str()).collect();
+        assert_eq!(silent, ["subagent_spawning", "subagent_delivery_target", "subagent_spawned", "cron_changed"]);
         assert_eq!("nope".parse::<HookName>().unwrap_err().to_string(), "unknown typed hook \"nope\" ignored");
     }
 }

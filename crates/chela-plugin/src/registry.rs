@@ -278,6 +278,15 @@ impl Registry {
             rows.extend(unused.map(|(name, _)| row(&provider.owner, &format!("registerProvider.{name}"), &provider.id)));
         }
         rows.retain(|r| !CONSUMED_METHODS.contains(&r.method.as_str()));
+        let mut silent: Vec<(&str, HookName)> =
+            self.typed_hooks.iter().filter(|h| !h.hook.is_emitted()).map(|h| (h.owner.id.as_ref(), h.hook)).collect();
+        silent.sort_unstable();
+        silent.dedup();
+        rows.extend(silent.into_iter().map(|(plugin, hook)| NotConsumed {
+            plugin_id: plugin.into(),
+            method: "on".into(),
+            id: format!("{hook} (nothing emits it yet)"),
+        }));
         let position = |id: &str| self.plugins.iter().position(|p| p.owner.id.as_ref() == id);
         rows.sort_by_key(|r| position(&r.plugin_id));
         rows

@@ -68,7 +68,7 @@ async fn listeners_are_asked_without_a_gateway_and_a_failing_one_refuses() {
     for (mode, text) in [
         ("block", "the policy says no"),
         ("plain", "Installation blocked by plugin hook"),
-        // INS-244, INS-366: the reference installs here.
+        // INS-244, INS-366, HOOK-306: the reference installs here.
         ("throw", "handler of plugin `guard` threw: "),
         ("broken", "plugin `guard` may listen to `before_install` and does not run: "),
     ] {

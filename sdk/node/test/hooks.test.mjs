@@ -52,6 +52,40 @@ for (const [name, hook, mode, stop, bodies, expected] of CASES) {
   });
 }
 
+test('a rewritten text is what the next handler sees, in one worker as between workers', async () => { // HOOK-300
+  const host = new FakeHost();
+  try {
+    await host.hello;
+    const fns = await handlers(host, '() => ({ content: "b" })', '() => ({ content: 7 })', '(e) => ({ content: e.content + "c" })', '(e) => e.content');
+    const rows = await host.request('hooks', { hook: 'message_sending', fns, event: { content: 'a' }, ctx: {}, mode: 'seq', stop: 'cancel', carry: 'content' });
+    assert.deepEqual(rows.map((row) => row.ok), [{ content: 'b' }, { content: 7 }, { content: 'bc' }, 'bc']);
+    const plain = await host.request('hooks', { hook: 'before_tool_call', fns, event: { content: 'a' }, ctx: {}, mode: 'seq', stop: 'block' });
+    assert.equal(plain[3].ok, 'a');
+  } finally {
+    await host.stop();
+  }
+});
+
+test('a handler has the configuration of its plugin, and a signal that fires when its time is up', async () => { // HOOK-111, HOOK-115, HOOK-296
+  const host = new FakeHost();
+  try {
+    await host.hello;
+    const fns = await handlers(
+      host,
+      '(e, c) => { c.mark = 1; return [e.context.pluginConfig, Object.keys(e), e.signal.aborted] }',
+      '(e, c) => new Promise((done) => e.signal.addEventListener("abort", () => { globalThis.told = e.signal.reason.message; c.mark++; done() }))',
+      '(e, c) => [globalThis.told, e.signal.aborted, c.mark]',
+    );
+    const limited = fns.map((row) => ({ ...row, timeoutMs: 40 }));
+    const rows = await host.request('hooks', { hook: 'message_sending', fns: limited, event: { content: 'a' }, ctx: {}, mode: 'seq' });
+    assert.deepEqual(rows[0].ok, [{}, ['content'], false]);
+    assert.equal(rows[1].err.code, 'TIMEOUT');
+    assert.deepEqual(rows[2].ok, ['timed out after 40ms', false, 2]);
+  } finally {
+    await host.stop();
+  }
+});
+
 test('the host decides whether an error ends a batch', async () => { // HOOK-106
   const host = new FakeHost();
   try {

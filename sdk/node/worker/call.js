@@ -22,7 +22,7 @@ export async function call({ fn, args = [], adapter, timeoutMs }, context) {
 async function adapt(adapter, row, args, context) {
   if (!ADAPTERS.has(adapter)) throw Object.assign(new Error(`unknown adapter \`${adapter}\``), { code: 'NOT_FOUND' });
   // Nothing may overtake an event: a typed hook that is sent after it is heard after it.
-  if (adapter === 'internalHook') return internalHook(row, args);
+  if (adapter === 'internalHook') return internalHook(row, args, context);
   const module = await import(`./adapters/${adapter}.js`);
   return module.run(row, args, context);
 }

@@ -1,5 +1,5 @@
 // The `hooks` method: one request carries all neighbouring handlers of one hook.
-import { peer, pluginOf, snapshot } from './state.js';
+import { peer, pluginOf, plugins, snapshot } from './state.js';
 import { withDispatcher } from './dispatcher.js';
 import { errorToWire } from './errors.js';
 
@@ -10,14 +10,12 @@ const FAIL_CLOSED = new Set(['before_agent_run', 'before_tool_call']);
 const isThenable = (value) => typeof value?.then === 'function';
 
 /** Serves `hooks`. Returns one row per handler that was reached, at once when no handler returned a promise. */
-export function runHooks({ hook, fns, event, ctx, mode, stop, failClosed, stopOnError }, context) {
+export function runHooks({ hook, fns, event, ctx, mode, stop, carry, failClosed, stopOnError }, context) {
   const stopsOnError = stopOnError ?? failClosed ?? FAIL_CLOSED.has(hook);
-  const batch = { hook, event, ctx: prepareContext(hook, ctx), stop, stopOnError: stopsOnError };
+  const carries = carry ?? (mode === 'sync' ? 'message' : undefined);
+  const batch = { hook, event, ctx: prepareContext(hook, ctx), stop, carries, stopOnError: stopsOnError, request: context };
   if (hook === 'reply_dispatch') batch.replies = withDispatcher(batch.ctx, context?.signal ?? new AbortController().signal);
-  if (FROZEN.has(hook)) {
-    Object.freeze(event);
-    Object.freeze(ctx);
-  }
+  if (FROZEN.has(hook)) Object.freeze(ctx);
   if (mode === 'sync') return runSync(fns, batch);
   return mode === 'par' ? runParallel(fns, batch) : runSequence(fns, batch, 0, []);
 }
@@ -38,24 +36,39 @@ function runSequence(fns, batch, from, out) {
 }
 
 /** Keeps a handler's row; true when the handlers after it are not asked. */
-function ends({ row, value }, batch, out) {
+function ends({ row, value, event }, batch, out) {
   out.push(row);
-  return row.err ? batch.stopOnError : stops(batch, value);
+  shareChanges(batch, event);
+  if (row.err) return batch.stopOnError;
+  carryOn(batch, value);
+  return stops(batch, value);
+}
+
+/** Members that a handler set on its view of the event are there for the handlers after it. */
+function shareChanges(batch, event) {
+  for (const key in event) if (event[key] !== batch.event[key]) batch.event[key] = event[key];
+}
+
+/** What a handler returned in place of the event's own member is what the handlers after it see. */
+function carryOn(batch, value) {
+  const next = batch.carries && value?.[batch.carries];
+  if (next && (batch.carries === 'message' || typeof next === 'string')) batch.event = { ...batch.event, [batch.carries]: next };
 }
 
 function runSync(fns, batch) {
   const out = [];
-  let event = batch.event;
   for (const row of fns) {
     const started = performance.now();
     try {
-      const value = handlerOf(row.fn)(event, batch.ctx);
+      const { fn, event } = prepare(row, batch);
+      const value = fn(event, batch.ctx);
       if (isThenable(value)) {
         Promise.resolve(value).catch(() => {});
         throw Object.assign(new Error(`${batch.hook} handlers must be synchronous; the returned promise was ignored`), { code: 'HOOK_PROMISE' });
       }
       out.push(okRow(row.fn, value, started));
-      if (value?.message) event = { ...event, message: value.message };
+      shareChanges(batch, event);
+      carryOn(batch, value);
       if (stops(batch, value)) break;
     } catch (error) {
       out.push({ err: errorToWire(error), ms: since(started) });
@@ -65,38 +78,84 @@ function runSync(fns, batch) {
   return out;
 }
 
-/** Runs one handler to `{row, value}`; the stop rules look at what it returned, not at its encoding. */
+/** Runs one handler to `{row, value, event}`; the stop rules look at what it returned, not at its encoding. */
 function runOne(row, batch) {
   const started = performance.now();
+  let view;
   let returned;
   try {
-    returned = handlerOf(row.fn)(batch.event, batch.ctx);
-    if (!isThenable(returned)) return success(row, batch, returned, started);
+    view = prepare(row, batch);
+    returned = view.fn(view.event, batch.ctx);
+    if (!isThenable(returned)) return success(row, batch, returned, started, view.event);
   } catch (error) {
-    return failure(error, started);
+    return failure(error, started, view?.event);
   }
-  const running = row.timeoutMs > 0 ? race(Promise.resolve(returned), row.timeoutMs) : Promise.resolve(returned);
-  return running.then((value) => success(row, batch, value, started), (error) => failure(error, started));
+  const running = row.timeoutMs > 0 ? race(Promise.resolve(returned), row.timeoutMs, view.end) : Promise.resolve(returned);
+  return running.then((value) => success(row, batch, value, started, view.event), (error) => failure(error, started, view.event));
 }
 
-function success(row, batch, returned, started) {
+/**
+ * A handler and its own view of the event: `context.pluginConfig` is its plugin's configuration, and `signal` fires when its time is up
+ * or nobody waits for it any more. Both are hidden from those who list or copy the event.
+ */
+function prepare(row, batch) {
+  const { fn, pluginId } = handlerOf(row.fn);
+  const event = { ...batch.event };
+  const end = new Deadline(batch.request);
+  const context = { ...batch.event?.context, pluginConfig: plugins.get(pluginId)?.pluginConfig ?? {} };
+  Object.defineProperty(event, 'context', { value: context, enumerable: false, configurable: true, writable: true });
+  Object.defineProperty(event, 'signal', { get: () => end.signal, enumerable: false, configurable: true });
+  if (FROZEN.has(batch.hook)) Object.freeze(event);
+  return { fn, event, end };
+}
+
+/** The end of one handler's time. Few look at the signal, so it is made for those only. */
+class Deadline {
+  #request;
+  #controller;
+  #reason;
+
+  constructor(request) {
+    this.#request = request;
+  }
+
+  get signal() {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#reason) this.#controller.abort(this.#reason);
+      const whole = this.#request?.signal;
+      if (whole?.aborted) this.#controller.abort(whole.reason);
+      else whole?.addEventListener('abort', () => this.#controller.abort(whole.reason), { once: true });
+    }
+    return this.#controller.signal;
+  }
+
+  pass(reason) {
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+  }
+}
+
+function success(row, batch, returned, started, event) {
   try {
     const value = batch.replies ? batch.replies.join(returned) : returned;
-    return { row: okRow(row.fn, value, started), value };
+    return { row: okRow(row.fn, value, started), value, event };
   } catch (error) {
-    return failure(error, started);
+    return failure(error, started, event);
   }
 }
 
-function failure(error, started) {
-  return { row: { err: errorToWire(error), ms: since(started) } };
+function failure(error, started, event) {
+  return { row: { err: errorToWire(error), ms: since(started) }, event };
 }
 
-/** The handler keeps running after its time is up; only its result is dropped. */
-function race(running, timeoutMs) {
+/** A handler whose time is up is told by its signal; when it goes on all the same, only its result is dropped. */
+function race(running, timeoutMs, deadline) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      reject(Object.assign(new Error(`timed out after ${timeoutMs}ms`), { name: 'TimeoutError', code: 'TIMEOUT' }));
+      const late = Object.assign(new Error(`timed out after ${timeoutMs}ms`), { name: 'TimeoutError', code: 'TIMEOUT' });
+      reject(late);
+      deadline.pass(late);
     }, timeoutMs);
     running.then(resolve, reject).finally(() => clearTimeout(timer));
   });
@@ -116,7 +175,7 @@ function since(started) {
 function handlerOf(id) {
   const row = peer.exports.get(id);
   if (!row) throw Object.assign(new Error(`handle ${id} is gone`), { code: 'NOT_FOUND' });
-  return row.fn;
+  return row;
 }
 
 function stops({ hook, stop }, value) {

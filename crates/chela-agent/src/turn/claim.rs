@@ -1,9 +1,54 @@
-//! Message hooks before the model: `message_received`, plugin commands, `before_dispatch`, `reply_dispatch`, `before_agent_reply`.
+//! Message hooks before the model: `inbound_claim` of those that want every message, `message_received`, plugin commands, `before_dispatch`, `reply_dispatch`, `before_agent_reply`.
+
+use std::borrow::Cow;
 
 use chela_plugin::HookName;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Entry, Reply, TurnScope};
+
+/// Lets plugins that asked for every message (`allMessages`) take this one before anybody else hears of it (HOOK-299).
+pub(super) async fn claim_inbound(scope: &TurnScope<'_>) -> Option<Reply> {
+    if !is_message(scope) || !scope.hooks().claims_all() {
+        return None;
+    }
+    let dispatched = scope.hooks().claim_all(scope.options(), || (claim_event(scope), scope.message_context())).await;
+    is_handled(&dispatched.merged).then(|| match reply_text(&dispatched.merged) {
+        Some(text) => Reply::text(text),
+        None => Reply::silent(),
+    })
+}
+
+/// HOOK-070.
+fn claim_event(scope: &TurnScope<'_>) -> Value {
+    let (request, facts) = (scope.request, Facts::of(scope));
+    let text = |name: &str| request.inbound.as_ref().and_then(|i| i.text(name));
+    let raw = |name: &str| request.inbound.as_ref().and_then(|i| i.context.get(name).cloned());
+    let members = [
+        ("content", Some(facts.content.clone().into())),
+        ("channel", Some(request.surface.clone().into())),
+        ("isGroup", Some(Facts::is_group(scope).into())),
+        ("body", Some(text("Body").unwrap_or(facts.content).into())),
+        ("bodyForAgent", Some(scope.message.as_ref().into())),
+        ("transcript", text("Transcript").map(Into::into)),
+        ("timestamp", Some(facts.timestamp.into())),
+        ("accountId", text("AccountId").map(Into::into)),
+        ("conversationId", Some(facts.conversation.into())),
+        ("parentConversationId", text("ThreadParentId").map(Into::into)),
+        ("senderId", request.sender_id.clone().map(Into::into)),
+        ("senderName", text("SenderName").map(Into::into)),
+        ("senderUsername", text("SenderUsername").map(Into::into)),
+        ("threadId", raw("MessageThreadId")),
+        ("messageId", Some(facts.message_id.into())),
+        ("sessionKey", Some(request.session_key.clone().into())),
+        ("runId", Some(request.run_id.clone().into())),
+        ("commandAuthorized", Some(raw("CommandAuthorized").map_or(request.sender_is_owner, |v| v == true).into())),
+        ("wasMentioned", raw("WasMentioned")),
+        ("metadata", Some(facts.metadata)),
+    ];
+    let known = members.into_iter().filter_map(|(name, value)| Some((name.to_string(), value.filter(|v| !v.is_null())?)));
+    Value::Object(known.collect::<Map<_, _>>())
+}
 
 /// Announces an accepted message (HOOK-035, HOOK-273). Runs through the `agent` method are not messages (HOOK-133).
 pub(super) fn receive(scope: &TurnScope<'_>) {
@@ -86,20 +131,37 @@ impl Facts {
     }
 }
 
-/// Announces what the agent is going to see, when no plugin has claimed the message (HOOK-274). Nothing is transcribed yet, so the text
-/// is what came in.
+/// Announces what the agent is going to see, when no plugin has claimed the message (HOOK-274): first the words of a voice message,
+/// where the channel has heard them.
 pub(super) fn preprocessed(scope: &TurnScope<'_>) {
     if !is_message(scope) {
         return;
     }
     let request = scope.request;
-    let facts = Facts::of(scope);
+    let text = |name: &str| request.inbound.as_ref().and_then(|i| i.text(name));
+    let transcript = text("Transcript");
+    let base = || {
+        let facts = Facts::of(scope);
+        let own = json!({
+            "from": facts.from, "body": facts.content, "bodyForAgent": scope.message, "timestamp": facts.timestamp,
+            "channelId": request.surface, "conversationId": facts.conversation, "messageId": facts.message_id, "senderId": facts.sender,
+            "provider": facts.metadata["provider"], "surface": facts.metadata["surface"], "transcript": transcript,
+            "to": facts.metadata["to"], "senderName": text("SenderName"), "senderUsername": text("SenderUsername"),
+            "mediaPath": text("MediaPath"), "mediaType": text("MediaType"),
+        });
+        own.as_object().map(|own| own.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), v.clone())).collect::<Map<_, _>>())
+    };
+    if transcript.is_some() {
+        crate::internal::spawn(scope.internal(), "message", "transcribed", &request.session_key, || base().into());
+    }
     crate::internal::spawn(scope.internal(), "message", "preprocessed", &request.session_key, || {
-        json!({
-            "from": facts.from, "body": facts.content, "bodyForAgent": request.message, "channelId": request.surface,
-            "messageId": facts.message_id, "senderId": facts.sender, "provider": request.surface, "surface": request.surface,
-            "isGroup": Facts::is_group(scope),
-        })
+        let mut context = base().unwrap_or_default();
+        let group = Facts::is_group(scope);
+        context.insert("isGroup".into(), group.into());
+        if let Some(id) = request.inbound.as_ref().and_then(|i| i.conversation()).filter(|_| group) {
+            context.insert("groupId".into(), id.into());
+        }
+        context.into()
     });
 }
 
@@ -107,8 +169,8 @@ fn is_message(scope: &TurnScope<'_>) -> bool {
     matches!(scope.request.entry, Entry::Chat | Entry::Channel)
 }
 
-/// Lets plugins answer in place of the agent: `before_dispatch`, then `reply_dispatch` (HOOK-036, HOOK-037).
-pub(super) async fn claim(scope: &TurnScope<'_>) -> Option<Reply> {
+/// Lets plugins answer in place of the agent, or rewrite the message: `before_dispatch`, then `reply_dispatch` (HOOK-036, HOOK-037).
+pub(super) async fn claim(scope: &mut TurnScope<'_>) -> Option<Reply> {
     if !is_message(scope) {
         return None;
     }
@@ -132,11 +194,19 @@ pub(super) async fn claim(scope: &TurnScope<'_>) -> Option<Reply> {
         // HOOK-213: a claim with text sends it, one without is silent.
         return Some(claimed.get("text").and_then(Value::as_str).map_or_else(Reply::silent, Reply::text));
     }
+    if let Some(content) = claimed.get("content").and_then(Value::as_str).filter(|t| !t.trim().is_empty()) {
+        let before = Facts::of(scope).content;
+        scope.message = Cow::Owned(rewritten(&scope.message, &before, content));
+    }
+    let denied = match scope.hooks().has(HookName::ReplyDispatch) {
+        true => scope.delivery_denied(scope.runtime.store.session(scope.session_key()).await.ok().flatten().as_ref()),
+        false => false,
+    };
     let dispatched = scope.hooks().dispatch_with(HookName::ReplyDispatch, scope.options(), || {
         let event = json!({
             "ctx": inbound(scope), "inboundAudio": false, "shouldRouteToOriginating": false, "shouldSendToolSummaries": true,
-            "sendPolicy": "allow", "runId": request.run_id, "sessionKey": request.session_key, "originatingChannel": request.surface,
-            "ttsChannel": request.surface, "suppressUserDelivery": false, "suppressReplyLifecycle": true,
+            "sendPolicy": if denied { "deny" } else { "allow" }, "runId": request.run_id, "sessionKey": request.session_key, "originatingChannel": request.surface,
+            "ttsChannel": request.surface, "suppressUserDelivery": denied, "suppressReplyLifecycle": true,
             "sourceReplyDeliveryMode": "automatic",
         });
         (event, json!({}))
@@ -145,17 +215,28 @@ pub(super) async fn claim(scope: &TurnScope<'_>) -> Option<Reply> {
     is_handled(&claimed).then(|| dispatched_reply(&claimed))
 }
 
+/// The message with the sender's words replaced; what the channel put around them stays (HOOK-301).
+fn rewritten(message: &str, before: &str, now: &str) -> String {
+    match message.rfind(before).filter(|_| !before.is_empty()) {
+        Some(at) => format!("{}{now}{}", &message[..at], &message[at + before.len()..]),
+        None => now.to_string(),
+    }
+}
+
 /// The finalised inbound context (HOOK-073).
 fn inbound(scope: &TurnScope<'_>) -> Value {
     let request = scope.request;
     if let Some(inbound) = &request.inbound {
         let mut ctx = inbound.context.clone();
         ctx["SessionKey"] = request.session_key.clone().into();
+        if let Cow::Owned(rewritten) = &scope.message {
+            ctx["BodyForAgent"] = rewritten.clone().into();
+        }
         return ctx;
     }
     let mut ctx = json!({
-        "Body": request.message, "BodyForAgent": request.message, "BodyForCommands": request.message, "RawBody": request.message,
-        "CommandBody": request.message, "SessionKey": request.session_key, "Provider": request.surface, "Surface": request.surface,
+        "Body": scope.message, "BodyForAgent": scope.message, "BodyForCommands": scope.message, "RawBody": request.message,
+        "CommandBody": scope.message, "SessionKey": request.session_key, "Provider": request.surface, "Surface": request.surface,
         "OriginatingChannel": request.surface, "ExplicitDeliverRoute": false, "ChatType": "direct",
         "CommandAuthorized": request.sender_is_owner, "MessageSid": request.run_id, "GatewayClientScopes": request.scopes,
     });
@@ -181,21 +262,41 @@ pub(super) async fn before_reply(scope: &TurnScope<'_>) -> Option<Reply> {
     if !is_message(scope) && scope.request.trigger != "cron" {
         return None;
     }
-    let body = &scope.request.message;
+    let body = &scope.message;
     let dispatched =
         scope.hooks().dispatch_with(HookName::BeforeAgentReply, scope.options(), || (json!({"cleanedBody": body}), scope.early_context()));
     let merged = dispatched.await.merged;
     if !is_handled(&merged) {
         return None;
     }
-    let text = match merged.get("reply") {
-        Some(Value::String(text)) => Some(text.clone()),
-        Some(reply) => reply.get("text").and_then(Value::as_str).map(str::to_string),
-        None => None,
-    };
-    Some(text.map_or_else(Reply::silent, Reply::text))
+    Some(reply_text(&merged).map_or_else(Reply::silent, Reply::text))
+}
+
+/// The text of a claim's `reply`: a text, or a payload with one.
+fn reply_text(merged: &Value) -> Option<String> {
+    let reply = merged.get("reply")?;
+    reply.as_str().or_else(|| reply.get("text")?.as_str()).map(str::to_string)
 }
 
 fn is_handled(merged: &Value) -> bool {
     chela_plugin::StopRule::Handled.satisfied_by(merged, merged.is_null())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // HOOK-301
+    #[test]
+    fn a_rewrite_changes_the_words_of_the_sender_and_nothing_around_them() {
+        let cases = [
+            ("hello", "hello", "bye", "bye"),
+            ("[Messages]\nAnn: go\n[Current message]\nBob: go", "go", "stay", "[Messages]\nAnn: go\n[Current message]\nBob: stay"),
+            ("an enriched text", "raw", "new", "new"),
+            ("a picture", "", "new", "new"),
+        ];
+        for (message, before, now, expected) in cases {
+            assert_eq!(rewritten(message, before, now), expected, "{message}");
+        }
+    }
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use chela_models::ModelRef;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::resolve::ChosenModel;
 use super::{TurnError, TurnScope};
-use crate::compaction::{self, CompactRequest, Compacted, CompactionSettings, Keep};
+use crate::compaction::{self, CompactRequest, Compacted, CompactionSettings, Keep, Say};
 use crate::context_engine::{self, Assembled, Engine, SessionFacts};
+use crate::event::RunEvent;
 use crate::history::{self, History};
 
 /// The engine of this turn and what it knows of it.
@@ -32,7 +33,7 @@ pub(super) async fn open(scope: &mut TurnScope<'_>, chosen: &ChosenModel) -> Res
     }
     let window = window(scope);
     let settings = CompactionSettings::from_config(&scope.runtime.config());
-    let tokens = history::estimate_tokens(scope.history.iter()) + history::estimate_text(&scope.request.message);
+    let tokens = history::estimate_tokens(scope.history.iter()) + history::estimate_text(&scope.message);
     super::flush::run(scope, chosen, &settings, tokens).await;
     if tokens > settings.budget(window) {
         compact(scope, chosen, Keep::Recent(settings.keep_recent(window)), "budget").await;
@@ -72,7 +73,7 @@ pub(super) async fn assemble(scope: &mut TurnScope<'_>, chosen: &ChosenModel, to
     let Some(first) = assemble_once(scope, tools).await else { return Ok(None) };
     let own = first.tokens.unwrap_or_else(|| history::estimate_tokens(&first.messages));
     let all = history::estimate_tokens(scope.history.iter());
-    let tokens = if first.may_overflow { own.max(all) } else { own } + history::estimate_text(&scope.request.message);
+    let tokens = if first.may_overflow { own.max(all) } else { own } + history::estimate_text(&scope.message);
     let settings = CompactionSettings::from_config(&scope.runtime.config());
     if tokens <= settings.budget(window(scope)) {
         return Ok(Some(first));
@@ -86,7 +87,7 @@ pub(super) async fn assemble(scope: &mut TurnScope<'_>, chosen: &ChosenModel, to
 async fn assemble_once(scope: &TurnScope<'_>, tools: &[String]) -> Option<Assembled> {
     let turn = scope.engine.as_ref()?;
     let tools: Vec<&str> = tools.iter().map(String::as_str).collect();
-    turn.engine.assemble(&turn.facts, &scope.history, &tools, &scope.request.message, &scope.cancel).await
+    turn.engine.assemble(&turn.facts, &scope.history, &tools, &scope.message, &scope.cancel).await
 }
 
 /// A compaction ended the engine: the turn goes on with a new one.
@@ -115,6 +116,10 @@ pub(super) async fn recover(
 
 async fn compact(scope: &mut TurnScope<'_>, chosen: &ChosenModel, keep: Keep, trigger: &'static str) -> Compacted {
     let Some(session) = scope.session.clone() else { return Compacted::default() };
+    let (sink, run, gate) = (scope.runtime.sink.clone(), scope.run_ref(), scope.gate.clone());
+    let say: Say = Arc::new(move |text: &str| {
+        gate.emit(&*sink, run.clone(), RunEvent::Custom { stream: compaction::ENTRY.into(), data: json!({ "text": text }) });
+    });
     let request = CompactRequest {
         session: &session,
         agent_id: &scope.request.agent_id,
@@ -126,6 +131,7 @@ async fn compact(scope: &mut TurnScope<'_>, chosen: &ChosenModel, keep: Keep, tr
         instructions: None,
         builtin_only: false,
         cancel: scope.cancel.clone(),
+        say: Some(say),
     };
     let done = compaction::compact(scope.runtime, scope.generation(), request).await;
     if let Some(reason) = done.reason.as_ref().filter(|_| !done.ok) {

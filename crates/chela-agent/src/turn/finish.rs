@@ -81,7 +81,7 @@ fn announce_output(scope: &TurnScope<'_>) {
             scope.written.iter().filter(|m| m["role"] == "assistant").map(message::text_of).filter(|t| !t.is_empty()).collect();
         let mut event = json!({
             "runId": scope.run_id(), "sessionId": scope.session_id(), "provider": provider, "model": model,
-            "resolvedRef": format!("{provider}/{model}"), "harnessId": scope.harness.as_deref().unwrap_or(crate::harness::BUILTIN), "prompt": scope.request.message, "assistantTexts": texts,
+            "resolvedRef": format!("{provider}/{model}"), "harnessId": scope.harness.as_deref().unwrap_or(crate::harness::BUILTIN), "prompt": scope.message, "assistantTexts": texts,
         });
         if let Some(last) = last {
             event["lastAssistant"] = last.clone();
@@ -155,6 +155,9 @@ fn row_status(status: RunStatus) -> &'static str {
 
 /// `message_sending`, then `message_sent`; a chat in the web page passes neither (HOOK-134, HOOK-215).
 async fn deliver_hooks(scope: &mut TurnScope<'_>) {
+    if scope.delivery_denied(scope.session.as_ref()) {
+        scope.text = None;
+    }
     let Some(text) = scope.text.clone().filter(|t| !t.is_empty()) else { return };
     let inbound = scope.request.inbound.clone();
     let to = inbound.as_ref().and_then(|i| i.conversation()).unwrap_or_else(|| scope.request.session_key.clone());

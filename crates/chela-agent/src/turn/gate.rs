@@ -25,7 +25,7 @@ struct GateEvent<'a> {
 pub(super) async fn before_agent_run(scope: &mut TurnScope<'_>, prepared: &Prepared) -> Result<Option<Reply>, TurnError> {
     let request = scope.request;
     let event = GateEvent {
-        prompt: &request.message,
+        prompt: &scope.message,
         messages: &scope.history,
         system_prompt: &prepared.system,
         channel_id: &request.surface,

@@ -46,6 +46,21 @@ impl Inbound {
         ["OriginatingTo", "To", "ChatId", "From"].into_iter().find_map(|name| self.text(name))
     }
 
+    /// The conversation without the words that channels put before it, as `AgentCtx.channelId` names it (HOOK-009): that of the session
+    /// key, else where the answer goes, else the channel itself.
+    pub(super) fn hook_channel_id(&self, session_key: &str, surface: &str) -> String {
+        let parts: Vec<&str> = session_key.split(':').filter(|part| !part.is_empty()).collect();
+        let inner = if parts.len() >= 3 && parts[0] == "agent" { &parts[2..] } else { &parts[..] };
+        if let [_, "group" | "channel", id @ ..] = inner
+            && !id.is_empty()
+        {
+            return id.join(":");
+        }
+        let named = ["NativeChannelId", "OriginatingTo", "To"].into_iter().filter_map(|name| self.text(name));
+        let mut bare = named.map(|text| without_prefix(&text, surface)).filter(|id| !id.eq_ignore_ascii_case(surface));
+        bare.next().unwrap_or_else(|| surface.into())
+    }
+
     /// False for a conversation of two.
     pub fn is_group(&self) -> bool {
         matches!(self.text("ChatType").as_deref(), Some("group" | "channel"))
@@ -131,6 +146,15 @@ impl Inbound {
     }
 }
 
+/// `user:7` and `talk:7` without what stands before the colon; other texts as they are.
+fn without_prefix(text: &str, surface: &str) -> String {
+    const KINDS: &[&str] = &["channel", "chat", "direct", "dm", "group", "thread", "user"];
+    match text.split_once(':').map(|(kind, id)| (kind.trim().to_lowercase(), id.trim())) {
+        Some((kind, id)) if !id.is_empty() && (KINDS.contains(&kind.as_str()) || kind.eq_ignore_ascii_case(surface)) => id.into(),
+        _ => text.into(),
+    }
+}
+
 /// Sets the delivery context of a session and the members that older readers know (CH-152).
 pub fn put_route(row: &mut SessionRow, delivery: &Value) {
     for (member, name) in [("lastChannel", "channel"), ("lastTo", "to"), ("lastAccountId", "accountId"), ("lastThreadId", "threadId")] {
@@ -145,6 +169,33 @@ pub fn put_route(row: &mut SessionRow, delivery: &Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // HOOK-212
+    #[test]
+    fn the_words_of_a_message_are_the_command_then_the_raw_text() {
+        let cases = [
+            (json!({"CommandBody": "do", "RawBody": "@bot do", "Body": "[Ann] @bot do"}), Some("do")),
+            (json!({"CommandBody": " ", "RawBody": "@bot do", "Body": "[Ann] @bot do"}), Some("@bot do")),
+            (json!({"RawBody": "", "Body": "[Ann] do"}), Some("[Ann] do")),
+            (json!({"BodyForAgent": "do"}), None),
+        ];
+        for (context, expected) in cases {
+            assert_eq!(Inbound { context: context.clone() }.content().as_deref(), expected, "{context}");
+        }
+    }
+
+    // HOOK-009
+    #[test]
+    fn the_channel_id_of_hooks_is_the_conversation() {
+        let of = |context: Value, key: &str| Inbound { context }.hook_channel_id(key, "talk");
+        let to = json!({"OriginatingTo": "user:u1", "To": "elsewhere"});
+        assert_eq!(of(to.clone(), "agent:main:talk:group:room:7"), "room:7");
+        assert_eq!(of(to, "agent:main:main"), "u1");
+        assert_eq!(of(json!({"NativeChannelId": "C1", "To": "talk:9"}), "agent:main:main"), "C1");
+        assert_eq!(of(json!({"To": "talk:9"}), "agent:main:main"), "9");
+        assert_eq!(of(json!({"To": "Talk"}), "agent:main:main"), "talk");
+        assert_eq!(of(json!({"To": "thread:"}), "agent:main:main"), "thread:");
+    }
 
     // CH-152, CH-F8
     #[test]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::prepare::Prepared;
 use super::resolve::ChosenModel;
-use super::{TurnError, TurnScope, finish, write};
+use super::{TurnError, TurnScope, finalize, finish, write};
 use crate::clock::now_ms;
 use crate::event::{RunEvent, RunStatus};
 use crate::message::{self, AssistantFacts};
@@ -25,7 +25,7 @@ pub(super) async fn run(scope: &mut TurnScope<'_>, mut chosen: ChosenModel, mut 
     write::user_message(scope).await?;
     scope.model_called = true;
     let mut request = first_request(scope, &chosen, &prepared);
-    let mut calls = 1;
+    let (mut calls, mut passes) = (1, 0);
     for round in 0..MAX_ROUNDS {
         let cancel = scope.cancel.clone();
         let mut answer = model_call::call(scope, &chosen.models, calls, request.clone(), &chosen.fallbacks, &cancel).await?;
@@ -42,6 +42,17 @@ pub(super) async fn run(scope: &mut TurnScope<'_>, mut chosen: ChosenModel, mut 
             continue;
         }
         let status = judge(scope, &answer);
+        if status == Some(RunStatus::Ok)
+            && round + 1 < MAX_ROUNDS
+            && let Some(reason) = finalize::ask(scope, &answer.text, passes).await
+        {
+            passes += 1;
+            write_answer(scope, &chosen, &answer, None).await?;
+            announce_call_end(scope, ended);
+            request.messages.push(ChatMessage::Assistant { text: answer.text, tool_calls: Vec::new(), thinking: answer.thinking });
+            request.messages.extend(message::to_chat(&finalize::write_request(scope, &reason).await?));
+            continue;
+        }
         if let Some(status) = status {
             scope.text = (!answer.text.is_empty()).then(|| answer.text.clone());
             scope.message_id = write_answer(scope, &chosen, &answer, Some(status)).await?;

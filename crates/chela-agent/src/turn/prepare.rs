@@ -45,7 +45,7 @@ pub(super) async fn prepare(scope: &mut TurnScope<'_>, chosen: &ChosenModel) -> 
     let addition = assembled.as_ref().and_then(|a| a.system_addition.clone()).unwrap_or_default();
     let system = prompt::join_blank([addition.as_str(), &parts.prepend_system, &system, &parts.append_system]);
     let events = scope.runtime.system_events.take_text(scope.session_key());
-    let prompt = prompt::join_blank([events.as_str(), &parts.prepend, &scope.request.message, &parts.append]);
+    let prompt = prompt::join_blank([events.as_str(), &parts.prepend, &scope.message, &parts.append]);
     Ok(Prepared { system, prompt, tools, assembled: assembled.map(|a| a.messages) })
 }
 
@@ -85,7 +85,7 @@ struct PromptEvent<'a> {
 }
 
 async fn hook_parts(scope: &TurnScope<'_>, injections: &[Injection], start_result: &Value) -> HookParts {
-    let plain = PromptEvent { prompt: &scope.request.message, messages: &scope.history, run_id: None, queued_injections: None };
+    let plain = PromptEvent { prompt: &scope.message, messages: &scope.history, run_id: None, queued_injections: None };
     let turn = scope
         .hooks()
         .dispatch_text(HookName::AgentTurnPrepare, scope.options(), || {

@@ -19,7 +19,7 @@ pub(super) struct ChosenModel {
 
 /// Resolves the model. An unknown model ends the turn with an error that names it.
 pub(super) async fn model(scope: &mut TurnScope<'_>) -> Step<ChosenModel> {
-    let prompt = &scope.request.message;
+    let prompt = scope.message.clone().into_owned();
     let (mut wish, mut by_default) = wished(scope);
     scope.model = Some((wish.provider.clone(), wish.model.clone()));
     let images: Vec<Value> = scope.request.images.iter().map(|i| json!({"kind": "image", "mimeType": i["mimeType"]})).collect();

@@ -1,5 +1,6 @@
 //! What all steps of one turn share.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,14 +13,15 @@ use chela_store::SessionRow;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::TurnRequest;
 use super::trace::Trace;
+use super::{Entry, TurnRequest};
 use crate::clock::now_ms;
 use crate::event::{RunEvent, RunOutcome, RunRef, RunStatus};
 use crate::gate::Gate;
 use crate::history::History;
 use crate::run::RunTicket;
 use crate::runtime::{AgentRuntime, PluginGeneration};
+use crate::send_policy::Place;
 
 /// Longest hook that guards what an aborted run writes.
 const AFTER_ABORT: Duration = Duration::from_secs(2);
@@ -30,6 +32,8 @@ pub struct TurnScope<'a> {
     pub runtime: &'a Arc<AgentRuntime>,
     /// The inbound message.
     pub request: &'a TurnRequest,
+    /// What the agent reads: the message of the request, or what `before_dispatch` made of it.
+    pub message: Cow<'a, str>,
     /// Fires on abort, time-out and shutdown.
     pub cancel: CancellationToken,
     /// Keeps the run silent until its message is acknowledged.
@@ -91,6 +95,7 @@ impl<'a> TurnScope<'a> {
         Self {
             runtime,
             request,
+            message: Cow::Borrowed(&request.message),
             cancel: ticket.cancel.clone(),
             gate: ticket.gate.clone(),
             started_at_ms,
@@ -214,6 +219,13 @@ impl<'a> TurnScope<'a> {
         }
     }
 
+    /// True when nothing that this turn says may leave through its channel.
+    pub(super) fn delivery_denied(&self, row: Option<&SessionRow>) -> bool {
+        let kind = self.request.inbound.as_ref().and_then(|i| i.text("ChatType"));
+        let place = Place { key: self.session_key(), channel: &self.request.surface, chat_type: kind.as_deref() };
+        self.request.entry == Entry::Channel && crate::send_policy::denies(&self.runtime.config(), row, place)
+    }
+
     /// Marks the turn as failed.
     pub(super) fn fail(&mut self, error: String) {
         self.error = Some(error);
@@ -259,7 +271,11 @@ impl<'a> TurnScope<'a> {
         put("workspaceDir", Some(self.workspace().to_string_lossy().into_owned()));
         put("messageProvider", Some(request.surface.clone()));
         put("trigger", Some(request.trigger.to_string()));
-        put("channelId", Some(request.surface.clone()));
+        let inbound = request.inbound.as_ref();
+        put(
+            "channelId",
+            Some(inbound.map_or_else(|| request.surface.clone(), |i| i.hook_channel_id(self.session_key(), &request.surface))),
+        );
         Value::Object(ctx)
     }
 

@@ -15,7 +15,7 @@ pub(super) async fn user_message(scope: &mut TurnScope<'_>) -> Result<(), TurnEr
     if std::mem::replace(&mut scope.user_written, true) {
         return Ok(());
     }
-    let message = message::user(&scope.request.message, &scope.request.images, now_ms());
+    let message = message::user(&scope.message, &scope.request.images, now_ms());
     let update = running(scope);
     append(scope, vec![message], Closing { row: Some(update), run: None }).await?;
     Ok(())

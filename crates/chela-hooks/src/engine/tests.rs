@@ -1,4 +1,5 @@
 mod builtin;
+mod model;
 
 use chela_plugin::HookPolicy;
 
@@ -25,19 +26,70 @@ async fn no_handler_means_no_payload() {
 // HOOK-088, HOOK-090, HOOK-109
 #[tokio::test]
 async fn neighbours_in_one_worker_travel_together_and_see_the_same_event() {
-    let a =
-        Worker::new(1, &[(1, Act::Return(json!({"content": "one"}))), (2, Act::Undefined), (3, Act::Return(json!({"content": "last"})))]);
+    let one = Act::Return(json!({"params": {"x": 1}}));
+    let a = Worker::new(1, &[(1, one), (2, Act::Undefined), (3, Act::Return(json!({"params": {"x": 3}})))]);
     let b = Worker::new(2, &[(9, Act::Return(json!(null)))]);
-    let engine = HookEngine::new(registry(&[
-        ("a", &a, vec![on("message_sending", 1, 10), on("message_sending", 2, 5), on("message_sending", 3, -1)]),
-        ("b", &b, vec![on("message_sending", 9, 0)]),
-    ]));
-    let done = fire(&engine, HookName::MessageSending, json!({"content": "original"})).await;
+    let name = TOOL.as_str();
+    let engine =
+        HookEngine::new(registry(&[("a", &a, vec![on(name, 1, 10), on(name, 2, 5), on(name, 3, -1)]), ("b", &b, vec![on(name, 9, 0)])]));
+    let done = fire(&engine, TOOL, json!({"params": {"x": 0}})).await;
     assert_eq!(a.batches(), [vec![1, 2], vec![3]]);
     assert_eq!(b.batches(), [vec![9]]);
-    assert!(a.seen().iter().chain(&b.seen()).all(|event| event["content"] == "original"));
-    assert_eq!(done.merged, json!({"content": "last"}));
+    assert!(a.seen().iter().chain(&b.seen()).all(|event| event["params"]["x"] == 0));
+    assert_eq!(done.merged, json!({"params": {"x": 3}}));
     assert_eq!(done.called, 4);
+}
+
+// HOOK-300, HOOK-301: what the documents promise
+#[tokio::test]
+async fn a_rewritten_text_is_what_the_next_handler_sees() {
+    for hook in [HookName::MessageSending, HookName::BeforeDispatch] {
+        let a =
+            Worker::new(1, &[(1, Act::Return(json!({"content": "one"}))), (2, Act::Undefined), (3, Act::Return(json!({"content": 5})))]);
+        let b = Worker::new(2, &[(9, Act::Return(json!({"content": "two"})))]);
+        let name = hook.as_str();
+        let engine = HookEngine::new(registry(&[
+            ("a", &a, vec![on(name, 1, 10), on(name, 2, 5), on(name, 3, -1)]),
+            ("b", &b, vec![on(name, 9, 0)]),
+        ]));
+        let done = fire(&engine, hook, json!({"content": "original", "to": "u"})).await;
+        let seen = |worker: &Worker| worker.seen().iter().map(|e| e["content"].as_str().unwrap().to_string()).collect::<Vec<_>>();
+        assert_eq!((seen(&a), seen(&b)), (vec!["original".to_string(), "one".into(), "two".into()], vec!["one".to_string()]), "{hook}");
+        assert_eq!(done.merged["content"], if hook == HookName::BeforeDispatch { json!("two") } else { json!(5) });
+    }
+}
+
+// HOOK-299
+#[tokio::test]
+async fn only_those_who_asked_see_every_message() {
+    let hook = HookName::InboundClaim;
+    let all = |handle: u64, priority: i64| ("on", json!([hook.as_str(), {"$fn": handle}, {"priority": priority, "allMessages": true}]));
+    let bound = Worker::new(1, &[(1, Act::Return(json!({"handled": true})))]);
+    let asks = Worker::new(2, &[(1, Act::Undefined), (2, Act::Return(json!({"handled": true, "reply": {"text": "r"}})))]);
+    let engine =
+        HookEngine::new(registry(&[("bound", &bound, vec![on(hook.as_str(), 1, 9)]), ("asks", &asks, vec![all(1, 5), all(2, 1)])]));
+    assert!(engine.claims_all());
+    let done = engine.claim_all(DispatchOptions::default(), || (json!({"content": "x"}), json!({}))).await;
+    assert_eq!((done.merged["reply"]["text"].as_str(), done.decided_by.as_deref(), done.called), (Some("r"), Some("asks"), 2));
+    assert!(bound.batches().is_empty());
+    let none = HookEngine::new(registry(&[("bound", &bound, vec![on(hook.as_str(), 1, 9)])]));
+    assert!(!none.claims_all());
+    assert_eq!(none.claim_all(DispatchOptions::default(), || panic!("built")).await.called, 0);
+}
+
+// HOOK-129: what a plugin may do is settled when it registers; a new registry asks again
+#[tokio::test]
+async fn permissions_are_those_of_the_registry() {
+    let hook = HookName::AgentTurnPrepare;
+    let worker = Worker::new(1, &[(1, Act::Return(json!({"prependContext": "x"})))]);
+    let plugins = [("p", &worker, vec![on(hook.as_str(), 1, 0)])];
+    let engine = HookEngine::new(registry(&plugins));
+    assert_eq!(fire(&engine, hook, json!({})).await.called, 1);
+    let forbid = HookPolicy { allow_prompt_injection: Some(false), ..HookPolicy::default() };
+    engine.swap(registry_with(&plugins, &[("p", forbid)]));
+    assert_eq!(fire(&engine, hook, json!({})).await.called, 0);
+    engine.swap(registry(&plugins));
+    assert_eq!(fire(&engine, hook, json!({})).await.called, 1);
 }
 
 // HOOK-102, HOOK-103, HOOK-105, HOOK-107

@@ -5,7 +5,7 @@ mod follow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chela_agent::clock::now_ms;
+use chela_agent::send_policy;
 use chela_agent::turn::Inbound;
 use chela_agent::{Accepted, Entry, RunOutcome, RunStatus, TurnPlugins, TurnRequest};
 use chela_plugin::{CallError, HookName};
@@ -18,6 +18,7 @@ use super::dedupe::Claim;
 use super::directives;
 use super::prompt;
 use super::record::surface_of;
+use super::send::without_nulls;
 use crate::assemble::Host;
 use crate::requests::{Reply, Request, failed};
 
@@ -34,6 +35,7 @@ pub(super) struct Delivery {
     begun: Instant,
     event: Value,
     ctx: Value,
+    group: Option<String>,
 }
 
 /// A message on its way to a turn.
@@ -168,7 +170,10 @@ async fn answer(request: &Request<'_>, message: &Message) -> Reply {
     let host = request.host;
     host.manager.ensure_for_turn().await;
     let mut first = Vec::new();
-    match bound::claim(host, message).await {
+    let denied = delivery_denied(host, message).await;
+    // What a plugin claims it answers: where nothing may be sent the agent has the message (HOOK-211).
+    let claimed = if denied { Claimed::No(None) } else { bound::claim(host, message).await };
+    match claimed {
         Claimed::Yes(payloads) => return Ok(hand_back(host, request.plugin, message, payloads)),
         Claimed::No(notice) => first.extend(notice),
     }
@@ -184,8 +189,18 @@ async fn answer(request: &Request<'_>, message: &Message) -> Reply {
     let follower = follow::Follower::new(request, &message.run_id);
     let outcome = run(host, turn).await?;
     follower.end().await;
-    first.extend(replies(message, &outcome));
+    if !denied {
+        first.extend(replies(message, &outcome));
+    }
     Ok(hand_back(host, request.plugin, message, first))
+}
+
+/// True when answers of the agent may not leave through the channel.
+async fn delivery_denied(host: &Host, message: &Message) -> bool {
+    let row = host.runtime.store.session(&message.session_key).await.ok().flatten();
+    let kind = message.inbound.text("ChatType");
+    let place = send_policy::Place { key: &message.session_key, channel: &message.channel, chat_type: kind.as_deref() };
+    send_policy::denies(&host.runtime.config(), row.as_ref(), place)
 }
 
 /// Runs the turn to its end; the run is aborted when nobody waits for it any more.
@@ -239,7 +254,8 @@ fn hand_back(host: &Host, plugin: &str, message: &Message, payloads: Vec<Value>)
         "channelId": message.channel, "accountId": message.inbound.text("AccountId"), "conversationId": message.inbound.conversation(),
         "sessionKey": message.session_key, "runId": message.run_id, "senderId": message.inbound.text("SenderId"),
     });
-    host.channels.expect(id.clone(), Delivery { plugin: plugin.into(), begun: Instant::now(), event, ctx });
+    let group = message.inbound.conversation().filter(|_| message.inbound.is_group());
+    host.channels.expect(id.clone(), Delivery { plugin: plugin.into(), begun: Instant::now(), event, ctx, group });
     let replies: Vec<Value> = payloads.into_iter().map(|payload| json!({"kind": "final", "payload": payload})).collect();
     json!({"replies": replies, "deliveryId": id})
 }
@@ -272,17 +288,18 @@ pub(crate) fn delivered(request: &Request<'_>) -> Reply {
             event[name] = text.chars().take(1000).collect::<String>().into();
         }
     }
-    announce_sent(request.host, event, delivery.ctx);
+    announce_sent(request.host, event, delivery.ctx, delivery.group);
     Ok(Value::Null)
 }
 
-/// Tells plugins what became of a message (HOOK-039, HOOK-075).
-pub(super) fn announce_sent(host: &Host, event: Value, ctx: Value) {
+/// Tells plugins what became of a message (HOOK-039, HOOK-075, HOOK-275). `group` is the conversation, where it is one of many.
+pub(super) fn announce_sent(host: &Host, event: Value, ctx: Value, group: Option<String>) {
     let generation = host.manager.current();
-    let internal = json!({
-        "to": event["to"], "content": event["content"], "success": event["success"], "channelId": ctx["channelId"],
-        "accountId": ctx["accountId"], "conversationId": ctx["conversationId"], "messageId": event["messageId"], "timestamp": now_ms(),
-    });
+    let internal = without_nulls(json!({
+        "to": event["to"], "content": event["content"], "success": event["success"], "error": event["error"],
+        "channelId": ctx["channelId"], "accountId": ctx["accountId"], "conversationId": ctx["conversationId"],
+        "messageId": event["messageId"], "isGroup": group.is_some(), "groupId": group,
+    }));
     let key = event["sessionKey"].as_str().unwrap_or_default().to_string();
     generation.hooks.spawn_parallel(HookName::MessageSent, || (event, ctx));
     if generation.internal.has("message", "sent") && !key.is_empty() {

@@ -189,7 +189,7 @@ impl Host {
             Ok(answer) => event["messageId"] = answer["results"][0]["messageId"].clone(),
             Err(error) => event["error"] = error.to_string().into(),
         }
-        announce_sent(self, without_nulls(event), self.message_ctx(request, sent));
+        announce_sent(self, without_nulls(event), self.message_ctx(request, sent), None);
     }
 }
 

@@ -30,6 +30,12 @@ pub(super) async fn serve(request: &Request<'_>) -> Reply {
             Ok(Value::Null)
         }
         "host.agentEvent.emit" => emit(request),
+        // These three are for bundled plugins; others get the same quiet answers as in the reference (API-095..097).
+        "host.session.sendAttachment" if !request.bundled => {
+            Ok(json!({"ok": false, "error": "attachments to a session are for bundled plugins; send through a channel instead"}))
+        }
+        "host.session.scheduleTurn" if !request.bundled => Ok(json!({"$undefined": true})),
+        "host.session.unscheduleTurnsByTag" if !request.bundled => Ok(json!({"removed": 0, "failed": 0})),
         other if other.starts_with("host.session.") => store::serve(request).await,
         other => Err(CallError::NotBuilt(other.into())),
     }

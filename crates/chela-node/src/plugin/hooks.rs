@@ -1,9 +1,10 @@
 //! A batch of hook handlers in one round trip.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use chela_plugin::{CallError, DispatchMode, HandlerOutcome, HookBatch, StopRule};
+use chela_plugin::{CallError, DispatchMode, HandlerOutcome, HandlerRef, HookBatch, StopRule};
 use chela_plugin_protocol::{HookHandler, HookOutcome, encode_raw_request};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -19,23 +20,59 @@ const WORKER_SLACK: Duration = Duration::from_millis(250);
 /// A worker that nobody asked anything for this long has lost its place in the processor's caches.
 const COLD: Duration = Duration::from_millis(1);
 
+/// How one attempt at a batch ended.
+enum Attempt {
+    /// With an answer, or with an error that another attempt would not change.
+    Done(Result<Vec<HandlerOutcome>, CallError>),
+    /// The worker stood still and was ended. The position is that of the handler whose time was up, when it was one of this batch.
+    Stalled { error: CallError, suspect: Option<usize> },
+}
+
 impl NodePlugin {
+    /// Runs a batch. When the worker is ended because it stands still, what it did for others is done again, once, by the next one.
     pub(super) async fn run_hooks(&self, batch: &HookBatch) -> Result<Vec<HandlerOutcome>, CallError> {
         let begun = Instant::now();
         let deadline = budget(batch).map(|budget| (budget, begun + budget));
+        match self.attempt(batch, begun, deadline).await {
+            Attempt::Done(result) => result,
+            Attempt::Stalled { suspect: Some(suspect), .. } => self.one_by_one(batch, suspect, begun, deadline).await,
+            Attempt::Stalled { suspect: None, .. } => self.last_attempt(batch, begun, deadline).await,
+        }
+    }
+
+    async fn last_attempt(
+        &self,
+        batch: &HookBatch,
+        begun: Instant,
+        deadline: Option<(Duration, Instant)>,
+    ) -> Result<Vec<HandlerOutcome>, CallError> {
+        match self.attempt(batch, begun, deadline).await {
+            Attempt::Done(result) => result,
+            Attempt::Stalled { error, .. } => Err(error),
+        }
+    }
+
+    async fn attempt(&self, batch: &HookBatch, begun: Instant, deadline: Option<(Duration, Instant)>) -> Attempt {
         let connection = match self.connection(deadline, &batch.cancel).await {
-            Err(_) if deadline.is_some_and(|(_, at)| Instant::now() >= at) => {
-                return Ok(all_timed_out(batch, begun));
-            }
-            other => other?,
+            Ok(connection) => connection,
+            Err(_) if deadline.is_some_and(|(_, at)| Instant::now() >= at) => return Attempt::Done(Ok(all_timed_out(batch, begun))),
+            Err(error) => return Attempt::Done(Err(error)),
         };
-        let (head, tail) = self.params(batch, &connection)?;
+        let (head, tail) = match self.params(batch, &connection) {
+            Ok(params) => params,
+            Err(error) => return Attempt::Done(Err(error)),
+        };
         let parts = [head.as_str(), batch.event.text(), ",\"ctx\":", batch.ctx.text(), tail.as_str()];
-        let mut pending = connection.request(|id| encode_raw_request(id, "hooks", &parts))?;
+        let heard = connection.heard();
+        let mut pending = match connection.request(|id| encode_raw_request(id, "hooks", &parts)) {
+            Ok(pending) => pending,
+            Err(error) => return Attempt::Done(Err(error)),
+        };
+        let due = AtomicUsize::new(0);
         let result = {
             let answer = pending.answer();
             tokio::pin!(answer);
-            let checks = self.check_on(&connection, batch, begun);
+            let checks = self.check_on(&connection, batch, &due);
             tokio::pin!(checks);
             tokio::select! {
                 biased;
@@ -47,17 +84,66 @@ impl NodePlugin {
         };
         match result {
             Some(Err(CallError::TimedOut(_))) => {
-                pending.cancel("the handlers ran out of their budget");
+                let reason = match batch.handlers.as_slice() {
+                    [HandlerRef { timeout: Some(own), .. }] => timed_out(*own).to_string(),
+                    _ => "the handlers ran out of their budget".into(),
+                };
+                pending.cancel(&reason);
                 self.worker.probe(&connection);
-                Ok(all_timed_out(batch, begun))
+                Attempt::Done(Ok(all_timed_out(batch, begun)))
             }
-            Some(answer) => read_outcomes(batch, answer?),
+            Some(Err(error @ CallError::Gone { .. })) if connection.is_stalled() => {
+                // An observer that may have begun does not hear twice of the same; a decision can be asked for again.
+                let begun = batch.mode == DispatchMode::Parallel && connection.heard() != heard;
+                let suspect = due.into_inner().checked_sub(1);
+                if begun { Attempt::Done(Err(error)) } else { Attempt::Stalled { error, suspect } }
+            }
+            Some(answer) => Attempt::Done(answer.and_then(|answer| read_outcomes(batch, answer))),
             None => {
                 pending.cancel("cancelled");
                 self.worker.probe(&connection);
-                Err(CallError::Cancelled)
+                Attempt::Done(Err(CallError::Cancelled))
             }
         }
+    }
+
+    /// After one handler of a sequence kept the worker from all others: each of those alone, in their order and within the time that
+    /// the whole has left.
+    async fn one_by_one(
+        &self,
+        batch: &HookBatch,
+        suspect: usize,
+        begun: Instant,
+        deadline: Option<(Duration, Instant)>,
+    ) -> Result<Vec<HandlerOutcome>, CallError> {
+        let mut outcomes = Vec::with_capacity(batch.handlers.len());
+        let mut event = batch.event.clone();
+        for (at, handler) in batch.handlers.iter().enumerate() {
+            let alone = HookBatch { handlers: vec![handler.clone()], event: event.clone(), ..batch.clone() };
+            let now = Instant::now();
+            let own = handler.timeout.map(|timeout| (timeout, deadline.map_or(now + timeout, |(_, end)| end.min(now + timeout))));
+            let mut done = match at == suspect {
+                true => all_timed_out(&alone, begun),
+                false => match self.attempt(&alone, now, own).await {
+                    Attempt::Done(result) => result?,
+                    // The one before it was still standing in its way.
+                    Attempt::Stalled { .. } => self.last_attempt(&alone, now, own).await?,
+                },
+            };
+            let Some(outcome) = done.pop() else { break };
+            if let Some((name, value)) = outcome.result.as_ref().ok().and_then(|result| batch.hook.carried(result)) {
+                event = event.with(name, value);
+            }
+            let ends = match &outcome.result {
+                Ok(value) => batch.stop.is_some_and(|rule| rule.satisfied_by(value, outcome.undefined)),
+                Err(_) => batch.hook.fails_closed(),
+            };
+            outcomes.push(outcome);
+            if ends {
+                break;
+            }
+        }
+        Ok(outcomes)
     }
 
     /// Sends a batch without handlers, which passes all that a batch with handlers passes, in a worker that was idle.
@@ -84,18 +170,22 @@ impl NodePlugin {
         if batch.hook.fails_closed() {
             tail.push_str(",\"failClosed\":true");
         }
+        if let Some(member) = batch.hook.carries() {
+            let _ = write!(tail, ",\"carry\":\"{member}\"");
+        }
         tail.push('}');
         Ok((head, tail))
     }
 
     /// In a sequence the budget of the whole is long: a handler that blocks the event loop is found at the end of its own budget.
-    /// Never resolves.
-    async fn check_on(&self, connection: &std::sync::Arc<Connection>, batch: &HookBatch, begun: Instant) {
+    /// `due` counts the handlers whose time is up. Never resolves.
+    async fn check_on(&self, connection: &std::sync::Arc<Connection>, batch: &HookBatch, due: &AtomicUsize) {
         if batch.mode != DispatchMode::Parallel && batch.handlers.len() > 1 {
-            let mut due = begun;
+            let mut at = Instant::now();
             for timeout in batch.handlers.iter().map_while(|h| h.timeout) {
-                due += timeout;
-                tokio::time::sleep_until(due).await;
+                at += timeout;
+                tokio::time::sleep_until(at).await;
+                due.fetch_add(1, Ordering::Relaxed);
                 self.worker.probe(connection);
             }
         }
@@ -172,7 +262,7 @@ fn read_outcome(row: HookOutcome, timeout: Option<Duration>) -> HandlerOutcome {
 mod tests {
     use super::*;
     use chela_plugin::HookName;
-    use chela_plugin::call::{HandlerRef, SharedJson};
+    use chela_plugin::call::SharedJson;
     use serde_json::json;
     use tokio_util::sync::CancellationToken;
 

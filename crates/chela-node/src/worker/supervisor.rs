@@ -358,6 +358,7 @@ async fn liveness(worker: Arc<Worker>, connection: Arc<crate::connection::Connec
     loop {
         tokio::time::sleep(timing.liveness_interval).await;
         if connection.is_busy() && !connection.answers_ping(timing.liveness_timeout).await {
+            connection.mark_stalled();
             worker.recycle(connection.run, format!("its worker did not answer for {} s", timing.liveness_timeout.as_secs_f32()));
             return;
         }

@@ -82,6 +82,8 @@ pub struct TypedHook {
     pub budget: Duration,
     /// Prompt fields are removed from its result (HOOK-126).
     pub strip_prompt_fields: bool,
+    /// `inbound_claim` with `{allMessages: true}`: asked about every inbound message, not only those of bound conversations (HOOK-299).
+    pub all_messages: bool,
 }
 
 /// `registerHook` (API-037, HOOK-292).

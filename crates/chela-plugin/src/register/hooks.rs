@@ -25,8 +25,9 @@ impl Registrar<'_> {
         }
         let budget = self.policy.budget(hook, option_timeout(options.get("timeoutMs")));
         let priority = options.get("priority").and_then(Value::as_f64).unwrap_or(0.0);
+        let all_messages = hook == HookName::InboundClaim && options.get("allMessages") == Some(&Value::Bool(true));
         let owner = self.owner.clone();
-        self.registry.typed_hooks.push(TypedHook { owner, hook, callback, priority, budget, strip_prompt_fields });
+        self.registry.typed_hooks.push(TypedHook { owner, hook, callback, priority, budget, strip_prompt_fields, all_messages });
     }
 
     /// HOOK-124..126: `None` drops the handler, `Some(true)` keeps it without prompt fields.

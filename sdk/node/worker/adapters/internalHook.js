@@ -8,7 +8,7 @@ const WITH_CFG = new Set([
 ]);
 
 /** Returns `{messages, context?}` as the handler left them. */
-export async function run(row, [event]) {
+export async function run(row, [event], request) {
   const { pluginConfig: _, ...given } = event.context ?? {};
   if (WITH_CFG.has(`${event.type}:${event.action}`)) given.cfg ??= snapshot.config;
   const seen = {
@@ -17,6 +17,8 @@ export async function run(row, [event]) {
     timestamp: new Date(event.timestamp ?? Date.now()),
     context: { ...given, pluginConfig: plugins.get(row.pluginId)?.pluginConfig ?? {} },
   };
+  // Fires when the handler's time is up, or nobody waits for it any more.
+  Object.defineProperty(seen, 'signal', { get: () => request?.signal, enumerable: false, configurable: true });
   await row.fn.call(row.self, seen);
   const { pluginConfig: _own, cfg: _cfg, ...context } = seen.context ?? {};
   return { messages: seen.messages, context };

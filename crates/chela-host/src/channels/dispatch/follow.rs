@@ -105,6 +105,10 @@ async fn feed(callback: Callback, mut receiver: mpsc::Receiver<RunEvent>, wants:
                 let status = if is_error { "failed" } else { "completed" };
                 steps.extend(wanted("item").then(|| item(&call_id, &name, "end", status)));
             }
+            // Listeners of a compaction have something to say before the answer comes (HOOK-280).
+            RunEvent::Custom { stream, data } if stream == chela_agent::compaction::ENTRY => {
+                steps.extend(data["text"].as_str().map(|text| json!({"type": "notice", "text": text})));
+            }
             RunEvent::Ended(outcome) => {
                 let model = || json!({"type": "model", "provider": outcome.provider, "model": outcome.model});
                 steps.extend((wanted("model") && !outcome.model.is_empty()).then(model));

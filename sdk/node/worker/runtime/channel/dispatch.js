@@ -19,7 +19,7 @@ function withoutFunctions(value) {
 }
 
 /** Callbacks of a run by the event that the host sends. A failing one is its owner's matter and must not end the run. */
-function listener(plugin, replyOptions, runId) {
+function listener(plugin, replyOptions, runId, dispatcher) {
   const call = async (name, ...args) => {
     try {
       await replyOptions[name]?.(...args);
@@ -42,6 +42,8 @@ function listener(plugin, replyOptions, runId) {
         return call('onItemEvent', event.item);
       case 'model':
         return call('onModelSelected', { provider: event.provider, model: event.model, thinkLevel: event.thinkLevel });
+      case 'notice':
+        return void dispatcher.sendBlockReply({ text: event.text });
       default:
         return undefined;
     }
@@ -62,7 +64,7 @@ export async function dispatchReplyFromConfig(plugin, params) {
   noteActivity(plugin, ctx.OriginatingChannel ?? ctx.Provider, ctx.AccountId, 'inbound');
   if (replyResolver) return resolvedReply(await replyResolver(ctx, { ...replyOptions, runId }, cfg), dispatcher);
   const wants = Object.entries(WANTED).filter(([name]) => replyOptions[name]).map(([, type]) => type);
-  const request = { ctx: withoutFunctions(ctx), options: { ...options, runId }, wants, onEvent: listener(plugin, replyOptions, runId) };
+  const request = { ctx: withoutFunctions(ctx), options: { ...options, runId }, wants, onEvent: listener(plugin, replyOptions, runId, dispatcher) };
   try {
     const answer = await ask(plugin, 'host.channel.dispatch', request, replyOptions.abortSignal);
     return await sendReplies(plugin, ctx, answer, dispatcher);

@@ -1,0 +1,131 @@
+//! The merge rules that are not about tools and texts, each against a few lines that say the same of the whole list.
+
+use super::*;
+
+fn run(hook: HookName, results: &[Value]) -> (Value, usize) {
+    let named: Vec<_> = results.iter().map(|r| ("p", r.clone())).collect();
+    let (merged, _, called) = merge(hook, &Value::Null, &named);
+    (merged, called)
+}
+
+fn word() -> impl Strategy<Value = Value> {
+    prop::sample::select(vec![json!("x"), json!("y"), Value::Null])
+}
+
+fn flag() -> impl Strategy<Value = Value> {
+    prop::sample::select(vec![json!(true), json!(false), json!("yes"), json!(""), json!(0), json!(1), Value::Null])
+}
+
+fn holds(value: &Value) -> bool {
+    !matches!(value, Value::Null | Value::Bool(false)) && *value != json!("") && *value != json!(0)
+}
+
+proptest! {
+    // HOOK-012: the first value of each field.
+    #[test]
+    fn models(results in prop::collection::vec((word(), word()), 0..6)) {
+        let all: Vec<Value> = results.iter().map(|(m, p)| json!({"modelOverride": m, "providerOverride": p})).collect();
+        let (merged, called) = run(HookName::BeforeModelResolve, &all);
+        prop_assert_eq!(called, all.len());
+        for field in ["modelOverride", "providerOverride"] {
+            let first = all.iter().map(|r| &r[field]).find(|v| !v.is_null());
+            prop_assert_eq!(merged.get(field), first);
+        }
+    }
+
+    // HOOK-018, HOOK-036, HOOK-037, HOOK-301: the first that takes it, else the last rewrite.
+    #[test]
+    fn claims(results in prop::collection::vec((flag(), word()), 0..6)) {
+        let all: Vec<Value> = results.iter().map(|(h, c)| json!({"handled": h, "content": c})).collect();
+        let taken = all.iter().position(|r| holds(&r["handled"]));
+        for hook in [HookName::BeforeDispatch, HookName::ReplyDispatch, HookName::BeforeAgentReply, HookName::InboundClaim] {
+            let (merged, called) = run(hook, &all);
+            prop_assert_eq!(called, taken.map_or(all.len(), |at| at + 1));
+            let rewrite = all.iter().rfind(|r| r["content"].is_string()).filter(|_| hook == HookName::BeforeDispatch);
+            let expected = match (taken, rewrite) {
+                (Some(at), _) => all[at].clone(),
+                (None, Some(last)) => json!({"content": last["content"]}),
+                (None, None) => Value::Null,
+            };
+            prop_assert_eq!(merged, expected);
+        }
+    }
+
+    // HOOK-047: findings of all that were asked, a block ends the list.
+    #[test]
+    fn installs(results in prop::collection::vec((prop::collection::vec(0..9, 0..3), flag(), word()), 0..6)) {
+        let all: Vec<Value> = results.iter().map(|(f, b, r)| json!({"findings": f, "block": b, "blockReason": r})).collect();
+        let (merged, called) = run(HookName::BeforeInstall, &all);
+        let stop = all.iter().position(|r| r["block"] == true);
+        prop_assert_eq!(called, stop.map_or(all.len(), |at| at + 1));
+        let found: Vec<Value> = all[..called].iter().flat_map(|r| r["findings"].as_array().unwrap().clone()).collect();
+        prop_assert_eq!(merged.get("findings").cloned().unwrap_or_else(|| json!([])), json!(found));
+        prop_assert_eq!(merged.get("block").is_some(), stop.is_some());
+        prop_assert_eq!(merged.get("blockReason"), all[..called].iter().map(|r| &r["blockReason"]).rfind(|v| v.is_string()));
+    }
+
+    // HOOK-019, HOOK-153: finalize, else all revisions, else the last word.
+    #[test]
+    fn finalizes(results in prop::collection::vec((prop::sample::select(vec!["continue", "revise", "finalize", "other"]), word()), 0..6)) {
+        let all: Vec<Value> = results.iter().map(|(a, r)| json!({"action": a, "reason": r})).collect();
+        let (merged, called) = run(HookName::BeforeAgentFinalize, &all);
+        prop_assert_eq!(called, all.len());
+        let of = |action: &str| all.iter().filter(|r| r["action"] == action).collect::<Vec<_>>();
+        let (finals, revisions, goes_on) = (of("finalize"), of("revise"), of("continue"));
+        let reasons = |rows: &[&Value]| rows.iter().filter_map(|r| r["reason"].as_str()).collect::<Vec<_>>().join("\n\n");
+        let (action, reason) = match (finals.first(), revisions.is_empty(), goes_on.last()) {
+            (Some(first), ..) => ("finalize", reasons(&[first])),
+            (None, false, _) => ("revise", reasons(&revisions)),
+            (None, true, Some(last)) => ("continue", reasons(&[last])),
+            (None, true, None) => {
+                prop_assert_eq!(merged, Value::Null);
+                return Ok(());
+            }
+        };
+        prop_assert_eq!(&merged["action"], action);
+        prop_assert_eq!(merged.get("reason").and_then(Value::as_str).unwrap_or_default(), reason);
+    }
+
+    // HOOK-040, HOOK-041, HOOK-304: the first error stays, though all are asked.
+    #[test]
+    fn spawns(results in prop::collection::vec((prop::sample::select(vec!["ok", "error", ""]), flag(), word()), 0..6)) {
+        let all: Vec<Value> =
+            results.iter().map(|(s, t, o)| json!({"status": s, "threadBindingReady": t, "deliveryOrigin": o, "origin": o})).collect();
+        let (merged, called) = run(HookName::SubagentSpawning, &all);
+        prop_assert_eq!(called, all.len());
+        if let Some(error) = all.iter().find(|r| r["status"] == "error") {
+            prop_assert_eq!(&merged, error);
+        } else if !all.is_empty() {
+            prop_assert_eq!(&merged["threadBindingReady"], &json!(all.iter().any(|r| holds(&r["threadBindingReady"]))));
+            prop_assert_eq!(merged.get("deliveryOrigin"), all.iter().map(|r| &r["deliveryOrigin"]).find(|v| v.is_string()));
+        }
+        let (target, _) = run(HookName::SubagentDeliveryTarget, &all);
+        prop_assert_eq!(&target, all.iter().find(|r| r["origin"].is_string()).unwrap_or(&Value::Null));
+    }
+
+    // HOOK-027, HOOK-028: the last message, unless somebody blocks.
+    #[test]
+    fn writes(results in prop::collection::vec((prop::option::of(0..9), flag()), 0..6)) {
+        let message = |n: &Option<i32>| n.map_or(Value::Null, |n| json!({ "n": n }));
+        let all: Vec<Value> = results.iter().map(|(m, b)| json!({"message": message(m), "block": b})).collect();
+        let last = |rows: &[Value]| rows.iter().map(|r| r["message"].clone()).rfind(Value::is_object).map_or(Value::Null, |m| json!({ "message": m }));
+        prop_assert_eq!(run(HookName::ToolResultPersist, &all), (last(&all), all.len()));
+        let (merged, called) = run(HookName::BeforeMessageWrite, &all);
+        match all.iter().position(|r| holds(&r["block"])) {
+            Some(at) => prop_assert_eq!((merged, called), (json!({"block": true}), at + 1)),
+            None => prop_assert_eq!((merged, called), (last(&all), all.len())),
+        }
+    }
+
+    // HOOK-017, HOOK-143..146: a block ends the list, whatever is invalid blocks.
+    #[test]
+    fn gates(results in prop::collection::vec(prop::sample::select(vec![
+        json!({"outcome": "pass"}), json!({"outcome": "block", "reason": "r"}), json!({"outcome": "pass", "x": 1}), json!("pass"), Value::Null,
+    ]), 0..6)) {
+        let (merged, called) = run(HookName::BeforeAgentRun, &results);
+        let bad = results.iter().position(|r| *r != json!({"outcome": "pass"}));
+        prop_assert_eq!(called, bad.map_or(results.len(), |at| at + 1));
+        let outcome = if results.is_empty() { None } else { Some(if bad.is_some() { "block" } else { "pass" }) };
+        prop_assert_eq!(merged.get("outcome").and_then(Value::as_str), outcome);
+    }
+}
