@@ -30,6 +30,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("chela-catalog", 2),
     ("chela-plugin", 2),
     ("chela-hook-files", 3),
+    ("chela-commands", 2),
     ("chela-install", 4),
     ("chela-hooks", 3),
     ("chela-node", 3),
