@@ -5,6 +5,7 @@ mod faults;
 mod install;
 mod lane;
 mod requests;
+mod sessions;
 mod startup;
 mod turns;
 
@@ -21,7 +22,8 @@ use crate::plugins::Plugin;
 use crate::report::Report;
 
 /// Names of all cases.
-pub const ALL: &[&str] = &["startup", "list", "install", "turns", "hooks", "lane", "requests", "connections", "drain", "faults"];
+pub const ALL: &[&str] =
+    &["startup", "list", "install", "turns", "sessions", "hooks", "lane", "requests", "connections", "drain", "faults"];
 
 /// What the cases share.
 pub struct Bench {
@@ -66,6 +68,7 @@ pub async fn run(bench: &mut Bench, name: &str) -> Result<()> {
         "list" => startup::list(bench),
         "install" => install::install(bench),
         "turns" => turns::turns(bench).await,
+        "sessions" => sessions::sessions(bench).await,
         "hooks" => turns::hooks(bench).await,
         "lane" => lane::lane(bench).await,
         "requests" => requests::requests(bench).await,

@@ -79,6 +79,17 @@ impl State {
         Ok(Self { dir, port, setup })
     }
 
+    /// Puts sessions there, as another program's `sessions.json` would bring them.
+    pub fn with_sessions(&self, count: usize) -> Result<()> {
+        let dir = self.dir.path().join("agents/main/sessions");
+        fs_err::create_dir_all(&dir)?;
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis() as u64;
+        let row = |n: usize| json!({"sessionId": format!("s{n}"), "updatedAt": now, "sessionStartedAt": now, "lastInteractionAt": now});
+        let rows: Map<String, Value> = (0..count).map(|n| (format!("agent:main:there:{n}"), row(n))).collect();
+        fs_err::write(dir.join("sessions.json"), Value::Object(rows).to_string())?;
+        Ok(())
+    }
+
     /// A command of the binary on this state.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.setup.binary);

@@ -10,14 +10,18 @@ use std::sync::Arc;
 
 use chela_models::ModelRef;
 use chela_plugin::HookName;
-use chela_store::{NewEntry, SessionRow, StoreError, TurnCommit};
+use chela_store::{Carry, NewEntry, NewSession, SessionRow, StoreError, TurnCommit};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 pub use self::settings::CompactionSettings;
 use crate::context_engine;
 use crate::history::{self, Placed};
+use crate::lifecycle::EndReason;
 use crate::runtime::{AgentRuntime, PluginGeneration};
+
+/// The trigger of a compaction that somebody asked for.
+const BY_HAND: &str = "manual";
 
 /// Type of the transcript entry.
 pub const ENTRY: &str = "compaction";
@@ -151,12 +155,30 @@ async fn by_engine(
         let mut after = event();
         after["compactedCount"] = (-1).into();
         let tokens = done.result.as_ref().and_then(|r| r.get("tokensAfter")).and_then(Value::as_u64);
+        succeed(runtime, row, done.result.as_ref()).await;
         if let Err(error) = runtime.store.update_session(&row.key, move |row| count(row, tokens)).await {
             tracing::error!(session = row.key, %error, "the session row could not be updated after a compaction");
         }
         announce(plugins, HookName::AfterCompaction, request, runtime, after).await;
     }
     done
+}
+
+/// The engine goes on in another transcript: the session ends as `compaction`, and another begins that resumes it (HOOK-223).
+async fn succeed(runtime: &Arc<AgentRuntime>, row: &SessionRow, result: Option<&Value>) {
+    let Some(id) = result.and_then(|r| chela_plugin::value::text(r, "sessionId")).filter(|id| *id != row.session_id) else { return };
+    let next = NewSession {
+        session_id: Some(id.to_string()),
+        archive: None,
+        carry: Carry::Everything,
+        link_parent: true,
+        adopt_file: true,
+        ..NewSession::default()
+    };
+    match runtime.store.replace_session(&row.key, next).await {
+        Ok((old, new)) => runtime.lifecycle.replaced(&old, &new, EndReason::Compaction).await,
+        Err(error) => tracing::error!(session = row.key, %error, "the transcript that the context engine names could not be taken over"),
+    }
 }
 
 async fn builtin(
@@ -184,7 +206,17 @@ async fn builtin(
     });
     let mut said = tell(plugins, request, "compact:before", context).await;
     let event = json!({"messageCount": placed.len(), "tokenCount": tokens_before});
-    announce(plugins, HookName::BeforeCompaction, request, runtime, event).await;
+    if request.trigger == BY_HAND {
+        announce(plugins, HookName::BeforeCompaction, request, runtime, event).await;
+    } else {
+        // Within a run nobody waits, and the listeners see what goes (HOOK-231).
+        plugins.hooks.spawn_parallel(HookName::BeforeCompaction, || {
+            let mut event = event;
+            event["messages"] = placed.iter().map(|p| p.message.clone()).collect();
+            event["sessionFile"] = json!(row.session_file);
+            (event, context_of(request, runtime))
+        });
+    }
     let summary = match summary::make(runtime, plugins, request, settings, old).await {
         Ok(summary) => summary,
         Err(reason) => return Compacted::failed(reason),
@@ -200,15 +232,22 @@ async fn builtin(
         session_id: row.session_id.clone(),
         entries: vec![NewEntry::of_kind(ENTRY, body.clone())],
         row_update: Some(Box::new(move |row| count(row, Some(tokens_after)))),
-        run: None,
+        runs: Vec::new(),
         relaxed: false,
     };
     if let Err(error) = runtime.store.commit_turn(commit).await {
         return Compacted::failed(format!("the summary could not be stored: {error}"));
     }
+    // By hand it says how many messages went, within a run how many compactions there were (HOOK-231, HOOK-233).
+    let by_hand = request.trigger == BY_HAND;
+    let compacted = if by_hand { old.len() as u64 } else { row.extra.get(COUNT).and_then(Value::as_u64).unwrap_or(0) + 1 };
     let event =
-        json!({"messageCount": kept.len() + 1, "compactedCount": old.len(), "tokenCount": tokens_after, "sessionFile": row.session_file});
-    announce(plugins, HookName::AfterCompaction, request, runtime, event).await;
+        json!({"messageCount": kept.len() + 1, "compactedCount": compacted, "tokenCount": tokens_after, "sessionFile": row.session_file});
+    if by_hand {
+        announce(plugins, HookName::AfterCompaction, request, runtime, event).await;
+    } else {
+        plugins.hooks.spawn_parallel(HookName::AfterCompaction, || (event, context_of(request, runtime)));
+    }
     let context = json!({
         "sessionId": row.session_id, "missingSessionKey": false, "messageCount": kept.len() + 1, "tokenCount": tokens_after,
         "compactedCount": old.len(), "summaryLength": summary.text.chars().count(), "tokensBefore": tokens_before,
@@ -262,12 +301,17 @@ fn cut_at(placed: &[Placed], keep: Keep) -> usize {
     }
 }
 
-async fn announce(plugins: &PluginGeneration, hook: HookName, request: &CompactRequest<'_>, runtime: &AgentRuntime, event: Value) {
+fn context_of(request: &CompactRequest<'_>, runtime: &AgentRuntime) -> Value {
     let row = request.session;
-    let ctx = json!({
+    json!({
         "sessionId": row.session_id, "agentId": request.agent_id, "sessionKey": row.key,
         "workspaceDir": runtime.workspace_of(request.agent_id), "messageProvider": row.extra.get("lastChannel"),
-    });
+    })
+}
+
+/// Tells the listeners and waits for them; what they answer changes nothing (HOOK-234).
+async fn announce(plugins: &PluginGeneration, hook: HookName, request: &CompactRequest<'_>, runtime: &AgentRuntime, event: Value) {
+    let ctx = context_of(request, runtime);
     plugins.hooks.dispatch_with(hook, chela_hooks::DispatchOptions::default(), || (event, ctx)).await;
 }
 

@@ -29,6 +29,8 @@ pub const DRAIN_BUDGET: Duration = Duration::from_millis(2000);
 const BATCH_SLACK: Duration = Duration::from_millis(500);
 /// Ends that one plugin is told at the same time when it starts.
 const REDELIVERIES_AT_ONCE: usize = 64;
+/// Later starts at which an end that a listener did not take is offered to it again.
+const MOST_OFFERS: u32 = 5;
 /// Longest catching up of one plugin when it starts.
 const REDELIVERY_BUDGET: Duration = Duration::from_secs(10);
 
@@ -60,6 +62,15 @@ impl EndReason {
             Self::Shutdown => "shutdown",
             Self::Restart => "restart",
             Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl From<crate::rollover::Due> for EndReason {
+    fn from(due: crate::rollover::Due) -> Self {
+        match due {
+            crate::rollover::Due::Daily => Self::Daily,
+            crate::rollover::Due::Idle => Self::Idle,
         }
     }
 }
@@ -299,12 +310,28 @@ impl Desk {
     async fn tell(&self, registry: &Registry, plugin: &str, ended: &PendingDelivery, again: bool) -> bool {
         let Some(_claim) = Claim::new(self, &ended.event_id, plugin) else { return true };
         let mut event = end_event(ended);
-        if again && !ended.end.recovered {
+        // The first offer of an end that nobody could tell before is no repetition.
+        if again && (!ended.end.recovered || ended.offers > 0) {
             event["redelivered"] = true.into();
         }
         let told = deliver(registry, plugin, event, context(&ended.start)).await;
-        if told && let Err(error) = self.store.mark_delivered(&ended.event_id, plugin).await {
-            tracing::error!(plugin, %error, "a delivered session end could not be ticked off");
+        let noted = match (told, again) {
+            (true, _) => self.store.mark_delivered(&ended.event_id, plugin).await.map(|_| true),
+            (false, true) => self.store.count_offer(&ended.event_id, plugin, MOST_OFFERS).await,
+            (false, false) => Ok(true),
+        };
+        match noted {
+            Ok(true) => {}
+            Ok(false) => {
+                let session = ended.start.session_id.as_str();
+                tracing::error!(
+                    plugin,
+                    session,
+                    offers = MOST_OFFERS,
+                    "the plugin never took the end of a session; it is not offered again"
+                );
+            }
+            Err(error) => tracing::error!(plugin, %error, "what became of a session end could not be noted"),
         }
         told
     }

@@ -6,6 +6,9 @@
 use chela_models::{ChatMessage, ContentPart, ThinkingBlock, ToolCall, Usage};
 use serde_json::{Map, Value, json};
 
+/// Member of a user message whose text several messages share: the ids of their runs.
+pub const SHARED_BY: &str = "sharedByRuns";
+
 /// A user message. `images` are `{type:"image", data, mimeType}` blocks.
 pub fn user(text: &str, images: &[Value], at_ms: i64) -> Value {
     let mut content = vec![json!({"type": "text", "text": text})];

@@ -163,6 +163,13 @@ impl RunRegistry {
         ids
     }
 
+    /// Aborts all runs of a session but one and returns their ids.
+    pub fn abort_session_but(&self, session_key: &str, run_id: &str) -> Vec<String> {
+        let inner = self.lock();
+        let others = inner.of_session(session_key).filter(|(id, _)| id.as_str() != run_id);
+        others.map(|(id, active)| (id.clone(), active.cancel.cancel()).0).collect()
+    }
+
     /// The session key of an active run.
     pub fn session_of(&self, run_id: &str) -> Option<String> {
         self.lock().active.get(run_id).map(|a| a.session_key.clone())

@@ -10,13 +10,14 @@ use chela_hooks::{HookEngine, InternalBus};
 use chela_models::{ModelRef, ModelRegistry};
 use chela_plugin::registry::Registry;
 use chela_store::Store;
-use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::bootstrap::BootstrapCache;
 use crate::event::RunSink;
+use crate::lanes::{LaneSizes, Lanes};
 use crate::lifecycle::SessionLifecycle;
+use crate::queue::SessionQueues;
 use crate::run::RunRegistry;
 use crate::system_events::SystemEvents;
 use crate::tool_policy::ToolPolicy;
@@ -24,8 +25,6 @@ use crate::tools::{HostTool, ToolContext};
 
 /// Messages of a session that a turn looks at.
 const HISTORY_LIMIT: usize = 400;
-/// Turns at once when the config does not say. The reference runs four; a turn here costs little more than the model's own time.
-const DEFAULT_CONCURRENCY: usize = 64;
 
 /// One state of the plugins: registrations and the dispatchers over them. Replaced as a whole.
 #[derive(Clone)]
@@ -78,13 +77,15 @@ pub struct AgentRuntime {
     pub plugins: Arc<dyn TurnPlugins>,
     /// Active and finished runs.
     pub runs: Arc<RunRegistry>,
+    /// Messages that wait for busy sessions.
+    pub queues: Arc<SessionQueues>,
     /// Session starts and ends.
     pub lifecycle: Arc<SessionLifecycle>,
     /// Receives run events.
     pub sink: Arc<dyn RunSink>,
     /// What happened since a session's last turn.
     pub system_events: SystemEvents,
-    pub(crate) slots: Semaphore,
+    pub(crate) lanes: Lanes,
     pub(crate) bootstrap: BootstrapCache,
     pub(crate) history_limit: usize,
     models: ArcSwap<ModelRegistry>,
@@ -94,6 +95,8 @@ pub struct AgentRuntime {
     /// Context engines that were made.
     pub(crate) engines: crate::context_engine::EngineCache,
     host_tools: OnceLock<Vec<Arc<dyn HostTool>>>,
+    /// Fires when the rules of `session.reset*` may have changed.
+    pub(crate) session_rules_changed: tokio::sync::Notify,
     /// Ends all runs of this process.
     pub shutdown: CancellationToken,
 }
@@ -106,34 +109,36 @@ pub struct Settings {
     pub tools: ToolsSettings,
     /// Session rules.
     pub session: SessionSettings,
-    max_concurrent: usize,
+    lanes: LaneSizes,
 }
 
 impl Settings {
     fn new(config: &Config) -> Self {
-        let configured = config.get("agents.defaults.maxConcurrent").and_then(Value::as_u64);
-        Self {
-            agents: config.agents(),
-            tools: config.tools(),
-            session: config.session(),
-            max_concurrent: configured.map_or(DEFAULT_CONCURRENCY, |n| n.max(1) as usize),
-        }
+        Self { agents: config.agents(), tools: config.tools(), session: config.session(), lanes: LaneSizes::from_config(config) }
     }
+}
+
+/// The rule by which the store knows when sessions run out.
+fn expiry_rule(settings: &Settings) -> chela_store::ExpiryRule {
+    let (session, zone) = (settings.session.clone(), jiff::tz::TimeZone::system());
+    Arc::new(move |row| crate::rollover::expires_at(&session, row, &zone))
 }
 
 impl AgentRuntime {
     /// Puts the parts together.
     pub fn new(parts: RuntimeParts) -> Arc<Self> {
         let settings = Settings::new(&parts.config);
-        let slots = settings.max_concurrent;
+        let sizes = settings.lanes;
+        parts.store.set_expiry_rule(expiry_rule(&settings));
         Arc::new(Self {
             lifecycle: Arc::new(SessionLifecycle::new(parts.store.clone(), parts.plugins.clone())),
             store: parts.store,
             plugins: parts.plugins,
             runs: Arc::new(RunRegistry::default()),
+            queues: Arc::default(),
             sink: parts.sink,
             system_events: SystemEvents::default(),
-            slots: Semaphore::new(slots),
+            lanes: Lanes::new(sizes),
             bootstrap: BootstrapCache::default(),
             history_limit: HISTORY_LIMIT,
             models: ArcSwap::new(parts.models),
@@ -142,6 +147,7 @@ impl AgentRuntime {
             state_dir: parts.state_dir,
             engines: Default::default(),
             host_tools: OnceLock::new(),
+            session_rules_changed: tokio::sync::Notify::new(),
             shutdown: CancellationToken::new(),
         })
     }
@@ -163,7 +169,10 @@ impl AgentRuntime {
 
     /// Replaces config and models after a reload; turns under way keep what they have.
     pub fn reload(&self, config: Arc<Config>, models: Arc<ModelRegistry>) {
-        self.settings.store(Arc::new(Settings::new(&config)));
+        let settings = Settings::new(&config);
+        self.store.set_expiry_rule(expiry_rule(&settings));
+        self.settings.store(Arc::new(settings));
+        self.session_rules_changed.notify_one();
         self.config.store(config);
         self.models.store(models);
     }

@@ -72,6 +72,11 @@ impl SystemEvents {
         all.get(session_key).map(|queue| queue.iter().cloned().collect()).unwrap_or_default()
     }
 
+    /// Forgets what waits for a session: it was about the one before (a rollover).
+    pub fn clear(&self, session_key: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(session_key);
+    }
+
     /// Takes the events of a session out, as lines for a prompt; empty when there are none.
     pub(crate) fn take_text(&self, session_key: &str) -> String {
         let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(session_key).unwrap_or_default();

@@ -15,8 +15,10 @@ mod inbound;
 mod model_loop;
 mod open;
 mod prepare;
+mod queued;
 mod resolve;
 mod scope;
+mod steer;
 mod trace;
 mod write;
 
@@ -24,15 +26,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use chela_commands::queue::QueueOptions;
 use chela_models::{ModelRef, ToolSpec};
 use chela_plugin::HookName;
 use serde_json::Value;
 
 pub use inbound::{Inbound, put_route};
+pub use queued::Guidance;
 pub use scope::TurnScope;
 
 use crate::clock::now_ms;
-use crate::event::{RunEvent, RunOutcome, RunStatus};
+use crate::event::{RunEvent, RunOutcome, RunRef, RunStatus};
 use crate::run::RunTicket;
 use crate::runtime::AgentRuntime;
 
@@ -40,6 +44,9 @@ use crate::runtime::AgentRuntime;
 const ABORTED: &str = "the run was aborted";
 /// How long a run whose time is over may take to keep what it has.
 const WIND_DOWN: Duration = Duration::from_secs(5);
+
+/// A run that waited longer than this says so in the log (CH-131).
+const LONG_WAIT: Duration = Duration::from_secs(2);
 
 /// Hooks that a turn waits for before it calls the model.
 const WAITED_FOR: &[HookName] = &[
@@ -97,6 +104,8 @@ pub struct TurnRequest {
     pub extra_system_prompt: Option<String>,
     /// Tools that the caller runs itself: a call of one ends the turn with [`RunOutcome::pending_calls`] (GW-109).
     pub client_tools: Vec<ToolSpec>,
+    /// What the message itself says about waiting, where its session is busy.
+    pub queue: QueueOptions,
     /// Why the turn runs: `user`, `manual`, `heartbeat`, `cron` (HOOK-008).
     pub trigger: &'static str,
     /// What the channel said, for a message of a channel.
@@ -136,21 +145,34 @@ impl Reply {
 }
 
 /// Runs a turn to its end. It never fails: failures are outcomes. Runs of one session go one after another.
-pub async fn run(runtime: Arc<AgentRuntime>, request: TurnRequest, ticket: RunTicket) -> Arc<RunOutcome> {
+pub async fn run(runtime: Arc<AgentRuntime>, mut request: TurnRequest, ticket: RunTicket) -> Arc<RunOutcome> {
+    let arrival = queued::arrive(&runtime, &mut request, &ticket).await;
+    let start = match arrival {
+        queued::Arrival::Run(start) => start,
+        queued::Arrival::Over(outcome, recorded) => return over(&runtime, &request, ticket, *outcome, recorded).await,
+    };
     let started_at_ms = now_ms();
     let cancel = ticket.cancel.clone();
-    let lane = tokio::select! {
-        lane = runtime.runs.lane(&request.session_key) => Some(lane),
-        () = cancel.cancelled() => None,
+    let begun = std::time::Instant::now();
+    let lane = match start.lane {
+        Some(lane) => Some(lane),
+        None => tokio::select! {
+            lane = runtime.runs.lane(&request.session_key) => Some(lane),
+            () = cancel.cancelled() => None,
+        },
     };
     let mut scope = TurnScope::new(&runtime, &request, &ticket, started_at_ms);
+    (scope.heard, scope.others) = (start.heard, start.others);
     let slot = match &lane {
         Some(_) => tokio::select! {
-            slot = runtime.slots.acquire() => Some(slot),
+            slot = runtime.lanes.of(&request.session_key).acquire() => Some(slot),
             () = cancel.cancelled() => None,
         },
         None => None,
     };
+    if begun.elapsed() >= LONG_WAIT {
+        tracing::info!(session = request.session_key, run = request.run_id, ms = begun.elapsed().as_millis() as u64, "a run waited");
+    }
     let outcome = match &slot {
         Some(_) => {
             scope.hooks().wake(WAITED_FOR);
@@ -166,6 +188,10 @@ pub async fn run(runtime: Arc<AgentRuntime>, request: TurnRequest, ticket: RunTi
     if let Err(error) = ticket.gate.passed().await {
         tracing::error!(run = scope.run_id(), %error, "a run came to nothing, since its message could not be stored");
     }
+    // A message that shared this turn and was not written waits anew.
+    for other in scope.others.drain(..) {
+        let _ = other.told.send(crate::queue::Told::Returned);
+    }
     let (run, gate) = (scope.run_ref(), ticket.gate.clone());
     runtime.plugins.run_ended(&run.run_id);
     let after = context::after_turn(&mut scope, outcome.status == RunStatus::Ok);
@@ -174,10 +200,29 @@ pub async fn run(runtime: Arc<AgentRuntime>, request: TurnRequest, ticket: RunTi
     match after {
         Some(after) => drop(tokio::spawn(async move {
             after.await;
-            drop(lane);
+            drop((lane, start.place));
         })),
-        None => drop(lane),
+        None => drop((lane, start.place)),
     }
+    let outcome = ticket.finish(outcome);
+    gate.emit(&*runtime.sink, run, RunEvent::Ended(Box::new((*outcome).clone())));
+    outcome
+}
+
+/// The end of a run whose message another run took up, or that had to go.
+async fn over(
+    runtime: &Arc<AgentRuntime>,
+    request: &TurnRequest,
+    ticket: RunTicket,
+    outcome: RunOutcome,
+    recorded: bool,
+) -> Arc<RunOutcome> {
+    if !recorded && let Err(error) = runtime.store.put_run_record(crate::journal::finished(&outcome)).await {
+        tracing::error!(run = request.run_id, %error, "the end of a run could not be recorded");
+    }
+    let run = RunRef { run_id: request.run_id.clone(), session_key: request.session_key.clone() };
+    let gate = ticket.gate.clone();
+    runtime.plugins.run_ended(&run.run_id);
     let outcome = ticket.finish(outcome);
     gate.emit(&*runtime.sink, run, RunEvent::Ended(Box::new((*outcome).clone())));
     outcome
@@ -216,12 +261,14 @@ async fn steps(scope: &mut TurnScope<'_>) -> RunOutcome {
 async fn answer(scope: &mut TurnScope<'_>) -> Result<RunStatus, TurnError> {
     scope.runtime.plugins.ensure_for_turn().await;
     scope.refresh_plugins();
-    if let Some(reply) = claim::claim_inbound(scope).await {
-        return Ok(finish::reply(scope, reply).await);
-    }
-    claim::receive(scope);
-    if let Some(reply) = claim::claim(scope).await {
-        return Ok(finish::reply(scope, reply).await);
+    if !scope.heard {
+        if let Some(reply) = claim::claim_inbound(scope).await {
+            return Ok(finish::reply(scope, reply).await);
+        }
+        claim::receive(scope);
+        if let Some(reply) = claim::claim(scope).await {
+            return Ok(finish::reply(scope, reply).await);
+        }
     }
     claim::preprocessed(scope);
     open::open(scope).await?;

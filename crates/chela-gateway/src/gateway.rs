@@ -5,11 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use chela_agent::clock::now_ms;
-use chela_agent::{Accepted, RunEvent, RunRef, RunSink, TurnPlugins, TurnRequest};
+use chela_agent::{Accepted, RunEvent, RunRef, RunSink, TurnRequest};
 use chela_gateway_protocol::error::ErrorShape;
 use chela_host::Host;
-use chela_plugin::{Adapter, Call};
 use chela_store::{StoreError, session_key};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -19,12 +17,9 @@ use crate::devices::DeviceStore;
 use crate::events::EventBus;
 use crate::methods::{ControlPlaneBudget, internal};
 use crate::run_events::ClientEvents;
-use crate::ws::ClientInfo;
 
 /// How long a health snapshot is served before it is made anew (GW-F14: a connect must not probe everything).
 const HEALTH_TTL: Duration = Duration::from_secs(1);
-/// Longest run of a plugin command.
-const COMMAND_BUDGET: Duration = Duration::from_secs(60);
 
 /// Why the gateway stops.
 #[derive(Clone, Debug, Default)]
@@ -202,82 +197,6 @@ impl Gateway {
         self.events.emit(&run, RunEvent::MessageWritten { id: id.into(), seq: 0, message });
     }
 
-    /// Chat commands: the session commands of the host, and those of plugins (API-137..146). `Some` answers in place of a run.
-    pub(crate) async fn chat_command(
-        &self,
-        client: &ClientInfo,
-        session_key: &str,
-        agent_id: &str,
-        message: &str,
-        run_id: &str,
-    ) -> Result<Option<Value>, ErrorShape> {
-        if !message.starts_with('/') {
-            return Ok(None);
-        }
-        self.host.manager.ensure_for_turn().await;
-        let registry = self.host.manager.registry();
-        let reply = if let Some(found) = registry.match_command(message, Some("webchat")) {
-            let allowed = found.command.required_scopes.iter().all(|s| chela_plugin::register::scopes_satisfy(&client.scopes, s));
-            if !allowed {
-                Some("You are not authorized to use this command".to_string())
-            } else {
-                let mut ctx = json!({
-                    "senderId": client.client_id, "channel": "webchat", "channelId": "webchat", "isAuthorizedSender": true,
-                    "gatewayClientScopes": client.scopes, "sessionKey": session_key, "args": found.args, "commandBody": message,
-                });
-                if !found.command.required_scopes.is_empty() || found.command.reserved {
-                    // API-143: who only answers texts need not know who the owner is.
-                    ctx["senderIsOwner"] = client.scopes.iter().any(|s| s == chela_plugin::register::ADMIN_SCOPE).into();
-                }
-                let call = Call::new(vec![ctx]).adapter(Adapter::Command).budget(Some(COMMAND_BUDGET));
-                match found.command.handler.call(call).await {
-                    Ok(reply) if reply.get("continueAgent") == Some(&Value::Bool(true)) => return Ok(None),
-                    Ok(reply) => reply.get("text").and_then(Value::as_str).map(str::to_string),
-                    Err(error) => {
-                        tracing::error!(target: "plugins", plugin = %found.command.owner.id, command = %found.command.name, "{error}");
-                        Some("The command failed; the gateway log says why".to_string())
-                    }
-                }
-            }
-        } else {
-            match message.split_whitespace().next().unwrap_or_default() {
-                "/new" | "/reset" => {
-                    let reason = if message.starts_with("/new") {
-                        chela_agent::lifecycle::EndReason::New
-                    } else {
-                        chela_agent::lifecycle::EndReason::Reset
-                    };
-                    let source = json!({"commandSource": "webchat", "senderId": client.client_id});
-                    let (_, said) = self.reset_session(session_key, agent_id, reason, source).await?;
-                    Some(with_said("A new session has begun".to_string(), said))
-                }
-                "/compact" => {
-                    let about = message.trim_start_matches("/compact").trim();
-                    let about = (!about.is_empty()).then(|| about.to_string());
-                    let done = self.compact_session(session_key, agent_id, about).await?;
-                    Some(with_said(crate::methods::compact::words(&done), done.said))
-                }
-                "/stop" => {
-                    let count = self.host.runtime.runs.abort_session(session_key).len();
-                    let plugins = self.host.manager.current();
-                    let workspace = self.host.runtime.workspace_of(agent_id);
-                    let context = json!({"commandSource": "webchat", "senderId": client.client_id, "workspaceDir": workspace});
-                    let said = plugins.internal.emit("command", "stop", session_key, context).await.messages;
-                    let done = if count == 0 { "Nothing is running".to_string() } else { format!("Stopped {count} run(s)") };
-                    Some(with_said(done, said))
-                }
-                _ => return Ok(None),
-            }
-        };
-        let message = reply.map(|text| json!({"role": "assistant", "content": [{"type": "text", "text": text}], "timestamp": now_ms()}));
-        let mut payload = json!({"runId": run_id, "sessionKey": session_key, "seq": 1, "state": "final"});
-        if let Some(message) = message {
-            payload["message"] = message;
-        }
-        self.bus.broadcast("chat", &payload, crate::events::EventTarget::All);
-        Ok(Some(json!({"runId": run_id, "status": "ok"})))
-    }
-
     /// The health answer, made at most once a second.
     pub(crate) async fn health(&self) -> Arc<RawValue> {
         let mut cached = self.health.lock().await;
@@ -300,10 +219,4 @@ impl Gateway {
         let settings = self.host.runtime.config().gateway();
         chela_agent::tool_policy::ToolPolicy { allow: settings.tools_allow, deny: settings.tools_deny }
     }
-}
-
-/// An answer, after what plugins want to say with it (HOOK-280).
-fn with_said(answer: String, mut said: Vec<String>) -> String {
-    said.push(answer);
-    said.join("\n\n")
 }

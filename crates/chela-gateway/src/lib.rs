@@ -7,6 +7,7 @@
 pub mod api;
 mod attachments;
 pub mod auth;
+mod chat_commands;
 pub mod devices;
 pub mod events;
 mod extensions;
@@ -23,4 +24,5 @@ mod session_events;
 mod status;
 mod talks;
 pub mod transport_config;
+mod upkeep;
 pub mod ws;

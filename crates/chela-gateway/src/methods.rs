@@ -17,6 +17,7 @@ mod speech;
 mod system;
 mod talk;
 mod tools;
+mod upkeep;
 
 use std::sync::Arc;
 
@@ -93,6 +94,9 @@ impl MethodHandler for Methods {
             "sessions.abort" => sessions_edit::abort(gateway, params),
             "sessions.compact" => compact::serve(gateway, params).await,
             "sessions.reset" => sessions_edit::reset(gateway, params).await,
+            "sessions.cleanup" => upkeep::cleanup(gateway, params).await,
+            "sessions.archives" => upkeep::archives(gateway, params).await,
+            "sessions.restore" => upkeep::restore(gateway, params).await,
             "sessions.delete" => sessions_edit::delete(gateway, params).await,
             "sessions.patch" => sessions_edit::patch(gateway, params).await,
             "sessions.pluginPatch" => sessions_edit::plugin_patch(gateway, &call.client, params).await,
@@ -170,8 +174,13 @@ const NEEDS_READY: &[&str] = &[
 
 /// Methods that the reference does not have: the truth about plugins, asked of the running gateway, and their consent to an
 /// installation.
-const OWN_METHODS: &[(&str, Scope)] =
-    &[("plugins.list", Scope::Read), ("plugins.inspect", Scope::Read), ("plugins.beforeInstall", Scope::Admin)];
+const OWN_METHODS: &[(&str, Scope)] = &[
+    ("plugins.list", Scope::Read),
+    ("plugins.inspect", Scope::Read),
+    ("plugins.beforeInstall", Scope::Admin),
+    ("sessions.archives", Scope::Read),
+    ("sessions.restore", Scope::Admin),
+];
 
 fn own_method_spec(name: &str) -> Option<MethodSpecRef> {
     OWN_METHODS.iter().find(|(own, _)| *own == name).map(|(_, scope)| MethodSpecRef {

@@ -232,6 +232,9 @@ fn recover_in_background(gateway: &Arc<Gateway>) {
             Err(error) => tracing::error!(%error, "the journal could not be recovered"),
         }
         gateway.set_ready();
+        // After the recovery: what it closes must not be ended for another reason.
+        tokio::spawn(chela_agent::expiry::watch(gateway.host.runtime.clone()));
+        tokio::spawn(crate::upkeep::keep(Arc::downgrade(&gateway)));
     });
 }
 

@@ -6,7 +6,6 @@
 
 mod accounts;
 mod bound;
-mod commands;
 mod dedupe;
 mod directives;
 pub(crate) mod dispatch;
@@ -24,7 +23,8 @@ use chela_agent::RunEvent;
 use serde_json::{Map, Value};
 use tokio::sync::{Semaphore, mpsc, watch};
 
-pub use commands::SessionCommands;
+pub use crate::chat::SessionCommands;
+pub(crate) use send::without_nulls;
 pub use send::{SendError, SendRequest, Sent};
 pub use status::StatusQuery;
 pub(crate) use tool::MessageTool;
@@ -54,7 +54,7 @@ pub struct Channels {
     /// Runs of channels whose steps the channel wants to hear of.
     taps: Mutex<HashMap<String, mpsc::Sender<RunEvent>>>,
     /// Changes sessions for people in channels.
-    sessions: OnceLock<Box<dyn SessionCommands>>,
+    pub(crate) sessions: OnceLock<Box<dyn SessionCommands>>,
     /// True once turns may run.
     open: watch::Sender<bool>,
 }

@@ -9,6 +9,7 @@ mod bindings;
 mod capabilities;
 mod change;
 pub mod channels;
+pub mod chat;
 mod cleanup;
 mod cli_backend;
 mod events;

@@ -56,7 +56,9 @@ async fn keep_message(runtime: &Arc<AgentRuntime>, run: &RunRecord) -> Result<bo
     let agent = run.payload.get("agentId").and_then(Value::as_str).unwrap_or("main");
     let opened = runtime.store.open_session(key, agent, chela_store::OpenReason::System).await?;
     let recent = runtime.store.window(&opened.row.session_id, 20).await?;
-    let written = recent.iter().any(|e| e.at_ms >= accepted_at && e.body["role"] == "user" && message::text_of(&e.body) == text);
+    let shares = |body: &Value| body[message::SHARED_BY].as_array().is_some_and(|runs| runs.iter().any(|id| *id == run.run_id));
+    let is_it = |body: &Value| message::text_of(body) == text || shares(body);
+    let written = recent.iter().any(|e| e.at_ms >= accepted_at && e.body["role"] == "user" && is_it(&e.body));
     if written {
         return Ok(false);
     }

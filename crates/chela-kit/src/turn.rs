@@ -40,6 +40,7 @@ pub async fn say(
         thinking: None,
         extra_system_prompt: None,
         client_tools: Vec::new(),
+        queue: Default::default(),
         trigger,
         timeout: limit,
     };

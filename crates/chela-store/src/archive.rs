@@ -30,6 +30,13 @@ pub fn archive_path(file: &Path, reason: ArchiveReason, at_ms: i64) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Name of the copy that is kept before a transcript is cut: `<file>.bak.<stamp>`.
+pub(crate) fn backup_path(file: &Path, at_ms: i64) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(format!(".bak.{}", time::archive_stamp(at_ms)));
+    PathBuf::from(name)
+}
+
 /// True for a name that [`archive_path`] or the reference gave to an archived transcript.
 pub fn is_archive_name(file: &Path) -> bool {
     let name = file.file_name().unwrap_or_default().to_string_lossy();

@@ -36,6 +36,8 @@ pub(crate) struct Effects {
     pub(crate) dirty_agents: HashSet<String>,
     pub(crate) loaded: Vec<String>,
     pub(crate) unloaded: Vec<String>,
+    /// The earliest expiry that was written.
+    pub(crate) expires_at: Option<i64>,
 }
 
 impl Effects {
@@ -50,6 +52,7 @@ impl Effects {
         self.dirty_agents.extend(later.dirty_agents);
         self.loaded.extend(later.loaded);
         self.unloaded.extend(later.unloaded);
+        self.expires_at = [self.expires_at, later.expires_at].into_iter().flatten().min();
     }
 
     /// Adds an operation; lines that follow directly on lines for the same file become one write.
@@ -87,6 +90,9 @@ impl Effects {
             let appended = self.appended.into_iter().filter(|a| !self.rewritten.contains(&a.session_id));
             appended.for_each(|a| windows.append(a));
             self.rewritten.iter().for_each(|id| windows.forget(id));
+        }
+        if let Some(at) = self.expires_at {
+            shared.expiry.committed(at);
         }
         for id in self.unloaded {
             shared.mark_unloaded(&id);

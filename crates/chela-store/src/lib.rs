@@ -15,6 +15,7 @@ mod cache;
 mod effects;
 mod entry;
 mod error;
+mod expiry;
 mod extensions;
 mod import;
 mod injections;
@@ -36,12 +37,14 @@ mod tasks;
 mod time;
 mod transcripts;
 mod tx;
+mod upkeep;
 mod windows;
 mod writer;
 
 pub use archive::{ArchiveReason, archive_path, is_archive_name};
 pub use entry::{Entry, EntryMeta, NewEntry};
 pub use error::{Result, StoreError};
+pub use expiry::ExpiryRule;
 pub use extensions::{ExtensionPatch, validate_slot_key};
 pub use injections::{Enqueued, Injection, NewInjection, Placement};
 pub use keyed::{KeyedEntry, KeyedError, KeyedErrorCode, KeyedStore};
@@ -52,6 +55,7 @@ pub use sessions::{Carry, NewSession, OpenReason, OpenedSession, SessionPage, Se
 pub use store::{Durability, Safe, Store, StoreOptions};
 pub use tasks::{WorkChange, WorkKind};
 pub use transcripts::{EntryQuery, RowUpdate, TurnCommit, TurnCommitted};
+pub use upkeep::{Archived, CleanupPlan, CleanupRules, Doomed, is_lasting};
 
 #[cfg(test)]
 mod testkit;

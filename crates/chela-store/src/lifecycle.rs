@@ -77,6 +77,8 @@ pub struct PendingDelivery {
     pub start: LifecycleStart,
     /// The end, with every value filled in.
     pub end: LifecycleEnd,
+    /// How often it was offered at a later start and not taken.
+    pub offers: u32,
 }
 
 impl Store {
@@ -144,12 +146,12 @@ impl Store {
         let plugin = plugin_id.to_owned();
         self.read(move |conn, _| {
             let sql = "SELECT l.event_id, l.session_id, l.session_key, l.agent_id, l.started_at, l.resumed_from, l.listeners, \
-                       d.event_id, l.ended FROM deliveries d JOIN lifecycle l ON l.end_event_id = d.event_id \
+                       d.event_id, l.ended, d.offers FROM deliveries d JOIN lifecycle l ON l.end_event_id = d.event_id \
                        WHERE d.plugin_id = ?1 ORDER BY d.seq, d.event_id";
             let mut stmt = conn.prepare_cached(sql)?;
             stmt.query_map([plugin], |r| {
                 let ended = serde_json::from_str(r.get_ref(8)?.as_str()?).unwrap_or_default();
-                Ok(PendingDelivery { event_id: r.get(7)?, start: read_start(r)?, end: ended })
+                Ok(PendingDelivery { event_id: r.get(7)?, start: read_start(r)?, end: ended, offers: r.get(9)? })
             })?
             .collect()
         })
@@ -175,6 +177,25 @@ impl Store {
             let struck = tx.exec("DELETE FROM deliveries WHERE event_id = ?1 AND plugin_id = ?2", [&event, &plugin])?;
             tx.forget_settled(&event)?;
             Ok(struck > 0)
+        })
+        .await
+    }
+
+    /// Counts an offer that a listener did not take; false when it has had `most` of them, and the event is not owed to it any more.
+    ///
+    /// # Errors
+    /// Write errors.
+    pub async fn count_offer(&self, event_id: &str, plugin_id: &str, most: u32) -> Result<bool> {
+        let (event, plugin) = (event_id.to_owned(), plugin_id.to_owned());
+        self.write_relaxed(move |tx| {
+            let sql = "UPDATE deliveries SET offers = offers + 1 WHERE event_id = ?1 AND plugin_id = ?2 RETURNING offers";
+            let offers = tx.one(sql, [&event, &plugin], |r| r.get::<_, u32>(0))?;
+            if offers.is_none_or(|offers| offers < most) {
+                return Ok(true);
+            }
+            tx.exec("DELETE FROM deliveries WHERE event_id = ?1 AND plugin_id = ?2", [&event, &plugin])?;
+            tx.forget_settled(&event)?;
+            Ok(false)
         })
         .await
     }
@@ -218,7 +239,7 @@ impl Tx<'_> {
         let owed: BTreeSet<String> = start.listeners.iter().chain(&end.listeners).cloned().collect();
         end.listeners = owed.into_iter().collect();
         self.store_end(&start, &event_id, &end)?;
-        Ok(Some(PendingDelivery { event_id, start, end }))
+        Ok(Some(PendingDelivery { event_id, start, end, offers: 0 }))
     }
 
     fn store_end(&self, start: &LifecycleStart, event_id: &str, end: &LifecycleEnd) -> Result<()> {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::{Durability, Result, StoreError};
 
 /// Version in `PRAGMA user_version`; raise it with every change of the tables and add the step to [`migrate`].
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// `agents` keeps the number of sessions and a change counter, so that totals and the question whether
 /// `sessions.json` is behind cost one row. `entries.line` is the JSONL line itself: the file can always be
@@ -77,6 +77,14 @@ CREATE INDEX work_by_owner ON work(owner_key, kind, created_at DESC);
 CREATE INDEX work_ended ON work(ended_at) WHERE ended_at IS NOT NULL;
 ";
 
+/// Added with version 3: when sessions run out, and how often an end was offered to a listener.
+const EXPIRY: &str = "
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE session_expiry (key TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX session_expiry_by_time ON session_expiry(at, key);
+ALTER TABLE deliveries ADD COLUMN offers INTEGER NOT NULL DEFAULT 0;
+";
+
 const BUSY_TIMEOUT: Duration = Duration::from_millis(5000);
 /// Backstop only: the writer checkpoints itself, after the callers of a batch were answered.
 const AUTO_CHECKPOINT_PAGES: i64 = 16_000;
@@ -123,6 +131,9 @@ fn migrate(conn: &mut Connection, path: &Path) -> Result<()> {
         }
         if found < 2 {
             tx.execute_batch(WORK).map_err(fail)?;
+        }
+        if found < 3 {
+            tx.execute_batch(EXPIRY).map_err(fail)?;
         }
         tx.pragma_update(None, "user_version", VERSION).map_err(fail)?;
         tx.commit().map_err(fail)?;

@@ -1,6 +1,5 @@
 //! Sessions: look up, list, open, replace, change, delete.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, ToSql};
@@ -56,11 +55,20 @@ pub struct NewSession {
     pub cwd: Option<String>,
     /// Names the old transcript in the new header as `parentSession`.
     pub link_parent: bool,
+    /// Takes over the file that is there already under the new id: somebody else has written the transcript.
+    pub adopt_file: bool,
 }
 
 impl Default for NewSession {
     fn default() -> Self {
-        Self { session_id: None, archive: Some(ArchiveReason::Reset), carry: Carry::Preferences, cwd: None, link_parent: false }
+        Self {
+            session_id: None,
+            archive: Some(ArchiveReason::Reset),
+            carry: Carry::Preferences,
+            cwd: None,
+            link_parent: false,
+            adopt_file: false,
+        }
     }
 }
 
@@ -219,13 +227,11 @@ impl Store {
         self.write(move |tx| {
             let sql = "SELECT tid, file, session_id FROM transcripts WHERE archived_at IS NOT NULL AND archived_at < ?1 ORDER BY archived_at LIMIT ?2";
             let old = tx.all(sql, [before_ms, limit], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?, r.get::<_, String>(2)?)))?;
-            for (tid, file, session_id) in &old {
-                tx.effects.rewritten.insert(session_id.clone());
-                tx.exec("DELETE FROM entries WHERE tid = ?1", [tid])?;
-                tx.exec("DELETE FROM transcripts WHERE tid = ?1", [tid])?;
-                tx.queue_remove(PathBuf::from(file))?;
+            let count = old.len();
+            for (tid, file, session_id) in old {
+                tx.drop_transcript(tid, &file, session_id)?;
             }
-            Ok(old.len())
+            Ok(count)
         })
         .await
     }
@@ -287,14 +293,15 @@ impl Tx<'_> {
         row.last_interaction_at_ms = now;
         let cwd = new.cwd.as_deref().unwrap_or(&self.shared.cwd);
         let header = entry::header(&row.session_id, now, cwd, parent);
-        self.create_transcript(&row, &header, true)?;
+        let written = new.adopt_file && row.session_file.is_file();
+        self.create_transcript(&row, &header, !written)?;
         self.put_row(&row)?;
         Ok(row)
     }
 
     /// Renames a transcript's file after the commit; the row then names the archived file. A transcript without
     /// any file has nothing to archive.
-    fn archive(&mut self, old: &mut SessionRow, reason: ArchiveReason) -> Result<()> {
+    pub(crate) fn archive(&mut self, old: &mut SessionRow, reason: ArchiveReason) -> Result<()> {
         let Some(mut t) = self.transcript(&old.session_id)? else {
             return Ok(());
         };

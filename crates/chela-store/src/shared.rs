@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::Connection;
 
 use crate::cache::{RecentSet, RowCache};
+use crate::expiry::ExpiryWatch;
 use crate::windows::WindowCache;
 use crate::{Result, StoreError, schema};
 
@@ -24,6 +25,7 @@ pub(crate) struct Shared {
     loaded: Mutex<RecentSet>,
     readers: Mutex<Vec<Connection>>,
     finished_runs: AtomicU32,
+    pub(crate) expiry: ExpiryWatch,
 }
 
 impl Shared {
@@ -37,6 +39,7 @@ impl Shared {
             loaded: Mutex::default(),
             readers: Mutex::default(),
             finished_runs: AtomicU32::new(0),
+            expiry: ExpiryWatch::default(),
         }
     }
 

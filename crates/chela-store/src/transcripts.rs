@@ -24,8 +24,8 @@ pub struct TurnCommit {
     pub entries: Vec<NewEntry>,
     /// Change of the row; skipped when the key has got another session id since (a reset during the turn).
     pub row_update: Option<RowUpdate>,
-    /// Run record to store with it.
-    pub run: Option<RunRecord>,
+    /// Run records to store with it.
+    pub runs: Vec<RunRecord>,
     /// A step of a turn that another commit completes: not synced for itself, so that a turn costs one sync for each promise it makes
     /// (the message was taken, the answer is kept) and not one for each message. Survives any end of the process all the same.
     pub relaxed: bool,
@@ -81,8 +81,8 @@ impl Store {
             let mut t = tx.require_transcript(&turn.session_id)?;
             let now = time::now_ms();
             let entries = tx.append_entries(&mut t, turn.entries, now)?;
-            if let Some(run) = turn.run {
-                tx.put_run(&run, now)?;
+            for run in &turn.runs {
+                tx.put_run(run, now)?;
             }
             let current = tx.row(&turn.session_key)?.filter(|row| row.session_id == turn.session_id);
             let row = match current {

@@ -130,12 +130,14 @@ impl<'a> Tx<'a> {
                 json
             ],
         )?;
+        self.note_expiry(row)?;
         self.effects.rows.insert(row.key.clone(), Some(Arc::new(row.clone())));
         Ok(())
     }
 
     pub(crate) fn remove_row(&mut self, row: &SessionRow) -> Result<()> {
         self.exec("DELETE FROM sessions WHERE key = ?1", [&row.key])?;
+        self.exec("DELETE FROM session_expiry WHERE key = ?1", [&row.key])?;
         self.bump_agent(&row.agent_id, -1)?;
         self.effects.rows.insert(row.key.clone(), None);
         Ok(())

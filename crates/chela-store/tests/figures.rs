@@ -101,6 +101,24 @@ async fn figures() {
             let (rate, median) = turns(&store, callers, each).await;
             println!("  {callers} callers: {rate:.0} turns/s, median {median} us");
         }
+        store.set_expiry_rule(std::sync::Arc::new(|row| Some(row.last_interaction_at_ms + 1000)));
+        let begin = Instant::now();
+        let mut after = String::new();
+        while let Some(last) = store.reindex_expiry("figures", &after).await.unwrap() {
+            after = last;
+        }
+        let indexed = begin.elapsed();
+        let look = each_us(1000, |_| {
+            let s = &store;
+            async move { s.expired_sessions(0, 64).await.unwrap() }
+        })
+        .await;
+        let settle = each_us(200, |n| {
+            let (s, key) = (&store, key(n));
+            async move { s.settle_expiry(&key, None).await.unwrap() }
+        })
+        .await;
+        println!("  expiry: all indexed in {indexed:?}; a look {look:.0} us, settling one {settle:.0} us");
         let row = store.session("agent:main:explicit:c0").await.unwrap().unwrap();
         let window = each_us(100, |_| {
             let (s, id) = (&store, &row.session_id);

@@ -187,9 +187,9 @@ pub struct TargetArgs {
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct SessionsArgs {
-    /// Known subcommands that are not built.
+    /// What to do instead of listing.
     #[command(subcommand)]
-    pub other: Option<Rest>,
+    pub command: Option<SessionsCommand>,
     /// Agent whose sessions to list; the default agent when absent
     #[arg(long, value_name = "ID")]
     pub agent: Option<String>,
@@ -210,20 +210,84 @@ pub struct SessionsArgs {
     pub json: bool,
 }
 
-/// Words of a command that is known by name only.
+/// `chela sessions ...`.
 #[derive(Debug, Subcommand)]
-pub enum Rest {
-    /// The words.
+pub enum SessionsCommand {
+    /// Remove sessions that `session.maintenance` does not want to keep
+    Cleanup(SessionsCleanupArgs),
+    /// List transcripts that were put away
+    Archives(SessionsArchivesArgs),
+    /// Put an archived transcript back as the session of its key
+    Restore(SessionsRestoreArgs),
+    /// Known subcommands that are not built.
     #[command(external_subcommand)]
-    Words(Vec<OsString>),
+    Other(Vec<OsString>),
 }
 
-impl Rest {
-    /// The first word.
-    pub fn name(&self) -> String {
-        let Self::Words(words) = self;
-        words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default()
-    }
+/// `chela sessions cleanup`.
+#[derive(Debug, Args)]
+pub struct SessionsCleanupArgs {
+    /// Agent whose sessions to clean up; the default agent when absent
+    #[arg(long, value_name = "ID")]
+    pub agent: Option<String>,
+    /// Sessions of all agents
+    #[arg(long, conflicts_with = "agent")]
+    pub all_agents: bool,
+    /// Only say what would go
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Act although the config only warns
+    #[arg(long)]
+    pub enforce: bool,
+    /// Also remove sessions whose transcript file is gone
+    #[arg(long)]
+    pub fix_missing: bool,
+    /// Also remove sessions of single direct peers, where `session.dmScope` is `main`
+    #[arg(long)]
+    pub fix_dm_scope: bool,
+    /// A session that stays
+    #[arg(long, value_name = "KEY")]
+    pub active_key: Option<String>,
+    /// A `sessions.json` to repair without a gateway
+    #[arg(long, value_name = "PATH")]
+    pub store: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// How to reach the gateway.
+    #[command(flatten)]
+    pub target: TargetArgs,
+}
+
+/// `chela sessions archives`.
+#[derive(Debug, Args)]
+pub struct SessionsArchivesArgs {
+    /// Only this agent's
+    #[arg(long, value_name = "ID")]
+    pub agent: Option<String>,
+    /// Longest list
+    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    pub limit: u64,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// How to reach the gateway.
+    #[command(flatten)]
+    pub target: TargetArgs,
+}
+
+/// `chela sessions restore`.
+#[derive(Debug, Args)]
+pub struct SessionsRestoreArgs {
+    /// Session id of the transcript, as `chela sessions archives` lists it
+    #[arg(value_name = "SESSION_ID")]
+    pub session_id: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// How to reach the gateway.
+    #[command(flatten)]
+    pub target: TargetArgs,
 }
 
 /// `chela status`.

@@ -35,4 +35,5 @@ mod plugins_update;
 pub mod qr;
 pub mod sdk;
 pub mod sessions;
+mod sessions_upkeep;
 pub mod status;

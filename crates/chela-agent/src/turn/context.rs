@@ -134,6 +134,15 @@ async fn compact(scope: &mut TurnScope<'_>, chosen: &ChosenModel, keep: Keep, tr
         say: Some(say),
     };
     let done = compaction::compact(scope.runtime, scope.generation(), request).await;
+    // The engine may go on in another transcript, and the row counts compactions.
+    if done.compacted
+        && let Ok(Some(row)) = scope.runtime.store.session(&session.key).await
+    {
+        if let Some(turn) = &mut scope.engine {
+            (turn.facts.id, turn.facts.file) = (row.session_id.clone(), row.session_file.clone());
+        }
+        scope.session = Some(row);
+    }
     if let Some(reason) = done.reason.as_ref().filter(|_| !done.ok) {
         tracing::warn!(session = session.key, "the conversation could not be compacted: {reason}");
     }

@@ -151,7 +151,8 @@ async fn close(
         error: error.as_deref(),
     };
     let message = (!text.is_empty() || status == RunStatus::Error).then(|| message::assistant(&text, &[], &[], &facts, now_ms()));
-    let closing = write::Closing { row: Some(finish::closing(scope, status)), run: Some(crate::journal::finished(&scope.outcome(status))) };
+    let closing =
+        write::Closing { row: Some(finish::closing(scope, status)), runs: vec![crate::journal::finished(&scope.outcome(status))] };
     let metas = write::append(scope, message.into_iter().collect(), closing).await?;
     scope.recorded = true;
     scope.row_closed = true;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::prepare::Prepared;
 use super::resolve::ChosenModel;
-use super::{TurnError, TurnScope, finalize, finish, write};
+use super::{TurnError, TurnScope, finalize, finish, steer, write};
 use crate::clock::now_ms;
 use crate::event::{RunEvent, RunStatus};
 use crate::message::{self, AssistantFacts};
@@ -24,6 +24,8 @@ pub(super) async fn run(scope: &mut TurnScope<'_>, mut chosen: ChosenModel, mut 
     announce_input(scope, &prepared);
     write::user_message(scope).await?;
     scope.model_called = true;
+    scope.runtime.queues.open(scope.session_key(), scope.run_id(), super::queued::route_of(scope.request));
+    let mut said_before: Vec<String> = Vec::new();
     let mut request = first_request(scope, &chosen, &prepared);
     let (mut calls, mut passes) = (1, 0);
     for round in 0..MAX_ROUNDS {
@@ -54,7 +56,19 @@ pub(super) async fn run(scope: &mut TurnScope<'_>, mut chosen: ChosenModel, mut 
             continue;
         }
         if let Some(status) = status {
-            scope.text = (!answer.text.is_empty()).then(|| answer.text.clone());
+            if status == RunStatus::Ok && round + 1 < MAX_ROUNDS {
+                let more = scope.runtime.queues.take_up_or_close(scope.session_key(), scope.run_id());
+                if !more.is_empty() {
+                    write_answer(scope, &chosen, &answer, None).await?;
+                    announce_call_end(scope, ended);
+                    said_before.extend((!answer.text.is_empty()).then(|| answer.text.clone()));
+                    request.messages.push(ChatMessage::Assistant { text: answer.text, tool_calls: Vec::new(), thinking: answer.thinking });
+                    steer::take_up(scope, more, &mut request).await?;
+                    continue;
+                }
+            }
+            said_before.extend((!answer.text.is_empty()).then(|| answer.text.clone()));
+            scope.text = (!said_before.is_empty()).then(|| said_before.join("\n\n"));
             scope.message_id = write_answer(scope, &chosen, &answer, Some(status)).await?;
             announce_call_end(scope, ended);
             return Ok(status);
@@ -75,6 +89,8 @@ pub(super) async fn run(scope: &mut TurnScope<'_>, mut chosen: ChosenModel, mut 
             scope.message_id = written;
             return Ok(RunStatus::Ok);
         }
+        let more = scope.runtime.queues.take_up(scope.session_key(), scope.run_id());
+        steer::take_up(scope, more, &mut request).await?;
     }
     scope.fail(format!("the model asked for tools {MAX_ROUNDS} times without answering"));
     Ok(RunStatus::Error)
@@ -131,7 +147,10 @@ fn first_request(scope: &TurnScope<'_>, chosen: &ChosenModel, prepared: &Prepare
     let fixed = prepared.system.len() + prepared.prompt.len();
     request.messages = match &prepared.assembled {
         Some(messages) => messages.iter().filter_map(message::to_chat).collect(),
-        None => crate::history::fit(&scope.history, limit, fixed).filter_map(message::to_chat).collect(),
+        None => {
+            let pruned = pruned(scope, limit);
+            crate::history::fit(pruned.as_deref().unwrap_or(&scope.history), limit, fixed).filter_map(message::to_chat).collect()
+        }
     };
     let own = message::user(&prepared.prompt, &scope.request.images, 0);
     request.messages.extend(message::to_chat(&own));
@@ -140,6 +159,19 @@ fn first_request(scope: &TurnScope<'_>, chosen: &ChosenModel, prepared: &Prepare
     request.session_id = Some(scope.session_id().to_string());
     request.agent_id = Some(scope.request.agent_id.clone());
     request
+}
+
+/// The history with smaller old results, where the config wants that and the provider has forgotten the last prompt.
+fn pruned(scope: &TurnScope<'_>, window: u64) -> Option<Vec<serde_json::Value>> {
+    let pruning = crate::pruning::Pruning::from_config(&scope.runtime.config())?;
+    let last = scope.history.iter().rev().find(|m| m["role"] == "assistant").and_then(|m| m["timestamp"].as_i64());
+    if !pruning.is_due(last, now_ms()) {
+        return None;
+    }
+    let mut messages = scope.history.to_vec();
+    let changed = pruning.apply(&mut messages, window);
+    tracing::debug!(session = scope.session_key(), changed, "old tool results were made smaller for the model");
+    (changed > 0).then_some(messages)
 }
 
 fn add_usage(scope: &mut TurnScope<'_>, answer: &Answer) {
@@ -201,7 +233,7 @@ async fn write_answer(
     let message = (!nothing_said).then(|| message::assistant(&answer.text, &answer.thinking, calls, &facts, now_ms()));
     let closing = match ended {
         Some(status) => {
-            write::Closing { row: Some(finish::closing(scope, status)), run: Some(crate::journal::finished(&scope.outcome(status))) }
+            write::Closing { row: Some(finish::closing(scope, status)), runs: vec![crate::journal::finished(&scope.outcome(status))] }
         }
         None => write::Closing::default(),
     };

@@ -48,6 +48,10 @@ pub struct TurnScope<'a> {
     pub model: Option<(String, String)>,
     /// The model's context window in tokens, from `resolve` on.
     pub window: Option<u64>,
+    /// The message hooks have run: the message waited for its turn.
+    pub(super) heard: bool,
+    /// Messages that share the turn, until it is written.
+    pub(super) others: Vec<crate::queue::Other>,
     /// Ids that tie the records of this run together.
     pub(crate) trace: Trace,
     /// Text of the answer.
@@ -103,6 +107,8 @@ impl<'a> TurnScope<'a> {
             session: None,
             model: None,
             window: None,
+            heard: false,
+            others: Vec::new(),
             trace: Trace::new(),
             text: None,
             error: None,

@@ -15,10 +15,28 @@ pub(super) async fn user_message(scope: &mut TurnScope<'_>) -> Result<(), TurnEr
     if std::mem::replace(&mut scope.user_written, true) {
         return Ok(());
     }
-    let message = message::user(&scope.message, &scope.request.images, now_ms());
-    let update = running(scope);
-    append(scope, vec![message], Closing { row: Some(update), run: None }).await?;
+    let mut message = message::user(&scope.message, &scope.request.images, now_ms());
+    if !scope.others.is_empty() {
+        // Recovery must find the leader's message in the text that several share.
+        message[message::SHARED_BY] = scope.others.iter().map(|o| o.run_id.as_str()).chain([scope.run_id()]).collect();
+    }
+    let (update, runs) = (running(scope), shared_runs(scope));
+    append(scope, vec![message], Closing { row: Some(update), runs }).await?;
+    told_others(scope);
     Ok(())
+}
+
+/// The ends of the runs whose messages share this turn: they are kept with the message, in one commit.
+fn shared_runs(scope: &TurnScope<'_>) -> Vec<RunRecord> {
+    let outcome = |id: &str| super::queued::quiet_outcome(id, scope.session_key(), scope.session_id(), "collected");
+    scope.others.iter().map(|other| crate::journal::finished(&outcome(&other.run_id))).collect()
+}
+
+fn told_others(scope: &mut TurnScope<'_>) {
+    let session_id = scope.session_id().to_string();
+    for other in scope.others.drain(..) {
+        let _ = other.told.send(crate::queue::Told::Taken { session_id: session_id.clone() });
+    }
 }
 
 /// What a commit changes besides the transcript.
@@ -26,14 +44,15 @@ pub(super) async fn user_message(scope: &mut TurnScope<'_>) -> Result<(), TurnEr
 pub(super) struct Closing {
     /// Change of the session row.
     pub row: Option<RowUpdate>,
-    /// The run's record, when this commit ends the run.
-    pub run: Option<RunRecord>,
+    /// Records of the runs that this commit ends.
+    pub runs: Vec<RunRecord>,
 }
 
 /// The row of a session with a run under way; stored with the first message, so that it costs no commit of its own.
 fn running(scope: &TurnScope<'_>) -> RowUpdate {
     let (surface, at) = (scope.request.surface.clone(), scope.started_at_ms);
     let inbound = scope.request.inbound.clone();
+    let by_people = matches!(scope.request.trigger, "user" | "manual");
     Box::new(move |row| {
         row.status = Some("running".into());
         row.started_at_ms = Some(at);
@@ -49,7 +68,11 @@ fn running(scope: &TurnScope<'_>) -> RowUpdate {
             row.extra.entry("origin").or_insert_with(|| json!({"provider": surface, "surface": surface, "chatType": "direct"}));
             row.extra.insert("lastChannel".into(), surface.into());
         }
-        row.touch_interaction(at);
+        if by_people {
+            row.touch_interaction(at);
+        } else {
+            row.updated_at_ms = at;
+        }
     })
 }
 
@@ -59,10 +82,12 @@ pub(super) async fn blocked_message(scope: &mut TurnScope<'_>, message: Value) -
     scope.user_written = true;
     if !already {
         // The journal forgets the original text in the same commit: what a gate kept out must not come back after a crash.
-        let run = Some(crate::journal::finished(&scope.outcome(RunStatus::Ok)));
+        let mut runs = shared_runs(scope);
+        runs.push(crate::journal::finished(&scope.outcome(RunStatus::Ok)));
         let update = running(scope);
-        append(scope, vec![message], Closing { row: Some(update), run }).await?;
+        append(scope, vec![message], Closing { row: Some(update), runs }).await?;
     }
+    told_others(scope);
     Ok(())
 }
 
@@ -74,7 +99,7 @@ pub(super) async fn append(scope: &mut TurnScope<'_>, messages: Vec<Value>, clos
         kept.push(pass_hooks(scope, message).await);
     }
     let entries: Vec<NewEntry> = kept.iter().flatten().map(|m| NewEntry::message(m.clone())).collect();
-    if entries.is_empty() && closing.row.is_none() && closing.run.is_none() {
+    if entries.is_empty() && closing.row.is_none() && closing.runs.is_empty() {
         return Ok(kept.into_iter().map(|_| None).collect());
     }
     let commit = TurnCommit {
@@ -83,8 +108,8 @@ pub(super) async fn append(scope: &mut TurnScope<'_>, messages: Vec<Value>, clos
         entries,
         row_update: closing.row,
         // Only the end of a run is a promise; until then its accepted message is in the journal.
-        relaxed: closing.run.is_none(),
-        run: closing.run,
+        relaxed: closing.runs.is_empty(),
+        runs: closing.runs,
     };
     let done = scope.runtime.store.commit_turn(commit).await?;
     let count = done.row.as_ref().map_or(0, |row| row.message_count);

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{text, texts, texts_opt, whole};
 use crate::load::Config;
-use crate::units::parse_duration_ms;
+use crate::units::{parse_byte_size, parse_duration_ms};
 
 /// `session.scope`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +86,10 @@ pub struct SessionSettings {
     pub prune_after_ms: u64,
     /// Rows that are kept.
     pub max_entries: usize,
+    /// Age after which archived transcripts go, in milliseconds; `None` keeps them.
+    pub archive_retention_ms: Option<u64>,
+    /// Bytes of an agent's transcripts above which the oldest go, and how many may be left then.
+    pub disk_budget: Option<(u64, u64)>,
 }
 
 /// A log threshold, from quiet to loud.
@@ -171,6 +175,7 @@ impl Config {
         let links = s["identityLinks"].as_object();
         let maintenance = &s["maintenance"];
         let prune_days = whole(maintenance, "pruneDays").map(|days| days.saturating_mul(86_400_000));
+        let prune_after_ms = duration(maintenance, "pruneAfter").or(prune_days).unwrap_or(30 * 86_400_000);
         SessionSettings {
             scope: if s["scope"] == "global" { SessionScope::Global } else { SessionScope::PerSender },
             dm_scope: match s["dmScope"].as_str() {
@@ -188,8 +193,16 @@ impl Config {
             store: text(s, "store"),
             write_lock_timeout_ms: whole(&s["writeLock"], "acquireTimeoutMs").unwrap_or(60_000),
             maintenance_enforce: maintenance["mode"] == "enforce",
-            prune_after_ms: duration(maintenance, "pruneAfter").or(prune_days).unwrap_or(30 * 86_400_000),
+            prune_after_ms,
             max_entries: whole(maintenance, "maxEntries").unwrap_or(500) as usize,
+            archive_retention_ms: match &maintenance["resetArchiveRetention"] {
+                Value::Bool(false) => None,
+                _ => Some(duration(maintenance, "resetArchiveRetention").unwrap_or(prune_after_ms)),
+            },
+            disk_budget: bytes(maintenance, "maxDiskBytes").map(|most| {
+                let share = most / 10 * 8;
+                (most, bytes(maintenance, "highWaterBytes").map_or(share, |high| high.min(most)))
+            }),
         }
     }
 
@@ -219,6 +232,15 @@ fn reset_policy(value: &Value, base: ResetPolicy) -> ResetPolicy {
         None => base.mode,
     };
     ResetPolicy { mode, at_hour: whole(value, "atHour").unwrap_or(u64::from(base.at_hour)).min(23) as u8, idle_minutes }
+}
+
+/// A size that is a text with a unit or a number of bytes.
+fn bytes(value: &Value, key: &str) -> Option<u64> {
+    match value.get(key)? {
+        Value::String(text) => parse_byte_size(text),
+        Value::Number(bytes) => bytes.as_u64(),
+        _ => None,
+    }
 }
 
 /// A duration that is a text with a unit or a number of days.

@@ -194,6 +194,7 @@ fn read(gateway: &Gateway, call: &HttpCall) -> Result<Completion, String> {
             thinking: None,
             extra_system_prompt: conversation.system,
             client_tools,
+            queue: Default::default(),
             inbound: None,
             trigger: "user",
             timeout: gateway.turn_timeout(),

@@ -151,6 +151,7 @@ async fn request_of(gateway: &Arc<Gateway>, client: &ClientInfo, params: Value) 
         thinking,
         extra_system_prompt: extra,
         client_tools: Vec::new(),
+        queue: Default::default(),
         inbound: None,
         trigger: "user",
         timeout: timeout.filter(|t| *t > 0).map_or_else(|| gateway.turn_timeout(), Duration::from_secs),

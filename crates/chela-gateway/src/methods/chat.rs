@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::params::Params;
 use super::{Answer, internal, ok_with};
+use crate::chat_commands::{Commanded, TakeHints};
 use crate::gateway::Gateway;
 use crate::history::{self, HistoryLimits};
 use crate::ws::ClientInfo;
@@ -43,6 +44,7 @@ pub(super) async fn send(gateway: &Arc<Gateway>, client: &ClientInfo, params: Va
     let mut p = Params::new("chat.send", params, &known)?;
     let (key, message, run_id) = (p.text("sessionKey"), p.text("message"), p.text("idempotencyKey"));
     let (thinking, timeout) = (p.optional_text("thinking"), p.optional_count("timeoutMs"));
+    let suppressed = p.flag("suppressCommandInterpretation") == Some(true);
     let attachments = p.value("attachments").cloned();
     if key.chars().count() > MAX_KEY {
         p.reject(format!("at /sessionKey: must NOT have more than {MAX_KEY} characters"));
@@ -51,10 +53,15 @@ pub(super) async fn send(gateway: &Arc<Gateway>, client: &ClientInfo, params: Va
     let (session_key, agent_id) = gateway.route(&key, None)?;
     let message = clean_message(&message)?;
     let images = crate::attachments::images(attachments.as_ref()).map_err(|e| ErrorShape::invalid_params("chat.send", e))?;
-    if let Some(reply) = gateway.chat_command(client, &session_key, &agent_id, &message, &run_id).await? {
-        return Ok(reply);
-    }
-    let request = TurnRequest {
+    let hints = if suppressed {
+        Default::default()
+    } else {
+        match gateway.chat_command(client, &session_key, &agent_id, &message, &run_id).await {
+            Commanded::Answered(reply) => return Ok(reply),
+            Commanded::Agent(hints) => hints,
+        }
+    };
+    let mut request = TurnRequest {
         run_id,
         session_key,
         agent_id,
@@ -69,10 +76,12 @@ pub(super) async fn send(gateway: &Arc<Gateway>, client: &ClientInfo, params: Va
         thinking,
         extra_system_prompt: None,
         client_tools: Vec::new(),
+        queue: Default::default(),
         inbound: None,
         trigger: "user",
         timeout: timeout.map_or_else(|| gateway.turn_timeout(), Duration::from_millis),
     };
+    request.take_hints(hints);
     start(gateway, request, "chat.send").await
 }
 

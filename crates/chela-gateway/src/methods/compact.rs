@@ -19,11 +19,14 @@ const STOP_PATIENCE: Duration = Duration::from_secs(5);
 pub(super) async fn serve(gateway: &Arc<Gateway>, params: Value) -> Answer {
     let mut p = Params::new("sessions.compact", params, &["key", "maxLines"])?;
     let (key, lines) = (p.text("key"), p.optional_count("maxLines"));
-    if lines.is_some() {
-        p.reject("at /maxLines: cutting a transcript to its last lines is not built yet; leave it out to summarise");
+    if lines == Some(0) {
+        p.reject("at /maxLines: must be >= 1");
     }
     p.done()?;
     let (session_key, agent_id) = gateway.route(&key, None)?;
+    if let Some(lines) = lines {
+        return cut(gateway, &session_key, lines).await;
+    }
     let done = gateway.compact_session(&session_key, &agent_id, None).await?;
     let mut reply = done.to_value();
     reply["key"] = session_key.clone().into();
@@ -33,7 +36,42 @@ pub(super) async fn serve(gateway: &Arc<Gateway>, params: Value) -> Answer {
     Ok(if done.ok { ok_with(reply) } else { reply })
 }
 
+/// Cuts a transcript to its last lines; the whole of it stays beside it as `<file>.bak.<stamp>`.
+async fn cut(gateway: &Arc<Gateway>, session_key: &str, lines: u64) -> Answer {
+    let runtime = &gateway.host.runtime;
+    gateway.stop_runs(session_key).await;
+    let _lane = runtime.runs.lane(session_key).await;
+    let Some(row) = runtime.store.session(session_key).await.map_err(internal)? else {
+        return Ok(ok_with(json!({"key": session_key, "compacted": false, "reason": "no sessionId"})));
+    };
+    let lines = usize::try_from(lines).unwrap_or(usize::MAX);
+    let (kept, copy) = match runtime.store.cut_transcript(&row.session_id, lines).await {
+        Ok(done) => done,
+        Err(chela_store::StoreError::UnknownTranscript { .. }) => {
+            return Ok(ok_with(json!({"key": session_key, "compacted": false, "reason": "no transcript"})));
+        }
+        Err(error) => return Err(internal(error)),
+    };
+    let Some(copy) = copy else { return Ok(ok_with(json!({"key": session_key, "compacted": false, "kept": kept}))) };
+    let forget = |row: &mut chela_store::SessionRow| {
+        (row.input_tokens, row.output_tokens, row.total_tokens) = (None, None, None);
+        row.extra.shift_remove("totalTokensFresh");
+        row.updated_at_ms = chela_agent::clock::now_ms();
+    };
+    runtime.store.update_session(session_key, forget).await.map_err(internal)?;
+    gateway.events.changed(session_key, json!({"reason": "compact", "compacted": true}));
+    Ok(ok_with(json!({"key": session_key, "compacted": true, "archived": copy, "kept": kept})))
+}
+
 impl Gateway {
+    /// Stops what runs in a session and waits for its end, bounded.
+    pub(crate) async fn stop_runs(&self, session_key: &str) {
+        let runs = &self.host.runtime.runs;
+        for id in runs.abort_session(session_key) {
+            runs.wait(&id, STOP_PATIENCE).await;
+        }
+    }
+
     /// Compacts a session by hand: what runs there is stopped first.
     pub(crate) async fn compact_session(
         &self,
@@ -43,9 +81,7 @@ impl Gateway {
     ) -> Result<Compacted, ErrorShape> {
         let runtime = &self.host.runtime;
         self.host.manager.ensure_for_turn().await;
-        for id in runtime.runs.abort_session(session_key) {
-            runtime.runs.wait(&id, STOP_PATIENCE).await;
-        }
+        self.stop_runs(session_key).await;
         let _lane = runtime.runs.lane(session_key).await;
         let Some(row) = runtime.store.session(session_key).await.map_err(internal)? else {
             return Ok(Compacted { ok: true, reason: Some("no sessionId".into()), ..Compacted::default() });

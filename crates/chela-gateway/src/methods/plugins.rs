@@ -46,27 +46,47 @@ pub(super) async fn before_install(gateway: &Arc<Gateway>, params: Value) -> Ans
     gateway.host.before_install(&listeners, event).await.map_err(|error| ErrorShape::new(ErrorCode::Unavailable, error.to_string()))
 }
 
-/// Commands that a chat understands.
+/// Longest list of commands.
+const MOST_COMMANDS: usize = 500;
+
+/// Commands that a chat understands: those of the table and those of plugins.
 pub(super) fn commands(gateway: &Arc<Gateway>, params: Value) -> Answer {
     let mut p = Params::new("commands.list", params, &["agentId", "provider", "scope", "includeArgs"])?;
-    p.optional_text("agentId");
+    let (agent, provider, scope) = (p.optional_text("agentId"), p.optional_text("provider"), p.optional_text("scope"));
+    let with_args = p.flag("includeArgs") != Some(false);
+    if scope.as_deref().is_some_and(|s| !matches!(s, "text" | "native" | "both")) {
+        p.reject("at /scope: must be equal to one of the allowed values");
+    }
     p.done()?;
-    let own = [
-        ("new", "Begin a new session"),
-        ("reset", "Reset the session"),
-        ("stop", "Stop what is running"),
-        ("compact", "Summarise what was said so far"),
-    ];
-    let mut rows: Vec<Value> = own
-        .iter()
-        .map(|(name, text)| json!({"name": name, "nativeName": name, "textAliases": [format!("/{name}")], "description": text, "category": "session", "source": "native", "scope": "both", "acceptsArgs": *name == "compact"}))
-        .collect();
+    gateway.agent_or_default(agent.as_deref())?;
+    let mut rows: Vec<Value> = chela_commands::TABLE.iter().map(|c| command_row(c, with_args)).collect();
     let registry = gateway.host.manager.registry();
-    rows.extend(registry.commands.all().iter().map(|c| {
+    let here = |channels: &[String]| provider.as_ref().is_none_or(|p| channels.is_empty() || channels.contains(&p.to_lowercase()));
+    rows.extend(registry.commands.all().iter().filter(|c| here(&c.channels)).map(|c| {
         let aliases: Vec<String> = c.keys.iter().map(|k| format!("/{k}")).collect();
         json!({"name": c.name, "textAliases": aliases, "description": c.description, "source": "plugin", "pluginId": c.owner.id.as_ref(), "scope": "both", "acceptsArgs": c.accepts_args})
     }));
+    rows.truncate(MOST_COMMANDS);
     Ok(json!({"commands": rows}))
+}
+
+fn command_row(command: &chela_commands::CommandSpec, with_args: bool) -> Value {
+    let aliases: Vec<String> = std::iter::once(&command.name).chain(command.aliases).map(|n| format!("/{n}")).collect();
+    let mut row = json!({
+        "name": command.name, "nativeName": command.name, "textAliases": aliases, "description": command.description,
+        "category": command.category, "tier": command.tier, "source": "native", "scope": "both", "acceptsArgs": !command.args.is_empty(),
+    });
+    if with_args && !command.args.is_empty() {
+        let arg = |a: &chela_commands::ArgSpec| {
+            let mut out = json!({"name": a.name, "description": a.description, "type": "string", "required": false});
+            if !a.choices.is_empty() {
+                out["choices"] = a.choices.iter().map(|c| json!({"value": c, "label": c})).collect();
+            }
+            out
+        };
+        row["args"] = command.args.iter().map(arg).collect();
+    }
+    row
 }
 
 /// Descriptors of the control page (API-077).

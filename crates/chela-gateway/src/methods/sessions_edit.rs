@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::params::Params;
 use super::{Answer, chat, internal, ok_with, sessions};
+use crate::chat_commands::{Commanded, TakeHints};
 use crate::gateway::Gateway;
 use crate::ws::ClientInfo;
 
@@ -76,6 +77,7 @@ fn request(gateway: &Gateway, client: &ClientInfo, session_key: &str, agent_id: 
         thinking: None,
         extra_system_prompt: None,
         client_tools: Vec::new(),
+        queue: Default::default(),
         inbound: None,
         trigger: "user",
         timeout: gateway.turn_timeout(),
@@ -94,8 +96,14 @@ pub(super) async fn send(gateway: &Arc<Gateway>, client: &ClientInfo, params: Va
     let Some(row) = gateway.host.runtime.store.session(&session_key).await.map_err(internal)? else {
         return Err(ErrorShape::not_found(format!("session not found: {session_key}")));
     };
-    let mut request = request(gateway, client, &session_key, &agent_id, chat::clean_message(&message)?, run_id);
+    let message = chat::clean_message(&message)?;
+    let hints = match gateway.chat_command(client, &session_key, &agent_id, &message, &run_id).await {
+        Commanded::Answered(reply) => return Ok(reply),
+        Commanded::Agent(hints) => hints,
+    };
+    let mut request = request(gateway, client, &session_key, &agent_id, message, run_id);
     request.thinking = thinking;
+    request.take_hints(hints);
     request.images = images.map_err(|e| ErrorShape::invalid_params("sessions.send", e))?;
     let mut reply = chat::start(gateway, request, "sessions.send").await?;
     reply["messageSeq"] = (row.message_count + 1).into();
@@ -162,9 +170,7 @@ impl Gateway {
             context.extend(source);
         }
         let said = plugins.internal.emit("command", word, session_key, context).await.messages;
-        for id in runtime.runs.abort_session(session_key) {
-            runtime.runs.wait(&id, std::time::Duration::from_secs(5)).await;
-        }
+        self.stop_runs(session_key).await;
         self.host.clean_up_session(CleanupReason::Reset, session_key).await;
         // A new session that nobody used has no end to announce, but its successor has a start.
         runtime.lifecycle.ensure_started(&opened.row, None).await;
@@ -193,6 +199,24 @@ impl Gateway {
     }
 }
 
+impl Gateway {
+    /// Ends a session for good: what runs in it, what plugins hold for it, its row, and with `transcript` its file, which is archived.
+    /// `None` when there is none.
+    pub(crate) async fn delete_session(&self, session_key: &str, transcript: bool) -> Result<Option<chela_store::SessionRow>, ErrorShape> {
+        let runtime = &self.host.runtime;
+        self.stop_runs(session_key).await;
+        if runtime.store.session(session_key).await.map_err(internal)?.is_some() {
+            self.host.clean_up_session(CleanupReason::Delete, session_key).await;
+        }
+        let Some(row) = runtime.store.delete_session(session_key, transcript).await.map_err(internal)? else { return Ok(None) };
+        runtime.lifecycle.end(&row, EndReason::Deleted, None).await;
+        let plugins = chela_agent::TurnPlugins::current(self.host.manager.as_ref());
+        unbound(&plugins.hooks, session_key, "session-delete", "deleted");
+        reset_harnesses(&plugins.registry, &row, "deleted").await;
+        Ok(Some(row))
+    }
+}
+
 /// Resets sessions for people who write in channels.
 pub(crate) struct ChannelSessions(pub(crate) std::sync::Weak<Gateway>);
 
@@ -203,6 +227,22 @@ impl chela_host::channels::SessionCommands for ChannelSessions {
         let reason = if new { EndReason::New } else { EndReason::Reset };
         let reset = gateway.reset_session(session_key, agent_id, reason, source).await;
         reset.map(|(_, said)| said).map_err(|error| error.message)
+    }
+
+    async fn compact(&self, session_key: &str, agent_id: &str, instructions: Option<String>) -> Result<String, String> {
+        let gateway = self.0.upgrade().ok_or("the gateway is closing")?;
+        let done = gateway.compact_session(session_key, agent_id, instructions).await.map_err(|error| error.message)?;
+        gateway.events.changed(session_key, json!({"reason": "compact", "compacted": done.compacted}));
+        // What listeners want to say comes first (HOOK-280).
+        let mut lines = done.said.clone();
+        lines.push(super::compact::words(&done));
+        Ok(lines.join("\n\n"))
+    }
+
+    fn changed(&self, session_key: &str, reason: &str) {
+        if let Some(gateway) = self.0.upgrade() {
+            gateway.events.changed(session_key, json!({"reason": reason}));
+        }
     }
 }
 
@@ -239,20 +279,9 @@ pub(super) async fn delete(gateway: &Arc<Gateway>, params: Value) -> Answer {
     if session_key == gateway.main_session_key(Some(&agent_id)) {
         return Err(ErrorShape::invalid(Reason::Forbidden, format!("Cannot delete the main session ({session_key}).")));
     }
-    let runtime = &gateway.host.runtime;
-    for id in runtime.runs.abort_session(&session_key) {
-        runtime.runs.wait(&id, std::time::Duration::from_secs(5)).await;
-    }
-    if runtime.store.session(&session_key).await.map_err(internal)?.is_some() {
-        gateway.host.clean_up_session(CleanupReason::Delete, &session_key).await;
-    }
-    let Some(row) = runtime.store.delete_session(&session_key, transcript).await.map_err(internal)? else {
+    let Some(row) = gateway.delete_session(&session_key, transcript).await? else {
         return Ok(ok_with(json!({"key": session_key, "deleted": false, "archived": []})));
     };
-    runtime.lifecycle.end(&row, EndReason::Deleted, None).await;
-    let plugins = chela_agent::TurnPlugins::current(gateway.host.manager.as_ref());
-    unbound(&plugins.hooks, &session_key, "session-delete", "deleted");
-    reset_harnesses(&plugins.registry, &row, "deleted").await;
     gateway.events.changed(&session_key, json!({"reason": "delete"}));
     let archived: Vec<_> = Some(row.session_file).filter(|f| transcript && chela_store::is_archive_name(f)).into_iter().collect();
     Ok(ok_with(json!({"key": session_key, "deleted": true, "archived": archived})))

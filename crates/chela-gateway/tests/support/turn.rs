@@ -22,6 +22,7 @@ pub fn request(session_key: &str, message: &str) -> TurnRequest {
         thinking: None,
         extra_system_prompt: None,
         client_tools: Vec::new(),
+        queue: Default::default(),
         inbound: None,
         trigger: "user",
         timeout: Duration::from_secs(30),

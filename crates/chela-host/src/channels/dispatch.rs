@@ -13,13 +13,13 @@ use chela_store::session_key;
 use serde_json::{Value, json};
 
 use super::bound::{self, Claimed};
-use super::commands::{self, Outcome};
 use super::dedupe::Claim;
 use super::directives;
 use super::prompt;
 use super::record::surface_of;
 use super::send::without_nulls;
 use crate::assemble::Host;
+use crate::chat::{self, ChatCaller, ChatOutcome, Hints};
 use crate::requests::{Reply, Request, failed};
 
 /// Longest context of one message, in bytes.
@@ -89,7 +89,40 @@ impl Message {
         Some(json!([self.agent_id, self.channel, peer, part("AccountId"), part("MessageThreadId"), id]).to_string())
     }
 
-    async fn turn(&self, host: &Host) -> TurnRequest {
+    /// Who writes, for commands.
+    fn caller(&self, host: &Host) -> ChatCaller {
+        ChatCaller {
+            surface: self.channel.clone(),
+            session_key: self.session_key.clone(),
+            agent_id: self.agent_id.clone(),
+            sender_id: self.sender(),
+            authorized: chat::may_command(&host.runtime.config(), &self.inbound, &self.channel),
+            owner: self.is_owner,
+            scopes: None,
+            inbound: Some(self.inbound.clone()),
+        }
+    }
+
+    fn sender(&self) -> Option<String> {
+        self.inbound.text("SenderId").or_else(|| self.inbound.text("From"))
+    }
+
+    /// What the sender wrote, where commands are looked for.
+    fn command_text(&self) -> Option<String> {
+        ["BodyForCommands", "CommandBody", "RawBody", "Body"].into_iter().find_map(|name| self.inbound.text(name))
+    }
+
+    /// The message as the agent reads it, with what directives left of the sender's own words.
+    fn text(&self, hints: &Hints) -> String {
+        let composed = prompt::compose(&self.inbound);
+        let Some(left) = &hints.text else { return composed };
+        match self.command_text().and_then(|own| Some((composed.rfind(&own)?, own.len()))) {
+            Some((at, length)) => format!("{}{left}{}", &composed[..at], &composed[at + length..]),
+            None => left.clone(),
+        }
+    }
+
+    async fn turn(&self, host: &Host, hints: Hints) -> TurnRequest {
         let seconds = self.options["timeoutOverrideSeconds"].as_u64().filter(|s| *s > 0);
         let seconds = seconds.unwrap_or_else(|| host.runtime.settings().agents.timeout_seconds.max(1));
         let mut images = prompt::images(&self.inbound, &host.media_dir()).await;
@@ -99,17 +132,18 @@ impl Message {
             run_id: self.run_id.clone(),
             session_key: self.session_key.clone(),
             agent_id: self.agent_id.clone(),
-            message: prompt::compose(&self.inbound),
+            message: self.text(&hints),
             images,
             entry: Entry::Channel,
             surface: self.channel.clone(),
-            sender_id: self.inbound.text("SenderId").or_else(|| self.inbound.text("From")),
+            sender_id: self.sender(),
             sender_is_owner: self.is_owner,
             scopes: Vec::new(),
-            model: None,
-            thinking: self.options["thinkingLevelOverride"].as_str().map(str::to_string),
+            model: hints.model,
+            thinking: hints.thinking.or_else(|| self.options["thinkingLevelOverride"].as_str().map(str::to_string)),
             extra_system_prompt: self.inbound.text("GroupSystemPrompt"),
             client_tools: Vec::new(),
+            queue: hints.queue,
             inbound: Some(self.inbound.clone()),
             trigger: if self.options["isHeartbeat"] == true { "heartbeat" } else { "user" },
             timeout: Duration::from_secs(seconds),
@@ -177,15 +211,22 @@ async fn answer(request: &Request<'_>, message: &Message) -> Reply {
         Claimed::Yes(payloads) => return Ok(hand_back(host, request.plugin, message, payloads)),
         Claimed::No(notice) => first.extend(notice),
     }
-    match commands::run(host, message).await {
-        Outcome::Done(payloads) => {
-            first.extend(payloads);
-            return Ok(hand_back(host, request.plugin, message, first));
-        }
-        Outcome::Also(payload) => first.push(payload),
-        Outcome::Agent => {}
-    }
-    let turn = message.turn(host).await;
+    let text = message.command_text().filter(|_| chat::reads_commands(host, &message.inbound, &message.channel));
+    let hints = match text {
+        Some(text) => match chat::run(host, &message.caller(host), &text).await {
+            ChatOutcome::Done(payloads) => {
+                first.extend(payloads);
+                return Ok(hand_back(host, request.plugin, message, first));
+            }
+            ChatOutcome::Also(payloads, hints) => {
+                first.extend(payloads);
+                hints
+            }
+            ChatOutcome::Agent(hints) => hints,
+        },
+        None => Hints::default(),
+    };
+    let turn = message.turn(host, hints).await;
     let follower = follow::Follower::new(request, &message.run_id);
     let outcome = run(host, turn).await?;
     follower.end().await;

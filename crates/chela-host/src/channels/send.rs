@@ -198,7 +198,7 @@ fn can_send(channel: &Channel, poll: bool) -> bool {
     senders.iter().any(|name| channel.can(&format!("/outbound/{name}")))
 }
 
-pub(super) fn without_nulls(mut value: Value) -> Value {
+pub(crate) fn without_nulls(mut value: Value) -> Value {
     if let Some(object) = value.as_object_mut() {
         object.retain(|_, member| !member.is_null());
     }

@@ -112,7 +112,7 @@ async fn a_turn_is_one_step() {
             r.status = Some("done".into());
             r.session_id = "hijack".into();
         })),
-        run: Some(RunRecord { key: "agent:k".into(), status: RunStatus::Ok, ..RunRecord::default() }),
+        runs: vec![RunRecord { key: "agent:k".into(), status: RunStatus::Ok, ..RunRecord::default() }],
         relaxed: false,
     };
     let done = store.commit_turn(turn(&row.session_id)).await.unwrap();

@@ -7,7 +7,8 @@ use chela_config::Config;
 use chela_store::{SessionQuery, SessionRow, Store, StoreOptions, session_key};
 use serde_json::{Map, Value, json};
 
-use crate::cli::{SessionsArgs, TargetArgs};
+use super::sessions_upkeep;
+use crate::cli::{SessionsArgs, SessionsCommand, TargetArgs};
 use crate::client::{self, Purpose};
 use crate::context::{Context, block_on};
 use crate::lockfile;
@@ -31,12 +32,16 @@ struct Found {
 /// # Errors
 /// An invalid config, a store that cannot be read.
 pub fn run(ctx: &Context, args: SessionsArgs) -> Result<(), Failure> {
-    if let Some(other) = &args.other {
-        let instead = [
-            ("cleanup", "maintenance runs in the gateway"),
-            ("export-trajectory", "read the transcript that `chela sessions --json` names"),
-        ];
-        return Err(super::other::subcommand("chela sessions", &other.name(), &instead, &[]));
+    match &args.command {
+        None => {}
+        Some(SessionsCommand::Cleanup(args)) => return sessions_upkeep::cleanup(ctx, args),
+        Some(SessionsCommand::Archives(args)) => return sessions_upkeep::archives(ctx, args),
+        Some(SessionsCommand::Restore(args)) => return sessions_upkeep::restore(ctx, args),
+        Some(SessionsCommand::Other(words)) => {
+            let name = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
+            let instead = [("export-trajectory", "read the transcript that `chela sessions --json` names")];
+            return Err(super::other::subcommand("chela sessions", &name, &instead, &["cleanup", "archives", "restore"]));
+        }
     }
     let limit = match args.limit.as_str() {
         "all" => None,

@@ -1,0 +1,93 @@
+//! The lifecycle journal under any order of starts, ends, deliveries and offers: an end is told once to each listener, and what is owed is
+//! bounded.
+#![no_main]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chela_store::{Durability, LifecycleEnd, LifecycleStart, Store, StoreOptions, start_event_id};
+use libfuzzer_sys::fuzz_target;
+
+const MOST: u32 = 3;
+
+thread_local! {
+    static RUNTIME: tokio::runtime::Runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+}
+
+fn open(home: &std::path::Path) -> Store {
+    let base = home.to_owned();
+    let mut options = StoreOptions::new(home.join("chela/db"), move |agent| base.join("agents").join(agent).join("sessions"));
+    options.durability = Durability::Normal;
+    options.patience = std::time::Duration::from_secs(5);
+    Store::open(options).unwrap()
+}
+
+fuzz_target!(|data: &[u8]| {
+    let home = tempfile::tempdir().unwrap();
+    RUNTIME.with(|runtime| {
+        runtime.block_on(async {
+            let mut store = open(home.path());
+            let mut running = BTreeSet::new();
+            // Event and plugin, with the offers so far.
+            let mut owed: BTreeMap<(String, String), u32> = BTreeMap::new();
+            for (at, byte) in data.iter().take(200).enumerate() {
+                let (act, session) = (byte >> 4, format!("s{}", byte & 3));
+                let plugin = if byte & 4 == 0 { "a" } else { "b" };
+                match act {
+                    0..=5 => {
+                        let start = LifecycleStart {
+                            event_id: start_event_id(&session, at as i64),
+                            session_id: session.clone(),
+                            session_key: format!("agent:main:{session}"),
+                            agent_id: "main".into(),
+                            at_ms: at as i64,
+                            listeners: vec![plugin.into()],
+                            resumed_from: None,
+                        };
+                        assert_eq!(store.journal_started(start).await.unwrap(), running.insert(session));
+                    }
+                    6..=10 => {
+                        let end = LifecycleEnd { reason: "reset".into(), listeners: vec!["a".into()], ..LifecycleEnd::default() };
+                        let ended = store.journal_end(&session, end).await.unwrap();
+                        assert_eq!(ended.is_some(), running.remove(&session), "an end belongs to one start");
+                        if let Some(ended) = ended {
+                            for plugin in &ended.end.listeners {
+                                assert!(owed.insert((ended.event_id.clone(), plugin.clone()), 0).is_none(), "an event id twice");
+                            }
+                        }
+                    }
+                    11 | 12 => {
+                        let first = owed.keys().find(|(_, p)| p == plugin).cloned();
+                        if let Some(key) = first {
+                            assert!(store.mark_delivered(&key.0, &key.1).await.unwrap());
+                            assert!(!store.mark_delivered(&key.0, &key.1).await.unwrap(), "delivered twice");
+                            owed.remove(&key);
+                        }
+                    }
+                    13 | 14 => {
+                        let first = owed.keys().find(|(_, p)| p == plugin).cloned();
+                        if let Some(key) = first {
+                            let stays = store.count_offer(&key.0, &key.1, MOST).await.unwrap();
+                            let offers = owed.get_mut(&key).unwrap();
+                            *offers += 1;
+                            assert_eq!(stays, *offers < MOST);
+                            if !stays {
+                                owed.remove(&key);
+                            }
+                        }
+                    }
+                    _ => {
+                        drop(store);
+                        store = open(home.path());
+                    }
+                }
+            }
+            for plugin in ["a", "b"] {
+                let pending = store.pending_deliveries(plugin).await.unwrap();
+                let expected: BTreeMap<&str, u32> = owed.iter().filter(|((_, p), _)| p == plugin).map(|((e, _), n)| (e.as_str(), *n)).collect();
+                let found: BTreeMap<&str, u32> = pending.iter().map(|d| (d.event_id.as_str(), d.offers)).collect();
+                assert_eq!(found, expected);
+            }
+            assert_eq!(store.unended_sessions().await.unwrap().len(), running.len());
+        });
+    });
+});
