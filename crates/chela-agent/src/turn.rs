@@ -180,6 +180,8 @@ pub async fn run(runtime: Arc<AgentRuntime>, mut request: TurnRequest, ticket: R
         }
         None => {
             scope.fail(ABORTED.into());
+            // The end of the gateway is nobody's wish to drop the message: the next start keeps it.
+            scope.recorded = runtime.shutdown.is_cancelled();
             scope.outcome(RunStatus::Aborted)
         }
     };

@@ -151,7 +151,7 @@ pub async fn run_until(options: RunOptions, asked: impl Future<Output = StopRequ
     let restart = request.restart_expected_ms.is_some();
     let _watch = stop::stop(&gateway, server, request).await;
     released(host, gateway).await;
-    drop(lock);
+    drop((lock, forced));
     Ok(if restart { Ended::Restart } else { Ended::Stopped })
 }
 

@@ -124,7 +124,7 @@ async fn a_message_to_a_busy_session_is_taken_up_by_the_run() {
 async fn messages_wait_are_collected_dropped_or_interrupt_as_the_session_says() {
     let mut home = Home::new().await;
     home_with_hold(&mut home);
-    home.config["messages"] = json!({"queue": {"mode": "followup", "debounceMs": 1, "byChannel": {"elsewhere": "interrupt"}}});
+    home.config["messages"] = json!({"queue": {"mode": "followup", "debounceMs": 1, "byChannel": {"telegram": "interrupt"}}});
     let live = home.start().await;
     let mut client = live.client().await;
 
@@ -395,6 +395,52 @@ async fn sessions_are_cleaned_up_cut_archived_and_brought_back() {
     let mut client = live.client().await;
     client.say(key, "the fifth").await;
     assert_eq!(self::asked(&home).len(), 5, "{:#?}", self::asked(&home));
+    live.stop().await;
+}
+
+const MOVER: &str = r#"
+import fs from 'node:fs';
+const log = (line) => fs.appendFileSync(process.env.TEST_LOG, JSON.stringify(line) + '\n');
+export default { id: 'mover', kind: 'context-engine', register(api) {
+  api.registerContextEngine('mover', async () => ({
+    info: { id: 'mover', name: 'Mover', ownsCompaction: true },
+    async ingest() { return { ingested: true }; },
+    async assemble({ messages }) { return { messages, estimatedTokens: 10 }; },
+    async compact() { return { ok: true, compacted: true, result: { summary: 's', tokensBefore: 9, tokensAfter: 1, sessionId: 'moved-1' } }; },
+  }));
+  for (const hook of ['session_start', 'session_end', 'before_compaction', 'after_compaction'])
+    api.on(hook, (event, ctx) => { log({ hook, event, ctx }); });
+} };"#;
+
+// HOOK-223, HOOK-232
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_that_moves_to_another_transcript_ends_the_session() {
+    let mut home = Home::new().await;
+    home.plugin_with("mover", MOVER, json!({"kind": "context-engine"}));
+    home.config["plugins"]["slots"] = json!({"contextEngine": "mover"});
+    let live = home.start().await;
+    let mut client = live.client().await;
+    let key = "agent:main:moves";
+    client.say(key, "one").await;
+    let before = client.ok("sessions.describe", json!({"key": key})).await["session"]["sessionId"].clone();
+    assert_eq!(client.ok("sessions.compact", json!({"key": key})).await["compacted"], true);
+    let starts = |l: &[Value]| l.iter().filter(|l| l["hook"] == "session_start").count();
+    let lines = home.until("the next session", |l| starts(l) == 2 && l.iter().any(|l| l["hook"] == "session_end")).await;
+    let of = |hook: &str| lines.iter().rfind(|l| l["hook"] == hook).unwrap_or_else(|| panic!("no {hook}: {lines:#?}"));
+    let end = &of("session_end")["event"];
+    assert_eq!((&end["reason"], &end["sessionId"], &end["nextSessionId"]), (&json!("compaction"), &before, &json!("moved-1")));
+    assert_eq!((&of("session_start")["event"]["resumedFrom"], &of("session_start")["event"]["sessionId"]), (&before, &json!("moved-1")));
+    for (hook, member) in [("before_compaction", "messageCount"), ("after_compaction", "compactedCount")] {
+        let line = of(hook);
+        assert_eq!(line["event"][member], -1, "{line}");
+        assert!(
+            line["event"]["sessionFile"].is_string() && line["ctx"]["sessionId"] == before && line["ctx"]["workspaceDir"].is_string(),
+            "{line}"
+        );
+    }
+    // The conversation goes on in the new transcript.
+    client.say(key, "two").await;
+    assert_eq!(client.ok("sessions.describe", json!({"key": key})).await["session"]["sessionId"], "moved-1");
     live.stop().await;
 }
 

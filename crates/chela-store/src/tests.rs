@@ -4,3 +4,4 @@ mod files;
 mod journal;
 mod plugins;
 mod sessions;
+mod upkeep;

@@ -71,7 +71,7 @@ pub(super) async fn arrive(runtime: &Arc<AgentRuntime>, request: &mut TurnReques
                 return over(request, &session_id, "steered", true);
             }
             Some(Told::Dropped) => return over(request, "", "dropped", false),
-            _ if ticket.cancel.is_cancelled() => return stopped(request),
+            _ if ticket.cancel.is_cancelled() => return stopped(runtime, request),
             // Nobody took it, it came back, or it gets a turn of its own as well.
             _ => {}
         }
@@ -231,7 +231,7 @@ async fn wait(runtime: &Arc<AgentRuntime>, request: &mut TurnRequest, ticket: &R
             Some(Told::Dropped) => return over(request, "", "dropped", false),
             Some(Told::Returned) if !ticket.cancel.is_cancelled() => {}
             // Whoever led the turn that this message shared came to nothing before it was written.
-            _ => return stopped(request),
+            _ => return stopped(runtime, request),
         }
     }
 }
@@ -240,11 +240,12 @@ fn over(request: &TurnRequest, session_id: &str, reason: &str, recorded: bool) -
     Arrival::Over(Box::new(quiet_outcome(&request.run_id, &request.session_key, session_id, reason)), recorded)
 }
 
-fn stopped(request: &TurnRequest) -> Arrival {
+/// A message whose wait was ended. The end of the gateway is nobody's wish to drop it: its record stays open, and the next start keeps it.
+fn stopped(runtime: &AgentRuntime, request: &TurnRequest) -> Arrival {
     let mut outcome = quiet_outcome(&request.run_id, &request.session_key, "", "aborted");
     outcome.status = RunStatus::Aborted;
     outcome.error = Some(super::ABORTED.into());
-    Arrival::Over(Box::new(outcome), false)
+    Arrival::Over(Box::new(outcome), runtime.shutdown.is_cancelled())
 }
 
 /// The outcome of a run that has nothing to say itself.
