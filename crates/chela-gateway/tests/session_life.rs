@@ -181,6 +181,7 @@ async fn messages_wait_are_collected_dropped_or_interrupt_as_the_session_says() 
     waiting(&mut client, key, 1).await;
     release(&home, "x1");
     assert_eq!(client.chat_end("x2").await["stopReason"], "steered");
+    client.chat_end("x1").await;
     assert!(asked(&home).last().unwrap().ends_with("look here"), "{:#?}", asked(&home));
     assert!(command(&mut client, key, "/queue").await.starts_with("Queue: followup"));
 
