@@ -271,8 +271,7 @@ impl Model {
     }
 
     fn end(&mut self, key: usize, reason: &'static str) {
-        if let Some(session) = self.sessions.get_mut(&key).filter(|s| std::mem::take(&mut s.announced)) {
-            session.announced = false;
+        if self.sessions.get_mut(&key).is_some_and(|s| std::mem::take(&mut s.announced)) {
             *self.ends.entry((key, reason)).or_default() += 1;
         }
     }
