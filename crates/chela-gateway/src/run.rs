@@ -149,7 +149,7 @@ pub async fn run_until(options: RunOptions, asked: impl Future<Output = StopRequ
     (options.on_ready)(&ready);
     let request = signals.wait(stop_requests, asked).await;
     let restart = request.restart_expected_ms.is_some();
-    let _watch = stop::stop(&gateway, server, request).await;
+    let forced = stop::stop(&gateway, server, request).await;
     released(host, gateway).await;
     drop((lock, forced));
     Ok(if restart { Ended::Restart } else { Ended::Stopped })
