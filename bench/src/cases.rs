@@ -2,6 +2,7 @@
 
 mod drain;
 mod faults;
+mod handlers;
 mod install;
 mod lane;
 mod requests;
@@ -23,7 +24,7 @@ use crate::report::Report;
 
 /// Names of all cases.
 pub const ALL: &[&str] =
-    &["startup", "list", "install", "turns", "sessions", "hooks", "lane", "requests", "connections", "drain", "faults"];
+    &["startup", "list", "install", "turns", "sessions", "hooks", "handlers", "lane", "requests", "connections", "drain", "faults"];
 
 /// What the cases share.
 pub struct Bench {
@@ -52,7 +53,7 @@ impl Bench {
 
     /// A gateway with these plugins.
     pub fn setup(&self, plugins: Vec<Plugin>) -> Setup {
-        Setup { binary: self.binary.clone(), model_port: self.model_port, plugins, plugin_config: Map::new(), env: Vec::new() }
+        Setup { binary: self.binary.clone(), model_port: self.model_port, plugins, plugin_config: Map::new(), group: None, env: Vec::new() }
     }
 
     /// Either of two counts.
@@ -70,6 +71,7 @@ pub async fn run(bench: &mut Bench, name: &str) -> Result<()> {
         "turns" => turns::turns(bench).await,
         "sessions" => sessions::sessions(bench).await,
         "hooks" => turns::hooks(bench).await,
+        "handlers" => handlers::handlers(bench).await,
         "lane" => lane::lane(bench).await,
         "requests" => requests::requests(bench).await,
         "connections" => requests::connections(bench).await,

@@ -31,6 +31,7 @@ pub mod run;
 pub mod runtime;
 pub mod send_policy;
 pub mod system_events;
+mod telemetry_lanes;
 pub mod text_transforms;
 pub mod tool_policy;
 pub mod tools;

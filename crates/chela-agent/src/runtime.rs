@@ -10,6 +10,7 @@ use chela_hooks::{HookEngine, InternalBus};
 use chela_models::{ModelRef, ModelRegistry};
 use chela_plugin::registry::Registry;
 use chela_store::Store;
+use chela_telemetry::Telemetry;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -67,6 +68,8 @@ pub struct RuntimeParts {
     pub sink: Arc<dyn RunSink>,
     /// The state directory.
     pub state_dir: PathBuf,
+    /// Who hears of what happens.
+    pub telemetry: Arc<Telemetry>,
 }
 
 /// Everything outside a turn.
@@ -85,6 +88,9 @@ pub struct AgentRuntime {
     pub sink: Arc<dyn RunSink>,
     /// What happened since a session's last turn.
     pub system_events: SystemEvents,
+    /// Who hears of what happens.
+    pub telemetry: Arc<Telemetry>,
+    pub(crate) waits: crate::telemetry_lanes::Lanes,
     pub(crate) lanes: Lanes,
     pub(crate) bootstrap: BootstrapCache,
     pub(crate) history_limit: usize,
@@ -138,6 +144,8 @@ impl AgentRuntime {
             queues: Arc::default(),
             sink: parts.sink,
             system_events: SystemEvents::default(),
+            telemetry: parts.telemetry,
+            waits: Default::default(),
             lanes: Lanes::new(sizes),
             bootstrap: BootstrapCache::default(),
             history_limit: HISTORY_LIMIT,

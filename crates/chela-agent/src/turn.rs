@@ -16,6 +16,7 @@ mod model_loop;
 mod open;
 mod prepare;
 mod queued;
+mod report;
 mod resolve;
 mod scope;
 mod steer;
@@ -146,6 +147,8 @@ impl Reply {
 
 /// Runs a turn to its end. It never fails: failures are outcomes. Runs of one session go one after another.
 pub async fn run(runtime: Arc<AgentRuntime>, mut request: TurnRequest, ticket: RunTicket) -> Arc<RunOutcome> {
+    let (came_ms, came) = (now_ms(), std::time::Instant::now());
+    report::queued(&runtime, &request.surface, request.entry);
     let arrival = queued::arrive(&runtime, &mut request, &ticket).await;
     let start = match arrival {
         queued::Arrival::Run(start) => start,
@@ -153,11 +156,10 @@ pub async fn run(runtime: Arc<AgentRuntime>, mut request: TurnRequest, ticket: R
     };
     let started_at_ms = now_ms();
     let cancel = ticket.cancel.clone();
-    let begun = std::time::Instant::now();
     let lane = match start.lane {
         Some(lane) => Some(lane),
         None => tokio::select! {
-            lane = runtime.runs.lane(&request.session_key) => Some(lane),
+            lane = report::in_lane(&runtime, report::SESSION_LANE, runtime.runs.lane(&request.session_key)) => Some(lane),
             () = cancel.cancelled() => None,
         },
     };
@@ -165,16 +167,17 @@ pub async fn run(runtime: Arc<AgentRuntime>, mut request: TurnRequest, ticket: R
     (scope.heard, scope.others) = (start.heard, start.others);
     let slot = match &lane {
         Some(_) => tokio::select! {
-            slot = runtime.lanes.of(&request.session_key).acquire() => Some(slot),
+            slot = report::in_lane(&runtime, report::MAIN_LANE, runtime.lanes.of(&request.session_key).acquire()) => Some(slot),
             () = cancel.cancelled() => None,
         },
         None => None,
     };
-    if begun.elapsed() >= LONG_WAIT {
-        tracing::info!(session = request.session_key, run = request.run_id, ms = begun.elapsed().as_millis() as u64, "a run waited");
+    if came.elapsed() >= LONG_WAIT {
+        tracing::info!(session = request.session_key, run = request.run_id, ms = came.elapsed().as_millis() as u64, "a run waited");
     }
     let outcome = match &slot {
         Some(_) => {
+            report::working(&runtime);
             scope.hooks().wake(WAITED_FOR);
             timed(&mut scope).await
         }
@@ -186,6 +189,7 @@ pub async fn run(runtime: Arc<AgentRuntime>, mut request: TurnRequest, ticket: R
         }
     };
     scope.record(&outcome).await;
+    report::ended(&scope, &outcome, came, started_at_ms);
     // Whoever acknowledges the message does so before its end is known.
     if let Err(error) = ticket.gate.passed().await {
         tracing::error!(run = scope.run_id(), %error, "a run came to nothing, since its message could not be stored");
