@@ -21,6 +21,7 @@ mod resolve;
 mod scope;
 mod steer;
 mod trace;
+mod unheard;
 mod write;
 
 use std::sync::Arc;
@@ -181,15 +182,16 @@ pub async fn run(runtime: Arc<AgentRuntime>, mut request: TurnRequest, ticket: R
             scope.hooks().wake(WAITED_FOR);
             timed(&mut scope).await
         }
-        None => {
+        // The end of the gateway is nobody's wish to drop the message: the next start keeps it.
+        None if runtime.shutdown.is_cancelled() => {
             scope.fail(ABORTED.into());
-            // The end of the gateway is nobody's wish to drop the message: the next start keeps it.
-            scope.recorded = runtime.shutdown.is_cancelled();
+            scope.recorded = true;
             scope.outcome(RunStatus::Aborted)
         }
+        None => unheard::keep(&mut scope, lane.is_some()).await,
     };
     scope.record(&outcome).await;
-    report::ended(&scope, &outcome, came, started_at_ms);
+    report::ended(&scope, &outcome, came, came_ms);
     // Whoever acknowledges the message does so before its end is known.
     if let Err(error) = ticket.gate.passed().await {
         tracing::error!(run = scope.run_id(), %error, "a run came to nothing, since its message could not be stored");
