@@ -20,19 +20,36 @@ const COMPARED: [(&str, &str); 9] = [
     ("context_engines", "contextEngines"),
     ("providers", "providers"),
 ];
+/// The registration calls that the list recorded, and where the trial tells what came of each: call, member of `registered`.
+const CALLS: [(&str, &str); 9] = [
+    ("registerChannel", "channels"),
+    ("registerTool", "tools"),
+    ("on", "hooks"),
+    ("registerService", "services"),
+    ("registerGatewayMethod", "gatewayMethods"),
+    ("registerCommand", "commands"),
+    ("registerCli", "cliCommands"),
+    ("registerContextEngine", "contextEngines"),
+    ("registerProvider", "providers"),
+];
+/// Failures of a trial that are no remark about a single call: something is lacking here, or something stays behind.
+const GRAVE: [&str; 7] =
+    ["something is lacking", "an error of the SDK", "leaks", "left behind", "nothing caught", "ended in the middle", "still there"];
 /// Longest remark of one plugin, in characters.
 const REMARK: usize = 160;
 
 const HEAD: &str = "\
 # Real plugins
 
-Published plugins, unmodified, each in a real worker: `chela plugins test` starts it, fires every hook and calls every tool with arguments
-made for its schema. No accounts and no services are there, so a tool that needs one says so; that counts as a remark, not as a failure.
-*Registers all* compares with what OpenClaw 2026.5.12 saw the plugin register; it has nothing to compare with where that release does not
-load the plugin. Made by `cargo xtask plugin-table LIST DIRS CHELA`.
+Published plugins, unmodified, each in a real worker: `chela plugins test` starts it, fires every hook, calls every tool with arguments made
+for its schema and with others that break it, and every command, method, route and command of the command line. No accounts are there: the
+world outside is replaced by local answers, which `fixtures/trials` holds for plugins that ask it for something.
+*Registers all* compares with what OpenClaw saw the plugin register, 2026.5.12 or the release that the plugin is for.
+*Returned* counts calls that gave a result; the rest refused their arguments or lacked an account or a program. *Faults* are errors of ours,
+things that are lacking here, leaks and processes left behind. Made by `cargo xtask plugin-table LIST DIRS CHELA`.
 
-| plugin | version | OpenClaw 2026.5.12 | loads | registers all | exercised | missing of the SDK | remarks |
-|---|---|---|---|---|---|---|---|
+| plugin | version | OpenClaw 2026.5.12 | loads | registers all | returned | faults | missing of the SDK | remarks |
+|---|---|---|---|---|---|---|---|---|
 ";
 
 /// Writes the table. `list` has the ground truth, one plugin a line with a heading; `dirs` names the directory of each as `package<TAB>dir`.
@@ -45,7 +62,7 @@ pub fn run(root: &Path, list: &Path, dirs: &Path, program: &Path) -> Result<bool
         bail!("`{}` has no column `plugin_id`", list.display());
     }
     let mut out = HEAD.to_owned();
-    let (mut tried, mut loaded, mut complete, mut all, mut untried) = (0, 0, 0, 0, Vec::new());
+    let (mut tried, mut loaded, mut complete, mut sound, mut all, mut untried) = (0, 0, 0, 0, 0, Vec::new());
     for line in lines.filter(|line| !line.trim().is_empty()) {
         let truth: BTreeMap<&str, &str> = heading.iter().copied().zip(line.split('\t')).collect();
         all += 1;
@@ -53,15 +70,19 @@ pub fn run(root: &Path, list: &Path, dirs: &Path, program: &Path) -> Result<bool
             untried.push(format!("`{}`", truth["package"]));
             continue;
         };
-        let report = trial(program, dir, truth["plugin_id"])?;
+        let report = trial(program, dir, truth["plugin_id"], &script(root, truth["package"]))?;
         tried += 1;
         let row = Row::of(&truth, &report);
         loaded += usize::from(row.loads);
         complete += usize::from(row.complete == Some(true));
-        eprintln!("{}: loads {}, registers all {:?}", truth["package"], row.loads, row.complete);
+        sound += usize::from(row.sound);
+        eprintln!("{}: loads {}, registers all {:?}, sound {}", truth["package"], row.loads, row.complete, row.sound);
         out.push_str(&row.text);
     }
-    let _ = write!(out, "\n{tried} of {all} plugins tried, {loaded} load, {complete} register all that OpenClaw 2026.5.12 saw.\n");
+    let _ = write!(
+        out,
+        "\n{tried} of {all} plugins tried, {loaded} load, {complete} register all that OpenClaw saw, {sound} have no faults.\n"
+    );
     if !untried.is_empty() {
         let _ = write!(out, "\nNot tried, because their source was not at hand: {}.\n", untried.join(", "));
     }
@@ -77,9 +98,20 @@ fn directories(file: &Path) -> Result<BTreeMap<String, PathBuf>> {
     Ok(text.lines().filter_map(|line| line.split_once('\t')).map(|(id, dir)| (id.to_owned(), PathBuf::from(dir.trim()))).collect())
 }
 
+/// The script of a plugin's trial, which need not be there: the package without `@`, with dashes for what no file name has.
+fn script(root: &Path, package: &str) -> PathBuf {
+    let name: String = package.trim_start_matches('@').chars().map(|c| if matches!(c, '/' | ':' | '@') { '-' } else { c }).collect();
+    root.join("fixtures/trials").join(format!("{name}.json5"))
+}
+
 /// The trial's report; of a directory with several plugins, that of `id`. A trial that gives none is told as a plugin that does not load.
-fn trial(program: &Path, dir: &Path, id: &str) -> Result<Value> {
-    let run = Command::new(program).args(["plugins", "test", "--json", "--timeout", "10"]).arg(dir).output();
+fn trial(program: &Path, dir: &Path, id: &str, script: &Path) -> Result<Value> {
+    let mut command = Command::new(program);
+    command.args(["plugins", "test", "--json", "--timeout", "20"]).arg(dir);
+    if script.is_file() {
+        command.arg("--script").arg(script);
+    }
+    let run = command.output();
     let run = run.with_context(|| format!("could not run `{}`", program.display()))?;
     let report: Value = serde_json::from_slice(&run.stdout).unwrap_or_else(|_| {
         let said = String::from_utf8_lossy(&run.stderr).lines().next().unwrap_or("no report").to_owned();
@@ -93,6 +125,7 @@ struct Row {
     text: String,
     loads: bool,
     complete: Option<bool>,
+    sound: bool,
 }
 
 impl Row {
@@ -100,8 +133,9 @@ impl Row {
         let loads = report["load"]["ok"] == true;
         let known = truth.get("status_on_2026.5.12").copied().unwrap_or_default();
         let is_known = known == "loaded";
-        let lacking = if loads && is_known { lacking(truth, &report["registered"]) } else { Vec::new() };
-        let complete = (loads && is_known).then_some(lacking.is_empty());
+        let recorded = wanted(truth);
+        let lacking = if loads { lacking(truth, &recorded, &report["registered"]) } else { Vec::new() };
+        let complete = (loads && (is_known || !recorded.is_empty())).then_some(lacking.is_empty());
         let texts = |key: &str| -> Vec<String> {
             report[key].as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
         };
@@ -113,35 +147,57 @@ impl Row {
             .filter_map(|notice| notice["message"].as_str().map(short_missing))
             .collect();
         let mut remarks: Vec<String> = lacking.into_iter().map(|what| format!("lacks {what}")).collect();
-        remarks.extend(texts("failures").into_iter().take(2));
+        let (faults, rest): (Vec<String>, Vec<String>) =
+            texts("failures").into_iter().partition(|text| GRAVE.iter().any(|mark| text.contains(mark)));
+        remarks.extend(rest.into_iter().take(2));
+        let sound = loads && faults.is_empty();
         let word = |yes: bool| if yes { "yes" } else { "no" };
         let exercised = match (loads, calls) {
             (false, _) => String::new(),
             (true, 0) => "nothing to call".to_owned(),
-            (true, _) => format!("{fine} of {calls} returned"),
+            (true, _) => format!("{fine} of {calls}"),
         };
         let text = format!(
-            "| {} | {} | {} | {} | {} | {exercised} | {} | {} |\n",
+            "| {} | {} | {} | {} | {} | {exercised} | {} | {} | {} |\n",
             truth["package"],
             truth["version"],
             if is_known { "loads" } else { "does not load" },
             word(loads),
             complete.map_or("", word),
+            if sound { "none".to_owned() } else { cell(&faults.join("; ")) },
             cell(&missing.join("; ")),
             cell(&remarks.join("; ")),
         );
-        Self { text, loads, complete }
+        Self { text, loads, complete, sound }
     }
 }
 
+/// What OpenClaw saw the plugin register, call by call: member of `registered` and name. Names that it does not know are left out, and
+/// those of commands that no release accepts.
+fn wanted<'a>(truth: &BTreeMap<&str, &'a str>) -> Vec<(&'static str, &'a str)> {
+    let recorded = truth.get("full_mode_register_calls").copied().unwrap_or_default();
+    let calls = recorded.split(';').filter_map(|call| call.trim().split_once('='));
+    let members = calls.filter_map(|(call, names)| Some((CALLS.iter().find(|(known, _)| *known == call)?.1, names)));
+    let all = members.flat_map(|(member, names)| names.split(',').map(move |name| (member, name.trim())));
+    all.filter(|(member, name)| *name != "?" && !(*member == "commands" && name.contains(':'))).collect()
+}
+
 /// What the reference saw registered and the trial did not.
-fn lacking(truth: &BTreeMap<&str, &str>, registered: &Value) -> Vec<String> {
-    let mut out = Vec::new();
-    for (column, member) in COMPARED {
-        let have: Vec<&str> = registered[member].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let wanted = truth.get(column).copied().unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty());
-        let is_there = |name: &str| have.iter().any(|one| *one == name || one.split([' ', ',']).any(|part| part == name));
-        out.extend(wanted.filter(|name| !is_there(name)).map(|name| format!("{column} {name}")));
+fn lacking(truth: &BTreeMap<&str, &str>, recorded: &[(&str, &str)], registered: &Value) -> Vec<String> {
+    let is_there = |member: &str, name: &str| {
+        let have = registered[member].as_array().into_iter().flatten().filter_map(Value::as_str);
+        have.into_iter().any(|one| one == name || one.split([' ', ',']).any(|part| part == name))
+    };
+    let mut out: Vec<String> = Vec::new();
+    let columns = COMPARED.iter().flat_map(|(column, member)| {
+        let names = truth.get(column).copied().unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty());
+        names.map(move |name| (*member, name))
+    });
+    for (member, name) in columns.chain(recorded.iter().copied()).filter(|(member, name)| !is_there(member, name)) {
+        let text = format!("{member} {name}");
+        if !out.contains(&text) {
+            out.push(text);
+        }
     }
     let routes = truth.get("http_routes").and_then(|text| text.trim().parse::<u64>().ok()).unwrap_or(0);
     if registered["httpRoutes"].as_u64().unwrap_or(0) < routes {
@@ -181,15 +237,19 @@ mod tests {
             ("status_on_2026.5.12", "loaded"),
             ("tools", "a,b"),
             ("http_routes", "2"),
+            ("full_mode_register_calls", "registerTool=a,b; registerCommand=x:y,?; on=agent_end; resolvePath=?"),
         ]
         .into();
         let report = json!({
-            "load": {"ok": true}, "registered": {"tools": ["a"], "httpRoutes": 2},
-            "calls": [{"outcome": "returned"}, {"outcome": "threw"}], "failures": ["tool `a` threw | so"],
+            "load": {"ok": true}, "registered": {"tools": ["a"], "hooks": ["agent_end"], "httpRoutes": 2},
+            "calls": [{"outcome": "returned"}, {"outcome": "threw"}], "failures": ["tool `a` threw | so", "hook `x` leaks: 25"],
             "compatibility": [{"code": "sdk-export-missing", "message": "imports `x`, `y` of `openclaw/plugin-sdk/core`, which this SDK does not carry; each throws"}],
         });
         let row = Row::of(&truth, &report);
         assert!(row.loads && row.complete == Some(false));
-        assert_eq!(row.text, "| p | 1 | loads | yes | no | 1 of 2 returned | core: x, y | lacks tools b; tool `a` threw \\| so |\n");
+        assert_eq!(
+            row.text,
+            "| p | 1 | loads | yes | no | 1 of 2 | hook `x` leaks: 25 | core: x, y | lacks tools b; tool `a` threw \\| so |\n"
+        );
     }
 }

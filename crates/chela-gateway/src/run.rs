@@ -120,6 +120,7 @@ pub async fn run_until(options: RunOptions, asked: impl Future<Output = StopRequ
         guard: None,
         inherit_output: false,
         observer: options.observer.clone(),
+        preload: None,
     })?;
     forward_agent_events(&events, &host);
     let sessions = session_events::start(&bus, &events);

@@ -76,6 +76,8 @@ pub struct HostOptions {
     pub inherit_output: bool,
     /// Told about each call of a JavaScript plugin.
     pub observer: Option<chela_node::Observer>,
+    /// A module that each worker imports before anything of a plugin, for trials.
+    pub preload: Option<PathBuf>,
 }
 
 /// Why a host could not be opened.
@@ -183,7 +185,14 @@ impl Host {
             hook_files,
             snapshot,
             builtin: BuiltinLane::new(bundled_code(&telemetry)),
-            node: Arc::new(NodeLane::new(node_options(&paths, &env, options.guard, options.inherit_output, options.observer))),
+            node: Arc::new(NodeLane::new(node_options(
+                &paths,
+                &env,
+                options.guard,
+                options.inherit_output,
+                options.observer,
+                options.preload,
+            ))),
         });
         let sink = events::TranscriptSink::new(sink);
         let runtime = AgentRuntime::new(RuntimeParts {
@@ -435,11 +444,13 @@ fn node_options(
     guard: Option<PathBuf>,
     inherit: bool,
     observer: Option<chela_node::Observer>,
+    preload: Option<PathBuf>,
 ) -> NodeLaneOptions {
     let vars: BTreeMap<String, String> = env.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
     let mut options = NodeLaneOptions::new(&paths.state_dir, vars, chela_catalog::HOST_COMPAT_VERSION);
     options.guard = guard;
     options.observer = observer;
+    options.preload = preload;
     options.cache_dir = usable_cache(paths, env);
     options.output = if inherit { chela_node::OutputMode::PassThrough } else { chela_node::OutputMode::Log };
     options.progress = Some(Arc::new(|progress| tracing::info!(target: "node", "{progress:?}")));

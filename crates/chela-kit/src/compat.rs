@@ -3,6 +3,7 @@
 use chela_catalog::PluginRecord;
 use chela_scan::ImportReport;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::sdk::subpath_of;
 
@@ -97,9 +98,38 @@ const OLD_IMPORTS: &[OldImport] = &[
     ),
 ];
 
+/// Older members of what plugins get, and older options of SDK functions: the form, its code, and what to use instead.
+pub(crate) const OLD_FORMS: &[(&str, &str, &str)] = &[
+    ("runtime.taskFlow", "runtime-taskflow-legacy-alias", "`runtime.tasks.managedFlows`, or `runtime.tasks.flows` to read"),
+    ("tasks.flow", "runtime-taskflow-legacy-alias", "`runtime.tasks.managedFlows`, or `runtime.tasks.flows` to read"),
+    ("subagent.getSession", "runtime-subagent-get-session-alias", "`runtime.subagent.getSessionMessages`"),
+    ("runtime.stt", "runtime-stt-alias", "`runtime.mediaUnderstanding.transcribeAudioFile`"),
+    ("reply.formatInboundEnvelope", "runtime-inbound-envelope-alias", "`BodyForAgent` and blocks of user context"),
+    ("runtime.config.loadConfig", "runtime-config-load-write", "`runtime.config.current()`"),
+    ("runtime.config.writeConfigFile", "runtime-config-load-write", "`mutateConfigFile` or `replaceConfigFile`"),
+    (
+        "createChannelApprovalCapability({approvals})",
+        "approval-capability-approvals-alias",
+        "`delivery`, `nativeRuntime`, `render` and `native` beside each other",
+    ),
+];
+
+/// Older names of types: the name, its code, and what to use instead.
+const OLD_TYPES: &[(&str, &str, &str)] = &[
+    ("ClawdbotConfig", "clawdbot-config-type-alias", "`OpenClawConfig`"),
+    ("OpenClawSchemaType", "openclaw-schema-type-alias", "`OpenClawConfig` of `openclaw/plugin-sdk/config-schema`"),
+    ("ProviderDiscoveryOrder", "provider-discovery-type-aliases", "`ProviderCatalogOrder`"),
+    ("ProviderDiscoveryContext", "provider-discovery-type-aliases", "`ProviderCatalogContext`"),
+    ("ProviderDiscoveryResult", "provider-discovery-type-aliases", "`ProviderCatalogResult`"),
+    ("ProviderPluginDiscovery", "provider-discovery-type-aliases", "`ProviderPluginCatalog`"),
+    ("AgentToolResultMiddlewareHarness", "agent-tool-result-harness-alias", "`AgentToolResultMiddlewareRuntime`"),
+];
+
 /// The notices about a plugin's files: what it imports, and what its manifest declares.
 pub fn of_plugin(record: &PluginRecord, report: &ImportReport) -> Vec<Notice> {
     let mut notices = of_imports(&record.id, report);
+    notices.extend(of_forms(&record.id, report));
+    notices.extend(of_package(record));
     let old = |code: &'static str| match code {
         "provider-auth-env-vars" => Some("`providerAuthEnvVars`; use `setup.providers[].envVars`"),
         "channel-env-vars" => Some("`channelEnvVars`; use `channelConfigs.<id>.schema`"),
@@ -113,6 +143,45 @@ pub fn of_plugin(record: &PluginRecord, report: &ImportReport) -> Vec<Notice> {
         notices.push(Notice { plugin_id: record.id.clone(), code, compat_code: code, severity, message });
     }
     notices
+}
+
+/// Older members, options and types in the code.
+fn of_forms(plugin_id: &str, report: &ImportReport) -> Vec<Notice> {
+    let notice = |code, message| Notice { plugin_id: plugin_id.into(), code, compat_code: code, severity: "warn", message };
+    let mut out = Vec::new();
+    for (form, place) in &report.forms {
+        if let Some((_, code, instead)) = OLD_FORMS.iter().find(|(known, ..)| known == form) {
+            out.push(notice(code, format!("uses `{form}` ({place}); use {instead}")));
+        }
+    }
+    for (specifier, names) in &report.types {
+        for (name, place) in names {
+            if let Some((_, code, instead)) = OLD_TYPES.iter().find(|(known, ..)| known == name) {
+                out.push(notice(code, format!("imports the type `{name}` of `{specifier}` ({place}); use {instead}")));
+            }
+        }
+    }
+    out
+}
+
+/// Older forms in `package.json`, and a setup that needs the plugin's code.
+fn of_package(record: &PluginRecord) -> Vec<Notice> {
+    let mut out = Vec::new();
+    let mut add = |code, severity, message: String| {
+        out.push(Notice { plugin_id: record.id.clone(), code, compat_code: code, severity, message });
+    };
+    let package = fs_err::read_to_string(record.root_dir.join("package.json")).ok();
+    let package: Value = package.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    for old in ["showConfigured", "showInSetup"].into_iter().filter(|old| package["openclaw"]["channel"].get(old).is_some()) {
+        let message = format!("`package.json` declares `openclaw.channel.{old}`; use `openclaw.channel.exposure`");
+        add("channel-exposure-legacy-aliases", "warn", message);
+    }
+    let unsaid = record.manifest.setup.as_ref().is_some_and(|setup| setup.requires_runtime.is_none());
+    if unsaid && package["openclaw"].get("setupEntry").is_some() {
+        let message = "its setup entry runs when it is set up; `setup.requiresRuntime: false` in the manifest would spare that".to_owned();
+        add("setup-runtime-fallback", "info", message);
+    }
+    out
 }
 
 fn of_imports(plugin_id: &str, report: &ImportReport) -> Vec<Notice> {
@@ -162,5 +231,20 @@ mod tests {
         }
         let notice = &of_imports("p", &report("openclaw/plugin-sdk/command-auth", &["buildHelpMessage"]))[0];
         assert_eq!(notice.message, "imports `buildHelpMessage` of `openclaw/plugin-sdk/command-auth` (a.ts:1); use `command-status`");
+    }
+
+    #[test]
+    fn older_members_options_and_types_carry_the_codes_of_the_reference() {
+        let mut found = ImportReport::default();
+        for (form, ..) in OLD_FORMS {
+            found.forms.insert((*form).into(), "a.js:1".into());
+        }
+        let names = ["ClawdbotConfig", "Other"].map(|name| (name.to_owned(), "a.ts:2".to_owned()));
+        found.types.insert("openclaw/plugin-sdk".into(), names.into());
+        let notices = of_forms("p", &found);
+        assert_eq!(notices.len(), OLD_FORMS.len() + 1);
+        let stt = notices.iter().find(|notice| notice.code == "runtime-stt-alias").unwrap();
+        assert_eq!(stt.message, "uses `runtime.stt` (a.js:1); use `runtime.mediaUnderstanding.transcribeAudioFile`");
+        assert_eq!(notices.last().unwrap().code, "clawdbot-config-type-alias");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use chela_catalog::{CatalogInputs, Lane, PluginRecord};
-use chela_scan::ImportReport;
+use chela_scan::{ImportReport, Wanted};
 use serde::Serialize;
 
 use crate::compat::{self, Notice};
@@ -164,7 +164,10 @@ pub fn records(dir: &Path) -> Result<Vec<PluginRecord>, KitError> {
 /// When its directory cannot be read.
 pub fn scan(record: &PluginRecord) -> Result<ImportReport, KitError> {
     let entries: Vec<PathBuf> = std::iter::once(record.source.clone()).chain(record.setup_source.clone()).collect();
-    Ok(chela_scan::imports(&record.root_dir, &entries, &|specifier| sdk::subpath_of(specifier).is_some())?)
+    let forms: Vec<&str> = compat::OLD_FORMS.iter().map(|(form, ..)| *form).collect();
+    let (options, members): (Vec<&str>, Vec<&str>) = forms.into_iter().partition(|form| form.ends_with(')'));
+    let wanted = Wanted { specifiers: &|specifier| sdk::subpath_of(specifier).is_some(), members: &members, options: &options };
+    Ok(chela_scan::imports(&record.root_dir, &entries, wanted)?)
 }
 
 fn plugin(record: &PluginRecord, carried: &Exports, releases: &[Release]) -> Result<PluginCoverage, KitError> {

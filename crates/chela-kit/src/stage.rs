@@ -58,6 +58,11 @@ impl Stage {
         Ok(Self { dir, env, paths, config })
     }
 
+    /// The home itself.
+    pub fn root(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// The workspace of the agent.
     pub fn workspace(&self) -> PathBuf {
         self.dir.path().join("workspace")
@@ -82,6 +87,9 @@ fn config(plugin: &PluginRecord, script: &Script, dir: &Path) -> Value {
     }
     if !script.env.is_empty() {
         entry["env"] = json!(script.env);
+    }
+    if let Some(permissions) = &script.permissions {
+        entry["permissions"] = permissions.clone();
     }
     let mut slots = Map::new();
     for (kind, slot) in [("memory", "memory"), ("context-engine", "contextEngine")] {

@@ -1,13 +1,17 @@
 //! `chela plugins test`: a plugin in a real worker, without an account and without the author's state. Every hook is fired and every tool
 //! called; what it returned and how long it took is told.
 
+mod channels;
 mod drive;
 mod hooks;
+mod left;
+mod outside;
 mod record;
 mod report;
 mod rows;
 mod samples;
 pub mod script;
+mod surfaces;
 mod tools;
 
 use std::path::Path;
@@ -20,15 +24,20 @@ use chela_catalog::{PluginRecord, Status};
 use chela_config::Env;
 use chela_host::{Host, HostOptions, Purpose, StartOutcome};
 use chela_node::Called;
-use chela_plugin::Adapter;
+use chela_node::permissions::{Around, propose};
 use chela_plugin::registry::Registry;
+use chela_plugin::{Adapter, SandboxStatus};
 
+pub use outside::{Asked, OutsideRule};
 pub use report::{CallRow, Load, Registered, TrialReport, TurnRow};
 pub use script::Script;
+
+use serde_json::{Value, json};
 
 use crate::coverage;
 use crate::error::KitError;
 use crate::stage::Stage;
+use outside::Outside;
 use record::Recorder;
 
 /// Longest start of the plugin.
@@ -70,6 +79,8 @@ pub async fn run(dir: &Path, options: &TrialOptions) -> Result<Vec<TrialReport>,
 async fn plugin(record: &PluginRecord, options: &TrialOptions) -> Result<TrialReport, KitError> {
     let stage = Stage::new(record, &options.env, &options.script)?;
     let recorder = Recorder::default();
+    let is_online = options.script.online || options.script.permissions.is_some();
+    let outside = if is_online { None } else { Some(Outside::write(stage.root(), &options.script.outside)?) };
     let host = Host::open(HostOptions {
         paths: stage.paths.clone(),
         env: stage.env.clone(),
@@ -81,22 +92,47 @@ async fn plugin(record: &PluginRecord, options: &TrialOptions) -> Result<TrialRe
         guard: None,
         inherit_output: false,
         observer: Some(recorder.observer()),
+        preload: outside.as_ref().map(|outside| outside.preload.clone()),
     })
     .map_err(|error| KitError::Host(error.to_string()))?;
     let mut trial = Trial { host: host.clone(), recorder, options, report: blank(record), begun: 0 };
     trial.play(record).await;
-    let pid = host.plugin_statuses().into_iter().find(|status| status.id == record.id).and_then(|status| status.worker.pid);
+    let status = host.plugin_statuses().into_iter().find(|status| status.id == record.id);
+    let pid = status.as_ref().and_then(|status| status.worker.pid);
+    trial.report.permissions = status.and_then(|status| status.worker.sandbox).map(|sandbox| proposed(record, &host, &stage, sandbox));
     host.close(GRACE).await;
     let mut report = trial.report;
     drop(host);
     if let Some(pid) = pid.filter(|pid| Path::new(&format!("/proc/{pid}")).exists()) {
         report.failures.push(format!("its worker (process {pid}) is still there after the end"));
     }
+    report.asked = outside.map(|outside| outside.asked()).unwrap_or_default();
+    let orphans = left::orphans(stage.root()).await;
+    if !orphans.is_empty() {
+        report.failures.push(format!("processes of it are left behind: {}", orphans.join(", ")));
+    }
     if let Err(error) = stage.close() {
         report.failures.push(format!("its temporary state cannot be removed: {error}"));
     }
     report.ok = report.failures.is_empty();
     Ok(report)
+}
+
+/// What was touched and denied, and the set of permissions that covers it.
+fn proposed(record: &PluginRecord, host: &Host, stage: &Stage, seen: SandboxStatus) -> Value {
+    let around = Around {
+        plugin: record.root_dir.clone(),
+        workspace: stage.workspace(),
+        state: stage.paths.state_dir.clone(),
+        home: stage.paths.home.clone(),
+        temp: stage.root().join("tmp"),
+        id: record.id.clone(),
+    };
+    let snapshot = host.manager.snapshot();
+    let base = snapshot.get(&record.id).and_then(|plugin| plugin.permissions().enforced().cloned());
+    let evidence = if base.is_some() { &seen.denials } else { &seen.touched };
+    let set = propose(&base.unwrap_or_default(), evidence, &around);
+    json!({"mode": seen.mode, "touched": seen.touched, "denials": seen.denials, "notices": seen.notices, "proposal": set})
 }
 
 fn blank(record: &PluginRecord) -> TrialReport {
@@ -109,6 +145,8 @@ fn blank(record: &PluginRecord) -> TrialReport {
         registered: Registered::default(),
         calls: Vec::new(),
         turns: Vec::new(),
+        asked: Vec::new(),
+        permissions: None,
         not_called: Vec::new(),
         compatibility: Vec::new(),
         diagnostics: Vec::new(),
@@ -147,10 +185,15 @@ impl Trial<'_> {
         self.conversation().await;
         self.all_tools().await;
         self.functions().await;
+        self.routes().await;
+        self.channels().await;
+        self.cli().await;
         self.recorder.quiet(Duration::from_secs(2)).await;
         self.host.runtime.lifecycle.drain(EndReason::Shutdown, DRAIN_BUDGET).await;
         self.recorder.quiet(Duration::from_secs(2)).await;
         self.all_hooks().await;
+        self.leaks().await;
+        self.unknown();
         self.health(&record.id);
     }
 
@@ -234,17 +277,31 @@ impl Trial<'_> {
             context_engines: facts.context_engine_ids,
             recorded_only,
         };
-        if self.report.registered.http_routes > 0 {
-            self.report.not_called.push(format!("{} HTTP routes: no gateway listens in a trial", self.report.registered.http_routes));
-        }
-        if !self.report.registered.cli_commands.is_empty() {
-            let names = self.report.registered.cli_commands.join(", ");
-            self.report.not_called.push(format!("commands of the command line: {names}"));
-        }
     }
 
     fn registry(&self) -> Arc<Registry> {
         self.host.manager.current().registry
+    }
+
+    /// What the SDK and the host lack or got wrong, wherever it shows: in errors, in results that a plugin made of them, in its log.
+    fn unknown(&mut self) {
+        let mut found = Vec::new();
+        for call in self.recorder.since(0) {
+            let (text, of_sdk) = match &call.result {
+                Ok(value) => (value.as_str().map_or_else(|| value.to_string(), str::to_owned), false),
+                Err(error) => (error.to_string(), rows::is_of_sdk(error)),
+            };
+            if of_sdk {
+                found.push(format!("an error of the SDK's own: {text}"));
+            } else if let Some(what) = rows::lacking(&text) {
+                found.push(format!("something is lacking: {what}"));
+            }
+        }
+        for text in found {
+            if !self.report.failures.contains(&text) {
+                self.report.failures.push(text);
+            }
+        }
     }
 
     /// Whether the worker lived through it.

@@ -112,6 +112,8 @@ pub struct NodeLaneOptions {
     pub timing: Timing,
     /// Told about each call of a plugin.
     pub observer: Option<crate::observe::Observer>,
+    /// A module that each worker imports before anything of a plugin, for trials.
+    pub preload: Option<PathBuf>,
 }
 
 impl NodeLaneOptions {
@@ -131,6 +133,7 @@ impl NodeLaneOptions {
             output: OutputMode::Log,
             timing: Timing::default(),
             observer: None,
+            preload: None,
         }
     }
 }

@@ -292,6 +292,7 @@ impl PluginControl for NodePlugin {
             withheld_env: facts.withheld_env.clone(),
             runtime: facts.runtime.clone(),
             started_at_ms: facts.started_at_ms,
+            limits: facts.limits.clone(),
             sandbox: self.slot.ledger.status(),
         }
     }

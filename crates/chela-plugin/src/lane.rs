@@ -196,6 +196,9 @@ pub struct WorkerStatus {
     pub runtime: Option<String>,
     /// Unix time in ms of the last start.
     pub started_at_ms: Option<i64>,
+    /// Limits that the kernel holds for all of its processes together, or why there are none; absent while it does not run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<String>,
     /// How it is confined; absent for a plugin with the gateway's rights.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sandbox: Option<SandboxStatus>,

@@ -1,4 +1,4 @@
-//! The guard: `<binary> __guard [--grace-ms N] [--nofile N] [--oom-score N] [--sandbox JSON] -- program args...`.
+//! The guard: `<binary> __guard [--grace-ms N] [--nofile N] [--oom-score N] [--cgroup DIR] [--sandbox JSON] -- program args...`.
 //!
 //! It expects a pipe from the gateway as standard input (its *lifeline*), the worker's lanes as descriptors 3 and 4, and the worker's
 //! standard output and error as its own. It adopts every descendant of the worker (child subreaper), so that even one that forked
@@ -50,6 +50,7 @@ struct Options {
     grace: Duration,
     nofile: Option<u64>,
     oom_score: Option<i32>,
+    cgroup: Option<std::path::PathBuf>,
     sandbox: Option<Sandbox>,
     program: OsString,
     args: Vec<OsString>,
@@ -79,8 +80,15 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
 }
 
 fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options, String> {
-    let mut options =
-        Options { grace: DEFAULT_GRACE, nofile: None, oom_score: None, sandbox: None, program: OsString::new(), args: Vec::new() };
+    let mut options = Options {
+        grace: DEFAULT_GRACE,
+        nofile: None,
+        oom_score: None,
+        cgroup: None,
+        sandbox: None,
+        program: OsString::new(),
+        args: Vec::new(),
+    };
     loop {
         let name = args.next().ok_or("no program given; the guard is started by the gateway, not by hand")?;
         if name == "--" {
@@ -92,6 +100,7 @@ fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options, String> {
             Some("--grace-ms") => options.grace = Duration::from_millis(value.parse().map_err(|_| bad())?),
             Some("--nofile") => options.nofile = Some(value.parse().map_err(|_| bad())?),
             Some("--oom-score") => options.oom_score = Some(value.parse().map_err(|_| bad())?),
+            Some("--cgroup") => options.cgroup = Some(value.into()),
             Some("--sandbox") => options.sandbox = Some(serde_json::from_str(&value).map_err(|_| bad())?),
             _ => return Err(format!("unknown option `{}`", name.display())),
         }
@@ -271,6 +280,9 @@ impl Guard {
 /// Limits that the worker and everything below it inherit.
 fn limit(options: &Options) -> io::Result<()> {
     rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    if let Some(dir) = &options.cgroup {
+        crate::cgroup::enter(dir)?;
+    }
     if let Some(wanted) = options.nofile {
         let hard = rustix::process::getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
         let limit = Some(wanted.min(hard));

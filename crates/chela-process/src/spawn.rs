@@ -44,6 +44,8 @@ pub struct WorkerCommand {
     pub nofile: Option<u64>,
     /// Raises the chance that the kernel picks the worker when memory runs out, 0 to 1000.
     pub oom_score: Option<i32>,
+    /// The part of the gateway's cgroup that holds it; `None` leaves it in the gateway's own.
+    pub cgroup: Option<PathBuf>,
     /// What the worker may do; `None` is everything that the gateway may.
     pub sandbox: Option<Sandbox>,
     /// The binary that acts as the guard; `None` is the running one.
@@ -61,6 +63,7 @@ impl WorkerCommand {
             orphan_grace: Duration::from_secs(2),
             nofile: None,
             oom_score: Some(300),
+            cgroup: None,
             sandbox: None,
             guard: None,
         }
@@ -224,6 +227,7 @@ fn guard_options(command: &WorkerCommand) -> Result<Vec<String>, SpawnError> {
     let mut options = vec!["--grace-ms".to_string(), command.orphan_grace.as_millis().to_string()];
     options.extend(command.nofile.into_iter().flat_map(|n| ["--nofile".to_string(), n.to_string()]));
     options.extend(command.oom_score.into_iter().flat_map(|n| ["--oom-score".to_string(), n.to_string()]));
+    options.extend(command.cgroup.iter().flat_map(|dir| ["--cgroup".to_string(), dir.display().to_string()]));
     let sandbox = command.sandbox.as_ref().map(serde_json::to_string).transpose().map_err(|e| SpawnError::Sandbox(e.to_string()))?;
     options.extend(sandbox.into_iter().flat_map(|json| ["--sandbox".to_string(), json]));
     Ok(options)

@@ -39,20 +39,35 @@ pub struct ImportReport {
     pub files: usize,
     /// By specifier, as written.
     pub imports: BTreeMap<String, Imported>,
+    /// Names that are imported as types only, by specifier: they need nothing of it when the code runs. With the place of the first use.
+    pub types: BTreeMap<String, BTreeMap<String, String>>,
+    /// What was asked about by [`Wanted::members`] and [`Wanted::options`], as asked, with the place of the first use.
+    pub forms: BTreeMap<String, String>,
     /// What could not be read or parsed.
     pub not_scanned: Vec<NotScanned>,
 }
 
-/// Reads the import graph of `entries` below `root` (relative or absolute) and reports what is imported from specifiers that `wanted`
-/// accepts. Dependencies in `node_modules` are not followed.
+/// What is looked for.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Specifiers whose imports are reported.
+    pub specifiers: &'a (dyn Fn(&str) -> bool + Sync),
+    /// Chains of members, such as `runtime.stt`, at the end of any longer chain.
+    pub members: &'a [&'a str],
+    /// Functions that are called with an object that has a member, as `function({member})`.
+    pub options: &'a [&'a str],
+}
+
+/// Reads the import graph of `entries` below `root` (relative or absolute) and reports what of `wanted` it
+/// uses. Dependencies in `node_modules` are not followed.
 ///
 /// # Errors
 /// [`ScanError`] when `root` cannot be read.
-pub fn imports(root: &Path, entries: &[PathBuf], wanted: &(dyn Fn(&str) -> bool + Sync)) -> Result<ImportReport, ScanError> {
+pub fn imports(root: &Path, entries: &[PathBuf], wanted: Wanted<'_>) -> Result<ImportReport, ScanError> {
     crate::on_large_stack(|| run(root, entries, wanted))?
 }
 
-fn run(root: &Path, entries: &[PathBuf], wanted: &dyn Fn(&str) -> bool) -> Result<ImportReport, ScanError> {
+fn run(root: &Path, entries: &[PathBuf], wanted: Wanted<'_>) -> Result<ImportReport, ScanError> {
     let real = fs_err::canonicalize(root).map_err(|source| ScanError::Read { path: root.into(), source })?;
     let mut walk = Walk { real, seen: BTreeSet::new(), queue: VecDeque::new(), report: ImportReport::default() };
     for entry in entries {
@@ -90,7 +105,7 @@ impl Walk {
         self.report.not_scanned.push(NotScanned { path: relative.into(), reason: reason.into() });
     }
 
-    fn file(&mut self, relative: &Path, wanted: &dyn Fn(&str) -> bool) {
+    fn file(&mut self, relative: &Path, wanted: Wanted<'_>) {
         if self.report.files >= FILES {
             if self.report.files == FILES {
                 self.report.files += 1;
@@ -133,6 +148,13 @@ impl Walk {
                 entry.whole.push(place);
             }
         }
+        let at = |line: usize| format!("{}:{line}", relative.display());
+        for (specifier, name, line) in found.types {
+            self.report.types.entry(specifier).or_default().entry(name).or_insert_with(|| at(line));
+        }
+        for (form, line) in found.forms {
+            self.report.forms.entry(form).or_insert_with(|| at(line));
+        }
         self.follow(&path, found.local);
     }
 
@@ -165,8 +187,25 @@ mod tests {
         dir
     }
 
-    fn sdk(specifier: &str) -> bool {
-        specifier.starts_with("openclaw/")
+    const SDK: Wanted<'_> = Wanted {
+        specifiers: &|specifier| specifier.starts_with("openclaw/"),
+        members: &["runtime.stt", "tasks.flow"],
+        options: &["createIt({old})"],
+    };
+
+    #[test]
+    fn types_members_and_options_are_found_without_counting_as_imports() {
+        let dir = plugin(&[(
+            "index.ts",
+            "import type { A } from 'openclaw/x';\nimport { type B, c } from 'openclaw/y';\n\
+             c(api.runtime?.stt.transcribe(1));\nconst f = runtime.tasks.flows;\n(host as any).tasks.flow();\n\
+             lib.createIt({ old: 1 });\ncreateOther({ old: 1 });",
+        )]);
+        let report = imports(dir.path(), &["index.ts".into()], SDK).unwrap();
+        assert_eq!(report.imports.keys().collect::<Vec<_>>(), ["openclaw/y"]);
+        assert_eq!((&report.types["openclaw/x"]["A"], &report.types["openclaw/y"]["B"]), (&"index.ts:1".into(), &"index.ts:2".into()));
+        let forms: Vec<_> = report.forms.iter().map(|(form, place)| format!("{form} {place}")).collect();
+        assert_eq!(forms, ["createIt({old}) index.ts:6", "runtime.stt index.ts:3", "tasks.flow index.ts:5"]);
     }
 
     #[test]
@@ -182,7 +221,7 @@ mod tests {
             ("src/unused.ts", "import { never } from 'openclaw/x'; never();"),
             ("node_modules/dep/index.js", "import { dep } from 'openclaw/x'; dep();"),
         ]);
-        let report = imports(dir.path(), &["./src/index.ts".into()], &sdk).unwrap();
+        let report = imports(dir.path(), &["./src/index.ts".into()], SDK).unwrap();
         assert_eq!(report.files, 4);
         assert!(report.imports["openclaw/y"].names.contains_key("z"));
         let x = &report.imports["openclaw/x"];
@@ -195,7 +234,7 @@ mod tests {
     #[test]
     fn what_does_not_parse_is_said_and_what_it_imports_is_followed_all_the_same() {
         let dir = plugin(&[("index.js", "import './b.js'; const = ;"), ("b.js", "import { b } from 'openclaw/y'; b();")]);
-        let report = imports(dir.path(), &[dir.path().join("index.js")], &sdk).unwrap();
+        let report = imports(dir.path(), &[dir.path().join("index.js")], SDK).unwrap();
         assert_eq!(report.not_scanned.len(), 1);
         assert!(report.not_scanned[0].reason.contains("does not parse"), "{report:?}");
         assert!(report.imports.contains_key("openclaw/y"));

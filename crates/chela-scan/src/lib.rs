@@ -27,7 +27,7 @@ use std::path::Path;
 
 pub use denylist::{DenylistHit, Place, denylisted_dependencies, refusal};
 pub use error::ScanError;
-pub use imports::{ImportReport, Imported, imports};
+pub use imports::{ImportReport, Imported, Wanted, imports};
 pub use limits::{Mode, ScanLimits, ScanTarget, TreeLimits};
 pub use report::{BuiltinScan, Finding, NotScanned, ScanReport, Severity};
 

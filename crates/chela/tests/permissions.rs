@@ -81,6 +81,7 @@ async fn every_permission_that_is_missing_is_named_with_its_key() {
     insta::assert_snapshot!("denials", seen);
     let text = chela(&gateway.state(), &node, &["plugins", "inspect", "reaches", "--runtime"]);
     assert!(text.contains("sandbox") && text.contains("files.read /etc/shadow (1)"), "{text}");
+    assert!(text.contains("limits") && text.contains("cgroup"), "what the kernel limits, or why it does not: {text}");
     let proposed: Value = serde_json::from_str(&chela(&gateway.state(), &node, &["plugins", "permissions", "reaches", "--json"])).unwrap();
     assert_eq!(proposed["proposal"]["childProcesses"], json!(["git"]), "{proposed}");
 }

@@ -94,3 +94,80 @@ async fn a_script_says_with_what_to_call_and_what_must_come_of_it() {
     let out = tried(&home, &[&fixture("hello-tool"), "--script", &script]).await;
     assert!(out.code == 1 && out.stderr.contains("unknown field `nonsense`"), "{}", out.stderr);
 }
+
+#[tokio::test]
+async fn the_world_outside_is_replaced_and_what_leaks_or_is_lacking_is_told() {
+    let home = Home::new();
+    let script = home.path("script.json5");
+    let write = |text: &str| std::fs::write(&script, text).unwrap();
+    write(
+        "{outside: [{method: 'POST', url: 'api.example.com/v1/items', body: 'crab', status: 201, json: {id: 7}},\
+           {url: '/^other\\\\.example\\\\.com/', text: 'other'}], cli: [['outside', 'leave']], skipTools: ['swallow']}",
+    );
+    let args = [&fixture("outside-caller")[..], "--script", &script];
+    let (code, seen) = report(&home, &args).await;
+    let calls = seen["calls"].as_array().unwrap();
+    let of = |kind: &str| calls.iter().filter(|call| call["kind"] == kind).collect::<Vec<_>>();
+    let answer: Value = serde_json::from_str(of("tool")[0]["returned"]["content"][0]["text"].as_str().unwrap()).unwrap();
+    // The address is of the public network, or guards of plugins would refuse it.
+    assert_eq!(
+        answer,
+        json!({"posted": {"id": 7}, "other": "200 other", "local": 503, "mine": "own", "address": "93.184.215.14"}),
+        "{seen}"
+    );
+    let asked = seen["asked"].as_array().unwrap();
+    assert_eq!(asked[0], json!({"method": "POST", "url": "api.example.com/v1/items?limit=1", "status": 201, "known": true}));
+    let routes: Vec<&Value> = of("httpRoute");
+    assert_eq!((&routes[0]["name"], &routes[0]["returned"]["status"]), (&json!("GET /outside/status"), &json!(200)));
+    assert_eq!(routes[1]["outcome"], "threw");
+    let cli = of("cli");
+    assert_eq!((&cli[0]["name"], &cli[0]["returned"]["exitCode"]), (&json!("outside --help"), &json!(0)));
+    assert_eq!(cli[1]["returned"]["exitCode"], 4);
+    assert_eq!((code, &seen["failures"]), (1, &json!(["httpRoute `POST /outside/status` threw: nobody posts here"])));
+    assert_eq!(seen["notCalled"], json!(["tool `swallow`: the script skips it"]));
+
+    write("{config: {leak: true}, skipTools: ['ask_outside']}");
+    let (_, seen) = report(&home, &args).await;
+    let failures = seen["failures"].to_string();
+    assert!(failures.contains("hook `subagent_ended` leaks: 25 calls left 25 more"), "{failures}");
+    assert!(failures.contains("something is lacking: failed: `runtime.imaginary` is not built yet"), "{failures}");
+}
+
+/// A plugin that is written to a directory of its own.
+fn written(home: &Home, id: &str, entry: &str, code: &str) -> String {
+    let dir = home.path(id);
+    std::fs::create_dir_all(&dir).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(Path::new(&dir).join(name), text).unwrap();
+    write("openclaw.plugin.json", &json!({"id": id, "configSchema": {"type": "object", "properties": {}}}).to_string());
+    write("package.json", &json!({"name": id, "version": "1.0.0", "openclaw": {"extensions": [entry]}}).to_string());
+    write(entry.trim_start_matches("./"), code);
+    dir
+}
+
+// API-099, API-167
+#[tokio::test]
+async fn what_older_releases_ran_runs_with_a_notice() {
+    let home = Home::new();
+    let body = "api.registerTool({name: 'old_tool', description: 'd', parameters: {type: 'object', properties: {}}, \
+                execute: async () => ({content: [{type: 'text', text: 'fine'}]})});\
+                api.registerHttpHandler(async (req, res) => {\
+                if (!req.url.startsWith('/old')) return false; res.statusCode = 202; res.end('old'); return true; });";
+    for (id, entry, code, shape) in [
+        ("old-activate", "./index.cjs", format!("module.exports = {{ id: 'old-activate', activate(api) {{ {body} }} }};"), true),
+        ("old-export", "./index.js", format!("exports.activate = function activate(api) {{ {body} }};"), true),
+        ("old-function", "./index.ts", format!("export default function (api: any) {{ {body} }}"), false),
+        ("old-nested", "./index.cjs", format!("exports.default = {{ default: {{ register(api) {{ {body} }} }} }};"), false),
+    ] {
+        let dir = written(&home, id, entry, &code);
+        let script = home.path("script.json5");
+        std::fs::write(&script, "{routes: [{method: 'GET', path: '/old/x'}]}").unwrap();
+        let (code, seen) = report(&home, &[&dir, "--script", &script]).await;
+        assert_eq!((code, &seen["failures"]), (0, &json!([])), "{id}: {seen}");
+        let codes: Vec<&str> = seen["compatibility"].as_array().unwrap().iter().filter_map(|row| row["code"].as_str()).collect();
+        assert!(codes.contains(&"undeclared-tools") && codes.contains(&"http-handler"), "{id}: {codes:?}");
+        assert_eq!(codes.contains(&"plugin-activate-entrypoint-alias"), shape, "{id}: {codes:?}");
+        let calls = seen["calls"].as_array().unwrap();
+        assert!(calls.iter().any(|call| call["kind"] == "tool" && call["returned"]["content"][0]["text"] == "fine"), "{id}: {seen}");
+        assert!(calls.iter().any(|call| call["name"] == "GET /old/x" && call["returned"]["status"] == 202), "{id}: {seen}");
+    }
+}

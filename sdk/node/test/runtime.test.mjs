@@ -48,3 +48,22 @@ test('a runtime is kept by plugin, by key, or in private', () => {
   assert.equal(second.tryGetRuntime(), null);
   assert.throws(() => createPluginRuntimeStore({ pluginId: ' ', errorMessage: 'x' }), /pluginId/);
 });
+
+test('the memory tools of older releases are there for those who call them, and are no feature', async () => {
+  const root = fs.mkdtempSync(path.join(os.tmpdir(), 'chela-runtime-'));
+  fs.writeFileSync(path.join(root, 'package.json'), '{"type":"module"}');
+  fs.writeFileSync(
+    path.join(root, 'index.js'),
+    `export default (api) => { const { tools } = api.runtime;
+      api.logger.warn(JSON.stringify([tools.createMemorySearchTool({}), tools.createMemoryGetTool({}), Object.keys(api.runtime).includes('tools')])); }`,
+  );
+  const host = new FakeHost();
+  try {
+    await host.hello;
+    await host.load(root, 'index.js', { pluginId: 'probe' });
+    const texts = host.notes.filter((note) => note.m === 'log').map((note) => note.p.message);
+    assert.ok(texts.some((text) => text.includes('[null,null,false]')), texts.join());
+  } finally {
+    await host.stop();
+  }
+});

@@ -34,6 +34,9 @@ const GROUPS = {
   modelAuth: { async: ['getApiKeyForModel', 'resolveApiKeyForProvider', 'getRuntimeAuthForModel'] },
 };
 
+/** Factories of the built-in memory's tools, which older releases handed out; `null` is what they gave where that memory was off. */
+const OLD_TOOLS = Object.freeze({ createMemorySearchTool: () => null, createMemoryGetTool: () => null, registerMemoryCli: () => {} });
+
 /** Builds the runtime of one plugin. */
 export function createRuntime(plugin) {
   const warned = new Set();
@@ -53,5 +56,7 @@ export function createRuntime(plugin) {
   runtime.tasks = tasksGroup(plugin);
   runtime.taskFlow = runtime.tasks.managedFlows;
   runtime.channel = channelGroup(plugin);
+  // Older releases had it. Not enumerable: whoever looks for features by keys takes it for one.
+  Object.defineProperty(runtime, 'tools', { value: OLD_TOOLS });
   return runtime;
 }

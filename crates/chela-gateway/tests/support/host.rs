@@ -37,6 +37,7 @@ pub async fn unrecovered(home: &Home) -> Arc<Host> {
         guard: None,
         inherit_output: false,
         observer: None,
+        preload: None,
     })
     .unwrap()
 }

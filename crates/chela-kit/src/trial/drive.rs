@@ -52,22 +52,24 @@ impl Trial<'_> {
         let id = self.report.plugin_id.clone();
         let mine = |owner: &chela_plugin::register::entries::Owner| owner.id.as_ref() == id;
         for command in registry.commands.all().iter().filter(|command| mine(&command.owner)) {
+            let args = self.options.script.commands.get(&command.name).map_or("", String::as_str);
             let ctx = json!({
                 "senderId": "trial", "channel": "webchat", "channelId": "webchat", "isAuthorizedSender": true, "senderIsOwner": true,
-                "gatewayClientScopes": ["operator.admin"], "sessionKey": SESSION, "args": "", "commandBody": format!("/{}", command.name),
+                "gatewayClientScopes": ["operator.admin"], "sessionKey": SESSION, "args": args, "commandBody": format!("/{} {args}", command.name).trim_end(),
             });
             self.direct("command", &command.name, &command.handler, Adapter::Command, ctx).await;
         }
         for method in registry.gateway_methods.iter().filter(|method| mine(&method.owner)) {
+            let params = self.options.script.methods.get(&method.name).cloned().unwrap_or_else(|| json!({}));
             let request = json!({
-                "params": {}, "req": {"type": "req", "id": "trial", "method": method.name}, "scopes": ["operator.admin"],
+                "params": params, "req": {"type": "req", "id": "trial", "method": method.name}, "scopes": ["operator.admin"],
                 "client": {"connId": "trial", "connect": {"role": "operator", "scopes": ["operator.admin"], "client": {"id": "trial", "mode": "cli"}}},
             });
             self.direct("gatewayMethod", &method.name, &method.handler, Adapter::GatewayMethod, request).await;
         }
     }
 
-    async fn direct(&mut self, kind: &'static str, name: &str, function: &Callback, adapter: Adapter, argument: Value) {
+    pub(super) async fn direct(&mut self, kind: &'static str, name: &str, function: &Callback, adapter: Adapter, argument: Value) {
         let mark = self.recorder.mark();
         let call = Call::new(vec![argument]).adapter(adapter).budget(Some(self.options.limit));
         // Its result is in the record, as that of every call.
@@ -79,7 +81,7 @@ impl Trial<'_> {
     }
 
     /// A function that is called with next to nothing may refuse it; it may not break.
-    fn judge(&mut self, call: &Observed, kind: &str, name: &str) {
+    pub(super) fn judge(&mut self, call: &Observed, kind: &str, name: &str) {
         if let Err(error) = &call.result {
             let text = format!("{kind} `{name}` {}: {error}", rows::outcome(error));
             if rows::is_fault(error) { self.report.failures.push(text) } else { self.report.warnings.push(text) }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::outside::Asked;
+
 /// Everything about one tried plugin.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -25,6 +27,10 @@ pub struct TrialReport {
     pub calls: Vec<CallRow>,
     /// The turns that were played.
     pub turns: Vec<TurnRow>,
+    /// What it asked of the world outside; nothing when the script lets it out.
+    pub asked: Vec<Asked>,
+    /// With permissions in the script: what it touched, what was denied, and the set that follows.
+    pub permissions: Option<Value>,
     /// Registered functions that the trial does not call, and why.
     pub not_called: Vec<String>,
     /// Compatibility notices and missing names of the SDK.
@@ -87,7 +93,7 @@ pub struct Registered {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallRow {
-    /// `tool`, `hook`, `internalHook`, `command`, `gatewayMethod`, `service`, `provider` or `function`.
+    /// `tool`, `hook`, `internalHook`, `command`, `gatewayMethod`, `httpRoute`, `cli`, `channel`, `service`, `provider` or `function`.
     pub kind: &'static str,
     /// What was called.
     pub name: String,

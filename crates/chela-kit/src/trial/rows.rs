@@ -11,6 +11,11 @@ const MISTAKES: [&str; 4] = ["TypeError", "ReferenceError", "SyntaxError", "Rang
 /// Longest text in a row, in characters.
 const TEXT: usize = 2_000;
 
+/// Characters before and after what a text says to be lacking.
+const CONTEXT: usize = 120;
+/// Directories of the embedded SDK.
+const OWN: [&str; 2] = ["/plugin-sdk/", "/worker/"];
+
 /// How an error shows.
 pub(super) fn outcome(error: &CallError) -> &'static str {
     match error {
@@ -32,6 +37,24 @@ pub(super) fn is_fault(error: &CallError) -> bool {
         CallError::TimedOut(_) | CallError::Gone { .. } | CallError::NotBuilt(_) => true,
         CallError::Cancelled | CallError::Refused { .. } => false,
     }
+}
+
+/// What errors, logs and results say when the SDK or the host lacks something that the plugin used.
+const OURS: [&str; 3] = ["CHELA_SDK_MISSING", "is not built yet", "which this SDK does not carry"];
+
+/// The part of a text that says that something is lacking on this side; plugins often turn such errors into results and log lines.
+pub(super) fn lacking(text: &str) -> Option<String> {
+    let line = text.lines().find(|line| OURS.iter().any(|mark| line.contains(mark)))?;
+    let at = OURS.iter().filter_map(|mark| line.find(mark)).min()?;
+    let from = line[..at].char_indices().rev().nth(CONTEXT).map_or(0, |(at, _)| at);
+    Some(line[from..].chars().take(2 * CONTEXT).collect())
+}
+
+/// Whether an error of the language was thrown by the SDK itself: the innermost file of its stack is one of its own.
+pub(super) fn is_of_sdk(error: &CallError) -> bool {
+    let CallError::Thrown { stack: Some(stack), name, .. } = error else { return false };
+    let innermost = stack.lines().skip_while(|line| !line.trim_start().starts_with("at ")).find(|line| !line.contains("node:"));
+    MISTAKES.contains(&name.as_str()) && innermost.is_some_and(|line| line.contains("/sdk/") && OWN.iter().any(|dir| line.contains(dir)))
 }
 
 /// The row of a call.
@@ -69,5 +92,27 @@ fn shortened(value: Value) -> Value {
         Value::Array(list) => list.into_iter().map(shortened).collect(),
         Value::Object(map) => map.into_iter().map(|(key, value)| (key, shortened(value))).collect(),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_lacking_on_this_side_is_told_apart() {
+        assert_eq!(lacking("fine\nError: `runtime.x.y` is not built yet"), Some("Error: `runtime.x.y` is not built yet".into()));
+        assert_eq!(lacking("the plan is not built"), None);
+        let thrown = |stack: &str| CallError::Thrown {
+            name: "TypeError".into(),
+            message: "m".into(),
+            code: None,
+            stack: Some(stack.into()),
+            data: None,
+        };
+        let own =
+            "TypeError: m\n    at x (node:internal/y:1:1)\n    at z (file:///c/sdk/1f/plugin-sdk/core.js:3:1)\n    at file:///p/index.js:1";
+        assert!(is_of_sdk(&thrown(own)));
+        assert!(!is_of_sdk(&thrown("TypeError: m\n    at file:///p/index.js:1\n    at z (file:///c/sdk/1f/worker/call.js:3:1)")));
     }
 }

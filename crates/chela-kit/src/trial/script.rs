@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::outside::OutsideRule;
 use crate::error::KitError;
 
 /// Largest script, in bytes.
@@ -27,6 +28,36 @@ pub struct Script {
     pub tools: BTreeMap<String, Vec<ToolStep>>,
     /// Tools that are not to be called.
     pub skip_tools: Vec<String>,
+    /// Arguments of chat commands, by name.
+    pub commands: BTreeMap<String, String>,
+    /// Parameters of gateway methods, by name.
+    pub methods: BTreeMap<String, Value>,
+    /// Requests to the plugin's HTTP routes, beside one `GET` and one `POST` each.
+    pub routes: Vec<RouteStep>,
+    /// Command lines of the plugin, each as words, beside the help of every command.
+    pub cli: Vec<Vec<String>>,
+    /// To whom a message goes through each channel with a configured account, by channel.
+    pub send_to: BTreeMap<String, String>,
+    /// How the world outside answers.
+    pub outside: Vec<OutsideRule>,
+    /// Lets the plugin reach the real world. So it is for a plugin with `permissions`, whose connections the sandbox decides on.
+    pub online: bool,
+    /// `plugins.entries.<id>.permissions`: a set, `observe` or `declared`.
+    pub permissions: Option<Value>,
+}
+
+/// One request to a route of the plugin.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct RouteStep {
+    /// The method.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// Headers.
+    pub headers: BTreeMap<String, String>,
+    /// The body.
+    pub body: String,
 }
 
 /// One call of a tool.

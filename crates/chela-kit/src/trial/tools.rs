@@ -31,7 +31,7 @@ impl Trial<'_> {
             if planned.fits {
                 self.turn(&format!("/tool {} {}", planned.name, planned.arguments), "user").await;
             }
-            let mut how = "turn";
+            let (mut how, mut said) = ("turn", None);
             let hung = planned.fits && self.report.turns.last().is_some_and(|turn| turn.status == "timeout");
             if hung {
                 self.report.failures.push(format!("tool `{}` does not end", planned.name));
@@ -40,10 +40,11 @@ impl Trial<'_> {
             if self.tool_call(mark).is_none() {
                 // A hook may have answered in place of the model.
                 how = "direct";
-                self.call_directly(&planned).await;
+                said = self.call_directly(&planned).await;
             }
             let Some(call) = self.tool_call(mark) else {
-                self.report.failures.push(format!("tool `{}` was not called: a hook or policy of the plugin refused it", planned.name));
+                let with = if planned.fits { "fitting" } else { "invalid" };
+                self.report.not_called.push(format!("tool `{}` with {with} arguments: {}", planned.name, said.unwrap_or_default()));
                 continue;
             };
             self.judge_tool(&planned, &call);
@@ -105,7 +106,8 @@ impl Trial<'_> {
         self.recorder.since(mark).into_iter().find(|call| matches!(call.what, Called::Function(Some(Adapter::Tool), _)))
     }
 
-    async fn call_directly(&mut self, planned: &Planned) {
+    /// Calls a tool beside any turn; what came of it, for the case that the plugin never heard of it.
+    async fn call_directly(&mut self, planned: &Planned) -> Option<String> {
         let set = self.tool_set().await;
         let generation = self.host.manager.current();
         let cancel = CancellationToken::new();
@@ -123,10 +125,13 @@ impl Trial<'_> {
         let call =
             ToolCall { id: format!("trial-{}", self.recorder.mark()), name: planned.name.clone(), arguments: planned.arguments.clone() };
         let work = execute(&caller, &set, &call);
-        if tokio::time::timeout(self.options.limit, work).await.is_err() {
+        let Ok(outcome) = tokio::time::timeout(self.options.limit, work).await else {
             cancel.cancel();
             self.report.failures.push(format!("tool `{}` does not end", planned.name));
-        }
+            return None;
+        };
+        let reason = outcome.refused.map(|refusal| refusal.reason);
+        reason.or_else(|| outcome.result["content"][0]["text"].as_str().map(str::to_owned))
     }
 
     fn judge_tool(&mut self, planned: &Planned, call: &Observed) {

@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use chela_plugin::WorkerState;
 use chela_process::WorkerStopper;
+use chela_process::cgroup::Part;
 
 /// Facts that all plugins of a worker share.
 #[derive(Debug, Default)]
@@ -16,6 +17,10 @@ pub(crate) struct Facts {
     pub(crate) withheld_env: Vec<String>,
     pub(crate) runtime: Option<String>,
     pub(crate) started_at_ms: Option<i64>,
+    /// Limits of the kernel for the present process, or why there are none.
+    pub(crate) limits: Option<String>,
+    /// Its part of the gateway's cgroup.
+    pub(crate) part: Option<Part>,
     /// Ends the present process; also finds its tree.
     pub(crate) process: Option<WorkerStopper>,
 }
@@ -36,6 +41,8 @@ impl Facts {
         self.process = None;
         self.pid = None;
         self.rss_bytes = None;
+        self.limits = None;
+        self.part = None;
         self.last_exit = Some(reason.into());
     }
 }

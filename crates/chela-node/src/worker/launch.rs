@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chela_plugin_protocol::{Frame, FrameDecoder, Hello, PROTOCOL_NAME, VERSION, negotiate};
+use chela_process::cgroup::{Cgroups, Limits};
 use chela_process::sandbox::notify::{self, Target};
 use chela_process::{WorkerCommand, WorkerControl, WorkerProcess, spawn_worker};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,6 +27,9 @@ const OUTSIDE_HEAP_MIB: u64 = 96;
 
 /// Most open files of a confined worker; Node itself holds about 25.
 const CONFINED_FILES: u64 = 4096;
+
+/// Most processes and threads of a worker in a cgroup: Node itself has about a dozen.
+const MOST_TASKS: u64 = 512;
 
 /// Time that a killed worker gets before it is killed for good.
 pub(crate) const KILL_GRACE: Duration = Duration::from_millis(200);
@@ -54,7 +58,8 @@ fn permanent(message: impl ToString) -> LaunchError {
 pub(crate) async fn launch(worker: &Arc<Worker>, number: u64) -> Result<Run, LaunchError> {
     let node = worker.lane.node().await.map_err(permanent)?;
     let sdk_dir = worker.lane.sdk_dir().await.map_err(permanent)?;
-    let (command, withheld) = command(worker, &node.path, &sdk_dir)?;
+    let (mut command, withheld) = command(worker, &node.path, &sdk_dir)?;
+    limit(worker, &mut command);
     let process = spawn_worker(command).map_err(|e| LaunchError { message: e.to_string(), permanent: false })?;
     let WorkerProcess { main, blocking, stdout, stderr, asking, mut control } = process;
     worker.facts().started(control.stopper(), withheld);
@@ -125,6 +130,9 @@ fn command(worker: &Arc<Worker>, node: &Path, sdk_dir: &Path) -> Result<(WorkerC
     let heap = (cap.saturating_sub(OUTSIDE_HEAP_MIB)).max(cap * 3 / 5).max(16);
     command.args = vec![format!("--max-old-space-size={heap}").into(), "--disable-warning=ExperimentalWarning".into()];
     command.args.extend(plan.node_args.iter().map(Into::into));
+    if let Some(preload) = &options.preload {
+        command.args.extend(["--import".into(), preload.into()]);
+    }
     command.args.push(sdk_dir.join(sdk::ENTRY).into());
     command.env = vars;
     command.cwd.clone_from(&options.cwd);
@@ -136,6 +144,26 @@ fn command(worker: &Arc<Worker>, node: &Path, sdk_dir: &Path) -> Result<(WorkerC
     first.ledger.begin(plan.facts.clone(), record);
     worker.set_confined(plan.into_confined(&first.spec));
     Ok((command, withheld))
+}
+
+/// Gives the worker a part of the gateway's cgroup with limits, where it has one to divide, and notes what came of it.
+fn limit(worker: &Arc<Worker>, command: &mut WorkerCommand) {
+    let slots = worker.slots().clone();
+    let Some(first) = slots.first() else { return };
+    let mib = slots.iter().map(|slot| slot.spec.memory_mib).max().unwrap_or_default();
+    let limits = Limits { memory_bytes: (mib + mib / 4) << 20, tasks: MOST_TASKS };
+    let made = Cgroups::of_process().map_err(str::to_owned).and_then(|groups| {
+        groups.part(&first.spec.id, limits).map_err(|error| format!("no part of the gateway's cgroup can be made: {error}"))
+    });
+    let mut facts = worker.facts();
+    match made {
+        Ok(part) => {
+            command.cgroup = Some(part.dir().to_path_buf());
+            facts.limits = Some(format!("cgroup: {} MiB of memory, {MOST_TASKS} processes and threads", mib + mib / 4));
+            facts.part = Some(part);
+        }
+        Err(why) => facts.limits = Some(format!("no cgroup: {why}")),
+    }
 }
 
 /// Makes the connections that a confined worker asks for, and counts those that it may not have.

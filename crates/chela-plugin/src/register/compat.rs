@@ -55,6 +55,9 @@ pub(super) fn notices(owner: &Owner, shape: Option<&str>, registrations: &[Regis
                 let message = format!("uses `{method}`; use `registerEmbeddingProvider` and `contracts.embeddingProviders`");
                 add("deprecated-memory-embedding-provider-api", message);
             }
+            "registerAgentToolResultMiddleware" if args.get(1).is_some_and(|options| options.get("harnesses").is_some()) => {
+                add("agent-tool-result-harness-alias", "its tool result middleware names `harnesses`; use `runtimes`".into());
+            }
             "registerProvider" => {
                 for (member, code, instead) in OLD_PROVIDER_MEMBERS.iter().filter(|(member, ..)| first.get(member).is_some()) {
                     add(code, format!("its provider has `{member}`; use {instead}"));

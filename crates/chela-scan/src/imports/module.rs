@@ -6,10 +6,11 @@ use oxc::allocator::Allocator;
 use oxc::ast::AstKind;
 use oxc::ast::ast::{
     Argument, AssignmentTarget, BindingPattern, CallExpression, Expression, ImportDeclaration, ImportDeclarationSpecifier,
-    ImportExpression, ObjectPattern, TSModuleReference,
+    ImportExpression, ObjectPattern, ObjectPropertyKind, StaticMemberExpression, TSModuleReference,
 };
 use oxc::semantic::{NodeId, Semantic, SemanticBuilder, SymbolId};
 
+use super::Wanted;
 use crate::file::{Lines, parse};
 use crate::nesting;
 
@@ -23,6 +24,10 @@ pub(super) struct Found {
     pub(super) local: Vec<String>,
     /// Uses of what was asked about.
     pub(super) used: Vec<Used>,
+    /// Specifier, name and line of what is imported as a type.
+    pub(super) types: Vec<(String, String, usize)>,
+    /// Members and options that were asked about, with their line.
+    pub(super) forms: Vec<(String, usize)>,
 }
 
 /// One use of a specifier.
@@ -37,7 +42,7 @@ pub(super) struct Used {
 }
 
 /// Reads a module. The error says why it could not be parsed.
-pub(super) fn read(path: &Path, source: &str, wanted: &dyn Fn(&str) -> bool) -> Result<Found, String> {
+pub(super) fn read(path: &Path, source: &str, wanted: Wanted<'_>) -> Result<Found, String> {
     if !nesting::is_sane(source) {
         return Err("nests deeper than any parser should follow".into());
     }
@@ -73,7 +78,7 @@ impl Names {
 
 struct Reader<'a, 's> {
     semantic: &'s Semantic<'a>,
-    wanted: &'s dyn Fn(&str) -> bool,
+    wanted: Wanted<'s>,
     lines: Lines,
     typescript: bool,
     found: Found,
@@ -101,7 +106,11 @@ impl<'a> Reader<'a, '_> {
                 }
             }
             AstKind::ImportExpression(it) => self.dynamic_import(id, it),
-            AstKind::CallExpression(it) => self.require(id, it),
+            AstKind::CallExpression(it) => {
+                self.require(id, it);
+                self.options(it);
+            }
+            AstKind::StaticMemberExpression(it) => self.member(it),
             // `new URL("./x.js", import.meta.url)`, `{specifier: "./x.js"}`: a text that names a file of the plugin may load it.
             AstKind::StringLiteral(it) if it.value.starts_with("./") || it.value.starts_with("../") => {
                 self.found.local.push(it.value.to_string());
@@ -113,7 +122,7 @@ impl<'a> Reader<'a, '_> {
     fn add(&mut self, specifier: &str, offset: u32, names: Names, is_dynamic: bool) {
         if specifier.starts_with('.') {
             self.found.local.push(specifier.into());
-        } else if (self.wanted)(specifier) {
+        } else if (self.wanted.specifiers)(specifier) {
             let Names { names, is_whole } = names;
             let line = self.lines.line(offset as usize);
             self.found.used.push(Used { specifier: specifier.into(), names, is_whole, is_dynamic, line });
@@ -121,6 +130,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn import(&mut self, it: &ImportDeclaration<'a>) {
+        self.types(it);
         if it.import_kind.is_type() {
             return;
         }
@@ -157,6 +167,53 @@ impl<'a> Reader<'a, '_> {
             self.add(it.source.value.as_str(), it.span.start, names, false);
         } else if it.source.value.starts_with('.') {
             self.found.local.push(it.source.value.to_string());
+        }
+    }
+
+    /// Notes the names that are imported as types.
+    fn types(&mut self, it: &ImportDeclaration<'a>) {
+        let specifier = it.source.value.as_str();
+        if !(self.wanted.specifiers)(specifier) {
+            return;
+        }
+        for one in it.specifiers.iter().flatten() {
+            let ImportDeclarationSpecifier::ImportSpecifier(one) = one else { continue };
+            if it.import_kind.is_type() || one.import_kind.is_type() || self.is_type_only(one.local.symbol_id.get()) {
+                let line = self.lines.line(one.span.start as usize);
+                self.found.types.push((specifier.into(), one.imported.name().to_string(), line));
+            }
+        }
+    }
+
+    /// Notes a chain of members that ends as one of those asked about.
+    fn member(&mut self, it: &StaticMemberExpression<'a>) {
+        let last = it.property.name.as_str();
+        let ends = |form: &&&str| form.rsplit('.').next() == Some(last);
+        let Some(form) = self.wanted.members.iter().filter(ends).find(|form| is_chain(it, form)) else { return };
+        let line = self.lines.line(it.span.start as usize);
+        self.found.forms.push(((*form).into(), line));
+    }
+
+    /// Notes a call with an option that was asked about.
+    fn options(&mut self, it: &CallExpression<'a>) {
+        let name = match it.callee.get_inner_expression() {
+            Expression::Identifier(name) => name.name.as_str(),
+            Expression::StaticMemberExpression(member) => member.property.name.as_str(),
+            _ => return,
+        };
+        for form in self.wanted.options {
+            let Some((function, member)) = form.trim_end_matches("})").split_once("({") else { continue };
+            if function != name {
+                continue;
+            }
+            let Some(Argument::ObjectExpression(object)) = it.arguments.first() else { continue };
+            let has = object.properties.iter().any(|one| match one {
+                ObjectPropertyKind::ObjectProperty(one) => one.key.static_name().is_some_and(|key| key == member),
+                ObjectPropertyKind::SpreadProperty(_) => false,
+            });
+            if has {
+                self.found.forms.push(((*form).into(), self.lines.line(it.span.start as usize)));
+            }
         }
     }
 
@@ -273,6 +330,26 @@ impl<'a> Reader<'a, '_> {
     }
 }
 
+/// Whether the last members of an expression are those of `form`, with dots between them; its first one may be a plain name.
+fn is_chain(it: &StaticMemberExpression<'_>, form: &str) -> bool {
+    let mut wanted = form.rsplit('.');
+    if wanted.next() != Some(it.property.name.as_str()) {
+        return false;
+    }
+    let mut object = &it.object;
+    for part in wanted {
+        match object.get_inner_expression() {
+            Expression::StaticMemberExpression(member) if member.property.name == part => object = &member.object,
+            // Nothing stands before a plain name, so a further part fits nothing.
+            Expression::Identifier(name) if name.name == part => {
+                return form.split('.').next() == Some(part);
+            }
+            _ => return false,
+        }
+    }
+    true
+}
+
 fn destructured(object: &ObjectPattern<'_>, names: &mut Names) {
     for property in &object.properties {
         match property.key.static_name() {
@@ -306,7 +383,8 @@ mod tests {
     use super::*;
 
     fn used(name: &str, source: &str) -> (Vec<String>, bool, bool) {
-        let found = read(Path::new(name), source, &|specifier| specifier == "sdk/x").unwrap();
+        let wanted = Wanted { specifiers: &|specifier| specifier == "sdk/x", members: &[], options: &[] };
+        let found = read(Path::new(name), source, wanted).unwrap();
         let mut names: Vec<String> = found.used.iter().flat_map(|used| used.names.clone()).collect();
         names.sort();
         (names, found.used.iter().any(|used| used.is_whole), found.used.iter().any(|used| used.is_dynamic))

@@ -1,6 +1,7 @@
 //! `chela doctor`: one look at everything that commonly goes wrong; each finding says what to do.
 
 mod manifests;
+mod older;
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -76,6 +77,7 @@ pub fn run(ctx: &Context, args: &DoctorArgs) -> Result<(), Failure> {
             checks.extend(
                 issues.iter().map(|issue| check("config", Grade::Error, issue.render()).hint(format!("edit `{}`", ctx.show(&config.path)))),
             );
+            checks.extend(older::checks(&config, &|name| ctx.env.get(name).is_some_and(|value| !value.is_empty())));
             checks.extend(config.warnings.iter().map(|issue| check("config", Grade::Warn, issue.render())));
             if issues.is_empty() {
                 checks.push(config_is_fine(ctx, &config));

@@ -44,6 +44,7 @@ pub(super) fn open(
         guard: None,
         inherit_output,
         observer: None,
+        preload: None,
     });
     opened.map_err(|error| {
         Failure::new(error.to_string())

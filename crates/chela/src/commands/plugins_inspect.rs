@@ -156,6 +156,9 @@ fn render(object: &Value) -> String {
     for row in object["runtime"]["hookStats"].as_array().into_iter().flatten().filter(|row| row["calls"] != 0) {
         line("hook calls", super::status::hook_row(row));
     }
+    if let Some(limits) = object["runtime"]["limits"].as_str() {
+        line("limits", limits.to_owned());
+    }
     let sandbox = &object["runtime"]["sandbox"];
     if let Some(mode) = sandbox["mode"].as_str() {
         line("sandbox", format!("{mode}; {} denied", sandbox["denied"]));
