@@ -154,7 +154,8 @@ async fn what_is_granted_works() {
     let bench = bench(|_| {}).await;
     let port = service().await;
     let set = json!({
-        "files": {"read": ["{workspace}"], "write": ["{state}"]}, "network": [format!("localhost:{port}"), "listen"],
+        "files": {"read": ["{workspace}"], "write": ["{state}", "{workspace}/made/"]},
+        "network": [format!("localhost:{port}"), "listen"],
         "env": ["REACHES_*"], "childProcesses": ["sh"],
     });
     let running = reaches(&bench, set).await;
@@ -162,6 +163,7 @@ async fn what_is_granted_works() {
     works(&running, "read", bench.dir.path().join("workspace/note").to_str().unwrap()).await;
     refused(&running, "files.write", "write", bench.dir.path().join("workspace/new").to_str().unwrap()).await;
     works(&running, "write", bench.dir.path().join("plugin-state/reaches/new").to_str().unwrap()).await;
+    works(&running, "write", bench.dir.path().join("workspace/made/new").to_str().unwrap()).await;
     assert_eq!(told(&running, "env", "REACHES_GRANTED").await, json!({"value": "granted"}));
 
     let url = format!("http://localhost:{port}/");

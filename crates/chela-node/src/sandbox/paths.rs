@@ -100,7 +100,8 @@ pub(crate) fn state_of(spec: &PluginSpec) -> PathBuf {
     spec.state_dir.join("plugin-state").join(spec.id.replace('/', "__"))
 }
 
-/// Puts places in for placeholders. The plugin's own directories are made; a right to what does not exist cannot be given.
+/// Puts places in for placeholders. The plugin's own directories are made, and those to write to whose entry ends with a slash; a right
+/// to anything else that does not exist cannot be given.
 ///
 /// # Errors
 /// When the plugin's own directory cannot be made, with the path.
@@ -126,7 +127,8 @@ pub(super) fn granted(spec: &PluginSpec, set: &Permissions, options: &NodeLaneOp
             None => PathBuf::from(text),
         }
     };
-    for path in set.files.write.iter().filter(|path| path.starts_with("{state}") || path.starts_with("{temp}")).map(expand) {
+    let is_made = |path: &&String| path.ends_with('/') || path.starts_with("{state}") || path.starts_with("{temp}");
+    for path in set.files.write.iter().filter(is_made).map(expand) {
         fs_err::create_dir_all(path).map_err(|e| e.to_string())?;
     }
     let (read, write): (Vec<PathBuf>, Vec<PathBuf>) =

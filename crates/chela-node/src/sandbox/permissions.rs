@@ -46,7 +46,8 @@ pub fn propose(base: &Permissions, seen: &[Touch], around: &Around) -> Permissio
         |permission: &str| seen.iter().filter(move |row| row.permission == permission).map(|row| row.what.as_str()).collect::<Vec<_>>();
     let write = around.entries(&of("files.write"), true);
     let read = around.entries(&of("files.read"), false);
-    merge(&mut set.files.write, write);
+    let known = set.files.write.clone();
+    merge(&mut set.files.write, write.into_iter().filter(|path| !covers(&known, path)));
     let covered = set.files.write.clone();
     merge(&mut set.files.read, read.into_iter().filter(|path| !covers(&covered, path)));
     network(&mut set.network, &of("network"));
@@ -105,7 +106,9 @@ impl Around {
         let mut out = BTreeSet::new();
         for (directory, paths) in by_directory {
             if !self.is_broad(&directory) && (written || paths.len() > FEW) {
-                out.insert(self.named(&directory));
+                let name = self.named(&directory);
+                // With a slash at its end it is made where it is missing, as on a machine that the plugin has not run on.
+                out.insert(if written && name.contains('/') { format!("{name}/") } else { name });
             } else {
                 out.extend(paths.iter().map(|path| self.named(path)));
             }
@@ -191,7 +194,7 @@ mod tests {
         assert_eq!(
             json!(set),
             json!({
-                "files": {"read": ["/srv/many", "~/.netrc"], "write": ["{state}", "{workspace}/a"]},
+                "files": {"read": ["/srv/many", "~/.netrc"], "write": ["{state}", "{workspace}/a/"]},
                 "network": ["api.example.com:443", "unix:/run/x"], "env": ["API_KEY"], "childProcesses": ["git"], "nativeAddons": true,
             })
         );
