@@ -169,7 +169,8 @@ impl Host {
     /// # Errors
     /// When the database cannot be opened.
     pub fn open(options: HostOptions) -> Result<Arc<Self>, HostError> {
-        let HostOptions { paths, env, config, sink, purpose, .. } = options;
+        let HostOptions { paths, mut env, config, sink, purpose, .. } = options;
+        crate::program::offer(&mut env, &usable_cache(&paths, &env));
         let snapshot = Arc::new(scan_plugins(&paths, &env, &config));
         if purpose == Purpose::Gateway {
             log_findings(&snapshot);

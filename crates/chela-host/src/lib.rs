@@ -20,6 +20,7 @@ mod manager;
 mod memory;
 mod migration;
 mod models;
+mod program;
 mod recover;
 mod relay;
 mod requests;

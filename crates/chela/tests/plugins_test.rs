@@ -171,3 +171,18 @@ async fn what_older_releases_ran_runs_with_a_notice() {
         assert!(calls.iter().any(|call| call["name"] == "GET /old/x" && call["returned"]["status"] == 202), "{id}: {seen}");
     }
 }
+
+#[tokio::test]
+async fn plugins_that_run_the_command_line_find_it() {
+    let home = Home::new();
+    let body = "export default function (api) { api.registerTool({name: 'run_it', description: 'd', parameters: {type: 'object', properties: {}},\
+                execute: async () => { const { execFileSync } = await import('node:child_process');\
+                const asked = await api.runtime.system.runCommandWithTimeout(['openclaw', 'config', 'file'], {timeoutMs: 20000});\
+                return {content: [{type: 'text', text: execFileSync('openclaw', ['--version']) + asked.stdout}]}; }}); }";
+    let dir = written(&home, "runs-it", "./index.mjs", body);
+    let (code, seen) = report(&home, &[&dir]).await;
+    assert_eq!((code, &seen["failures"]), (0, &json!([])), "{seen}");
+    let calls = seen["calls"].as_array().unwrap();
+    let text = calls.iter().find(|call| call["kind"] == "tool").unwrap()["returned"]["content"][0]["text"].as_str().unwrap();
+    assert!(text.starts_with("chela ") && text.contains("state/openclaw.json"), "{text}");
+}

@@ -47,7 +47,7 @@ async fn run_command(request: &Request<'_>) -> Reply {
     };
     let mut command = Command::new(program);
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).env_clear();
-    for name in ["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ"] {
+    for name in ["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "OPENCLAW_STATE_DIR", "OPENCLAW_CONFIG_PATH", "OPENCLAW_PROFILE"] {
         if let Some(value) = request.host.env.get(name) {
             command.env(name, value);
         }
