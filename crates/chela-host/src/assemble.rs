@@ -170,7 +170,8 @@ impl Host {
     /// When the database cannot be opened.
     pub fn open(options: HostOptions) -> Result<Arc<Self>, HostError> {
         let HostOptions { paths, mut env, config, sink, purpose, .. } = options;
-        crate::program::offer(&mut env, &usable_cache(&paths, &env));
+        let cache = usable_cache(&paths, &env);
+        crate::program::offer(&mut env, &cache);
         let snapshot = Arc::new(scan_plugins(&paths, &env, &config));
         if purpose == Purpose::Gateway {
             log_findings(&snapshot);
