@@ -179,3 +179,20 @@ for (const name of fs.readdirSync(FIXTURES)) {
     assert.ok(fs.existsSync(path.join(FIXTURES, name, pkg.openclaw.extensions[0])));
   });
 }
+
+test('tool: progress that is told too late is dropped', async () => {
+  const { run } = await import('../worker/adapters/tool.js');
+  let update;
+  const told = [];
+  const host = async (partial) => {
+    told.push(partial);
+    if (told.length > 1) throw new Error('the call has ended');
+  };
+  const row = { fn: (_id, _params, _signal, onUpdate) => (update = onUpdate) };
+  await run(row, ['t', {}, null, host], { signal: new AbortController().signal });
+  assert.equal(update('one'), undefined);
+  assert.equal(update('two'), undefined);
+  // A rejection that nobody catches fails the test.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(told, ['one', 'two']);
+});
