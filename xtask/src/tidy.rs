@@ -27,6 +27,8 @@ const LAYERS: &[(&str, u8)] = &[
     ("chela-telemetry", 0),
     ("chela-models", 0),
     ("chela-net", 0),
+    ("chela-pairing", 0),
+    ("chela-image", 0),
     ("chela-npm", 2),
     ("chela-catalog", 2),
     ("chela-plugin", 2),

@@ -2,7 +2,7 @@
 
 #![allow(clippy::result_large_err, reason = "the error is the answer that goes to the plugin, once for a request")]
 
-use chela_models::{ChatMessage, ModelRef, ModelRequest};
+use chela_models::{ChatMessage, ModelCost, ModelRef, ModelRequest, Usage};
 use chela_plugin::CallError;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -79,11 +79,32 @@ pub async fn complete(runtime: &AgentRuntime, plugin: &str, agent: &str, params:
     let stream = resolved.transport.stream(call, CancellationToken::new()).await.map_err(refuse)?;
     let answer = crate::llm::gather(stream).await.map_err(refuse)?;
     let usage = answer.usage;
+    let mut told = json!({
+        "inputTokens": usage.input, "outputTokens": usage.output, "cacheReadTokens": usage.cache_read,
+        "cacheWriteTokens": usage.cache_write, "totalTokens": usage.total,
+    });
+    if let Some(cost) = resolved.entry.as_ref().and_then(|entry| estimated(&entry.cost, &usage)) {
+        told["costUsd"] = cost.into();
+    }
     Ok(json!({
         "text": answer.text, "provider": resolved.model.provider, "model": resolved.model.model, "agentId": agent,
-        "usage": {"inputTokens": usage.input, "outputTokens": usage.output, "cacheReadTokens": usage.cache_read, "cacheWriteTokens": usage.cache_write, "totalTokens": usage.total},
+        "usage": told,
         "audit": {"caller": caller, "purpose": params.get("purpose").and_then(Value::as_str)},
     }))
+}
+
+/// What an answer cost by the prices of the model, which are US dollars for a million tokens (RT-061); nothing without prices.
+fn estimated(price: &ModelCost, usage: &Usage) -> Option<f64> {
+    let parts = [
+        (price.input, usage.input),
+        (price.output, usage.output),
+        (price.cache_read, usage.cache_read),
+        (price.cache_write, usage.cache_write),
+    ];
+    let priced = parts.iter().any(|(price, _)| *price > 0.0);
+    #[allow(clippy::cast_precision_loss, reason = "token counts are far below 2^52")]
+    let sum = parts.iter().map(|(price, tokens)| price * *tokens as f64).sum::<f64>();
+    priced.then_some(sum / 1_000_000.0)
 }
 
 /// RT-058.

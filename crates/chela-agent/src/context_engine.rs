@@ -107,7 +107,7 @@ pub async fn resolve(runtime: &AgentRuntime, registry: &Registry, agent: &str, c
         return known;
     }
     let ctx = json!({
-        "config": config.public(), "agentDir": runtime.state_dir().join("agents").join(agent).join("agent"),
+        "config": chela_plugin::value::gateway_config(), "agentDir": runtime.state_dir().join("agents").join(agent).join("agent"),
         "workspaceDir": runtime.workspace_of(agent),
     });
     let call = Call::new(vec![ctx]).budget(Some(FACTORY_BUDGET)).cancelled_by(cancel.clone());

@@ -13,7 +13,7 @@ use chela_plugin::{Adapter, Call, Callback, Diagnostic, Level};
 use futures::future::join_all;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use self::core::{CORE_TOOLS, CoreTool};
 pub use self::execute::{Caller, ToolOutcome, execute};
@@ -21,6 +21,10 @@ pub use self::host::{HostTool, HostToolCall, HostToolSpec};
 
 use crate::turn::TurnScope;
 
+/// A factory that takes this long is told (API-123).
+const SLOW_ONE: Duration = Duration::from_millis(1000);
+/// All factories of a turn that take this long are told (API-123).
+const SLOW_ALL: Duration = Duration::from_millis(5000);
 /// Longest time a tool factory may take: it is synchronous in the plugin (API-108).
 const FACTORY_BUDGET: Duration = Duration::from_secs(5);
 
@@ -111,7 +115,11 @@ impl ToolSet {
                 _ => {}
             }
         }
+        let begun = Instant::now();
         let resolved = join_all(entries.iter().map(|entry| resolve_entry(entry, context))).await;
+        if begun.elapsed() >= SLOW_ALL {
+            tracing::warn!(target: "tools", "the tool factories of all plugins took {} ms", begun.elapsed().as_millis());
+        }
         for (entry, result) in entries.iter().zip(resolved) {
             set.take(entry, result, context);
         }
@@ -231,7 +239,13 @@ async fn resolve_entry(entry: &ToolEntry, context: &ToolContext) -> Result<Vec<R
         ToolSource::Object { descriptor, execute } => Ok(vec![from_descriptor(entry, descriptor, execute.clone(), false)]),
         ToolSource::Factory(factory) => {
             let call = Call::new(vec![context.facts.clone()]).adapter(Adapter::ToolFactory).budget(Some(FACTORY_BUDGET));
-            let rows = factory.call(call).await.map_err(|e| e.to_string())?;
+            let begun = Instant::now();
+            let rows = factory.call(call).await;
+            if begun.elapsed() >= SLOW_ONE {
+                let took = begun.elapsed().as_millis();
+                tracing::warn!(target: "tools", plugin = %entry.owner.id, "a tool factory took {took} ms; each turn waits for it");
+            }
+            let rows = rows.map_err(|e| e.to_string())?;
             let rows = rows.as_array().cloned().unwrap_or_default();
             Ok(rows.iter().map(|row| from_row(entry, factory, row)).collect())
         }

@@ -200,7 +200,7 @@ impl Job for Generation {
 impl Generation {
     fn request(&self, scope: &Scope<'_>, candidate: &Candidate, fitted: &Fitted) -> Value {
         let mut request = json!({
-            "provider": candidate.provider, "model": candidate.model, "cfg": *scope.config, "agentDir": scope.agent_dir(),
+            "provider": candidate.provider, "model": candidate.model, "cfg": scope.shown(), "agentDir": scope.agent_dir(),
         });
         for key in self.medium.passed() {
             if let Some(value) = self.params.get(*key).filter(|v| !v.is_null()) {

@@ -88,6 +88,8 @@ pub struct Scope<'a> {
     pub registry: Arc<Registry>,
     /// The config: the caller's when it brought one.
     pub config: Arc<Value>,
+    /// True when a caller brought the config.
+    pub given: bool,
     /// The agent; the default one when absent.
     pub agent: Option<String>,
     /// Ends the request, and with it the call that is under way.
@@ -97,7 +99,7 @@ pub struct Scope<'a> {
 impl<'a> Scope<'a> {
     /// A request on the state of now.
     pub fn new(host: &'a dyn Surroundings) -> Self {
-        Self { registry: host.registry(), config: host.config(), host, agent: None, cancel: CancellationToken::new() }
+        Self { registry: host.registry(), config: host.config(), given: false, host, agent: None, cancel: CancellationToken::new() }
     }
 
     /// Uses the config that a caller passed along, when it is one.
@@ -105,6 +107,7 @@ impl<'a> Scope<'a> {
     pub fn with_config(mut self, config: Option<&Value>) -> Self {
         if let Some(config) = config.filter(|c| c.is_object()) {
             self.config = Arc::new(config.clone());
+            self.given = true;
         }
         self
     }
@@ -112,6 +115,11 @@ impl<'a> Scope<'a> {
     /// A value of the config by JSON pointer.
     pub fn setting(&self, pointer: &str) -> Option<&Value> {
         self.config.pointer(pointer)
+    }
+
+    /// The config as a provider gets it: that of the gateway is only named, and each plugin has its own view of it.
+    pub fn shown(&self) -> Value {
+        if self.given { (*self.config).clone() } else { chela_plugin::value::gateway_config() }
     }
 
     /// The directory of the agent's own files.

@@ -160,7 +160,7 @@ async fn provider_config(scope: &Scope<'_>, talk: Talk, provider: &Provider) -> 
         return Ok(raw);
     }
     let made =
-        provider.object.ask("resolveConfig", json!({"cfg": *scope.config, "rawConfig": raw}), QUESTION_BUDGET, &scope.cancel).await?;
+        provider.object.ask("resolveConfig", json!({"cfg": scope.shown(), "rawConfig": raw}), QUESTION_BUDGET, &scope.cancel).await?;
     Ok(if made.is_object() { made } else { raw })
 }
 
@@ -184,7 +184,7 @@ pub async fn providers(scope: &Scope<'_>, talk: Talk) -> Vec<Value> {
 }
 
 async fn ready(scope: &Scope<'_>, provider: &Provider, config: &Value) -> bool {
-    let question = json!({"cfg": *scope.config, "providerConfig": config});
+    let question = json!({"cfg": scope.shown(), "providerConfig": config});
     provider.says("isConfigured", question, scope).await.unwrap_or(true)
 }
 
@@ -204,7 +204,7 @@ impl Job for Open<'_> {
                 format!("{} provider \"{}\" is not configured", self.capability().label(), provider.id),
             ));
         }
-        let mut request = json!({"cfg": *scope.config, "providerConfig": config});
+        let mut request = json!({"cfg": scope.shown(), "providerConfig": config});
         for (key, value) in self.params.as_object().into_iter().flatten() {
             request[key] = value.clone();
         }

@@ -150,7 +150,7 @@ pub async fn voices(scope: &Scope<'_>, params: &Value) -> Result<Value, CallErro
     }
     let settings = Settings::of(scope);
     let config = settings.provider_config(scope, &provider).await?;
-    let mut request = json!({"cfg": *scope.config, "providerConfig": config});
+    let mut request = json!({"cfg": scope.shown(), "providerConfig": config});
     for key in ["apiKey", "baseUrl"] {
         if let Some(value) = params.get(key).filter(|v| v.is_string()) {
             request[key] = value.clone();
@@ -303,7 +303,7 @@ impl Job for Synthesis<'_> {
             (Some(_), None) => "missing",
         };
         merge(&mut config, own);
-        let question = json!({"cfg": *scope.config, "providerConfig": config, "timeoutMs": self.settings.time.as_millis() as u64});
+        let question = json!({"cfg": scope.shown(), "providerConfig": config, "timeoutMs": self.settings.time.as_millis() as u64});
         if provider.says("isConfigured", question, scope).await == Some(false) {
             return Err(Miss::Skip("not_configured", "not configured".into()));
         }
@@ -328,7 +328,7 @@ impl Job for Synthesis<'_> {
 impl Synthesis<'_> {
     fn request(&self, scope: &Scope<'_>, text: &str, config: &Value, overrides: &Value) -> Value {
         let mut request = json!({
-            "text": text, "cfg": *scope.config, "providerConfig": config, "timeoutMs": self.time.as_millis() as u64,
+            "text": text, "cfg": scope.shown(), "providerConfig": config, "timeoutMs": self.time.as_millis() as u64,
         });
         if overrides.is_object() {
             request["providerOverrides"] = overrides.clone();

@@ -212,7 +212,7 @@ impl Job for Look<'_> {
             let Some(model) = &model else { return Err(Miss::Skip("not_configured", "no model for images is known".into())) };
             put("model", Some(model.as_str().into()));
             put("provider", Some(candidate.provider.clone().into()));
-            put("cfg", Some((*scope.config).clone()));
+            put("cfg", Some(scope.shown()));
             put("agentDir", Some(json!(scope.agent_dir())));
             for key in ["profile", "preferredProfile"] {
                 put(key, pick(key));
@@ -322,7 +322,7 @@ pub async fn describe_with_model(scope: &Scope<'_>, params: &Value) -> Result<Va
     let mime = chela_plugin::value::text(params, "mime").map_or(file.mime, str::to_string);
     let mut request = json!({
         "buffer": bytes::value(&file.bytes), "fileName": file.name, "mime": mime, "provider": id, "model": model, "prompt": prompt,
-        "timeoutMs": time.as_millis() as u64, "cfg": *scope.config, "agentDir": scope.agent_dir(),
+        "timeoutMs": time.as_millis() as u64, "cfg": scope.shown(), "agentDir": scope.agent_dir(),
     });
     if let Some(most) = max_tokens {
         request["maxTokens"] = most.into();
@@ -343,7 +343,7 @@ pub async fn extract(scope: &Scope<'_>, params: &Value) -> Result<Value, CallErr
     let provider = Provider::find(&scope.registry, Capability::MediaUnderstanding, id).filter(|p| p.object.has("extractStructured"));
     let provider = provider.ok_or_else(|| CallError::thrown(format!("Provider does not support structured extraction: {id}")))?;
     let time = params.get("timeoutMs").and_then(Value::as_u64).map_or(NAMED_TIME, Duration::from_millis);
-    let mut request = json!({"timeoutMs": time.as_millis() as u64, "cfg": *scope.config, "agentDir": scope.agent_dir()});
+    let mut request = json!({"timeoutMs": time.as_millis() as u64, "cfg": scope.shown(), "agentDir": scope.agent_dir()});
     for key in ["input", "instructions", "schemaName", "jsonSchema", "jsonMode", "provider", "model", "profile", "preferredProfile"] {
         if let Some(value) = params.get(key) {
             request[key] = value.clone();

@@ -68,7 +68,7 @@ impl Part {
 /// Asks a provider for its tool and runs it. `Ok(None)`: it has none for this config.
 async fn ask(scope: &Scope<'_>, provider: &Provider, part: Part, args: &Value) -> Result<Option<Value>, CallError> {
     let settings = part.settings(&scope.config);
-    let mut ctx = json!({"config": *scope.config});
+    let mut ctx = json!({"config": scope.shown()});
     if let Some(settings) = settings {
         ctx[if part == Part::Search { "searchConfig" } else { "fetchConfig" }] = settings.clone();
     }

@@ -109,8 +109,9 @@ impl Gateway {
         })
     }
 
-    /// Lets people in channels change their sessions.
+    /// Lets people in channels change their sessions, and plugins reach nodes.
     pub fn serve_channels(self: &Arc<Self>) {
+        self.host.serve_nodes(crate::methods::plugin_nodes(self));
         self.host.channels.serve_sessions(crate::methods::channel_sessions(self));
     }
 

@@ -9,6 +9,8 @@ mod control_plane;
 mod devices;
 mod hooks;
 mod models;
+mod nodes;
+mod pairing;
 pub(crate) mod params;
 mod plugin_methods;
 mod plugins;
@@ -62,7 +64,9 @@ impl Methods {
             "status" => system::status(gateway, &call.client).await,
             "system-presence" => Ok(system::presence(gateway)),
             "logs.tail" => system::logs_tail(gateway, params).await,
-            "last-heartbeat" => Ok(Value::Null),
+            "last-heartbeat" => Ok(gateway.host.last_heartbeat()),
+            "set-heartbeats" => system::set_heartbeats(gateway, params),
+            "wake" => system::wake(gateway, params),
             "gateway.identity.get" => system::identity(gateway),
             "gateway.restart.preflight" => system::restart_preflight(gateway, params),
             "gateway.restart.request" => system::restart_request(gateway, params),
@@ -79,6 +83,11 @@ impl Methods {
             "channels.logout" => channels::logout(gateway, params).await,
             "send" => channels::send(gateway, params).await,
             "poll" => channels::poll(gateway, params).await,
+            "channels.pairing.list" => pairing::list(gateway, params).await,
+            "channels.pairing.approve" => pairing::approve(gateway, params).await,
+            "node.list" => nodes::list(gateway, params).await,
+            "node.describe" => nodes::describe(gateway, params).await,
+            "node.invoke" => nodes::invoke(gateway, params).await,
             "commands.list" => plugins::commands(gateway, params),
             "sessions.list" => sessions::list(gateway, params).await,
             "sessions.get" => sessions::get(gateway, params).await,
@@ -178,6 +187,11 @@ pub(crate) fn channel_sessions(gateway: &Arc<Gateway>) -> Box<dyn chela_host::ch
     Box::new(sessions_edit::ChannelSessions(Arc::downgrade(gateway)))
 }
 
+/// Lets plugins reach nodes.
+pub(crate) fn plugin_nodes(gateway: &Arc<Gateway>) -> Box<dyn chela_host::nodes::NodeAccess> {
+    Box::new(nodes::PluginNodes(Arc::downgrade(gateway)))
+}
+
 /// Methods that wait for the journal to be recovered (GW-73).
 const NEEDS_READY: &[&str] = &[
     "agent.wait",
@@ -191,7 +205,7 @@ const NEEDS_READY: &[&str] = &[
 ];
 
 /// Methods that the reference does not have: the truth about plugins and their hooks, asked of the running gateway, and their consent
-/// to an installation.
+/// to an installation; archives of sessions; unknown senders of channels.
 const OWN_METHODS: &[(&str, Scope)] = &[
     ("plugins.list", Scope::Read),
     ("plugins.inspect", Scope::Read),
@@ -199,6 +213,9 @@ const OWN_METHODS: &[(&str, Scope)] = &[
     ("sessions.archives", Scope::Read),
     ("sessions.restore", Scope::Admin),
     ("hooks.trace", Scope::Read),
+    ("channels.pairing.list", Scope::Pairing),
+    // The first approval may name the owner of the commands.
+    ("channels.pairing.approve", Scope::Admin),
 ];
 
 fn own_method_spec(name: &str) -> Option<MethodSpecRef> {

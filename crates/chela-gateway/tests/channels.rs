@@ -362,3 +362,27 @@ async fn commands_buttons_and_bound_conversations() {
     let kept = std::fs::read_to_string(home.dir.path().join("state/plugin-binding-approvals.json")).unwrap();
     assert!(kept.contains("\"channel\": \"talk\""), "{kept}");
 }
+
+// RT-040, RT-113
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_and_heartbeats_of_plugins_answer_where_the_session_was_last_written_to() {
+    let service = Service::start().await;
+    let mut home = home_with(&service, "Hello from the model.").await;
+    home.fixture("runtime-probe");
+    let live = home.start().await;
+    let mut conversation = service.accept().await;
+    conversation.line("hello").await;
+    conversation.send(json!({"id": "m1", "from": "u1", "name": "Ann", "text": "hi there"})).await;
+    conversation.line("stages").await;
+    let mut client = live.client().await;
+    let mut call = async |path: &str, args: Value| client.ok("probe.call", json!({"path": path, "args": args})).await["value"].clone();
+    let beat = call("system.runHeartbeatOnce", json!([{"heartbeat": {"target": "last"}}])).await;
+    assert_eq!(beat["status"], "ran", "{beat}");
+    let sent = conversation.line("sendText").await;
+    assert_eq!((&sent["sendText"], &sent["to"]), (&json!("Hello from the model."), &json!("user:u1")));
+    // A heartbeat leaves the route as it is; a run with `deliver` uses it.
+    let run = call("subagent.run", json!([{"sessionKey": "agent:main:main", "message": "x", "deliver": true}])).await;
+    assert!(run["runId"].as_str().is_some_and(|id| uuid::Uuid::parse_str(id).is_ok()), "{run}");
+    assert_eq!(conversation.line("sendText").await["to"], "user:u1");
+    live.stop().await;
+}

@@ -121,7 +121,7 @@ const SHELL: &str = "export default { id: 'sh', register(api) {
     api.registerTool({ name, description: name, parameters: { type: 'object' }, execute: async () => ({ content: [{ type: 'text', text: name }] }) });
 } };";
 
-// GW-117
+// GW-117, API-128
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dangerous_tools_are_not_offered_to_programs_unless_allowed() {
     let mut home = Home::new().await;

@@ -79,7 +79,7 @@ async fn config_is_read_and_written() {
     live.stop().await;
 }
 
-// RT-026, RT-027, RT-029, RT-034, RT-035
+// RT-026, RT-027, RT-029, RT-034, RT-035, RT-146
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn agents_and_their_session_store() {
     let identity = json!({"name": "Crab", "emoji": "🦀"});
@@ -164,7 +164,7 @@ async fn runs_and_transcripts_are_told_of() {
     live.stop().await;
 }
 
-// RT-036, RT-039, RT-045, RT-047, RT-048, RT-049, RT-050
+// RT-036, RT-038, RT-039, RT-045, RT-046, RT-047, RT-048, RT-049, RT-050
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn subagents_run_and_are_deleted_by_their_owner_only() {
     let (_home, live, mut client) = probe(|_| {}).await;
@@ -185,6 +185,9 @@ async fn subagents_run_and_are_deleted_by_their_owner_only() {
     assert!(refused["message"].as_str().unwrap().contains("`runtime-probe`"), "{refused}");
     client.say("agent:main:theirs", "hello").await;
     client.say("agent:main:main", "hello").await;
+    // A run in a session that is there already does not make it the plugin's (RT-046).
+    let theirs = value(&mut client, "subagent.run", json!([{"sessionKey": "agent:main:theirs", "message": "x"}])).await;
+    value(&mut client, "subagent.waitForRun", json!([{"runId": theirs["runId"]}])).await;
     for foreign in ["agent:main:theirs", "agent:main:main"] {
         let refused = thrown(&mut client, "subagent.deleteSession", json!([{"sessionKey": foreign}])).await;
         assert!(refused["message"].is_string(), "{refused}");
@@ -194,10 +197,11 @@ async fn subagents_run_and_are_deleted_by_their_owner_only() {
     live.stop().await;
 }
 
-// RT-057, RT-058, RT-060, RT-062, RT-063, RT-064, RT-065, RT-066, RT-067, RT-068
+// RT-057, RT-058, RT-060, RT-061, RT-062, RT-063, RT-064, RT-065, RT-066, RT-067, RT-068
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn completions_outside_a_session() {
-    let (home, live, mut client) = probe(|_| {}).await;
+    let price = json!({"input": 1_000_000, "output": 2_000_000, "cacheRead": 0, "cacheWrite": 0});
+    let (home, live, mut client) = probe(|home| home.config["models"]["providers"]["mock"]["models"][0]["cost"] = price).await;
     let messages = json!([{"role": "system", "content": " more "}, {"role": "user", "content": "hi"}]);
     let done = value(
         &mut client,
@@ -210,6 +214,9 @@ async fn completions_outside_a_session() {
         (&json!("Mock reply: all good."), &json!("mock"), &json!("mock-1"), &json!("main"))
     );
     assert_eq!(done["audit"], json!({"caller": {"kind": "plugin", "id": "runtime-probe"}, "purpose": "test"}));
+    let tokens = |name: &str| done["usage"][name].as_f64().unwrap();
+    assert!(tokens("inputTokens") > 0.0 && tokens("totalTokens") > 0.0, "{done}");
+    assert_eq!(tokens("costUsd"), tokens("inputTokens") + 2.0 * tokens("outputTokens"));
     assert_eq!(home.model.last_request().body["messages"][0]["content"], "base\n\nmore");
     for params in [json!({"model": "mock/mock-1"}), json!({"agentId": "main"}), json!({"messages": []})] {
         let mut call = json!({"messages": messages});
@@ -245,7 +252,7 @@ async fn credentials_of_providers() {
     live.stop().await;
 }
 
-// RT-115, RT-116, RT-130
+// RT-115, RT-116, RT-130, RT-145
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commands_and_helpers() {
     let (home, live, mut client) = probe(|_| {}).await;
@@ -264,22 +271,231 @@ async fn commands_and_helpers() {
     live.stop().await;
 }
 
-// What is not built throws, and the error names the function.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_not_built_says_so() {
+async fn what_is_asked_for_wrongly_is_named() {
     let (_home, live, mut client) = probe(|_| {}).await;
-    for (path, args) in [
-        ("system.requestHeartbeat", json!([{"source": "manual", "intent": "immediate"}])),
-        ("system.requestHeartbeatNow", json!([{}])),
-        ("system.runHeartbeatOnce", json!([{}])),
-        ("media.resizeToJpeg", json!([{}])),
-        ("nodes.list", json!([{}])),
-        ("channel.threadBindings.setIdleTimeoutBySessionKey", json!([{}])),
+    for (path, args, said) in [
+        ("system.requestHeartbeat", json!([{"intent": "immediate"}]), "`source`"),
+        ("media.resizeToJpeg", json!([{}]), "`buffer`"),
+        ("nodes.invoke", json!([{}]), "`nodeId`"),
     ] {
         let refused = thrown(&mut client, path, args).await;
-        let name = path.rsplit('.').next().unwrap().replace("HeartbeatNow", "Heartbeat");
-        assert_eq!(refused["code"], "NOT_BUILT", "{path}: {refused}");
-        assert!(refused["message"].as_str().unwrap().contains(&name), "{path}: {refused}");
+        assert_eq!(refused["code"], "INVALID_PARAMS", "{path}: {refused}");
+        assert!(refused["message"].as_str().unwrap().contains(said), "{path}: {refused}");
     }
+    // A channel that nobody has binds no thread (RT-138).
+    let bindings = value(&mut client, "channel.threadBindings.setIdleTimeoutBySessionKey", json!([{"channelId": "none"}])).await;
+    assert_eq!(bindings, json!([]));
+    live.stop().await;
+}
+
+/// A plugin that does what is asked for, by name.
+const MORE: &str = r#"
+import { registerPluginHttpRoute } from 'openclaw/plugin-sdk/webhook-ingress';
+export default function register(api) {
+  const { runtime } = api;
+  const tasks = {
+    resize: async ({ png, ...options }) => {
+      const jpeg = await runtime.media.resizeToJpeg({ buffer: Buffer.from(png, 'base64'), ...options });
+      return { ...(await runtime.media.getImageMetadata(jpeg)), mime: await runtime.media.detectMime({ buffer: jpeg }) };
+    },
+    route: ({ remove, ...params }) => {
+      const said = [];
+      const handler = (req, res) => void res.end(`late ${req.url} ${params.word ?? ''}`);
+      const gone = registerPluginHttpRoute({ handler, log: (line) => said.push(line), ...params });
+      if (remove) gone();
+      return said;
+    },
+    inject: (params) => api.enqueueNextTurnInjection(params),
+    emit: (params) => api.emitAgentEvent(params),
+    bundledOnly: async () => [await api.sendSessionAttachment({ sessionKey: 'main', files: [] }), (await api.scheduleSessionTurn({})) ?? null, await api.unscheduleSessionTurnsByTag({ tag: 't' })],
+    odd: async () => (await runtime.llm.complete({ messages: [{ role: 'user', content: 'hi' }], maxTokens: NaN, temperature: Infinity })).usage,
+    has: ({ path }) => path.split('.').reduce((at, name) => at?.[name], runtime) !== undefined,
+    late: () => [typeof api.resolvePath('x'), api.registerTool({ name: 'late', execute() {} }) ?? null],
+    store: () => kept.lookup('stopped'),
+  };
+  const kept = runtime.state.openKeyedStore({ namespace: 'more', maxEntries: 10 });
+  const tool = (name, rest) => api.registerTool({ name, description: name, parameters: { type: 'object', properties: {} }, execute: async () => ({ content: [] }), ...rest });
+  tool('more_owner', { ownerOnly: true });
+  tool('more_any', {});
+  api.registerService({ id: 'more', start() {}, stop: () => kept.register('stopped', { at: 'service' }) });
+  for (const [name, run] of Object.entries(tasks)) {
+    api.registerGatewayMethod(`more.${name}`, async ({ params, respond }) => {
+      try {
+        respond(true, { value: (await run(params)) ?? null });
+      } catch (error) {
+        respond(true, { threw: { message: error.message, code: error.code ?? null } });
+      }
+    }, { scope: 'operator.write' });
+  }
+}"#;
+
+async fn more(change: impl FnOnce(&mut Home)) -> (Home, Live, Client) {
+    probe(|home| {
+        home.plugin("more", MORE);
+        change(home);
+    })
+    .await
+}
+
+// API-166, API-246
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn routes_come_and_go_while_a_plugin_runs() {
+    let (_home, live, mut client) = more(|home| drop(home.fixture("http-route"))).await;
+    let mut route = async |params: Value| client.ok("more.route", params).await["value"].clone();
+    // Whatever else answers, this plugin does not.
+    assert!(!live.http("GET", "/late/hook", None).await.2.starts_with("late"));
+    assert_eq!(route(json!({"path": "/late/hook", "auth": "plugin", "word": "one"})).await, json!([]));
+    assert_eq!(live.http("GET", "/late/hook?a=1", None).await.2, "late /late/hook?a=1 one");
+    let taken = route(json!({"path": "/late/hook", "auth": "plugin"})).await;
+    assert!(taken[0].as_str().unwrap().contains("registered already"), "{taken}");
+    route(json!({"path": "/late/hook", "auth": "plugin", "word": "two", "replaceExisting": true})).await;
+    assert_eq!(live.http("GET", "/late/hook", None).await.2, "late /late/hook two");
+    let foreign = route(json!({"path": "/http-route/echo", "auth": "plugin", "replaceExisting": true})).await;
+    assert!(foreign[0].as_str().unwrap().contains("`http-route`"), "{foreign}");
+    // One that asks for the gateway's authentication gets it.
+    route(json!({"path": "/late/closed", "auth": "gateway", "match": "prefix"})).await;
+    assert_eq!(live.http_with("GET", "/late/closed/x", None, &[]).await.0, 401);
+    assert_eq!(live.http("GET", "/late/closed/x", None).await.2, "late /late/closed/x ");
+    route(json!({"path": "/late/passing", "auth": "plugin", "remove": true})).await;
+    let begun = std::time::Instant::now();
+    while live.http("GET", "/late/passing", None).await.2.starts_with("late") {
+        assert!(begun.elapsed().as_secs() < 30, "the route stays");
+    }
+    live.stop().await;
+}
+
+// CH-35, CH-41, CH-43, CH-46, CH-47
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_sender_is_admitted_by_a_code() {
+    let (home, live, mut client) = probe(|home| drop(home.fixture("channel-talk"))).await;
+    let place = json!({"channel": "talk", "accountId": "default"});
+    let mut ask = json!([place]);
+    ask[0]["id"] = "u1".into();
+    let asked = value(&mut client, "channel.pairing.upsertPairingRequest", ask.clone()).await;
+    let code = asked["code"].as_str().unwrap().to_owned();
+    assert_eq!((asked["created"].as_bool(), code.len()), (Some(true), 8));
+    assert_eq!(value(&mut client, "channel.pairing.upsertPairingRequest", ask).await, json!({"code": code, "created": false}));
+    let list = client.ok("channels.pairing.list", json!({"channel": "talk"})).await;
+    assert_eq!((&list["requests"][0]["id"], &list["requests"][0]["code"]), (&json!("u1"), &json!(code)));
+    let unknown = client.error("channels.pairing.approve", json!({"channel": "talk", "code": "AAAAAAAA"})).await;
+    assert!(unknown["message"].as_str().unwrap().contains("`AAAAAAAA`"), "{unknown}");
+    let done = client.ok("channels.pairing.approve", json!({"channel": "talk", "code": code.to_lowercase(), "notify": true})).await;
+    assert_eq!((&done["id"], &done["accountId"], &done["owner"]), (&json!("u1"), &json!("default"), &json!("talk:u1")));
+    assert!(done["notified"].is_boolean(), "{done}");
+    let written: Value = serde_json::from_str(&std::fs::read_to_string(home.config_path()).unwrap()).unwrap();
+    assert_eq!(written["commands"]["ownerAllowFrom"], json!(["talk:u1"]));
+    let file = home.dir.path().join("state/credentials/talk-default-allowFrom.json");
+    let file: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(file, json!({"version": 1, "allowFrom": ["u1"]}));
+    assert_eq!(value(&mut client, "channel.pairing.readAllowFromStore", json!([place])).await, json!(["u1"]));
+    assert_eq!(client.ok("channels.pairing.list", json!({"channel": "talk"})).await["requests"], json!([]));
+    live.stop().await;
+}
+
+// RT-111, RT-112, RT-113
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heartbeats_run_when_a_plugin_asks_for_one() {
+    let (home, live, mut client) = probe(|home| home.config["agents"]["defaults"]["heartbeat"] = json!({"prompt": "Anything new?"})).await;
+    assert_eq!(client.ok("last-heartbeat", json!({})).await, Value::Null);
+    let done = value(&mut client, "system.runHeartbeatOnce", json!([{"reason": "test", "heartbeat": {"target": "none"}}])).await;
+    assert!(done["status"] == "ran" && done["durationMs"].is_u64(), "{done}");
+    assert!(home.model.last_request().body["messages"].to_string().contains("Anything new?"));
+    let last = client.ok("last-heartbeat", json!({})).await;
+    assert_eq!((&last["status"], &last["preview"]), (&json!("ran"), &json!("Mock reply: all good.")));
+    client.ok("set-heartbeats", json!({"enabled": false})).await;
+    let off = value(&mut client, "system.runHeartbeatOnce", json!([{}])).await;
+    assert_eq!(off, json!({"status": "skipped", "reason": "disabled"}));
+    client.ok("set-heartbeats", json!({"enabled": true})).await;
+    let count = home.model.requests().len();
+    assert_eq!(value(&mut client, "system.requestHeartbeatNow", json!([{"coalesceMs": 0}])).await, Value::Null);
+    let refused = thrown(&mut client, "system.requestHeartbeat", json!([{"source": "other", "intent": "sometime"}])).await;
+    assert!(refused["message"].as_str().unwrap().contains("`intent`"), "{refused}");
+    let begun = std::time::Instant::now();
+    while home.model.requests().len() == count {
+        assert!(begun.elapsed().as_secs() < 30, "no heartbeat came");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    // What somebody puts in with `wake` is told in the turn that it asks for.
+    client.ok("wake", json!({"text": "The parcel is here", "mode": "now"})).await;
+    let told = |home: &Home| home.model.requests().iter().any(|r| r.body["messages"].to_string().contains("The parcel is here"));
+    while !told(&home) {
+        assert!(begun.elapsed().as_secs() < 60, "nobody was woken");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    live.stop().await;
+}
+
+// RT-052, RT-053, RT-054, RT-056
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_are_listed_and_one_that_is_not_there_is_named() {
+    let (_home, live, mut client) = probe(|_| {}).await;
+    assert_eq!(value(&mut client, "nodes.list", json!([])).await, json!({"nodes": []}));
+    assert_eq!(value(&mut client, "nodes.list", json!([{"connected": true}])).await, json!({"nodes": []}));
+    let absent = thrown(&mut client, "nodes.invoke", json!([{"nodeId": "phone", "command": "canvas.present"}])).await;
+    assert_eq!((&absent["message"], &absent["code"]), (&json!("node not connected"), &json!("NODE_REFUSED")));
+    let none = thrown(&mut client, "nodes.invoke", json!([{"nodeId": "phone"}])).await;
+    assert_eq!(none["code"], "INVALID_PARAMS", "{none}");
+    assert_eq!(client.ok("node.list", json!({})).await["nodes"], json!([]));
+    let error = client.error("node.invoke", json!({"nodeId": "n", "command": "c", "idempotencyKey": "k"})).await;
+    assert_eq!((&error["code"], &error["details"]["code"]), (&json!("UNAVAILABLE"), &json!("NOT_CONNECTED")));
+    live.stop().await;
+}
+
+// API-031, API-090, API-091, RT-059, RT-117, RT-143, RT-144
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn smaller_things_that_plugins_ask_for() {
+    let (_home, live, mut client) = more(|home| {
+        home.plugin("mute", &MORE.replace("more.", "mute.").replace("'more'", "'mute'"));
+        home.config["plugins"]["entries"]["mute"]["hooks"]["allowPromptInjection"] = false.into();
+    })
+    .await;
+    let png = "iVBORw0KGgoAAAANSUhEUgAAAAQAAAACCAIAAADwyuo0AAAAEElEQVR4nGP4z8AARwzIHABvqgf5gNwAKAAAAABJRU5ErkJggg==";
+    let made = client.ok("more.resize", json!({"png": png, "maxSide": 2, "quality": 80})).await;
+    assert_eq!(made["value"], json!({"width": 2, "height": 1, "mime": "image/jpeg"}), "{made}");
+    let refused = client.ok("more.resize", json!({"png": "bm90aGluZw==", "maxSide": 2, "quality": 80})).await;
+    assert_eq!(refused["threw"]["code"], "IMAGE_REFUSED", "{refused}");
+    for absent in ["media.renderQrTerminal", "media.renderQrPngBase64", "media.writeQrPngTempFile", "tools"] {
+        assert_eq!(client.ok("more.has", json!({"path": absent})).await["value"], false, "{absent}");
+    }
+    assert!(client.ok("more.odd", json!({})).await["value"].is_object());
+    client.say("agent:main:main", "hello").await;
+    let injection = json!({"sessionKey": "agent:main:main", "text": "note"});
+    assert_eq!(client.ok("more.inject", injection.clone()).await["value"]["enqueued"], true);
+    assert_eq!(client.ok("mute.inject", injection).await["value"]["enqueued"], false);
+    for (stream, emitted) in [("more", true), ("more.step", true), ("lifecycle", false), ("other", false)] {
+        let answer = client.ok("more.emit", json!({"runId": "r", "stream": stream, "data": {"a": 1}})).await["value"].clone();
+        assert_eq!((answer["emitted"].as_bool(), answer["reason"].is_string()), (Some(emitted), !emitted), "{stream}: {answer}");
+    }
+    let answers = client.ok("more.bundledOnly", json!({})).await["value"].clone();
+    assert_eq!((&answers[0]["ok"], &answers[1], &answers[2]), (&json!(false), &Value::Null, &json!({"removed": 0, "failed": 0})));
+    assert_eq!(client.ok("more.late", json!({})).await["value"], json!(["string", null]), "late registrations have no effect");
+    live.stop().await;
+}
+
+// API-124
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tool_for_owners_is_offered_to_owners_only() {
+    let (home, live, mut client) = more(|_| {}).await;
+    let offered = |home: &Home| {
+        let body = home.model.last_request().body["tools"].to_string();
+        (body.contains("\"more_owner\""), body.contains("\"more_any\""))
+    };
+    client.say("agent:main:owner", "hello").await;
+    assert_eq!(offered(&home), (true, true));
+    let run = value(&mut client, "subagent.run", json!([{"sessionKey": "agent:main:child", "message": "x"}])).await;
+    value(&mut client, "subagent.waitForRun", json!([{"runId": run["runId"]}])).await;
+    assert_eq!(offered(&home), (false, true));
+    live.stop().await;
+}
+
+// RT-089
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_service_keeps_while_it_stops_is_there_after_a_restart() {
+    let (home, live, _client) = more(|_| {}).await;
+    live.stop().await;
+    let live = home.start().await;
+    let mut client = live.client().await;
+    assert_eq!(client.ok("more.store", json!({})).await["value"], json!({"at": "service"}));
     live.stop().await;
 }

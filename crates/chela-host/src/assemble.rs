@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use chela_agent::runtime::RuntimeParts;
@@ -13,7 +13,7 @@ use chela_config::{Config, Env, SensitiveHint, StatePaths};
 use chela_models::{AuthStore, ModelRegistry};
 use chela_node::{NodeLane, NodeLaneOptions};
 use chela_plugin::builtin::{BuiltinLane, BuiltinPlugin};
-use chela_plugin::register::{HookPolicy, RegistryInputs};
+use chela_plugin::register::{HookPolicy, HttpRoute, LateRoutes, RegistryInputs};
 use chela_plugin::registry::Registry;
 use chela_plugin::{PluginSpec, RegistrationMode};
 use chela_plugin_diagnostics::{DiagnosticsOtel, DiagnosticsPrometheus};
@@ -24,9 +24,11 @@ use serde_json::Value;
 use crate::bindings::Bindings;
 use crate::channels::Channels;
 use crate::events::{self, Subscribers};
+use crate::heartbeat::{self, Heartbeats};
 use crate::hook_files;
 use crate::manager::{ManagerParts, PluginManager, Rules};
 use crate::models;
+use crate::nodes::NodeAccess;
 use crate::recover::{self, Recovered};
 use crate::requests::interactive::Callbacks;
 use crate::requests::{OpenStores, Relays, Requests};
@@ -110,6 +112,10 @@ pub struct Host {
     pub(crate) keyed: OpenStores,
     pub(crate) embeddings: crate::memory::EmbeddingCache,
     pub(crate) relays: Relays,
+    /// Routes that plugins added while they run.
+    pub(crate) late_routes: Mutex<LateRoutes>,
+    pub(crate) nodes: OnceLock<Box<dyn NodeAccess>>,
+    pub(crate) heartbeats: Arc<Heartbeats>,
     purpose: Purpose,
     /// The state belongs to a running gateway; what is here is empty and goes with the command.
     detached: bool,
@@ -220,6 +226,9 @@ impl Host {
             keyed: OpenStores::default(),
             embeddings: Default::default(),
             relays: Relays::default(),
+            late_routes: Mutex::default(),
+            nodes: OnceLock::new(),
+            heartbeats: Arc::default(),
             purpose,
             _passing: passing,
             detached: elsewhere,
@@ -239,6 +248,7 @@ impl Host {
         runtime.bring_tools(tools);
         if purpose == Purpose::Gateway {
             runtime.lifecycle.expect_recovery();
+            tokio::spawn(heartbeat::serve(Arc::downgrade(&host)));
         }
         let weak = Arc::downgrade(&host);
         let after = Box::new(move |registry: &Arc<Registry>, fresh: &[String]| plugins_started(&weak, registry, fresh));
@@ -275,6 +285,11 @@ impl Host {
         self.purpose == Purpose::Gateway
     }
 
+    /// True for a look at plugins, which must leave nothing behind.
+    pub(crate) fn is_inspecting(&self) -> bool {
+        self.purpose == Purpose::Inspect
+    }
+
     /// True while the state belongs to a running gateway and not to this command.
     pub(crate) fn is_detached(&self) -> bool {
         self.detached
@@ -289,7 +304,6 @@ impl Host {
         let config = self.runtime.config();
         let agent = &self.runtime.settings().agents.default_id;
         models::ProviderWorld {
-            public: Arc::new(public_config(&config)),
             snapshot: self.manager.snapshot(),
             auth: self.auth.clone(),
             agent_dir: self.paths.agent_dir(agent),
@@ -297,6 +311,21 @@ impl Host {
             env: Arc::new(self.env.clone()),
             config,
         }
+    }
+
+    /// Sets who reaches nodes, once.
+    pub fn serve_nodes(&self, nodes: Box<dyn NodeAccess>) {
+        let _ = self.nodes.set(nodes);
+    }
+
+    pub(crate) fn late_routes(&self) -> MutexGuard<'_, LateRoutes> {
+        self.late_routes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The routes of plugins for a path, in the order in which they are tried, those included that were added since `register`.
+    pub fn http_routes(&self, path: &str) -> Vec<HttpRoute> {
+        let registry = self.manager.registry();
+        self.late_routes().matching(&registry, path)
     }
 
     /// True when a plugin listens to agent events: nobody need build them otherwise.
@@ -339,9 +368,9 @@ impl Host {
             tracing::warn!("a changed config was still being applied");
         }
         self.close_channels().await;
+        chela_agent::harness::dispose_all(&self.manager.registry()).await;
         self.services.stop_all().await;
         chela_agent::context_engine::dispose_all(&self.runtime).await;
-        chela_agent::harness::dispose_all(&self.manager.registry()).await;
         crate::memory::close(&self.manager.registry(), grace.min(STOP_GRACE)).await;
         self.manager.stop_all("the gateway stops", grace).await;
         if let Err(error) = self.runtime.store.flush_projections().await {
@@ -360,23 +389,23 @@ fn plugins_started(host: &Weak<Host>, registry: &Arc<Registry>, fresh: &[String]
         let world = host.provider_world();
         models::add_plugin_providers(&host.models, &registry, &fresh, &world).await;
         drop(hold);
-        let public = world.public;
         if host.purpose != Purpose::Gateway {
             return;
         }
-        host.services.start_new(&registry, &public).await;
+        // Services come after channels (API-188), whose accounts take their time.
         host.start_channels(&registry, &fresh);
+        host.services.start_new(&registry).await;
         let Some(port) = host.started.get() else { return };
-        host.announce_start(&fresh, *port, &public);
+        host.announce_start(&fresh, *port);
     });
 }
 
 impl Host {
     /// `gateway_start` and `gateway:startup` for plugins that have just started, each once (HOOK-044, HOOK-293).
-    fn announce_start(&self, fresh: &[String], port: u16, config: &Value) {
+    fn announce_start(&self, fresh: &[String], port: u16) {
         use chela_plugin::HookName;
         let workspace = self.runtime.workspace_of(&self.runtime.settings().agents.default_id);
-        let ctx = serde_json::json!({"port": port, "config": config, "workspaceDir": workspace});
+        let ctx = serde_json::json!({"port": port, "config": chela_plugin::value::gateway_config(), "workspaceDir": workspace});
         let generation = self.manager.current();
         for id in fresh {
             generation.hooks.spawn_parallel_of(id, HookName::GatewayStart, || (serde_json::json!({"port": port}), ctx.clone()));

@@ -81,6 +81,7 @@ impl Host {
         self.manager.stop_plugin(id, "the plugin was changed", STOP_GRACE).await;
         self.models.remove_plugin(id);
         self.subscribers.forget(id);
+        self.late_routes().forget(id);
     }
 
     fn take_catalog(&self, config: &Arc<Config>) -> Changes {

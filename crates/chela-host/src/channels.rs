@@ -24,6 +24,7 @@ use serde_json::{Map, Value};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 pub use crate::chat::SessionCommands;
+pub use pairing::ApprovalOutcome;
 pub(crate) use send::without_nulls;
 pub use send::{SendError, SendRequest, Sent};
 pub use status::StatusQuery;
@@ -120,7 +121,7 @@ impl Host {
     }
 
     /// A message that comes during the start of a gateway waits; elsewhere nothing is recovered.
-    async fn wait_open(&self) {
+    pub(crate) async fn wait_open(&self) {
         if self.is_gateway() {
             let _ = self.channels.open.subscribe().wait_for(|open| *open).await;
         }

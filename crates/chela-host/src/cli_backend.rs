@@ -71,7 +71,7 @@ impl CliTransport {
         let own = self.world.config.get("agents.defaults.cliBackends").and_then(|all| all.get(self.id())).cloned().unwrap_or_default();
         let mut merged = config::merge(self.object.value().get("config").unwrap_or(&Value::Null), &own);
         if let Some(function) = self.object.function("normalizeConfig") {
-            let ctx = json!({"config": *self.world.public, "backendId": self.id()});
+            let ctx = json!({"config": chela_plugin::value::gateway_config(), "backendId": self.id()});
             let call = chela_plugin::Call::new(vec![merged.clone(), ctx]).budget(Some(HOOK_BUDGET)).cancelled_by(cancel.clone());
             merged = function.call(call).await.map_err(|e| format!("its `normalizeConfig` failed: {e}"))?;
         }
@@ -80,7 +80,7 @@ impl CliTransport {
 
     fn context(&self, request: &ModelRequest) -> Value {
         json!({
-            "config": *self.world.public, "workspaceDir": self.world.workspace, "agentDir": self.world.agent_dir, "provider": self.id(),
+            "config": chela_plugin::value::gateway_config(), "workspaceDir": self.world.workspace, "agentDir": self.world.agent_dir, "provider": self.id(),
             "modelId": request.model.model, "agentId": request.agent_id,
         })
     }

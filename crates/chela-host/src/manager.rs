@@ -289,10 +289,11 @@ impl PluginManager {
         let _permit = self.starts.acquire().await;
         let facts = facts_of(&record);
         let wanted = || self.state().awaits(&record.id, number);
+        let rules = self.rules.load_full();
         let mut result = match self.host.get().filter(|_| wanted()) {
             Some(host) => {
                 let lane: &dyn Lane = if self.builtin.has(&record.id) { &self.builtin } else { self.node.as_ref() };
-                let start = lane.start((self.rules.load().spec_of)(&record), host.clone());
+                let start = lane.start((rules.spec_of)(&record), host.clone());
                 tokio::time::timeout(START_BUDGET, start).await.unwrap_or_else(|_| Err(too_slow()))
             }
             None if !wanted() => Err(taken_back()),
@@ -308,7 +309,19 @@ impl PluginManager {
             Err(_) if !wanted() => {}
             Err(error) => tracing::error!(target: "plugins", plugin = %record.id, phase = ?error.phase, "{error}"),
         }
-        let _ = self.completions.send(collect::Completion { facts, number, result });
+        let _ = self.completions.send(collect::Completion { facts, number, rules, result });
+    }
+
+    /// Gives a plugin that started by older rules the config of now.
+    fn catch_up(&self, id: &str, begun_by: &Arc<Rules>) {
+        let rules = self.rules.load_full();
+        if Arc::ptr_eq(&rules, begun_by) {
+            return;
+        }
+        let record = self.state().records().find(|record| record.id == id).cloned();
+        if let Some(record) = record {
+            self.notify(id, "config", &(rules.spec_of)(&record).config);
+        }
     }
 
     fn turn_of(&self, id: &str) -> Arc<tokio::sync::Mutex<()>> {

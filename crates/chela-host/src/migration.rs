@@ -8,7 +8,7 @@ use chela_plugin::{Call, PluginObject};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::assemble::{Host, public_config};
+use crate::assemble::Host;
 
 const METHOD: &str = "registerMigrationProvider";
 /// Longest look for something to migrate.
@@ -129,7 +129,7 @@ impl Host {
     ) -> Result<Value, String> {
         let mut call = Call::new(Vec::new()).budget(Some(budget)).cancelled_by(options.cancel.clone());
         let mut ctx = json!({
-            "config": public_config(&self.runtime.config()), "stateDir": self.paths.state_dir, "includeSecrets": options.include_secrets,
+            "config": chela_plugin::value::gateway_config(), "stateDir": self.paths.state_dir, "includeSecrets": options.include_secrets,
             "overwrite": options.overwrite, "signal": call.signal(options.cancel.clone()),
         });
         let paths = [("source", &options.source), ("backupPath", &options.backup), ("reportDir", &options.report_dir)];

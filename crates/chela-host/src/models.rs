@@ -40,10 +40,8 @@ pub(crate) fn configured(config: &Config, auth: &AuthStore) -> Arc<ModelRegistry
 /// What the providers of plugins are built from.
 #[derive(Clone)]
 pub(crate) struct ProviderWorld {
-    /// The effective config; what plugins see of it is `public`.
+    /// The effective config; plugins get their own view of it.
     pub(crate) config: Arc<Config>,
-    /// The config as plugins get it.
-    pub(crate) public: Arc<Value>,
     /// The plugins on disk: their manifests name variables with credentials.
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) auth: AuthStore,

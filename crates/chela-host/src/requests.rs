@@ -9,15 +9,19 @@ mod channel;
 mod compaction;
 mod config;
 mod hooks;
+mod http;
 pub(crate) mod interactive;
 mod llm;
+mod media;
 mod memory;
+mod nodes;
 mod relay;
 mod session;
 mod spawn;
 mod state;
 mod system;
 mod tasks;
+mod thinking;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -114,6 +118,9 @@ impl HostServices for Requests {
             Some("session" | "runContext" | "agentEvent") => session::serve(&request).await,
             Some("subagent" | "agent") => agent::serve(&request).await,
             Some("hooks") => hooks::serve(&request).await,
+            Some("http") => http::serve(&request),
+            Some("media") => media::serve(&request).await,
+            Some("nodes") => nodes::serve(&request).await,
             Some("imageGeneration" | "videoGeneration" | "musicGeneration" | "webSearch" | "tts" | "mediaUnderstanding") => {
                 capability::serve(&request).await
             }
@@ -151,6 +158,12 @@ impl HostServices for Requests {
     }
 
     fn worker_event(&self, plugin_id: &str, event: WorkerEvent) {
+        if matches!(event, WorkerEvent::Exited { .. } | WorkerEvent::Quarantined { .. })
+            && let Some(host) = self.host.upgrade()
+        {
+            // Its functions went with the process; what starts again adds its routes again.
+            host.late_routes().forget(plugin_id);
+        }
         match event {
             WorkerEvent::Ready => tracing::info!(target: "plugins", plugin = plugin_id, "ready"),
             WorkerEvent::Fault { kind, message } => tracing::error!(target: "plugins", plugin = plugin_id, kind, "{message}"),

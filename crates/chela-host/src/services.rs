@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use chela_plugin::register::entries::ServiceEntry;
 use chela_plugin::registry::Registry;
+use chela_plugin::value::gateway_config;
 use chela_plugin::{Adapter, Call, Callback};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Longest start of one service; the reference waits for ever (API-185).
 const START_BUDGET: Duration = Duration::from_secs(30);
@@ -41,7 +42,7 @@ impl Services {
     }
 
     /// Starts the services of the registry that were not started before.
-    pub async fn start_new(&self, registry: &Arc<Registry>, config: &Arc<Value>) {
+    pub async fn start_new(&self, registry: &Arc<Registry>) {
         let _turn = self.turn.lock().await;
         for service in &registry.services {
             let key = (service.owner.id.to_string(), service.id.clone());
@@ -52,7 +53,7 @@ impl Services {
                 }
             }
             let Some(start) = &service.start else { continue };
-            match self.call(start, "start", config, START_BUDGET).await {
+            match self.call(start, "start", START_BUDGET).await {
                 Ok(()) => self.lock().running.push(service.clone()),
                 Err(error) => {
                     let (id, plugin) = (&service.id, &service.owner.id);
@@ -85,17 +86,16 @@ impl Services {
     }
 
     async fn stop_list(&self, services: Vec<ServiceEntry>) {
-        let config = Arc::new(Value::Null);
         for service in services.into_iter().rev() {
             let Some(stop) = &service.stop else { continue };
-            if let Err(error) = self.call(stop, "stop", &config, STOP_BUDGET).await {
+            if let Err(error) = self.call(stop, "stop", STOP_BUDGET).await {
                 tracing::warn!(target: "plugins", plugin = %service.owner.id, service = %service.id, "service did not stop cleanly: {error}");
             }
         }
     }
 
-    async fn call(&self, function: &Callback, method: &str, config: &Arc<Value>, budget: Duration) -> Result<(), String> {
-        let ctx = json!({"config": config.as_ref(), "workspaceDir": self.workspace_dir, "stateDir": self.state_dir});
+    async fn call(&self, function: &Callback, method: &str, budget: Duration) -> Result<(), String> {
+        let ctx = json!({"config": gateway_config(), "workspaceDir": self.workspace_dir, "stateDir": self.state_dir});
         let args = vec![json!({"method": method, "ctx": ctx})];
         let call = Call::new(args).adapter(Adapter::Service).budget(Some(budget));
         function.call(call).await.map(|_| ()).map_err(|e| e.to_string())

@@ -78,6 +78,17 @@ pub(crate) fn check(record: Option<&PluginRecord>, method: &str, params: &Value)
                 None => Ok(()),
             }
         }
+        _ if method.starts_with("host.channel.pairing.") => {
+            let channel = params["args"][0]["channel"].as_str().unwrap_or_default().trim();
+            let owns = record.manifest.channels.iter().any(|own| own.eq_ignore_ascii_case(channel));
+            if owns {
+                return Ok(());
+            }
+            refuse(format!(
+                "plugin `{}` is confined and admits senders of its own channels only, not of `{channel}`; remove `{key}` to allow it",
+                record.id
+            ))
+        }
         _ => Ok(()),
     }
 }

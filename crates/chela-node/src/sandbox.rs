@@ -75,6 +75,14 @@ impl Plan {
 }
 
 impl Confined {
+    /// Refuses a request that names a file which the gateway, or another plugin for it, would read in the place of a worker that cannot.
+    pub(crate) fn may_name(&self, method: &str, params: &Value) -> Result<(), CallError> {
+        if self.readable.is_none() {
+            return Ok(());
+        }
+        files_of(method, params).into_iter().try_for_each(|path| self.may_read(&json!({ "path": path })))
+    }
+
     /// Refuses a file that the gateway would read in the place of a worker that cannot.
     pub(crate) fn may_read(&self, params: &Value) -> Result<(), CallError> {
         let Some(readable) = &self.readable else { return Ok(()) };
@@ -85,6 +93,25 @@ impl Confined {
         }
         Err(CallError::refused("EACCES", format!("`{path}` is not granted: add it to `{}.files.read`", self.key)))
     }
+}
+
+/// Files that a request of a plugin names.
+fn files_of<'a>(method: &str, params: &'a Value) -> Vec<&'a str> {
+    let first = &params["args"][0];
+    if method.starts_with("host.mediaUnderstanding.") || method.starts_with("host.tts.") {
+        return ["filePath", "prefsPath"].iter().filter_map(|name| first[*name].as_str()).collect();
+    }
+    if method != "host.channel.send" {
+        return Vec::new();
+    }
+    let payload = &params["payload"];
+    let many = payload["mediaUrls"].as_array().into_iter().flatten();
+    let named = many.chain([&payload["mediaUrl"], &payload["filePath"]]).filter_map(Value::as_str);
+    named
+        .filter_map(|place| {
+            place.strip_prefix("file://").or(Some(place)).filter(|place| !place.contains("://") && !place.starts_with("data:"))
+        })
+        .collect()
 }
 
 /// Where things are that a plan is about.
@@ -227,3 +254,33 @@ fn short_hash(text: &str) -> String {
 
 /// Who holds what, by permission.
 pub(crate) type HeldBy = BTreeMap<&'static str, &'static str>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gateway_reads_no_file_for_a_worker_that_may_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mine, other) = (dir.path().join("mine"), dir.path().join("other.png"));
+        std::fs::create_dir(&mine).unwrap();
+        std::fs::write(mine.join("a.png"), "a").unwrap();
+        std::fs::write(&other, "b").unwrap();
+        let confined = Confined { readable: Some(vec![mine.canonicalize().unwrap()]), key: "k".into(), ..Confined::default() };
+        let allowed = mine.join("a.png");
+        for (method, params) in [
+            ("host.mediaUnderstanding.describeImageFile", json!({"args": [{"filePath": null}]})),
+            ("host.tts.textToSpeech", json!({"args": [{"prefsPath": null}]})),
+            ("host.channel.send", json!({"payload": {"mediaUrl": null}})),
+            ("host.channel.send", json!({"payload": {"mediaUrls": ["https://example.com/a.png", null]}})),
+        ] {
+            let with = |path: &Path| serde_json::from_str::<Value>(&params.to_string().replace("null", &json!(path).to_string())).unwrap();
+            confined.may_name(method, &with(&allowed)).unwrap();
+            let refused = confined.may_name(method, &with(&other)).unwrap_err();
+            assert!(refused.to_string().contains("`k.files.read`"), "{method}: {refused}");
+            Confined::default().may_name(method, &with(&other)).unwrap();
+        }
+        let from_a_file = json!({"payload": {"mediaUrl": format!("file://{}", other.display())}});
+        assert!(confined.may_name("host.channel.send", &from_a_file).is_err());
+    }
+}

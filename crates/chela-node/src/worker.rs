@@ -280,15 +280,19 @@ impl Requests for WorkerRequests {
     }
 
     async fn request(&self, plugin: Option<&str>, method: &str, params: Value) -> Result<Value, CallError> {
-        let slot = {
+        let (slot, confined) = {
             let worker = self.worker.upgrade().ok_or(CallError::Cancelled)?;
-            worker.slot_for(named_in(plugin, &params))?
+            (worker.slot_for(named_in(plugin, &params))?, worker.confined())
         };
         if method == "sandbox.resolve" {
             return self.resolve(&params).await;
         }
         if !method.starts_with("host.") {
             return Err(CallError::NotBuilt(method.into()));
+        }
+        if let Err(error) = confined.may_name(method, &params) {
+            slot.ledger.deny("files.read", method, 1);
+            return Err(error);
         }
         slot.host.request(&slot.caller, method, params).await
     }

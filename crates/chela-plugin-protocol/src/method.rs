@@ -28,6 +28,8 @@ pub struct LoadParams<'a> {
     pub registration_mode: &'a Value,
     /// The effective config.
     pub config: &'a Value,
+    /// The word that makes `{"$config": word}` mean the effective config.
+    pub config_mark: &'a str,
     /// The plugin's validated config.
     pub plugin_config: &'a Value,
     /// Workspace of the default agent.

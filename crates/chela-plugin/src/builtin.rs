@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -130,6 +130,7 @@ impl Lane for BuiltinLane {
             plugin_id: api.spec.id.clone(),
             key: NEXT_KEY.fetch_add(1, Ordering::Relaxed),
             functions: api.functions,
+            config: RwLock::new(api.spec.config.clone()),
             transports: api.transports.into_iter().collect(),
             calls: AtomicU64::new(0),
             errors: AtomicU64::new(0),
@@ -149,6 +150,7 @@ struct BuiltinTarget {
     plugin_id: String,
     key: u64,
     functions: HashMap<u64, BuiltinFn>,
+    config: RwLock<Arc<Value>>,
     transports: HashMap<String, Arc<dyn chela_models::ModelTransport>>,
     calls: AtomicU64,
     errors: AtomicU64,
@@ -157,6 +159,19 @@ struct BuiltinTarget {
 impl fmt::Debug for BuiltinTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "BuiltinTarget({})", self.plugin_id)
+    }
+}
+
+impl BuiltinTarget {
+    /// Puts the config where it is only meant, as the worker of another lane does.
+    fn with_config(&self, args: &mut [Value]) {
+        for arg in args {
+            for pointer in ["", "/config", "/cfg", "/ctx/config"] {
+                if let Some(place) = arg.pointer_mut(pointer).filter(|value| crate::value::is_gateway_config(value)) {
+                    place.clone_from(&self.config.read().unwrap_or_else(PoisonError::into_inner));
+                }
+            }
+        }
     }
 }
 
@@ -170,7 +185,8 @@ impl CallTarget for BuiltinTarget {
         self.transports.get(provider_id).cloned()
     }
 
-    async fn call(&self, handle: u64, call: Call) -> Result<Value, CallError> {
+    async fn call(&self, handle: u64, mut call: Call) -> Result<Value, CallError> {
+        self.with_config(&mut call.args);
         self.calls.fetch_add(1, Ordering::Relaxed);
         let Some(function) = self.functions.get(&handle) else {
             return Err(CallError::refused("NOT_FOUND", format!("plugin `{}` has no function {handle}", self.plugin_id)));
@@ -243,7 +259,11 @@ impl PluginControl for BuiltinTarget {
         }
     }
 
-    fn notify(&self, _name: &str, _payload: &Value) {}
+    fn notify(&self, name: &str, payload: &Value) {
+        if name == "config" {
+            *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(payload.clone());
+        }
+    }
 }
 
 impl StopRule {

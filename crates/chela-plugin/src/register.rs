@@ -32,7 +32,7 @@ pub use cli::{CliDescriptor, CliEntry, RESERVED_CLI_ROOTS};
 pub use commands::{CommandEntry, CommandMatch, Commands, RESERVED_COMMANDS};
 pub use facts::{HookPolicy, PluginFacts};
 pub use gateway::{ADMIN_SCOPE, GatewayMethod, OPERATOR_SCOPES, is_operator_scope, scopes_satisfy};
-pub use http::{HttpRoute, HttpRoutes, RouteAuth, RouteMatch, RoutePath};
+pub use http::{Added, HttpRoute, HttpRoutes, LateRoutes, RouteAuth, RouteMatch, RoutePath};
 pub use transforms::{Replacement, TextTransforms};
 
 use crate::diagnostic::{Diagnostic, Level};

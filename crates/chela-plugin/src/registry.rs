@@ -69,6 +69,7 @@ pub const CONSUMED_METHODS: &[&str] = &[
     "registerMemoryPromptSupplement",
     "registerMemoryCorpusSupplement",
     "registerMemoryEmbeddingProvider",
+    "registerDetachedTaskRuntime",
 ];
 
 /// Functions of a registered text provider that something calls.
@@ -87,6 +88,10 @@ pub const CONSUMED_PROVIDER_HOOKS: &[&str] = &[
     "buildUnknownModelHint",
     "matchesContextOverflowError",
     "classifyFailoverReason",
+    "resolveThinkingProfile",
+    "resolveDefaultThinkingLevel",
+    "isBinaryThinking",
+    "supportsXHighThinking",
 ];
 
 /// Why a plugin is not loaded (INS-327).

@@ -1,6 +1,31 @@
 //! Reading values that came from a plugin: function handles and tagged values (see `PROTOCOL.md`, "Values").
 
-use serde_json::Value;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+
+/// The word that makes a value mean the config. It is random, so that no data of a stranger means it by chance or on purpose.
+static CONFIG_MARK: LazyLock<String> = LazyLock::new(|| {
+    let random = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", random(), random())
+});
+
+/// The word in [`gateway_config`], which workers are told when they load a plugin.
+pub fn config_mark() -> &'static str {
+    &CONFIG_MARK
+}
+
+/// Stands for the gateway's config in what is sent to a plugin: each plugin sees its own view of it there, so a confined one cannot be
+/// handed the secrets of others, and nothing large travels.
+pub fn gateway_config() -> Value {
+    json!({ "$config": config_mark() })
+}
+
+/// True for what [`gateway_config`] makes.
+pub fn is_gateway_config(value: &Value) -> bool {
+    value.get("$config").and_then(Value::as_str) == Some(config_mark())
+}
 
 /// The handle in `{"$fn": n}`, if the value is a function.
 pub fn function_handle(value: &Value) -> Option<u64> {
@@ -35,7 +60,6 @@ pub fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn handles_are_found_at_any_depth() {

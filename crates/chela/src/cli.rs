@@ -5,6 +5,7 @@ pub mod devices;
 pub mod gateway;
 pub mod hooks;
 pub mod migrate;
+pub mod pairing;
 pub mod plugins;
 pub mod sdk;
 
@@ -99,6 +100,8 @@ pub enum Command {
     Devices(devices::DevicesArgs),
     /// Print a setup code that pairs one device
     Qr(devices::QrArgs),
+    /// List and admit unknown senders of channels
+    Pairing(pairing::PairingArgs),
     /// Bring the state of another assistant here
     Migrate(migrate::MigrateArgs),
     /// List conversations

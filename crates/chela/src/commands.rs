@@ -18,6 +18,8 @@ mod hooks_trace;
 pub mod logs;
 pub mod migrate;
 pub mod other;
+pub mod pairing;
+mod plugin_nodes;
 pub mod plugin_runtime;
 pub mod plugins;
 mod plugins_compat;

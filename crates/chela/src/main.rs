@@ -49,6 +49,7 @@ fn run(cli: cli::Cli, started: std::time::Instant) -> Result<(), report::Failure
         Command::Qr(args) => commands::qr::run(&ctx, &args),
         Command::Config(args) => commands::config::run(&ctx, args),
         Command::Migrate(args) => commands::migrate::run(&ctx, args),
+        Command::Pairing(args) => commands::pairing::run(&ctx, args),
         Command::Sessions(args) => commands::sessions::run(&ctx, args),
         Command::Status(args) => commands::status::run(&ctx, &args),
         Command::Health(args) => commands::health::run(&ctx, &args),

@@ -231,3 +231,41 @@ fn an_agent_whose_gateway_is_gone_answers_by_itself_and_says_so() {
     let meta = answer.pointer("/result/meta").or_else(|| answer.get("meta")).unwrap();
     assert_eq!((&meta["transport"], &meta["fallbackFrom"]), (&json!("embedded"), &json!("gateway")), "{answer}");
 }
+
+// CH-41, CH-43, CH-46
+#[test]
+fn senders_are_listed_and_admitted_without_a_gateway() {
+    let home = Home::new();
+    home.config("{\n  // mine\n  gateway: {mode: 'local'}\n}");
+    let credentials = home.state().join("credentials");
+    std::fs::create_dir(&credentials).unwrap();
+    let now = jiff::Timestamp::now();
+    let row = |id: &str, code: &str, account: &str| {
+        json!({"id": id, "code": code, "createdAt": now, "lastSeenAt": now, "meta": {"name": "Ada", "accountId": account}})
+    };
+    let requests = json!({"version": 1, "requests": [row("u1", "ABCDEFGH", "default"), row("u2", "JKLMNPQR", "work")]});
+    std::fs::write(credentials.join("talk-pairing.json"), requests.to_string()).unwrap();
+    let listed: Value = serde_json::from_str(&home.ok(&["pairing", "list", "--json"])).unwrap();
+    assert_eq!((&listed["channel"], listed["requests"].as_array().unwrap().len()), (&json!("talk"), 2));
+    let table = home.ok(&["pairing", "list", "talk", "--account", "work"]);
+    assert!(table.contains("JKLMNPQR") && table.contains("name Ada") && !table.contains("ABCDEFGH"), "{table}");
+    let unknown = home.run(&["pairing", "approve", "talk", "AAAAAAAA"]);
+    assert!(unknown.code == 1 && unknown.stderr.contains("chela pairing list talk"), "{}", unknown.stderr);
+    let first = home.ok(&["pairing", "approve", "abcdefgh"]);
+    assert!(first.contains("Approved talk sender u1") && first.contains("talk:u1"), "{first}");
+    let config = std::fs::read_to_string(home.state().join("openclaw.json")).unwrap();
+    assert!(config.contains("// mine") && config.contains("talk:u1"), "{config}");
+    let second: Value = serde_json::from_str(&home.ok(&["pairing", "approve", "--channel", "talk", "JKLMNPQR", "--json"])).unwrap();
+    assert_eq!((&second["id"], &second["accountId"], second.get("owner")), (&json!("u2"), &json!("work"), None));
+    let file = |name: &str| -> Value { serde_json::from_str(&std::fs::read_to_string(credentials.join(name)).unwrap()).unwrap() };
+    assert_eq!(file("talk-default-allowFrom.json"), json!({"version": 1, "allowFrom": ["u1"]}));
+    assert_eq!(file("talk-work-allowFrom.json")["allowFrom"], json!(["u2"]));
+    assert_eq!(home.ok(&["pairing", "list"]).trim(), "No sender waits on talk");
+    for (args, code, said) in [
+        (&["pairing", "list", "../x"][..], 1, "is no channel id"),
+        (&["pairing", "approve", "--channel", "a", "b", "c"], 2, "cannot be used"),
+    ] {
+        let out = home.run(args);
+        assert!(out.code == code && out.stderr.contains(said), "{args:?}: {}", out.stderr);
+    }
+}

@@ -100,6 +100,7 @@ async fn support_denials(gateway: &Gateway, node: &Path) -> Vec<Value> {
     }
 }
 
+// RT-149
 #[tokio::test(flavor = "multi_thread")]
 async fn the_config_of_a_confined_plugin_has_no_secrets_of_others() {
     if !can_confine() {
@@ -114,12 +115,35 @@ async fn the_config_of_a_confined_plugin_has_no_secrets_of_others() {
             assert_eq!(seen.contains(secret), !hidden, "{secret}: {seen}");
         }
         assert!(!seen.contains(support::gateway::TOKEN), "nobody gets the gateway's own");
-        for how in ["command", "mutate", "auth"] {
+        let handed = handed(&mut client).await;
+        for (place, config) in &handed {
+            let config = config.as_str().unwrap();
+            assert!(config.contains("https://p.example") && !config.contains(support::gateway::TOKEN), "{place}: {config}");
+            for secret in ["sk-of-another-plugin", "sk-of-a-provider"] {
+                assert_eq!(config.contains(secret), !hidden, "{place}: {config}");
+            }
+        }
+        let described = client.call("reaches.do", json!({"how": "describe", "what": "/etc/hostname"})).await;
+        assert_eq!(described["error"].as_str().is_some_and(|text| text.contains("`/etc/hostname` is not granted")), hidden, "{described}");
+        for how in ["command", "mutate", "auth", "approve"] {
             let answer = client.call("reaches.do", json!({"how": how})).await;
             let inside = answer["permission"] == "childProcesses";
             let refused = inside || answer["error"].as_str().is_some_and(|text| text.contains("is confined"));
             assert_eq!(refused, hidden, "{how}: {answer}");
         }
+    }
+}
+
+/// The configs that the plugin was handed, once all are there.
+async fn handed(client: &mut support::ws::Client) -> serde_json::Map<String, Value> {
+    let begun = std::time::Instant::now();
+    loop {
+        let seen = client.call("reaches.do", json!({"how": "handed"})).await["value"].as_object().cloned().unwrap_or_default();
+        if ["service", "hook", "provider", "channel"].iter().all(|place| seen.contains_key(*place)) {
+            return seen;
+        }
+        assert!(begun.elapsed() < support::PATIENCE, "{seen:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
 }
 

@@ -42,9 +42,14 @@ impl Home {
 }
 
 fn run_in(state: &Path, home: &Path, node: &Path, args: &[&str]) -> (i32, String, String) {
-    let out = Command::new(env!("CARGO_BIN_EXE_chela"))
-        .args(args)
-        .env_clear()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chela"));
+    command.args(args).env_clear();
+    // A gateway is found by its lock file, which lies in the directory for temporary files.
+    let temp = state.parent().unwrap().join("tmp");
+    if temp.is_dir() {
+        command.env("TMPDIR", temp);
+    }
+    let out = command
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("HOME", home)
         .env("OPENCLAW_STATE_DIR", state)
@@ -55,10 +60,10 @@ fn run_in(state: &Path, home: &Path, node: &Path, args: &[&str]) -> (i32, String
     (out.status.code().unwrap(), text(out.stdout), text(out.stderr))
 }
 
-// API-059, API-175, API-177, API-182
+// API-059, API-175, API-177, API-179, API-182, API-190
 #[tokio::test]
 async fn a_command_without_a_manifest_alias_is_found_and_run() {
-    let home = Home::new(&["cli-nested"]).await;
+    let home = Home::new(&["cli-nested", "service"]).await;
     let (code, out, err) = home.run(&["deck", "show", "ace", "--count", "3"]);
     assert_eq!((code, out.as_str()), (0, "deck ace x3\n"), "{err}");
     assert!(err.contains("shown"), "{err}");
@@ -69,6 +74,9 @@ async fn a_command_without_a_manifest_alias_is_found_and_run() {
     assert_eq!(row, json!({"name": "ace", "count": 1, "parentPath": [], "config": "object", "workspace": workspace, "logs": "function"}));
     let (code, out, err) = home.run(&["deck", "state"]);
     assert_eq!((code, out.as_str()), (0, "kept 1\n"), "{err}");
+    assert!(!home.dir.path().join("state/service-fixture.log").exists(), "no service starts for a command");
+    let (code, out, err) = home.run(&["deck", "nodes"]);
+    assert!(code == 1 && out.is_empty() && err.contains("failed"), "no gateway knows of nodes: {out} {err}");
 }
 
 #[tokio::test]
@@ -118,4 +126,7 @@ async fn commands_run_beside_a_gateway() {
     assert_eq!((code, out.as_str()), (0, "deck ace x1\n"), "{err}");
     let (code, out, err) = run(&["deck", "state"]);
     assert!(code == 1 && out.is_empty() && err.contains("which the running gateway holds"), "{code} {out} {err}");
+    // RT-055
+    let (code, out, err) = run(&["deck", "nodes"]);
+    assert_eq!((code, out.as_str()), (0, "{\"nodes\":[]}\n"), "{err}");
 }

@@ -1,2 +1,2 @@
-export { readChannelAllowFromStore } from './internal/host.js';
+export { readChannelAllowFromStore, readChannelAllowFromStoreSync } from './internal/pairing-store.js';
 export { createChannelPairingChallengeIssuer, createChannelPairingController, createLoggedPairingApprovalNotifier, createPairingPrefixStripper, createTextPairingAdapter } from './internal/pairing.js';

@@ -1,6 +1,7 @@
 export { ensureConfiguredBindingRouteReady, resolveConfiguredBindingRoute, resolveRuntimeConversationBindingRoute } from './internal/binding-routes.js';
 export { createScopedAccountReplyToModeResolver, createStaticReplyToModeResolver, createTopLevelChannelReplyToModeResolver } from './internal/channel-plugin.js';
-export { readChannelAllowFromStore, recordInboundSession, upsertChannelPairingRequest } from './internal/host.js';
+export { recordInboundSession } from './internal/host.js';
+export { addChannelAllowFromStoreEntry, approveChannelPairingCode, listChannelPairingRequests, readChannelAllowFromStore, readChannelAllowFromStoreSync, removeChannelAllowFromStoreEntry, upsertChannelPairingRequest } from './internal/pairing-store.js';
 export { resolveConversationLabel } from './internal/inbound-finalize.js';
 export { buildPairingReply, issuePairingChallenge } from './internal/pairing.js';
 export { SessionBindingError, buildPluginBindingApprovalCustomId, buildPluginBindingDeclinedText, buildPluginBindingErrorText, buildPluginBindingResolvedText, buildPluginBindingUnavailableText, createConversationBindingRecord, getConversationBindingCapabilities, getSessionBindingService, isPluginOwnedBindingMetadata, isPluginOwnedSessionBindingRecord, isSessionBindingError, listSessionBindingRecords, parsePluginBindingApprovalCustomId, registerSessionBindingAdapter, resolveConversationBindingRecord, toPluginConversationBinding, touchConversationBindingRecord, unbindConversationBindingRecord, unregisterSessionBindingAdapter } from './internal/session-bindings.js';

@@ -1,1 +1,2 @@
 export { resolveHeartbeatVisibility, resolveIndicatorType } from './internal/heartbeat-text.js';
+export { requestHeartbeat } from './internal/heartbeat-wish.js';

@@ -14,3 +14,4 @@ export { transcribeFirstAudio } from './internal/media/first-audio.js';
 export { DEFAULT_TIMEOUT_SECONDS } from './internal/web/search.js';
 export { encodePngRgb, encodePngRgba, fillPixel } from './internal/media/png.js';
 export { formatQrPngDataUrl, renderQrPngBase64, renderQrPngDataUrl, renderQrTerminal, writeQrPngTempFile } from './internal/media/qr.js';
+export { resizeToJpeg } from './internal/media/resize.js';

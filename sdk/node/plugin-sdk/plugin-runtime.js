@@ -4,3 +4,4 @@ export { createInteractiveConversationBindingHelpers, dispatchPluginInteractiveH
 export { buildPluginBindingApprovalCustomId, buildPluginBindingResolvedText, parsePluginBindingApprovalCustomId } from './internal/session-bindings.js';
 export { getPluginCommandSpecs, listProviderPluginCommandSpecs } from './internal/text-commands.js';
 export { executePluginCommand, getGlobalHookRunner, getGlobalPluginRegistry, hasGlobalHooks, listPluginCommands, matchPluginCommand, validateCommandName } from './internal/own-commands.js';
+export { registerPluginHttpRoute } from './internal/http-routes.js';

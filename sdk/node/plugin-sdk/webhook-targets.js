@@ -1,1 +1,2 @@
 export { registerWebhookTarget, rejectNonPostWebhookRequest, resolveSingleWebhookTarget, resolveSingleWebhookTargetAsync, resolveWebhookTargets, resolveWebhookTargetWithAuthOrReject, resolveWebhookTargetWithAuthOrRejectSync, withResolvedWebhookRequestPipeline } from './internal/webhook-targets.js';
+export { registerPluginHttpRoute, registerWebhookTargetWithPluginRoute } from './internal/http-routes.js';

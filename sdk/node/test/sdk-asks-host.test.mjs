@@ -7,10 +7,10 @@ import test from 'node:test';
 import { FakeHost, rows } from './fake-host.mjs';
 
 /** Runs the body of a service's `start` in a worker, with the SDK's modules as `sdk`. */
-async function inWorker(modules, body, answers) {
+async function inWorker(modules, body, answers, before = '') {
   const root = fs.mkdtempSync(path.join(os.tmpdir(), 'chela-plugin-'));
   const imports = modules.map((name, index) => `import * as m${index} from 'openclaw/plugin-sdk/${name}';`).join('\n');
-  const source = `${imports}\nconst sdk = Object.assign({}, ${modules.map((_name, index) => `m${index}`).join(', ')});\nexport default (api) => api.registerService({ id: 's', start: async () => { ${body} } });`;
+  const source = `${imports}\nconst sdk = Object.assign({}, ${modules.map((_name, index) => `m${index}`).join(', ')});\nexport default (api) => { ${before} api.registerService({ id: 's', start: async () => { ${body} } }); };`;
   for (const [name, text] of Object.entries({ 'openclaw.plugin.json': '{"id":"probe"}', 'package.json': '{"type":"module"}', 'index.js': source })) fs.writeFileSync(path.join(root, name), text);
   const host = new FakeHost();
   const asked = [];
@@ -48,7 +48,68 @@ test('system events and first voice messages are asked of the gateway', async ()
     await sdk.transcribeFirstAudio({ cfg: { tools: { media: { audio: { enabled: false } } } }, ctx: { MediaPath: '/b.ogg' } }) ?? null];`;
   const { result, asked } = await inWorker(['system-event-runtime', 'media-runtime'], body, { 'host.system.enqueueSystemEvent': true, 'host.mediaUnderstanding.transcribeAudioFile': { text: 'said' } });
   assert.deepEqual(result, [true, 'said', null]);
-  assert.deepEqual(asked.map(([, params]) => params.args), [['done', { sessionKey: 'agent:main:main' }], [{ filePath: '/b.ogg', mime: 'audio/ogg' }]]);
+  assert.deepEqual(asked.map(([, { text, sessionKey, args }]) => args ?? [text, sessionKey]), [['done', 'agent:main:main'], [{ filePath: '/b.ogg', mime: 'audio/ogg' }]]);
+});
+
+test('a route that is added late goes to the gateway with its handler, and what it refuses is told', async () => { // API-166, API-246
+  const body = `const said = []; const log = (line) => said.push(line); const handler = () => true;
+    const gone = sdk.registerPluginHttpRoute({ path: 'hook', auth: 'plugin', handler, log, accountId: 'work', replaceExisting: true });
+    gone(); gone();
+    sdk.registerPluginHttpRoute({ path: ' ', auth: 'plugin', handler, log });
+    const targets = new Map();
+    const two = ['/shared', 'shared/'].map((path) => sdk.registerWebhookTargetWithPluginRoute({ targetsByPath: targets, target: { path }, route: { auth: 'plugin', handler, log } }));
+    two.forEach(({ unregister }) => unregister());
+    return said;`;
+  const { result, asked } = await inWorker(['webhook-ingress'], body, { 'host.http.addRoute': { id: 5, replaced: true }, 'host.http.removeRoute': true });
+  assert.deepEqual(result, ['plugin: replaced the earlier route at /hook (account "work")', 'plugin: the webhook path is missing', 'plugin: replaced the earlier route at /shared']);
+  const [added] = asked;
+  assert.deepEqual([added[1].path, added[1].auth, typeof added[1].handler.$fn, added[1].replaceExisting], ['/hook', 'plugin', 'number', true]);
+  assert.deepEqual(asked.map(([name, params]) => [name.split('.').at(-1), params.path ?? params.id]), [['addRoute', '/hook'], ['removeRoute', 5], ['addRoute', '/shared'], ['removeRoute', 5]]);
+  const refused = await inWorker(['webhook-targets'], `const said = []; sdk.registerPluginHttpRoute({ path: '/x', auth: 'plugin', handler() {}, log: (line) => said.push(line) })(); return said;`, { 'host.http.addRoute': { refused: 'no' } });
+  assert.deepEqual([refused.result, refused.asked.length], [['plugin: no'], 1]);
+});
+
+test('senders are paired in the files of the gateway, and entries have the form of the channel', async () => { // CH-37, CH-44, CH-47
+  const body = `const plugin = { id: 'talk', meta: {}, capabilities: {}, config: {}, pairing: { idLabel: 'user', normalizeAllowEntry: (id) => id.replace(/^talk:/i, '').toLowerCase() } };
+    return [await sdk.upsertChannelPairingRequest({ channel: 'talk', id: 7, meta: { name: 'N' } }), await sdk.approveChannelPairingCode({ channel: 'talk', code: 'x' }),
+      await sdk.readChannelAllowFromStore('talk'), sdk.readChannelAllowFromStoreSync('talk', undefined, 'work'), await sdk.addChannelAllowFromStoreEntry({ channel: 'talk', entry: 'A' }),
+      await sdk.removeChannelAllowFromStoreEntry({ channel: 'talk', entry: '*' })];`;
+  const pairing = (name) => `host.channel.pairing.${name}`;
+  const { result, asked } = await inWorker(['conversation-runtime'], body, {
+    [pairing('upsertPairingRequest')]: { code: 'C', created: true }, [pairing('approve')]: { id: '7' }, [pairing('readAllowFromStore')]: ['A', 'b'], [pairing('allow')]: { changed: true, allowFrom: ['a'] },
+  });
+  assert.deepEqual(result, [{ code: 'C', created: true }, { id: '7' }, ['A', 'b'], ['A', 'b'], { changed: true, allowFrom: ['a'] }, { changed: false, allowFrom: ['A', 'b'] }]);
+  assert.deepEqual(asked[0][1].args, [{ channel: 'talk', id: 7, meta: { name: 'N' } }]);
+});
+
+test('levels of thinking come from the provider, here or in another plugin, and from the model', async () => { // RT-028, RT-030
+  const body = `const { agent } = api.runtime;
+    const catalog = [{ provider: 'far', id: 'm', reasoning: true, compat: { supportedReasoningEfforts: ['x-high'] } }, { provider: 'lab', id: 'plain' }];
+    return [agent.resolveThinkingPolicy({ provider: 'near', model: 'profile' }), agent.resolveThinkingPolicy({ provider: 'NEAR', model: 'binary' }),
+      agent.resolveThinkingPolicy({ provider: 'far', model: 'm', catalog }), agent.resolveThinkingPolicy(),
+      agent.resolveThinkingDefault({ cfg: {}, provider: 'far', model: 'm', catalog }), agent.resolveThinkingDefault({ cfg: {}, provider: 'lab', model: 'plain', catalog }),
+      agent.resolveThinkingDefault({ cfg: { agents: { defaults: { thinkingDefault: 'high', models: { 'near/a': { params: { thinking: 'max' } } } } } }, provider: 'near', model: 'a' }),
+      agent.resolveThinkingDefault({ cfg: {}, provider: 'near', model: 'profile' })];`;
+  const near = `api.registerProvider({ id: 'near', label: 'N', auth: [], resolveThinkingProfile: ({ modelId }) => modelId === 'profile' ? { levels: [{ id: 'extra high', label: 'Most' }, { id: 'off' }], defaultLevel: 'xhigh' } : undefined,
+    isBinaryThinking: ({ modelId }) => modelId === 'binary' });`;
+  const { result, asked } = await inWorker(['core'], body, { 'host.agent.thinkingOpinions': {} }, near);
+  const base = ['off', 'minimal', 'low', 'medium', 'high'];
+  const ids = ({ levels }) => levels.map(({ id }) => id);
+  assert.deepEqual(result[0], { levels: [{ id: 'off', label: 'off' }, { id: 'xhigh', label: 'Most' }], defaultLevel: 'xhigh' });
+  assert.deepEqual(result[1], { levels: [{ id: 'off', label: 'off' }, { id: 'low', label: 'on' }] });
+  assert.deepEqual([ids(result[2]), ids(result[3])], [[...base, 'xhigh'], base]);
+  assert.deepEqual(result.slice(4), ['medium', 'off', 'max', 'xhigh']);
+  assert.deepEqual([...new Set(asked.map(([, params]) => params.provider))], ['far', 'lab']);
+});
+
+test('threads are bound by the channel that has them', async () => { // RT-138
+  const body = `const { threadBindings } = api.runtime.channel;
+    return [threadBindings.setIdleTimeoutBySessionKey({ channelId: 'near', targetSessionKey: 'k', idleTimeoutMs: 5 }), threadBindings.setMaxAgeBySessionKey({ channelId: 'near', targetSessionKey: 'k' }),
+      threadBindings.setMaxAgeBySessionKey({ channelId: 'far', targetSessionKey: 'k', maxAgeMs: 6 })];`;
+  const near = `api.registerChannel({ id: 'near', meta: {}, capabilities: {}, config: { listAccountIds: () => [], resolveAccount: () => ({}) }, conversationBindings: { setIdleTimeoutBySessionKey: (params) => [params] } });`;
+  const { result, asked } = await inWorker(['core'], body, { 'host.channel.threadBindings': [{ far: true }] }, near);
+  assert.deepEqual(result, [[{ targetSessionKey: 'k', idleTimeoutMs: 5 }], [], [{ far: true }]]);
+  assert.deepEqual(asked.map(([, { channel, member, params }]) => [channel, member, params]), [['far', 'setMaxAgeBySessionKey', { targetSessionKey: 'k', maxAgeMs: 6 }]]);
 });
 
 test('a batch of messages goes through the channel of the gateway, and each outcome is told', async () => {

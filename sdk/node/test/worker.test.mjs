@@ -32,7 +32,7 @@ test('the worker greets first, with its protocol version', () =>
   withHost(async (host) => {
     const hello = await host.hello;
     assert.equal(host.frames[0].t, 'hello');
-    assert.equal(hello.version, '1.0');
+    assert.equal(hello.version, '1.1');
     assert.equal(hello.runtime.name, 'node');
     assert.equal(hello.pid, host.child.pid);
   }));
@@ -133,20 +133,17 @@ test('the definition is described, and its parts are registered in full mode onl
     assert.deepEqual((await loadSource(host, source, { registrationMode: 'discovery' })).registrations, []);
   }));
 
-const MODES = [
-  ['full', ['registerTool', 'registerCli', 'registerChannel', 'on']],
-  ['discovery', ['registerTool', 'registerCli', 'registerChannel', 'on']],
-  ['tool-discovery', ['registerTool', 'registerCli', 'registerChannel', 'on']],
-  ['setup-only', ['registerCli', 'registerChannel']],
-  ['setup-runtime', ['registerCli', 'registerChannel']],
-  ['cli-metadata', ['registerCli']],
-];
+const ALL = ['registerTool', 'registerCli', 'registerChannel', 'on', 'registerHttpRoute', 'registerGatewayMethod'];
+const SETUP = ['registerCli', 'registerChannel', 'registerConfigMigration', 'registerAutoEnableProbe'];
+const MODES = [['full', ALL], ['discovery', ALL], ['tool-discovery', ALL], ['setup-only', SETUP], ['setup-runtime', SETUP], ['cli-metadata', ['registerCli']]];
 for (const [mode, expected] of MODES) {
-  test(`registration mode ${mode} lets through what it should`, () => // API-022, API-024, API-025, API-028
+  test(`registration mode ${mode} lets through what it should`, () => // API-022, API-024, API-025, API-028, API-056, API-057, API-243, API-255, RT-007
     withHost(async (host) => {
       const source = `export default (api) => {
         api.registerTool({ name: 't', execute() {} }); api.registerCli(() => {}, { commands: ['x'] });
         api.registerChannel({ plugin: { id: 'c' } }); api.on('session_start', () => {});
+        api.registerHttpRoute({ path: '/x', auth: 'plugin', handler() {} }); api.registerGatewayMethod('m', () => {});
+        api.registerConfigMigration(() => null); api.registerAutoEnableProbe(() => null);
         if (api.registrationMode === 'cli-metadata' && Object.keys(api.runtime).length) throw new Error('runtime is not empty'); }`;
       assert.deepEqual((await loadSource(host, source, { registrationMode: mode })).registrations.map((row) => row.method), expected);
     }));
@@ -359,4 +356,25 @@ test('a function that returns nothing answers null', () =>
     const loaded = await loadSource(host, "export default (api) => api.registerService({ id: 's', start() {}, stop: () => null })");
     const [service] = rows(loaded, 'registerService')[0].args;
     assert.deepEqual([await host.call(service.start.$fn, []), await host.call(service.stop.$fn, [])], [null, null]);
+  }));
+
+test('the config of the gateway is meant by its word alone, and data that looks like a tag stays data', () =>
+  withHost(async (host) => {
+    const source = "export default (api) => api.registerService({ id: 's', start: (a, b) => [a.config === api.config, a.config?.own ?? null, JSON.stringify(b)] })";
+    const loaded = await loadSource(host, source, { config: { own: 1 }, configMark: 'word' });
+    const start = rows(loaded, 'registerService')[0].args[0].start.$fn;
+    const data = { schema: { $ref: '#/definitions/a' }, more: { $fn: 'x' }, $set: { a: 1 } };
+    assert.deepEqual(await host.call(start, [{ config: { $config: 'word' } }, data]), [true, 1, JSON.stringify(data)]);
+    assert.deepEqual((await host.call(start, [{ config: { $config: 'another' } }, null])).slice(0, 2), [false, null]);
+  }));
+
+test('a child logger keeps its bindings and says nothing below its level', () => // API-031, RT-108
+  withHost(async (host) => {
+    const source = `export default (api) => { const child = api.runtime.logging.getChildLogger({ part: 'p' }, { level: 'warn' });
+      child.debug('no'); child.info('no'); child.warn('yes', { more: 1 }); api.logger.info('plain'); api.logger.debug?.('fine');
+      api.logger.warn(['info', 'warn', 'error'].every((name) => typeof api.logger[name] === 'function')); }`;
+    await loadSource(host, source);
+    await host.waitForNote('log', (note) => note.level === 'warn' && note.message === 'true');
+    const said = host.notes.filter((note) => note.m === 'log').map(({ p }) => [p.level, p.message, p.meta ?? null]);
+    assert.deepEqual(said, [['warn', 'yes', { part: 'p', more: 1 }], ['info', 'plain', null], ['debug', 'fine', null], ['warn', 'true', null]]);
   }));

@@ -97,7 +97,7 @@ function requireRuntime() {
 function worksIn(method, mode) {
   if (method === 'registerCli') return true;
   if (method === 'registerChannel') return mode !== 'cli-metadata';
-  if (SETUP_METHODS.includes(method)) return mode !== 'cli-metadata';
+  if (SETUP_METHODS.includes(method)) return mode.startsWith('setup-');
   return CAPABILITY_MODES.has(mode);
 }
 
@@ -157,6 +157,11 @@ const RETURNS = {
   },
   registerCliBackend([backend], plugin, record) {
     record('registerCliBackend', backend?.textTransforms ? [backend, applyTransforms(backend.textTransforms)] : [backend]);
+  },
+  // What blocking calls of this worker need is kept here too: the host cannot call back meanwhile.
+  registerProvider([provider], plugin, record) {
+    record('registerProvider', [provider]);
+    if (provider && typeof provider === 'object') (plugin.providers ??= []).push(provider);
   },
   // What builds prompt lines is kept here too: a plugin of this worker may ask for them while the host cannot call back.
   registerMemoryCapability([capability], plugin, record) {

@@ -150,12 +150,31 @@ export function decode(value, port) {
   return value;
 }
 
+/** What each tag must hold; anything else is data that only looks like one, such as a `$ref` of a JSON schema. */
+const BODIES = {
+  $fn: Number.isInteger, $signal: Number.isInteger, $ref: Number.isInteger, $stream: Number.isInteger, $undefined: (body) => body === true,
+  $bytes: isText, $date: isText, $num: isText, $bigint: (body) => isText(body) && /^-?[0-9]+$/.test(body), $config: isText,
+  $error: (body) => body !== null && typeof body === 'object', $map: isPairs, $obj: isPairs, $set: Array.isArray,
+  $regexp: (body) => Array.isArray(body) && body.every(isText),
+};
+
+function isText(body) {
+  return typeof body === 'string';
+}
+
+function isPairs(body) {
+  return Array.isArray(body) && body.every((row) => Array.isArray(row) && row.length === 2);
+}
+
 function decodeSpecial(tag, value, port, count) {
   const body = value[tag];
+  if (!BODIES[tag]?.(body)) return value;
   if (tag === '$fn') return port.importFn(value);
   if (tag === '$signal') return port.importSignal(value);
   if (count !== 1) return value;
   switch (tag) {
+    case '$config':
+      return port.configOf?.(body) ?? value;
     case '$ref':
       return port.ownFn(body);
     case '$stream':

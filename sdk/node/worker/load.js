@@ -30,6 +30,7 @@ export async function load(params) {
   const started = performance.now();
   Object.assign(snapshot, {
     config: params.config ?? {},
+    configMark: params.configMark,
     hostVersion: params.hostVersion ?? '',
     stateDir: params.stateDir ?? '',
     workspaceDir: params.workspaceDir,

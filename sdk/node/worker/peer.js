@@ -1,6 +1,7 @@
 // One conversation with the host: requests both ways, cancellation, notes, streams, liveness.
 import { FrameLane, FrameTooLargeError } from './frames.js';
 import { decode, encode } from './codec.js';
+import { snapshot } from './state.js';
 import { errorFromWire, errorToWire } from './errors.js';
 import { ExportTable, ImportTable, SignalTable, abortReason, reasonText } from './handles.js';
 import { Streams } from './streams.js';
@@ -70,6 +71,7 @@ export class Peer {
       ownFn: (n) => this.exports.get(n)?.fn,
       importSignal: (row) => this.#signals.accept(row, scope?.signals),
       importStream: (n) => this.#streams.accept(n),
+      configOf: (word) => (word !== undefined && word === snapshot.configMark ? snapshot.config : undefined),
     };
     return port;
   }

@@ -14,11 +14,8 @@ import { tasksGroup } from './runtime/tasks.js';
 const GROUPS = {
   agent: {
     async: ['ensureAgentWorkspace', 'runEmbeddedAgent', 'runEmbeddedPiAgent'],
-    sync: [
-      'resolveAgentDir', 'resolveAgentWorkspaceDir', 'resolveAgentIdentity', 'resolveAgentTimeoutMs', 'resolveThinkingDefault',
-      'resolveThinkingPolicy',
-    ],
-    local: ['normalizeThinkingLevel'],
+    sync: ['resolveAgentDir', 'resolveAgentWorkspaceDir', 'resolveAgentIdentity', 'resolveAgentTimeoutMs'],
+    local: ['normalizeThinkingLevel', 'resolveThinkingDefault', 'resolveThinkingPolicy'],
   },
   subagent: { async: ['run', 'waitForRun', 'getSessionMessages', 'getSession', 'deleteSession'] },
   nodes: { async: ['list', 'invoke'] },

@@ -90,7 +90,7 @@ pub(super) async fn run(scope: &TurnScope<'_>, chosen: &ChosenModel, settings: &
 
 async fn plan(scope: &TurnScope<'_>, own: &Value) -> Option<Plan> {
     let resolver = scope.registry().memory_capability()?.flush_plan_resolver.clone()?;
-    let params = json!({"cfg": scope.runtime.config().public(), "nowMs": now_ms()});
+    let params = json!({"cfg": chela_plugin::value::gateway_config(), "nowMs": now_ms()});
     let call = Call::new(vec![params]).budget(Some(PLAN_BUDGET)).cancelled_by(scope.cancel.clone());
     match resolver.call(call).await {
         Ok(plan) if plan.is_object() => Plan::read(&plan, own),

@@ -83,7 +83,7 @@ fn params(scope: &TurnScope<'_>, chosen: &ChosenModel, prepared: &Prepared) -> V
     json!({
         "runId": request.run_id, "agentId": request.agent_id, "sessionId": scope.session_id(), "sessionKey": request.session_key,
         "sessionFile": scope.session.as_ref().map(|s| s.session_file.clone()), "workspaceDir": scope.workspace(),
-        "agentDir": runtime.state_dir().join("agents").join(&request.agent_id).join("agent"), "config": runtime.config().public(),
+        "agentDir": runtime.state_dir().join("agents").join(&request.agent_id).join("agent"), "config": chela_plugin::value::gateway_config(),
         "provider": chosen.resolved.model.provider, "modelId": chosen.resolved.model.model, "prompt": prepared.prompt,
         "images": request.images, "systemPrompt": prepared.system, "extraSystemPrompt": request.extra_system_prompt, "messages": messages,
         "thinkLevel": scope.thinking_level().map(|t| t.as_str()), "timeoutMs": request.timeout.as_millis() as u64,

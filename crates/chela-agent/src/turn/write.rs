@@ -53,6 +53,7 @@ fn running(scope: &TurnScope<'_>) -> RowUpdate {
     let (surface, at) = (scope.request.surface.clone(), scope.started_at_ms);
     let inbound = scope.request.inbound.clone();
     let by_people = matches!(scope.request.trigger, "user" | "manual");
+    let heartbeat = scope.request.trigger == "heartbeat";
     Box::new(move |row| {
         row.status = Some("running".into());
         row.started_at_ms = Some(at);
@@ -62,6 +63,9 @@ fn running(scope: &TurnScope<'_>) -> RowUpdate {
         if let Some(inbound) = &inbound {
             inbound.apply_meta(row, &surface);
             inbound.apply_route(row, &surface);
+        } else if heartbeat {
+            // Nobody wrote: whom the session answers, and when it was last used, stay as they are.
+            return;
         } else {
             row.extra.entry("chatType").or_insert_with(|| "direct".into());
             row.extra.insert("deliveryContext".into(), json!({"channel": surface}));

@@ -47,7 +47,7 @@ async fn rows_of(scope: &Scope<'_>, source: &CatalogSource, provider: &str) -> V
         CatalogSource::Rows(callback) => callback,
     };
     let ctx = json!({
-        "config": *scope.config, "provider": provider, "agentDir": scope.agent_dir(),
+        "config": scope.shown(), "provider": provider, "agentDir": scope.agent_dir(),
         "workspaceDir": scope.host.workspace(scope.agent.as_deref()),
     });
     let call = Call::new(vec![ctx]).adapter(Adapter::Provider).budget(Some(BUDGET)).cancelled_by(scope.cancel.clone());

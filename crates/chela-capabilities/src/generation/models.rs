@@ -76,7 +76,7 @@ async fn defaults(scope: &Scope<'_>, mut providers: Vec<Provider>) -> Vec<Candid
 
 /// The provider's own word, else whether there is a credential for it (PRV-315).
 pub async fn configured(scope: &Scope<'_>, provider: &Provider) -> bool {
-    let ctx = json!({"cfg": *scope.config, "agentDir": scope.agent_dir()});
+    let ctx = json!({"cfg": scope.shown(), "agentDir": scope.agent_dir()});
     match provider.says("isConfigured", ctx, scope).await {
         Some(said) => said,
         None => scope.host.credential(&provider.id).is_some(),

@@ -22,7 +22,7 @@ pub(super) async fn capabilities(scope: &Scope<'_>, provider: &Provider, candida
         return caps;
     }
     let ctx = json!({
-        "provider": candidate.provider, "model": candidate.model, "cfg": *scope.config, "agentDir": scope.agent_dir(),
+        "provider": candidate.provider, "model": candidate.model, "cfg": scope.shown(), "agentDir": scope.agent_dir(),
         "timeoutMs": LOOKUP.as_millis() as u64,
     });
     match provider.object.ask("resolveModelCapabilities", ctx, LOOKUP, &scope.cancel).await {

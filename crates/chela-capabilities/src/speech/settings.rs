@@ -122,7 +122,7 @@ impl Settings {
                 return false;
             }
         };
-        let question = json!({"cfg": *scope.config, "providerConfig": config, "timeoutMs": self.time.as_millis() as u64});
+        let question = json!({"cfg": scope.shown(), "providerConfig": config, "timeoutMs": self.time.as_millis() as u64});
         provider.says("isConfigured", question, scope).await.unwrap_or(true)
     }
 
@@ -138,7 +138,7 @@ impl Settings {
         }
         let mut raw = self.raw.clone();
         raw["providers"] = self.raw.get("providers").cloned().unwrap_or_else(|| json!({}));
-        let question = json!({"cfg": *scope.config, "rawConfig": raw, "timeoutMs": self.time.as_millis() as u64});
+        let question = json!({"cfg": scope.shown(), "rawConfig": raw, "timeoutMs": self.time.as_millis() as u64});
         let made = provider.object.ask("resolveConfig", question, QUESTION_BUDGET, &scope.cancel).await?;
         Ok(if made.is_object() { made } else { json!({}) })
     }

@@ -34,7 +34,7 @@ pub async fn usable(scope: &Scope<'_>, part: Part, provider: &Provider) -> bool 
     if !needs_credential(provider) || provider.texts("envVars").any(|name| scope.host.variable(name).is_some()) {
         return true;
     }
-    let config = (*scope.config).clone();
+    let config = scope.shown();
     let settings = part.settings(&scope.config).cloned().unwrap_or(Value::Null);
     let questions = [
         ("getConfiguredCredentialValue", config.clone(), ""),

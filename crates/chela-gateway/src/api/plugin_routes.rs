@@ -22,17 +22,14 @@ const BUDGET: Duration = Duration::from_secs(60);
 
 /// How the route that would serve a path is protected.
 pub(super) fn auth(gateway: &Gateway, path: &str) -> Option<PluginRouteAuth> {
-    let registry = gateway.host.manager.registry();
-    let routes = registry.routes.matching(path);
+    let routes = gateway.host.http_routes(path);
     let first = routes.first()?;
     Some(if first.auth == RouteAuth::Gateway { PluginRouteAuth::Gateway } else { PluginRouteAuth::Plugin })
 }
 
 /// Asks the matching routes in order; a handler that returns exactly `false` passes the request on (API-155).
 pub(super) async fn serve(gateway: &Arc<Gateway>, call: HttpCall) -> Option<HttpReply> {
-    let registry = gateway.host.manager.registry();
-    let routes: Vec<HttpRoute> = registry.routes.matching(call.uri.path()).into_iter().cloned().collect();
-    for route in routes {
+    for route in gateway.host.http_routes(call.uri.path()) {
         let authenticated = call.auth.principal != Principal::Anonymous;
         if route.auth == RouteAuth::Gateway && !authenticated {
             continue;

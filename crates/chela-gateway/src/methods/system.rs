@@ -102,6 +102,43 @@ pub(super) fn restart_request(gateway: &Arc<Gateway>, params: Value) -> Answer {
     Ok(ok_with(json!({"scheduled": true, "deferred": deferred})))
 }
 
+/// `set-heartbeats {enabled}`: on or off until the process ends.
+pub(super) fn set_heartbeats(gateway: &Arc<Gateway>, params: Value) -> Answer {
+    let mut p = Params::new("set-heartbeats", params, &["enabled"])?;
+    let enabled = p.flag("enabled");
+    if enabled.is_none() {
+        p.reject("at /enabled: true or false is needed");
+    }
+    p.done()?;
+    gateway.host.set_heartbeats(enabled.unwrap_or(true));
+    Ok(ok_with(json!({"enabled": enabled})))
+}
+
+/// `wake {text, mode: "now" | "next-heartbeat", sessionKey?}`: tells a session of something, and has it look at once for `now`.
+pub(super) fn wake(gateway: &Arc<Gateway>, params: Value) -> Answer {
+    let mut p = Params::new("wake", params, &["text", "mode", "sessionKey"])?;
+    let (text, mode, session) = (p.text("text"), p.text("mode"), p.optional_text("sessionKey"));
+    if !matches!(mode.as_str(), "now" | "next-heartbeat") {
+        p.reject("at /mode: must be `now` or `next-heartbeat`");
+    }
+    p.done()?;
+    let default = gateway.host.runtime.settings().agents.default_id.clone();
+    let key = session.clone().unwrap_or_else(|| chela_store::session_key::main_key(&default));
+    let key = chela_store::session_key::canonicalize(&key, &default);
+    let event = chela_agent::system_events::SystemEvent {
+        text,
+        at_ms: chela_agent::clock::now_ms(),
+        context_key: None,
+        delivery_context: None,
+        trusted: true,
+    };
+    gateway.host.runtime.system_events.enqueue(&key, event);
+    if mode == "now" {
+        gateway.host.wake_heartbeat(session.as_deref(), "wake");
+    }
+    Ok(ok_with(json!({})))
+}
+
 /// Waits until no run is active (GW-161).
 async fn idle(runs: &chela_agent::RunRegistry) {
     while let Some(run) = runs.active().into_iter().next() {

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use chela_agent::clock::now_ms;
 use chela_plugin::registry::Registry;
+use chela_plugin::value::gateway_config;
 use chela_plugin::{Call, CallError, Channel, ChannelOp};
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{AccountKey, MOST_STATUS_MEMBERS, bounded};
-use crate::assemble::{Host, public_config};
+use crate::assemble::Host;
 
 /// Longest listing of a channel's accounts; it may read files, never the network.
 const LIST_BUDGET: Duration = Duration::from_secs(15);
@@ -75,7 +76,7 @@ impl Host {
     /// When the channel cannot say.
     pub async fn channel_accounts(&self, channel: &Channel) -> Result<AccountList, CallError> {
         let call = Call::new(Vec::new()).budget(Some(LIST_BUDGET)).cancelled_by(self.runtime.shutdown.clone());
-        let cfg = public_config(&self.runtime.config());
+        let cfg = gateway_config();
         let answer = channel.ask(ChannelOp::Accounts, json!({"cfg": cfg}), call).await?;
         let rows = answer["accounts"].as_array().cloned().unwrap_or_default();
         let rows = rows.into_iter().filter(|row| row["accountId"].as_str().is_some_and(|id| !id.trim().is_empty())).take(MOST_ACCOUNTS);
@@ -186,7 +187,7 @@ impl Host {
         let hard = CancellationToken::new();
         let mut call = Call::new(Vec::new()).cancelled_by(hard.clone());
         let signal = call.signal(stop.clone());
-        let cfg = public_config(&self.runtime.config());
+        let cfg = gateway_config();
         let running = channel.ask(ChannelOp::Start, json!({"accountId": account, "cfg": cfg, "signal": signal, "status": status}), call);
         tokio::pin!(running);
         // What happens at the start is over when the account waits for its first message; nobody tells when that is.

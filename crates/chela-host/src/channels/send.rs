@@ -101,7 +101,48 @@ impl Sent {
     }
 }
 
+/// Where the answers of a session go.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Route {
+    pub(crate) channel: Option<String>,
+    pub(crate) to: Option<String>,
+    pub(crate) account: Option<String>,
+    pub(crate) thread: Option<Value>,
+}
+
 impl Host {
+    /// The last route of a session, as its row has it.
+    pub(crate) async fn route_of(&self, session_key: &str) -> Route {
+        let row = self.runtime.store.session(session_key).await.ok().flatten();
+        let last = row.and_then(|row| row.extra.get("deliveryContext").cloned()).unwrap_or_default();
+        let known = |name: &str| last[name].as_str().map(str::to_owned);
+        let thread = last.get("threadId").filter(|thread| !thread.is_null()).cloned();
+        Route { channel: known("channel"), to: known("to"), account: known("accountId"), thread }
+    }
+
+    /// Sends the answer of a run that nobody in a channel waits for; without a route it stays in the session.
+    pub(crate) async fn answer_along(self: &Arc<Self>, route: Route, session_key: &str, text: &str) {
+        let Some((channel, to)) = route.channel.zip(route.to) else {
+            tracing::info!(target: "channels", session = session_key, "the answer is not delivered: the session has no route to a channel");
+            return;
+        };
+        let request = SendRequest {
+            channel,
+            account_id: route.account,
+            to,
+            payload: json!({"text": text}),
+            poll: None,
+            thread_id: route.thread,
+            reply_to_id: None,
+            silent: false,
+            session_key: Some(session_key.to_owned()),
+            hooks: true,
+        };
+        if let Err(error) = self.send_message(request).await {
+            tracing::warn!(target: "channels", session = session_key, "the answer was not delivered: {error}");
+        }
+    }
+
     /// Sends a message: target, `message_sending`, the channel's sender, `message_sent` (MSG-29).
     ///
     /// # Errors

@@ -1,19 +1,21 @@
 //! Collects finished starts and publishes one generation for all that came in together.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use chela_plugin::register::PluginFacts;
 use chela_plugin::{StartError, StartedPlugin};
 use tokio::sync::mpsc;
 
-use super::PluginManager;
 use super::state::Slot;
+use super::{PluginManager, Rules};
 
 /// A finished start.
 pub(super) struct Completion {
     pub(super) facts: PluginFacts,
     /// Number of the start.
     pub(super) number: u64,
+    /// The rules that it was started by.
+    pub(super) rules: Arc<Rules>,
     pub(super) result: Result<StartedPlugin, StartError>,
 }
 
@@ -28,10 +30,10 @@ pub(super) async fn run(manager: Weak<PluginManager>, mut completions: mpsc::Unb
         let count = batch.len();
         // Whoever comes after this start is over also waits for the models of what has started.
         let hold = manager.hold_turns();
-        let (mut fresh, mut unwanted) = (Vec::new(), Vec::new());
+        let (mut fresh, mut unwanted, mut begun_by) = (Vec::new(), Vec::new(), Vec::new());
         {
             let mut state = manager.state();
-            for Completion { facts, number, result } in batch {
+            for Completion { facts, number, rules, result } in batch {
                 let id = facts.id.clone();
                 if !state.awaits(&id, number) {
                     unwanted.extend(result.ok());
@@ -40,12 +42,17 @@ pub(super) async fn run(manager: Weak<PluginManager>, mut completions: mpsc::Unb
                 let slot = match result {
                     Ok(started) => {
                         fresh.push(id.clone());
+                        begun_by.push((id.clone(), rules));
                         Slot::Started { facts, started: Box::new(started) }
                     }
                     Err(error) => Slot::Failed { facts, error },
                 };
                 state.slots.insert(id, slot);
             }
+        }
+        for (id, rules) in begun_by {
+            // The config changed while it started: it was no one's to tell then.
+            manager.catch_up(&id, &rules);
         }
         for started in unwanted {
             // It was switched off while it started: it never takes part in anything.

@@ -147,7 +147,7 @@ pub(crate) async fn embed(
     cancel: &CancellationToken,
 ) -> Result<Embedded, EmbedError> {
     let settings = Settings::of(config, &request.agent);
-    let work = Work { registry, cache, config, agent_dir, request, cancel, settings: &settings };
+    let work = Work { registry, cache, agent_dir, request, cancel, settings: &settings };
     let mut attempts = Vec::new();
     for adapter in work.candidates()? {
         match work.with(&adapter).await {
@@ -170,7 +170,6 @@ pub(crate) async fn embed(
 struct Work<'a> {
     registry: &'a Registry,
     cache: &'a EmbeddingCache,
-    config: &'a Value,
     agent_dir: &'a std::path::Path,
     request: &'a EmbedRequest,
     cancel: &'a CancellationToken,
@@ -254,7 +253,8 @@ impl Work<'_> {
         let own = adapter.object(0);
         let model = self.request.model.clone().or_else(|| self.settings.model.clone());
         let model = model.or_else(|| own.text("defaultModel").map(str::to_string)).unwrap_or_default();
-        let mut options = json!({"config": self.config, "agentDir": self.agent_dir, "provider": adapter.id, "model": model});
+        let mut options =
+            json!({"config": chela_plugin::value::gateway_config(), "agentDir": self.agent_dir, "provider": adapter.id, "model": model});
         for member in ["remote", "local", "inputType", "queryInputType", "documentInputType", "taskType", "outputDimensionality"] {
             if let Some(value) = self.settings.whole.get(member) {
                 options[member] = value.clone();

@@ -9,7 +9,6 @@ use chela_plugin::registry::Registry;
 use serde_json::{Value, json};
 
 use super::{SearchManager, has_runtime, read_corpora, search_corpora};
-use crate::assemble::public_config;
 
 /// Results of one search when the model names no number.
 const DEFAULT_RESULTS: u64 = 10;
@@ -88,7 +87,7 @@ fn agent_of(call: &HostToolCall<'_>) -> String {
 }
 
 async fn manager(call: &HostToolCall<'_>) -> Result<SearchManager, super::MemoryError> {
-    let config = public_config(&call.runtime.config());
+    let config = chela_plugin::value::gateway_config();
     SearchManager::open(call.registry, &config, &agent_of(call), "default", call.cancel).await
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chela_plugin::register::entries::ProviderEntry;
+use chela_plugin::value::gateway_config;
 use chela_plugin::{Adapter, Call, CallError, Callback};
 use serde_json::{Value, json};
 
@@ -22,7 +23,7 @@ pub(super) struct ProviderHooks {
 impl ProviderHooks {
     pub(super) fn new(provider: &ProviderEntry, world: &ProviderWorld) -> Self {
         let base = json!({
-            "config": *world.public, "provider": provider.id, "agentDir": world.agent_dir, "workspaceDir": world.workspace,
+            "config": gateway_config(), "provider": provider.id, "agentDir": world.agent_dir, "workspaceDir": world.workspace,
         });
         Self { provider: Arc::new(provider.clone()), base: Arc::new(base) }
     }

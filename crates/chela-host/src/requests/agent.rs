@@ -25,6 +25,7 @@ pub(super) async fn serve(request: &Request<'_>) -> Reply {
         "host.agent.resolveAgentDir" => Ok(json!(request.host.paths.agent_dir(&agent_argument(request)))),
         "host.agent.resolveAgentWorkspaceDir" => Ok(json!(request.host.runtime.workspace_of(&agent_argument(request)))),
         "host.agent.resolveAgentTimeoutMs" => Ok(json!(request.host.runtime.settings().agents.timeout_seconds * 1000)),
+        "host.agent.thinkingOpinions" => super::thinking::opinions(request).await,
         "host.agent.resolveAgentIdentity" => Ok(identity(request).unwrap_or_else(|| json!({"$undefined": true}))),
         "host.agent.ensureAgentWorkspace" => {
             let dir = request.host.runtime.workspace_of(&agent_argument(request));
@@ -74,13 +75,19 @@ async fn run(request: &Request<'_>) -> Reply {
     let mut turn = plain_turn(run_id.clone(), key, agent, message);
     turn.model = model;
     turn.extra_system_prompt = request.optional("extraSystemPrompt").map(str::to_string);
+    // The run itself notes another route for the session, so the one to answer on is read before (RT-040).
+    let route = if request.params["deliver"] == true { Some(request.host.route_of(&turn.session_key).await) } else { None };
     let child = spawn::prepare(request.host, &turn.session_key, &turn.agent_id).await?;
     let known = match runtime.accept(&turn, "subagent.run").await {
         Ok(Accepted::New(ticket, mut pledge)) => {
             let (host, runtime) = (request.host.clone(), runtime.clone());
             tokio::spawn(async move {
-                chela_agent::turn::run(runtime, turn, ticket).await;
+                let key = turn.session_key.clone();
+                let outcome = chela_agent::turn::run(runtime, turn, ticket).await;
                 child.completed(&host).await;
+                if let (Some(route), Some(text)) = (route, &outcome.text) {
+                    host.answer_along(route, &key, text).await;
+                }
             });
             pledge.kept().await.map_err(failed)?;
             return Ok(json!({"runId": run_id}));

@@ -1,6 +1,8 @@
 //! `api.runtime.channel` (RT-129..RT-140): what of it is the host's.
 
-use chela_plugin::CallError;
+use std::time::Duration;
+
+use chela_plugin::{Call, CallError};
 use serde_json::{Value, json};
 
 use super::{Reply, Request};
@@ -15,8 +17,8 @@ pub(super) async fn serve(request: &Request<'_>) -> Reply {
         "host.channel.sessionUpdatedAt" => record::updated_at(request).await,
         "host.channel.send" => send(request).await,
         "host.channel.outbound" => outbound(request),
-        "host.channel.pairing.readAllowFromStore" => pairing::read_allowed(request).await,
-        "host.channel.pairing.upsertPairingRequest" => pairing::upsert(request).await,
+        "host.channel.threadBindings" => thread_bindings(request).await,
+        other if other.starts_with("host.channel.pairing.") => pairing::serve(request).await,
         other => Err(CallError::NotBuilt(other.into())),
     }
 }
@@ -29,6 +31,26 @@ fn outbound(request: &Request<'_>) -> Reply {
     let data = adapter.iter().filter(|(_, v)| v.is_string() || v.is_number() || v.is_boolean());
     let data: serde_json::Map<String, Value> = data.map(|(k, v)| (k.clone(), v.clone())).collect();
     Ok(json!({"channel": channel.id, "outbound": data}))
+}
+
+/// Longest call of a channel for another plugin, which blocks meanwhile.
+const BINDINGS_BUDGET: Duration = Duration::from_secs(10);
+
+/// `{channel, member, params}`: the bindings of threads that the channel changed (RT-138); none without such a channel.
+async fn thread_bindings(request: &Request<'_>) -> Reply {
+    let none = || Ok(Value::Array(Vec::new()));
+    let member = request.text("member")?;
+    if !matches!(member, "setIdleTimeoutBySessionKey" | "setMaxAgeBySessionKey") {
+        return Err(CallError::NotBuilt(format!("threadBindings.{member}")));
+    }
+    let Some(channel) = request.optional("channel").and_then(|name| request.host.manager.registry().channel(name)) else { return none() };
+    let path = format!("/conversationBindings/{member}");
+    if !channel.can(&path) {
+        return none();
+    }
+    let call = Call::new(vec![request.params["params"].clone()]).budget(Some(BINDINGS_BUDGET));
+    let bindings = channel.plugin.call(&path, call).await?;
+    if bindings.is_array() { Ok(bindings) } else { none() }
 }
 
 /// `{channel, accountId?, to, payload, threadId?, replyToId?, silent?, hooks?}` -> `{status, results}`.

@@ -50,9 +50,10 @@ async fn write(request: &Request<'_>) -> Reply {
     let work = tokio::task::spawn_blocking(move || {
         let options = WriteOptions { base_hash, ..WriteOptions::default() };
         chela_config::write(&paths, &env, &edits, &options)?;
-        chela_config::load(&paths, &env)
+        Ok(chela_config::load(&paths, &env))
     });
-    let config = work.await.map_err(failed)?.map_err(|e| CallError::refused("CONFIG_REFUSED", e.to_string()))?;
+    let refused = |error: chela_config::ConfigError| CallError::refused("CONFIG_REFUSED", error.to_string());
+    let config = work.await.map_err(failed)?.map_err(refused)?.map_err(|error| written(&request.host.paths.config_path, &error))?;
     let path = config.path.clone();
     let config = std::sync::Arc::new(config);
     request.host.reload(config.clone());
@@ -63,6 +64,12 @@ async fn write(request: &Request<'_>) -> Reply {
     Ok(
         json!({"path": path, "previousHash": previous, "nextConfig": visible(request, &config), "afterWrite": after, "followUp": follow, "snapshot": {"hash": config.hash, "path": config.path, "exists": true}}),
     )
+}
+
+/// The file is changed, and the gateway could not take it: whoever tries again must know (RT-023).
+fn written(path: &std::path::Path, error: &chela_config::ConfigError) -> CallError {
+    let text = format!("the config was written to `{}`, and reading it back failed: {error}", path.display());
+    CallError::refused("CONFIG_WRITTEN", text)
 }
 
 /// `writeOptions`: `unsetPaths` are taken out after the write, `expectedConfigPath` must be the file in use (RT-019).
@@ -79,4 +86,18 @@ fn unset_paths(request: &Request<'_>) -> Result<Vec<Edit>, CallError> {
         names.filter(|names| !names.is_empty()).map(|path| Edit::Unset { path })
     };
     paths.iter().map(|path| edit(path).ok_or_else(|| refuse("`writeOptions.unsetPaths` must be lists of names".to_owned()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // RT-023
+    #[test]
+    fn a_write_that_could_not_be_taken_is_told_from_one_that_did_not_happen() {
+        let error = chela_config::ConfigError::Parse { path: "/c".into(), line: 1, column: 2, message: "expected `}`".into() };
+        let told = written(std::path::Path::new("/c"), &error);
+        assert_eq!(told.code(), "CONFIG_WRITTEN");
+        assert!(told.to_string().contains("was written to `/c`"), "{told}");
+    }
 }

@@ -15,7 +15,7 @@ const MANAGER: &[&str] = &["sync", "getCachedEmbeddingAvailability", "probeEmbed
 
 pub(super) async fn serve(request: &Request<'_>) -> Reply {
     let registry = request.host.manager.registry();
-    let config = || crate::assemble::public_config(&request.host.runtime.config());
+    let config = chela_plugin::value::gateway_config;
     let cancel = CancellationToken::new();
     let agent = request.optional("agentId").unwrap_or(&request.host.runtime.settings().agents.default_id).to_string();
     let purpose = request.optional("purpose").filter(|p| matches!(*p, "status" | "cli")).unwrap_or("default");

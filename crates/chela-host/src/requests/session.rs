@@ -30,10 +30,10 @@ pub(super) async fn serve(request: &Request<'_>) -> Reply {
             Ok(Value::Null)
         }
         "host.agentEvent.emit" => emit(request),
-        // These three are for bundled plugins; others get the same quiet answers as in the reference (API-095..097).
-        "host.session.sendAttachment" if !request.bundled => {
-            Ok(json!({"ok": false, "error": "attachments to a session are for bundled plugins; send through a channel instead"}))
-        }
+        // For bundled plugins alone (API-095..097); none of ours uses them, so what is behind them is not built.
+        "host.session.sendAttachment" if !request.bundled => Ok(
+            json!({"ok": false, "error": "session attachments are sent for bundled plugins only; use the message tool or `runtime.channel.outbound`"}),
+        ),
         "host.session.scheduleTurn" if !request.bundled => Ok(json!({"$undefined": true})),
         "host.session.unscheduleTurnsByTag" if !request.bundled => Ok(json!({"removed": 0, "failed": 0})),
         other if other.starts_with("host.session.") => store::serve(request).await,
@@ -64,6 +64,13 @@ async fn inject(request: &Request<'_>) -> Reply {
 
 /// A plugin's event on a stream of its own (API-201, API-202).
 fn emit(request: &Request<'_>) -> Reply {
+    let refused = |reason: &str| Ok(json!({"emitted": false, "reason": reason}));
+    if request.host.is_inspecting() {
+        return refused("global side effects disabled");
+    }
+    if request.host.manager.registry().plugin(request.plugin).is_none_or(|plugin| plugin.failure.is_some()) {
+        return refused("plugin is not loaded");
+    }
     let (run_id, stream) = (request.text("runId")?.to_string(), request.text("stream")?.to_string());
     let own = stream == request.plugin || stream.strip_prefix(request.plugin).is_some_and(|rest| rest.starts_with('.'));
     if RESERVED_STREAMS.contains(&stream.as_str()) || (!own && !request.bundled) {

@@ -20,8 +20,27 @@ pub(super) async fn serve(request: &Request<'_>) -> Reply {
     match request.method {
         "host.system.runCommandWithTimeout" => run_command(request).await,
         "host.system.enqueueSystemEvent" => enqueue(request),
+        "host.system.requestHeartbeat" => {
+            gateway_only(request)?;
+            let done = crate::heartbeat::request(request.host, &request.params);
+            done.map(|()| Value::Null).map_err(|text| CallError::refused("INVALID_PARAMS", text))
+        }
+        "host.system.runHeartbeatOnce" => {
+            gateway_only(request)?;
+            let target = request.params["heartbeat"]["target"].as_str();
+            let beat = request.host.beat(request.optional("agentId"), request.optional("sessionKey"), "manual", target).await;
+            Ok(beat.to_json())
+        }
         other => Err(CallError::NotBuilt(other.into())),
     }
+}
+
+/// Heartbeats are the gateway's.
+fn gateway_only(request: &Request<'_>) -> Result<(), CallError> {
+    if request.host.is_gateway() {
+        return Ok(());
+    }
+    Err(CallError::refused("NO_GATEWAY", format!("`{}` works inside a running gateway; use `chela gateway call wake`", request.method)))
 }
 
 /// RT-109, RT-110.

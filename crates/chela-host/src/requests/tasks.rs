@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chela_agent::RunStatus;
-use chela_plugin::CallError;
+use chela_plugin::{Call, CallError};
 use chela_store::{WorkChange, WorkKind};
 use serde_json::{Map, Value, json};
 
@@ -11,6 +11,8 @@ use super::{Reply, Request, failed};
 
 /// A task whose run nobody knows any more is lost when it was silent for so long.
 const LOST_AFTER_MS: i64 = 5 * 60 * 1000;
+/// Longest call of a plugin's runtime of detached tasks.
+const DETACHED_BUDGET: Duration = Duration::from_secs(10);
 const TASK_STATUS: [&str; 7] = ["queued", "running", "succeeded", "failed", "timed_out", "cancelled", "lost"];
 const TASK_RUNTIMES: [&str; 4] = ["subagent", "acp", "cli", "cron"];
 
@@ -137,11 +139,37 @@ impl Bound<'_> {
             }
             json!({"status": "running", "startedAt": now, "lastEventAt": now})
         } else if now - task["lastEventAt"].as_i64().unwrap_or_default() > LOST_AFTER_MS {
+            if self.recovered(&task, now).await {
+                return Ok(task);
+            }
             json!({"status": "lost", "endedAt": now})
         } else {
             return Ok(task);
         };
         self.change_task(task, patch).await
+    }
+
+    /// The plugin's runtime of detached tasks (API-082), if there is one with this function.
+    async fn ask_detached(&self, name: &str, params: Value) -> Option<Value> {
+        let registry = self.request.host.manager.registry();
+        let runtime = registry.recorded_of("registerDetachedTaskRuntime").next()?.object(0);
+        // A plugin that waits for its own answer could not give one.
+        if !runtime.has(name) || runtime.owner.id.as_ref() == self.request.plugin {
+            return None;
+        }
+        match runtime.call(name, Call::new(vec![params]).budget(Some(DETACHED_BUDGET))).await {
+            Ok(answer) => Some(answer),
+            Err(error) => {
+                tracing::warn!(target: "plugins", plugin = %runtime.owner.id, "`{name}` of the detached task runtime failed: {error}");
+                None
+            }
+        }
+    }
+
+    /// Whether the plugin's runtime knows a task better than we do.
+    async fn recovered(&self, task: &Value, now: i64) -> bool {
+        let params = json!({"taskId": task["taskId"], "runtime": task["runtime"], "task": task, "now": now});
+        self.ask_detached("tryRecoverTaskBeforeMarkLost", params).await.is_some_and(|answer| answer["recovered"] == true)
     }
 
     async fn change_task(&self, task: Value, patch: Value) -> Result<Value, CallError> {
@@ -301,7 +329,14 @@ impl Bound<'_> {
     }
 
     async fn cancel_task_for_plugin(&self) -> Reply {
-        let mut answer = self.cancel_task(self.required("taskId")?).await?;
+        let id = self.required("taskId")?;
+        let own = self.task(id).await?.is_some();
+        let params = json!({"cfg": chela_plugin::value::gateway_config(), "taskId": id});
+        let asked = if own { self.ask_detached("cancelDetachedTaskRunById", params).await } else { None };
+        let mut answer = match asked.filter(|answer| answer["found"] == true) {
+            Some(answer) => answer,
+            None => self.cancel_task(id).await?,
+        };
         if let Some(task) = answer.get_mut("task") {
             *task = task_view(task);
         }

@@ -172,6 +172,7 @@ impl Slot {
             entry: &path(&spec.entry)?,
             registration_mode: &json!(spec.mode),
             config: &spec.config,
+            config_mark: chela_plugin::value::config_mark(),
             plugin_config: &spec.plugin_config,
             workspace_dir: &path(&spec.workspace_dir)?,
             state_dir: &path(&spec.state_dir)?,

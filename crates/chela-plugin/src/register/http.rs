@@ -1,8 +1,11 @@
 //! `registerHttpRoute`: canonical paths, overlaps and lookup (API-038, API-100, API-149..165).
 
+mod late;
+
 use std::fmt;
 use std::sync::Arc;
 
+pub use late::{Added, LateRoutes};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -77,26 +80,35 @@ pub struct HttpRoute {
     pub node_capability: Option<Value>,
 }
 
-impl HttpRoute {
-    fn matches(&self, path: &RoutePath) -> bool {
-        match self.matching {
-            RouteMatch::Exact => path.candidates.contains(&self.canonical),
-            RouteMatch::Prefix => path.candidates.iter().any(|c| is_below(c, &self.canonical)),
-            RouteMatch::CatchAll => true,
+impl RouteMatch {
+    /// Whether a route of this kind at `canonical` serves a path.
+    fn takes(self, canonical: &str, path: &RoutePath) -> bool {
+        match self {
+            Self::Exact => path.candidates.iter().any(|c| c == canonical),
+            Self::Prefix => path.candidates.iter().any(|c| is_below(c, canonical)),
+            Self::CatchAll => true,
         }
     }
 
-    /// API-151.
-    fn overlaps(&self, other: &Self) -> bool {
-        match (self.matching, other.matching) {
-            (RouteMatch::CatchAll, _) | (_, RouteMatch::CatchAll) => false,
-            (RouteMatch::Exact, RouteMatch::Exact) => self.canonical == other.canonical,
-            (RouteMatch::Prefix, RouteMatch::Prefix) => {
-                is_below(&self.canonical, &other.canonical) || is_below(&other.canonical, &self.canonical)
-            }
-            (RouteMatch::Exact, RouteMatch::Prefix) => is_below(&self.canonical, &other.canonical),
-            (RouteMatch::Prefix, RouteMatch::Exact) => is_below(&other.canonical, &self.canonical),
+    /// Whether two routes could serve the same path (API-151).
+    fn overlaps(self, canonical: &str, other: Self, other_canonical: &str) -> bool {
+        match (self, other) {
+            (Self::CatchAll, _) | (_, Self::CatchAll) => false,
+            (Self::Exact, Self::Exact) => canonical == other_canonical,
+            (Self::Prefix, Self::Prefix) => is_below(canonical, other_canonical) || is_below(other_canonical, canonical),
+            (Self::Exact, Self::Prefix) => is_below(canonical, other_canonical),
+            (Self::Prefix, Self::Exact) => is_below(other_canonical, canonical),
         }
+    }
+}
+
+impl HttpRoute {
+    fn matches(&self, path: &RoutePath) -> bool {
+        self.matching.takes(&self.canonical, path)
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        self.matching.overlaps(&self.canonical, other.matching, &other.canonical)
     }
 
     fn owner_text(&self) -> String {
@@ -195,6 +207,16 @@ fn normalised(path: &str) -> String {
     format!("/{}", segments.join("/"))
 }
 
+/// The order in which routes are tried (API-154).
+fn rank(route: &HttpRoute) -> (u8, std::cmp::Reverse<usize>) {
+    let kind = match route.matching {
+        RouteMatch::Exact => 0,
+        RouteMatch::Prefix => 1,
+        RouteMatch::CatchAll => 2,
+    };
+    (kind, std::cmp::Reverse(route.path.len()))
+}
+
 /// The routes of all plugins.
 #[derive(Clone, Debug, Default)]
 pub struct HttpRoutes {
@@ -210,12 +232,7 @@ impl HttpRoutes {
         }
         let path = RoutePath::new(path);
         let mut found: Vec<&HttpRoute> = self.routes.iter().filter(|r| r.matches(&path)).collect();
-        let rank = |r: &HttpRoute| match r.matching {
-            RouteMatch::Exact => 0,
-            RouteMatch::Prefix => 1,
-            RouteMatch::CatchAll => 2,
-        };
-        found.sort_by_key(|r| (rank(r), std::cmp::Reverse(r.path.len())));
+        found.sort_by_key(|r| rank(r));
         found
     }
 

@@ -39,7 +39,6 @@ const NOT_BUILT: &[(&str, &str)] = &[
     ("node", "see `chela gateway status`"),
     ("nodes", "list them with `chela gateway call node.list`"),
     ("onboard", "start with `chela gateway run`; no account is needed for the first answer"),
-    ("pairing", "list devices that wait with `chela devices list`"),
     ("path", "print the config's path with `chela config file`"),
     ("proxy", "see `chela logs --follow`"),
     ("reset", "move the state directory away while the gateway is stopped"),

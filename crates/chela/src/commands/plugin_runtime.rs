@@ -74,6 +74,7 @@ pub fn facts(ctx: &Context, config: &Config, ids: &[String]) -> Result<Vec<(Stri
 pub fn cli_command(ctx: &Context, config: Config, owner: &str, words: &[String]) -> Result<(), Failure> {
     crate::context::block_on(async {
         let host = open(ctx, config, Arc::new(Silent), Purpose::PluginCommand, true)?;
+        host.serve_nodes(Box::new(super::plugin_nodes::RemoteNodes::new(ctx)));
         host.manager.begin_plugins(&[owner.to_string()]);
         host.manager.settle(PATIENCE).await;
         let result = match call(&host, words).await {
@@ -103,6 +104,7 @@ pub fn search_cli_command(
     }
     crate::context::block_on(async {
         let host = open(ctx, config, Arc::new(Silent), Purpose::PluginCommand, true)?;
+        host.serve_nodes(Box::new(super::plugin_nodes::RemoteNodes::new(ctx)));
         host.manager.begin_plugins(&ids);
         host.manager.settle(PATIENCE).await;
         let result = call(&host, words).await;

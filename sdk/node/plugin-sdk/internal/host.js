@@ -14,10 +14,7 @@ export const recordInboundSession = (params) => sessionGroup({ id: pluginId() })
 export const resolveApprovalOverGateway = (...args) => ask('host.approval.resolve', args);
 export const loadSessionStore = (storePath) => worker().requestSync('host.session.loadStore', { pluginId: pluginId(), storePath });
 export const triggerGatewayInternalHook = (params) => (peer ? worker().request('host.hooks.triggerInternal', { pluginId: pluginId(), ...params }) : Promise.resolve({ messages: [] }));
-export const readChannelAllowFromStore = (channel, _env, accountId) => ask('host.channel.pairing.readAllowFromStore', [{ channel, accountId }]);
-
-/** Asks for the pairing of a sender; the code to show. @param {{channel: string, id: string, accountId?: string, meta?: object}} params @returns {Promise<{code: string, created: boolean}>} */
-export const upsertChannelPairingRequest = ({ channel, id, accountId, meta }) => ask('host.channel.pairing.upsertPairingRequest', [{ channel, id, accountId, meta }]);
+export { readChannelAllowFromStore, upsertChannelPairingRequest } from './pairing-store.js';
 
 /** A logger of a part of the plugin. */
 export function createSubsystemLogger(subsystem) {
@@ -30,6 +27,6 @@ export function logVerbose(message) {
   if (shouldLogVerbose()) createLogger(pluginId()).debug(message);
 }
 /** Puts a system event before a session's next turn. @param {string} text @param {{sessionKey: string, contextKey?: string, deliveryContext?: object, trusted?: boolean}} options @returns {boolean} `false` for one that waits already */
-export const enqueueSystemEvent = (text, options) => worker().requestSync('host.system.enqueueSystemEvent', { pluginId: pluginId(), args: [text, options] });
+export const enqueueSystemEvent = (text, options) => worker().requestSync('host.system.enqueueSystemEvent', { ...options, pluginId: pluginId(), text });
 export const updateLastRoute = (params) => sessionGroup({ id: pluginId() }).updateLastRoute(params);
 export const recordSessionMetaFromInbound = (params) => sessionGroup({ id: pluginId() }).recordSessionMetaFromInbound(params);

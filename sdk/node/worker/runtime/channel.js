@@ -5,8 +5,10 @@ import { dispatchReplyFromConfig, dispatchReplyWithBufferedBlockDispatcher } fro
 import { createReplyDispatcherWithTyping, settleReplyDispatcher, withReplyDispatcher } from './channel/dispatcher.js';
 import { loadAdapter } from './channel/outbound.js';
 import { sessionGroup } from './channel/session.js';
+import { threadBindings } from './channel/threads.js';
 import { sessionStoreOf } from './agent.js';
-import { group } from './group.js';
+import { ask, group } from './group.js';
+import { normalizedEntries } from '../../plugin-sdk/internal/pairing-store.js';
 
 const CHANNEL = {
   text: {
@@ -21,7 +23,7 @@ const CHANNEL = {
     ],
   },
   routing: { local: ['resolveAgentRoute', 'buildAgentSessionKey'] },
-  pairing: { async: ['readAllowFromStore', 'upsertPairingRequest'], local: ['buildPairingReply'] },
+  pairing: { async: ['upsertPairingRequest'], local: ['buildPairingReply'] },
   media: { local: ['fetchRemoteMedia', 'saveMediaBuffer', 'readRemoteMediaBuffer', 'saveRemoteMedia', 'saveResponseMedia'] },
   mentions: {
     local: [
@@ -40,7 +42,6 @@ const CHANNEL = {
   },
   turn: { local: ['run', 'runAssembled', 'buildContext', 'runPrepared', 'runResolved', 'dispatchAssembled'] },
   inbound: { local: ['run', 'dispatchReply', 'buildContext', 'runPreparedReply'] },
-  threadBindings: { sync: ['setIdleTimeoutBySessionKey', 'setMaxAgeBySessionKey'] },
   runtimeContexts: { local: ['register', 'get', 'watch'] },
 };
 
@@ -56,10 +57,13 @@ export function channelGroup(plugin) {
     finalizeInboundContext,
   });
   out.session = { ...sessionGroup(plugin), resolveStorePath: sessionStoreOf(plugin).resolveStorePath };
+  out.pairing.readAllowFromStore = async (params) =>
+    normalizedEntries(params?.channel, await ask(plugin, 'host.channel.pairing.readAllowFromStore', { args: [params] }));
   out.activity = {
     record: ({ channel, accountId, direction, at }) => noteActivity(plugin, channel, accountId?.trim(), direction, at),
     get: ({ channel, accountId }) => activityOf({ channel, accountId: accountId?.trim() }),
   };
+  out.threadBindings = threadBindings(plugin);
   out.turn.dispatchAssembled = out.turn.runAssembled;
   out.outbound = { loadAdapter: (id) => loadAdapter(plugin, id) };
   return out;

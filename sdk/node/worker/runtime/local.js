@@ -10,6 +10,8 @@ function from(subpath, name) {
 /** Functions by `<group>.<member>`. */
 export const LOCAL = {
   'agent.normalizeThinkingLevel': from('internal/thinking', 'normalizeThinkingLevel'),
+  'agent.resolveThinkingDefault': from('internal/thinking-policy', 'resolveThinkingDefault'),
+  'agent.resolveThinkingPolicy': from('internal/thinking-policy', 'resolveThinkingPolicy'),
   'system.formatNativeDependencyHint': from('internal/native-hint', 'formatNativeDependencyHint'),
   'media.loadWebMedia': from('internal/media/load', 'loadWebMedia'),
   'media.getImageMetadata': from('internal/media/image-facts', 'getImageMetadata'),

@@ -20,6 +20,15 @@ export function finishSystem(system, plugin) {
 export function loggingGroup(plugin) {
   return {
     shouldLogVerbose: () => snapshot.verbose === true,
-    getChildLogger: (bindings) => createLogger(plugin.id, bindings),
+    getChildLogger: (bindings, options) => atLeast(createLogger(plugin.id, bindings), options?.level),
   };
+}
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
+
+/** A logger that says nothing below a level. */
+function atLeast(logger, level) {
+  const from = level === 'silent' ? LEVELS.length : LEVELS.indexOf(level);
+  for (const name of LEVELS.slice(0, Math.max(0, from))) logger[name] = () => {};
+  return logger;
 }

@@ -1,0 +1,144 @@
+//! Nodes: devices that connect in the role `node` (GW-56, RT-052..RT-056).
+//!
+//! Their pairing (`node.pair.*`) is not built, so no command of theirs is approved: they are listed, and every command is refused as the
+//! reference refuses those of a node that waits for approval.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+
+use async_trait::async_trait;
+use chela_gateway_protocol::Role;
+use chela_gateway_protocol::error::{ErrorCode, ErrorShape, Reason};
+use chela_host::nodes::NodeAccess;
+use chela_plugin::CallError;
+use serde_json::{Map, Value, json};
+
+use super::params::Params;
+use super::{Answer, internal};
+use crate::devices::{PairedDevice, now_ms};
+use crate::gateway::Gateway;
+use crate::ws::ClientInfo;
+
+/// Commands for the approvals of a node, which have methods of their own.
+const OWN_METHODS: [&str; 2] = ["system.execApprovals.get", "system.execApprovals.set"];
+
+/// The id of a connected node.
+fn id_of(client: &ClientInfo) -> &str {
+    client.device_id.as_deref().unwrap_or(&client.client_id)
+}
+
+fn without_nulls(value: Value) -> Value {
+    let Value::Object(map) = value else { return value };
+    Value::Object(map.into_iter().filter(|(_, member)| !member.is_null()).collect::<Map<_, _>>())
+}
+
+/// What is known of a node: of its connection, else of its pairing.
+fn row(id: &str, live: Option<&ClientInfo>, paired: Option<&PairedDevice>) -> Value {
+    let record = paired.map(|paired| &paired.record);
+    let caps = live.map(|live| {
+        let mut caps = live.caps.clone();
+        caps.sort();
+        caps.dedup();
+        caps
+    });
+    let connected_at = live.map(|live| now_ms() - i64::try_from(live.connected_at.elapsed().as_millis()).unwrap_or(0));
+    without_nulls(json!({
+        "nodeId": id,
+        "displayName": live.and_then(|l| l.display_name.clone()).or(record.and_then(|r| r.display_name.clone())),
+        "platform": live.map(|l| l.platform.clone()).or(record.and_then(|r| r.platform.clone())),
+        "version": live.map(|l| l.version.clone()),
+        "clientId": live.map(|l| l.client_id.clone()).or(record.and_then(|r| r.client_id.clone())),
+        "clientMode": live.map(|l| l.mode.clone()).or(record.and_then(|r| r.client_mode.clone())),
+        "deviceFamily": live.and_then(|l| l.device_family.clone()).or(record.and_then(|r| r.device_family.clone())),
+        "modelIdentifier": live.and_then(|l| l.model_identifier.clone()),
+        "remoteIp": live.and_then(|l| l.remote_ip.clone()).or(record.and_then(|r| r.remote_ip.clone())),
+        "caps": caps.unwrap_or_default(),
+        // Hidden until they are approved (GW-56).
+        "commands": Vec::<String>::new(),
+        "connectedAtMs": connected_at,
+        "approvedAtMs": paired.map(|p| p.approved_at_ms),
+        "paired": paired.is_some(),
+        "connected": live.is_some(),
+    }))
+}
+
+async fn known(gateway: &Arc<Gateway>) -> Result<BTreeMap<String, Value>, ErrorShape> {
+    let devices = gateway.devices.clone();
+    let (paired, _) = tokio::task::spawn_blocking(move || devices.list()).await.map_err(internal)?.map_err(internal)?;
+    let paired: BTreeMap<String, PairedDevice> = paired
+        .into_iter()
+        .filter(|device| device.effective_roles().iter().any(|role| role == Role::Node.as_str()))
+        .map(|device| (device.record.device_id.clone(), device))
+        .collect();
+    let live = connected(gateway);
+    let ids = paired.keys().chain(live.keys());
+    Ok(ids.map(|id| (id.clone(), row(id, live.get(id).map(AsRef::as_ref), paired.get(id)))).collect())
+}
+
+fn connected(gateway: &Gateway) -> BTreeMap<String, Arc<ClientInfo>> {
+    let clients = gateway.bus.connected().into_iter();
+    clients.filter(|client| client.role == Role::Node).map(|client| (id_of(&client).to_owned(), client)).collect()
+}
+
+/// `node.list {}` -> `{ts, nodes}`.
+pub(super) async fn list(gateway: &Arc<Gateway>, params: Value) -> Answer {
+    Params::new("node.list", params, &[])?.done()?;
+    let nodes: Vec<Value> = known(gateway).await?.into_values().collect();
+    Ok(json!({"ts": now_ms(), "nodes": nodes}))
+}
+
+/// `node.describe {nodeId}`.
+pub(super) async fn describe(gateway: &Arc<Gateway>, params: Value) -> Answer {
+    let mut p = Params::new("node.describe", params, &["nodeId"])?;
+    let id = p.text("nodeId");
+    p.done()?;
+    let Some(mut node) = known(gateway).await?.remove(&id) else {
+        return Err(ErrorShape::invalid(Reason::InvalidParams, "unknown nodeId"));
+    };
+    node["ts"] = now_ms().into();
+    Ok(node)
+}
+
+/// `node.invoke {nodeId, command, params?, timeoutMs?, idempotencyKey}`.
+pub(super) async fn invoke(gateway: &Arc<Gateway>, params: Value) -> Answer {
+    let mut p = Params::new("node.invoke", params, &["nodeId", "command", "params", "timeoutMs", "idempotencyKey"])?;
+    let (id, command) = (p.text("nodeId"), p.text("command"));
+    p.text("idempotencyKey");
+    p.optional_count("timeoutMs");
+    p.done()?;
+    if OWN_METHODS.contains(&command.as_str()) {
+        let text = format!("node.invoke does not run `{command}`; use exec.approvals.node.get or exec.approvals.node.set");
+        return Err(ErrorShape::invalid(Reason::InvalidParams, text).with_detail("command", command));
+    }
+    if !connected(gateway).contains_key(&id) {
+        return Err(ErrorShape::new(ErrorCode::Unavailable, "node not connected").with_detail("code", "NOT_CONNECTED"));
+    }
+    let text = format!("node command not allowed: no command of node `{id}` is approved, and `node.pair.approve` is not built yet");
+    let error = ErrorShape::invalid(Reason::InvalidParams, text);
+    Err(error.with_detail("reason", "command not declared by node").with_detail("command", command))
+}
+
+/// Nodes for plugins.
+pub(super) struct PluginNodes(pub(super) Weak<Gateway>);
+
+impl PluginNodes {
+    fn gateway(&self) -> Result<Arc<Gateway>, CallError> {
+        self.0.upgrade().ok_or_else(|| CallError::refused("CLOSED", "the gateway is closing"))
+    }
+}
+
+fn refused(error: &ErrorShape) -> CallError {
+    CallError::refused("NODE_REFUSED", error.message.clone())
+}
+
+#[async_trait]
+impl NodeAccess for PluginNodes {
+    async fn list(&self) -> Result<Vec<Value>, CallError> {
+        Ok(known(&self.gateway()?).await.map_err(|e| refused(&e))?.into_values().collect())
+    }
+
+    async fn invoke(&self, params: Value) -> Result<Value, CallError> {
+        let answer = invoke(&self.gateway()?, params).await.map_err(|e| refused(&e))?;
+        Ok(answer.get("payload").cloned().unwrap_or(Value::Null))
+    }
+}
