@@ -10,6 +10,7 @@
 //! - No lock is held across an await, and no call's cost grows with the number of sessions or the length of a transcript.
 //! - A file beside the database is never needed to read back what was acknowledged.
 
+mod approvals;
 mod archive;
 mod cache;
 mod effects;
@@ -41,6 +42,7 @@ mod upkeep;
 mod windows;
 mod writer;
 
+pub use approvals::{ApprovalEnd, ApprovalEnded, ApprovalGrant, ApprovalKind, ApprovalRow, ApprovalState};
 pub use archive::{ArchiveReason, archive_path, is_archive_name};
 pub use entry::{Entry, EntryMeta, NewEntry};
 pub use error::{Result, StoreError};

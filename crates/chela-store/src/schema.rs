@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::{Durability, Result, StoreError};
 
 /// Version in `PRAGMA user_version`; raise it with every change of the tables and add the step to [`migrate`].
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// `agents` keeps the number of sessions and a change counter, so that totals and the question whether
 /// `sessions.json` is behind cost one row. `entries.line` is the JSONL line itself: the file can always be
@@ -85,6 +85,24 @@ CREATE INDEX session_expiry_by_time ON session_expiry(at, key);
 ALTER TABLE deliveries ADD COLUMN offers INTEGER NOT NULL DEFAULT 0;
 ";
 
+/// Added with version 4.
+const APPROVALS: &str = "
+CREATE TABLE approvals (
+  id TEXT PRIMARY KEY, kind TEXT NOT NULL, state TEXT NOT NULL, request TEXT NOT NULL, plan TEXT, created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL, decision TEXT, resolved_by TEXT, resolved_at INTEGER
+) WITHOUT ROWID;
+CREATE INDEX approvals_pending ON approvals(created_at) WHERE state = 'pending';
+CREATE INDEX approvals_ended ON approvals(resolved_at) WHERE state <> 'pending';
+CREATE TABLE approval_grants (
+  grant_key TEXT PRIMARY KEY, plugin_id TEXT NOT NULL, tool TEXT NOT NULL, agent_id TEXT NOT NULL, title TEXT NOT NULL,
+  granted_at INTEGER NOT NULL, granted_by TEXT, used_at INTEGER, uses INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE approval_audit (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, approval_id TEXT NOT NULL, kind TEXT NOT NULL, what TEXT NOT NULL,
+  actor TEXT, detail TEXT NOT NULL
+);
+";
+
 const BUSY_TIMEOUT: Duration = Duration::from_millis(5000);
 /// Backstop only: the writer checkpoints itself, after the callers of a batch were answered.
 const AUTO_CHECKPOINT_PAGES: i64 = 16_000;
@@ -134,6 +152,9 @@ fn migrate(conn: &mut Connection, path: &Path) -> Result<()> {
         }
         if found < 3 {
             tx.execute_batch(EXPIRY).map_err(fail)?;
+        }
+        if found < 4 {
+            tx.execute_batch(APPROVALS).map_err(fail)?;
         }
         tx.pragma_update(None, "user_version", VERSION).map_err(fail)?;
         tx.commit().map_err(fail)?;
