@@ -41,8 +41,22 @@ const LANES: [RawFd; 2] = [3, 4];
 /// The descriptor through which a sandboxed worker asks for connections, when it does.
 pub(crate) const ASKING: RawFd = 5;
 
+/// Of a command: its input, and where the guard tells about it.
+const INPUT: RawFd = 3;
+const NEWS: RawFd = 4;
+
 /// Descriptors of the guard itself start here.
 const FIRST_OWN_FD: RawFd = 10;
+
+/// Where a command gets its input from. Such a guard has no lanes: descriptor 3 is the input, and through descriptor 4 it tells the
+/// command's process id and, later, how it ended, each as 4 bytes. It stays for what the command left running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Input {
+    /// Descriptor 3 becomes the standard input.
+    Pipe,
+    /// Descriptor 3 is a terminal, which becomes the controlling one and all three standard descriptors.
+    Terminal,
+}
 
 /// What the gateway asks of the guard.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,6 +66,7 @@ struct Options {
     oom_score: Option<i32>,
     cgroup: Option<std::path::PathBuf>,
     sandbox: Option<Sandbox>,
+    input: Option<Input>,
     program: OsString,
     args: Vec<OsString>,
 }
@@ -86,6 +101,7 @@ fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options, String> {
         oom_score: None,
         cgroup: None,
         sandbox: None,
+        input: None,
         program: OsString::new(),
         args: Vec::new(),
     };
@@ -101,6 +117,9 @@ fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options, String> {
             Some("--nofile") => options.nofile = Some(value.parse().map_err(|_| bad())?),
             Some("--oom-score") => options.oom_score = Some(value.parse().map_err(|_| bad())?),
             Some("--cgroup") => options.cgroup = Some(value.into()),
+            Some("--input") if value == "pipe" => options.input = Some(Input::Pipe),
+            Some("--input") if value == "terminal" => options.input = Some(Input::Terminal),
+            Some("--input") => return Err(bad()),
             Some("--sandbox") => options.sandbox = Some(serde_json::from_str(&value).map_err(|_| bad())?),
             _ => return Err(format!("unknown option `{}`", name.display())),
         }
@@ -121,6 +140,10 @@ struct Guard {
     worker: Pid,
     grace: Duration,
     status: Option<ExitStatus>,
+    /// Tells how a command ended; only then is it there.
+    news: Option<OwnedFd>,
+    /// What a command left running may go on.
+    lingers: bool,
     /// Bytes of a stop request that have arrived; a request is the grace in ms as 4 bytes, little-endian.
     request: Vec<u8>,
     lifeline_open: bool,
@@ -134,9 +157,13 @@ impl Guard {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         limit(options)?;
         let signals = block_signals()?;
+        let news = options.input.map(|_| own_copy(NEWS)).transpose()?;
         let worker = spawn(options)?;
         release_descriptors();
-        Ok(Self { signals, worker, grace: options.grace, status: None, request: Vec::new(), lifeline_open: true })
+        let lingers = news.is_some();
+        let guard = Self { signals, worker, grace: options.grace, status: None, news, lingers, request: Vec::new(), lifeline_open: true };
+        guard.tell(worker.as_raw_pid());
+        Ok(guard)
     }
 
     fn run(&mut self) -> u8 {
@@ -156,8 +183,8 @@ impl Guard {
         let (lifeline, signals) = self.poll(None);
         let told = if lifeline { self.read_lifeline() } else { None };
         let terminated = signals && self.read_signals();
-        self.reap();
-        if self.status.is_some() {
+        let anybody = self.reap();
+        if self.status.is_some() && !(self.lingers && anybody) {
             return Some(Stop { grace: AFTER_EXIT_GRACE });
         }
         told.or(terminated.then_some(Stop { grace: self.grace }))
@@ -216,14 +243,25 @@ impl Guard {
         loop {
             match rustix::process::wait(WaitOptions::NOHANG) {
                 Ok(Some((pid, status))) => {
-                    if pid == self.worker {
+                    // The number may come again for a process that was left running.
+                    if pid == self.worker && self.status.is_none() {
                         self.status = Some(ExitStatus::from_raw(status.as_raw()));
+                        self.tell(status.as_raw());
+                        self.news = None;
                     }
                 }
                 Ok(None) => return true,
                 Err(rustix::io::Errno::INTR) => {}
                 Err(_) => return false,
             }
+        }
+    }
+
+    /// Tells the gateway a number, where it listens.
+    fn tell(&self, number: i32) {
+        if let Some(news) = &self.news {
+            // An error means that nobody listens.
+            let _ = rustix::io::write(news, &number.to_le_bytes());
         }
     }
 
@@ -315,6 +353,26 @@ fn block_signals() -> io::Result<OwnedFd> {
     }
 }
 
+/// A copy of an inherited descriptor that no child sees, out of the way of those that are closed by number.
+fn own_copy(fd: RawFd) -> io::Result<OwnedFd> {
+    #[allow(unsafe_code, reason = "the descriptor was inherited, so no owner object exists")]
+    // SAFETY: the gateway passed this descriptor; it is only borrowed here, and it stays open for the call.
+    let borrowed = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
+    let copy = rustix::io::fcntl_dupfd_cloexec(borrowed, FIRST_OWN_FD)?;
+    rustix::io::fcntl_setfd(borrowed, rustix::io::FdFlags::CLOEXEC)?;
+    Ok(copy)
+}
+
+/// Makes the terminal the controlling one of a session of its own, and all three standard descriptors.
+fn enter_terminal(terminal: &OwnedFd) -> io::Result<()> {
+    rustix::process::setsid()?;
+    rustix::process::ioctl_tiocsctty(terminal)?;
+    rustix::stdio::dup2_stdin(terminal)?;
+    rustix::stdio::dup2_stdout(terminal)?;
+    rustix::stdio::dup2_stderr(terminal)?;
+    Ok(())
+}
+
 /// Starts the worker. It inherits the lanes and the standard descriptors but for the lifeline.
 fn spawn(options: &Options) -> io::Result<Pid> {
     let guard = rustix::process::getpid();
@@ -324,8 +382,20 @@ fn spawn(options: &Options) -> io::Result<Pid> {
     let channel = options.sandbox.as_ref().filter(|sandbox| sandbox.asks()).map(|_| notify::inherited(ASKING));
     let mut command = Command::new(&options.program);
     command.args(&options.args).stdin(Stdio::null());
+    let input = options.input.map(|_| own_copy(INPUT)).transpose()?;
+    let terminal = match options.input {
+        Some(Input::Terminal) => input,
+        Some(Input::Pipe) => {
+            command.stdin(input.map_or_else(Stdio::null, Stdio::from));
+            None
+        }
+        None => None,
+    };
     let prepare = move || {
         unblock_signals()?;
+        if let Some(terminal) = &terminal {
+            enter_terminal(terminal)?;
+        }
         if let Some(score) = &oom_score {
             raise_oom_score(score);
         }
@@ -408,7 +478,13 @@ mod tests {
         let options = parse_words("--grace-ms 50 --nofile 64 --oom-score 300 -- node --a -- b").unwrap();
         assert_eq!((options.grace, options.nofile, options.oom_score), (Duration::from_millis(50), Some(64), Some(300)));
         assert_eq!((options.program, options.args.len()), ("node".into(), 3));
-        for (line, text) in [("", "no program"), ("--", "no program after"), ("--nofile x -- a", "`x`"), ("--what 1 -- a", "`--what`")] {
+        for (line, text) in [
+            ("", "no program"),
+            ("--", "no program after"),
+            ("--nofile x -- a", "`x`"),
+            ("--input x -- a", "`x`"),
+            ("--what 1 -- a", "`--what`"),
+        ] {
             let error = parse_words(line).unwrap_err();
             assert!(error.contains(text), "{error}");
         }

@@ -7,6 +7,7 @@
 //! This is the only crate with `unsafe` code; each place says why it is sound.
 
 pub mod cgroup;
+pub mod command;
 pub mod guard;
 pub mod memory;
 pub mod sandbox;
@@ -16,6 +17,7 @@ mod test_guard;
 pub mod tree;
 
 pub use cgroup::Cgroups;
+pub use command::{CommandInput, CommandProcess, CommandStatus, Ended, spawn_command};
 pub use memory::{own_rss_bytes, release_code};
 pub use sandbox::{FileRules, Kernel, NetworkRule, Sandbox};
 pub use spawn::{SpawnError, WorkerCommand, WorkerControl, WorkerExit, WorkerProcess, WorkerStopper, spawn_worker};

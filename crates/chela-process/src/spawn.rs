@@ -111,8 +111,8 @@ pub struct WorkerProcess {
 /// Waits for a worker and ends it. Dropping it kills the worker and everything below it.
 #[derive(Debug)]
 pub struct WorkerControl {
-    child: Child,
-    stopper: WorkerStopper,
+    pub(crate) child: Child,
+    pub(crate) stopper: WorkerStopper,
 }
 
 /// Ends a worker from anywhere; cheap to clone.
@@ -176,14 +176,6 @@ pub fn spawn_worker(command: WorkerCommand) -> Result<WorkerProcess, SpawnError>
     hide_memory();
     let (main, main_worker) = lane().map_err(SpawnError::Descriptors)?;
     let (blocking, blocking_worker) = lane().map_err(SpawnError::Descriptors)?;
-    let (lifeline_guard, lifeline) = io::pipe().map_err(SpawnError::Descriptors)?;
-    let marker = new_marker();
-    let guard = command.guard.clone().unwrap_or_else(|| PathBuf::from("/proc/self/exe"));
-    let mut guarded = std::process::Command::new(&guard);
-    guarded.arg0("chela").arg(GUARD_ARG).args(guard_options(&command)?).arg("--").arg(&command.program).args(&command.args);
-    guarded.env_clear().envs(&command.env).env(MARKER, &marker).current_dir(&command.cwd);
-    guarded.stdin(Stdio::from(OwnedFd::from(lifeline_guard))).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let failed = |source| SpawnError::Guard { guard: guard.display().to_string(), cwd: command.cwd.display().to_string(), source };
     let mut mappings = vec![FdMapping { parent_fd: main_worker, child_fd: 3 }, FdMapping { parent_fd: blocking_worker, child_fd: 4 }];
     let asking = match command.sandbox.as_ref().is_some_and(Sandbox::asks) {
         true => {
@@ -193,21 +185,39 @@ pub fn spawn_worker(command: WorkerCommand) -> Result<WorkerProcess, SpawnError>
         }
         false => None,
     };
+    let (child, stopper) = start_guard(&command, guard_options(&command)?, mappings)?;
+    let mut child = child;
+    let taken = child.stdout.take().zip(child.stderr.take());
+    let (stdout, stderr) = taken.ok_or_else(|| SpawnError::Descriptors(io::Error::other("the guard's output is not piped")))?;
+    Ok(WorkerProcess { main, blocking, stdout, stderr, asking, control: WorkerControl { child, stopper } })
+}
+
+/// Starts the guard of a command with these options and descriptors.
+pub(crate) fn start_guard(
+    command: &WorkerCommand,
+    options: Vec<String>,
+    mappings: Vec<FdMapping>,
+) -> Result<(Child, WorkerStopper), SpawnError> {
+    let (lifeline_guard, lifeline) = io::pipe().map_err(SpawnError::Descriptors)?;
+    let marker = new_marker();
+    let guard = command.guard.clone().unwrap_or_else(|| PathBuf::from("/proc/self/exe"));
+    let mut guarded = std::process::Command::new(&guard);
+    guarded.arg0("chela").arg(GUARD_ARG).args(options).arg("--").arg(&command.program).args(&command.args);
+    guarded.env_clear().envs(&command.env).env(MARKER, &marker).current_dir(&command.cwd);
+    guarded.stdin(Stdio::from(OwnedFd::from(lifeline_guard))).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let failed = |source| SpawnError::Guard { guard: guard.display().to_string(), cwd: command.cwd.display().to_string(), source };
     guarded.fd_mappings(mappings).map_err(|e| failed(io::Error::other(e)))?;
-    let mut child = tokio::process::Command::from(guarded).spawn().map_err(failed)?;
+    let child = tokio::process::Command::from(guarded).spawn().map_err(failed)?;
     let guard_pid = child.id().unwrap_or_default();
     // The guard is not reaped before `child` is waited for, so the number is still its own.
     let guard_fd = i32::try_from(guard_pid).ok().and_then(Pid::from_raw).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-    let taken = child.stdout.take().zip(child.stderr.take());
-    let (stdout, stderr) = taken.ok_or_else(|| SpawnError::Descriptors(io::Error::other("the guard's output is not piped")))?;
     let inner = Inner { guard_pid, guard: guard_fd, lifeline: Mutex::new(lifeline), marker };
-    let control = WorkerControl { child, stopper: WorkerStopper { inner: Arc::new(inner) } };
-    Ok(WorkerProcess { main, blocking, stdout, stderr, asking, control })
+    Ok((child, WorkerStopper { inner: Arc::new(inner) }))
 }
 
 /// Keeps this process's memory and environment, with all of its secrets, from other processes of the same user: workers are such.
 /// Without effect on root's. It also means that a crash leaves no core file.
-fn hide_memory() {
+pub(crate) fn hide_memory() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
         if let Err(error) = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable) {
@@ -223,7 +233,7 @@ fn lane() -> io::Result<(UnixStream, OwnedFd)> {
     Ok((UnixStream::from_std(ours)?, theirs.into()))
 }
 
-fn guard_options(command: &WorkerCommand) -> Result<Vec<String>, SpawnError> {
+pub(crate) fn guard_options(command: &WorkerCommand) -> Result<Vec<String>, SpawnError> {
     let mut options = vec!["--grace-ms".to_string(), command.orphan_grace.as_millis().to_string()];
     options.extend(command.nofile.into_iter().flat_map(|n| ["--nofile".to_string(), n.to_string()]));
     options.extend(command.oom_score.into_iter().flat_map(|n| ["--oom-score".to_string(), n.to_string()]));
