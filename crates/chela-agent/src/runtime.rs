@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use chela_approvals::Approvals;
 use chela_config::{AgentsSettings, Config, SessionSettings, ToolsSettings};
 use chela_hooks::{HookEngine, InternalBus};
 use chela_models::{ModelRef, ModelRegistry};
@@ -21,8 +22,8 @@ use crate::lifecycle::SessionLifecycle;
 use crate::queue::SessionQueues;
 use crate::run::RunRegistry;
 use crate::system_events::SystemEvents;
-use crate::tool_policy::ToolPolicy;
-use crate::tools::{HostTool, ToolContext};
+use crate::tool_policy::{PolicyInputs, ToolPolicy};
+use crate::tools::{HostTool, Origin, ToolContext};
 
 /// Messages of a session that a turn looks at.
 const HISTORY_LIMIT: usize = 400;
@@ -84,6 +85,8 @@ pub struct AgentRuntime {
     pub queues: Arc<SessionQueues>,
     /// Session starts and ends.
     pub lifecycle: Arc<SessionLifecycle>,
+    /// What somebody must allow.
+    pub approvals: Approvals,
     /// Receives run events.
     pub sink: Arc<dyn RunSink>,
     /// What happened since a session's last turn.
@@ -120,8 +123,21 @@ pub struct Settings {
 
 impl Settings {
     fn new(config: &Config) -> Self {
-        Self { agents: config.agents(), tools: config.tools(), session: config.session(), lanes: LaneSizes::from_config(config) }
+        let (agents, tools) = (config.agents(), config.tools());
+        for problem in tool_problems(&agents, &tools) {
+            tracing::warn!(target: "tools", "{problem}");
+        }
+        Self { agents, tools, session: config.session(), lanes: LaneSizes::from_config(config) }
     }
+}
+
+/// What is wrong with the tool policies, for the log (TOOL-07, TOOL-13, TOOL-15).
+fn tool_problems(agents: &AgentsSettings, tools: &ToolsSettings) -> Vec<String> {
+    let mut out = crate::tool_policy::problems(&tools.raw, "tools");
+    for agent in &agents.list {
+        out.extend(crate::tool_policy::problems(&agent.raw["tools"], &format!("agents.list[{}].tools", agent.id)));
+    }
+    out
 }
 
 /// The rule by which the store knows when sessions run out.
@@ -138,6 +154,7 @@ impl AgentRuntime {
         parts.store.set_expiry_rule(expiry_rule(&settings));
         Arc::new(Self {
             lifecycle: Arc::new(SessionLifecycle::new(parts.store.clone(), parts.plugins.clone())),
+            approvals: Approvals::new(parts.store.clone()),
             store: parts.store,
             plugins: parts.plugins,
             runs: Arc::new(RunRegistry::default()),
@@ -229,17 +246,21 @@ impl AgentRuntime {
         choice.fallbacks.iter().filter_map(|text| ModelRef::parse(text).ok()).collect()
     }
 
-    /// Allow and deny lists of tools for an agent: the agent's own allow list wins, deny lists add up.
-    pub fn tool_policy(&self, agent_id: &str) -> ToolPolicy {
+    /// Allow and deny lists of tools for an agent and, where it is known, for its model and whoever writes.
+    pub fn tool_policy(&self, agent_id: &str, model: Option<&(String, String)>, origin: &Origin) -> ToolPolicy {
         let settings = self.settings();
-        let general = &settings.tools.policy;
-        let own = settings.agents.get(agent_id).map(|a| a.tools.clone()).unwrap_or_default();
-        let mut allow = own.allow.clone().or_else(|| general.allow.clone()).unwrap_or_default();
-        allow.extend(general.also_allow.iter().chain(&own.also_allow).cloned());
-        ToolPolicy { allow, deny: general.deny.iter().chain(&own.deny).cloned().collect() }
+        let agent_tools = settings.agents.get(agent_id).map_or(&Value::Null, |agent| &agent.raw["tools"]);
+        ToolPolicy::from_config(PolicyInputs {
+            tools: &settings.tools.raw,
+            agent_tools,
+            agent_id,
+            model: model.map(|(provider, model)| (provider.as_str(), model.as_str())),
+            group: origin.group.as_ref(),
+            sender: &origin.sender,
+        })
     }
 
-    /// The context that tool factories get (API-109).
+    /// The context that tool factories get (API-109), for the operator at this machine.
     pub fn tool_context(
         &self,
         agent_id: &str,
@@ -249,6 +270,19 @@ impl AgentRuntime {
         owner: bool,
         model: Option<&(String, String)>,
     ) -> ToolContext {
+        self.tool_context_of((agent_id, session_key, session_id), surface, owner, model, &Origin::default())
+    }
+
+    /// The context that tool factories get, for whoever wrote. `names` are agent, session key and session id.
+    pub fn tool_context_of(
+        &self,
+        names: (&str, &str, &str),
+        surface: &str,
+        owner: bool,
+        model: Option<&(String, String)>,
+        origin: &Origin,
+    ) -> ToolContext {
+        let (agent_id, session_key, session_id) = names;
         let mut facts = json!({
             "workspaceDir": self.workspace_of(agent_id), "agentDir": self.state_dir.join("agents").join(agent_id).join("agent"),
             "agentId": agent_id, "sessionKey": session_key, "sessionId": session_id, "messageChannel": surface,
@@ -257,6 +291,6 @@ impl AgentRuntime {
         if let Some((provider, model)) = model {
             facts["activeModel"] = json!({"provider": provider, "modelId": model, "modelRef": format!("{provider}/{model}")});
         }
-        ToolContext { facts, sender_is_owner: owner, policy: self.tool_policy(agent_id) }
+        ToolContext { facts, sender_is_owner: owner, policy: self.tool_policy(agent_id, model, origin) }
     }
 }

@@ -1,8 +1,10 @@
 //! The tools of a run: resolved from plugins and the host, guarded by policies and hooks, executed with deadlines.
 
+mod approval;
 mod core;
 mod execute;
 mod host;
+mod origin;
 
 use std::collections::HashMap;
 
@@ -15,9 +17,11 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use self::approval::Confirm;
 pub use self::core::{CORE_TOOLS, CoreTool};
-pub use self::execute::{Caller, ToolOutcome, execute};
+pub use self::execute::{Caller, Refusal, ToolOutcome, execute};
 pub use self::host::{HostTool, HostToolCall, HostToolSpec};
+pub use self::origin::Origin;
 
 use crate::turn::TurnScope;
 
@@ -90,14 +94,9 @@ pub struct ToolSet {
 impl ToolSet {
     /// The tools of a turn.
     pub async fn resolve(scope: &TurnScope<'_>) -> Self {
-        let context = scope.runtime.tool_context(
-            &scope.request.agent_id,
-            scope.session_key(),
-            scope.session_id(),
-            &scope.request.surface,
-            scope.request.sender_is_owner,
-            scope.model.as_ref(),
-        );
+        let names = (scope.request.agent_id.as_str(), scope.session_key(), scope.session_id());
+        let owner = scope.request.sender_is_owner;
+        let context = scope.runtime.tool_context_of(names, &scope.request.surface, owner, scope.model.as_ref(), &Origin::of(scope));
         Self::build(scope.runtime.host_tools(), scope.registry(), &context).await
     }
 
@@ -123,7 +122,29 @@ impl ToolSet {
         for (entry, result) in entries.iter().zip(resolved) {
             set.take(entry, result, context);
         }
+        set.check_lists(host_tools, entries, &context.policy);
         set
+    }
+
+    /// Tells about allow lists that name nothing (TOOL-14). Only what is known before policies counts as known.
+    fn check_lists(&mut self, host_tools: &[Arc<dyn HostTool>], entries: &[ToolEntry], policy: &crate::tool_policy::ToolPolicy) {
+        if policy.steps.iter().all(|step| step.allow.is_empty()) {
+            return;
+        }
+        let mut known: Vec<(&str, Option<&str>)> = CORE_TOOLS.iter().map(|t| (t.name(), None)).collect();
+        known.extend(host_tools.iter().map(|t| (t.name(), None)));
+        for entry in entries {
+            let names = entry.names.iter().chain(&entry.declared);
+            known.extend(names.map(|name| (name.as_str(), Some(entry.owner.id.as_ref()))));
+            known.push(("", Some(entry.owner.id.as_ref())));
+        }
+        known.extend(self.tools.iter().map(|tool| (tool.name.as_str(), tool.plugin_id.as_deref())));
+        let unknown = policy.unknown_entries(&known);
+        self.diagnostics.extend(unknown.iter().map(|found| {
+            let text = list_warning(found);
+            tracing::debug!(target: "tools", "{text}");
+            Diagnostic { level: Level::Warn, plugin_id: None, source: None, message: text }
+        }));
     }
 
     fn take(&mut self, entry: &ToolEntry, resolved: Result<Vec<Resolved>, String>, context: &ToolContext) {
@@ -223,6 +244,14 @@ impl Drop for ToolSet {
             }
         }
     }
+}
+
+fn list_warning(found: &crate::tool_policy::UnknownEntries) -> String {
+    let part = |names: &[String], what: &str| (!names.is_empty()).then(|| format!("{what} `{}`", names.join("`, `")));
+    let parts = [part(&found.unknown, "no loaded plugin and no tool is"), part(&found.unavailable, "not available here:")];
+    let parts = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
+    let rest = if found.leaves_nothing { "; no tool is left, since the list names nothing else" } else { "" };
+    format!("`{}`: {parts}{rest}", found.label)
 }
 
 fn normalise(name: &str) -> String {

@@ -67,6 +67,10 @@ pub const TABLE: &[CommandSpec] = &[
     },
     row("stop", "session", "essential", "Stop what runs"),
     CommandSpec {
+        args: &[arg("id", "What waits, and `allow-once`, `allow-always` or `deny`", &[], true)],
+        ..row("approve", "management", "standard", "Decide what waits for approval")
+    },
+    CommandSpec {
         args: &[arg("instructions", "What the summary should look at", &[], true)],
         ..row("compact", "session", "essential", "Summarise what was said so far")
     },

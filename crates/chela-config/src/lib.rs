@@ -25,7 +25,7 @@ pub use auth::{
     stored_gateway_token,
 };
 pub use dotted::{format_path, get_path, merge_patch, parse_cli_value, parse_path, set_path, unset_path};
-pub use env::{DotenvReport, Env};
+pub use env::{DotenvReport, Env, is_dangerous_name};
 pub use error::{ConfigError, ConfigIssue};
 pub use include::{INCLUDE_KEY, MAX_INCLUDE_BYTES, MAX_INCLUDE_DEPTH};
 pub use load::{Config, ValidateReport, hash_text, load, load_lenient, validate_file};

@@ -134,7 +134,9 @@ async fn tools_invoke(gateway: &Arc<Gateway>, call: HttpCall) -> HttpReply {
         to: header("x-openclaw-message-to"),
         thread: header("x-openclaw-thread-id"),
     };
-    let Some((_, outcome)) = crate::methods::call_tool(gateway, name, args, &session_key, &agent_id, owner, &route).await else {
+    let Some((_, outcome)) =
+        crate::methods::call_tool(gateway, name, args, &session_key, &agent_id, owner, &route, chela_agent::tools::Confirm::Wait).await
+    else {
         return refuse(StatusCode::NOT_FOUND, "not_found", format!("Tool not available: {name}"));
     };
     if let Some(refusal) = outcome.refused {

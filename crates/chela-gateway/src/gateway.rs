@@ -128,7 +128,7 @@ impl Gateway {
     }
 
     /// Waits until turns may run: a message that comes during the start is answered after it, not refused.
-    async fn wait_ready(&self) {
+    pub(crate) async fn wait_ready(&self) {
         loop {
             let woken = self.became_ready.notified();
             if self.is_ready() {
@@ -219,8 +219,9 @@ impl Gateway {
     }
 
     /// Allow and deny lists of tools over HTTP.
-    pub(crate) fn tools_http_policy(&self) -> chela_agent::tool_policy::ToolPolicy {
+    pub(crate) fn tools_http_policy(&self) -> chela_agent::tool_policy::PolicyStep {
         let settings = self.host.runtime.config().gateway();
-        chela_agent::tool_policy::ToolPolicy { allow: settings.tools_allow, deny: settings.tools_deny }
+        let label = "gateway.tools".to_string();
+        chela_agent::tool_policy::PolicyStep { label, allow: settings.tools_allow, deny: settings.tools_deny, also: Vec::new() }
     }
 }

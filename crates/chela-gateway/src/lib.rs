@@ -5,6 +5,7 @@
 //! [`http::HttpApi`] (`api`). `run` starts and stops all of it in one order.
 
 pub mod api;
+mod approvals;
 mod attachments;
 pub mod auth;
 mod chat_commands;

@@ -1,6 +1,7 @@
 //! The gateway's methods: one table of contents, one module for each family.
 
 mod agent;
+mod approvals;
 mod channels;
 mod chat;
 pub(crate) mod compact;
@@ -125,6 +126,20 @@ impl Methods {
             | "device.pair.remove"
             | "device.token.rotate"
             | "device.token.revoke" => return devices::serve(gateway, call).await,
+            "exec.approval.get"
+            | "exec.approval.list"
+            | "exec.approval.request"
+            | "exec.approval.waitDecision"
+            | "exec.approval.resolve"
+            | "plugin.approval.list"
+            | "plugin.approval.request"
+            | "plugin.approval.waitDecision"
+            | "plugin.approval.resolve"
+            | "exec.approvals.get"
+            | "exec.approvals.set"
+            | "approvals.grants"
+            | "approvals.revoke"
+            | "approvals.audit" => return approvals::serve(gateway, call).await,
             "tts.status" | "tts.providers" | "tts.personas" | "tts.convert" | "tts.enable" | "tts.disable" | "tts.setProvider"
             | "tts.setPersona" => speech::serve(gateway, &call.method, params).await,
             "talk.catalog" => Ok(talk::catalog(gateway).await),
@@ -216,6 +231,9 @@ const OWN_METHODS: &[(&str, Scope)] = &[
     ("channels.pairing.list", Scope::Pairing),
     // The first approval may name the owner of the commands.
     ("channels.pairing.approve", Scope::Admin),
+    ("approvals.grants", Scope::Approvals),
+    ("approvals.revoke", Scope::Approvals),
+    ("approvals.audit", Scope::Approvals),
 ];
 
 fn own_method_spec(name: &str) -> Option<MethodSpecRef> {

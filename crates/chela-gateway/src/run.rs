@@ -131,6 +131,7 @@ pub async fn run_until(options: RunOptions, asked: impl Future<Output = StopRequ
     let gateway = Gateway::new(parts);
     host.runtime.telemetry.add_source(Arc::new(crate::status::ClientFigures(bus.clone())));
     gateway.serve_channels();
+    host.runtime.approvals.serve(Arc::new(crate::approvals::GatewayDesk(Arc::downgrade(&gateway))));
     sessions.serve(&gateway);
     let server = Server::start(ServerParts {
         devices,

@@ -251,7 +251,7 @@ export default function register(api) {
     if (event.params.rewrite) return { params: { rewrite: 'done', added: 1 } };
     if (event.params.blockit) return { block: true, blockReason: 'no way' };
     if (event.params.hookfail) throw new Error('SECRET HOOK TEXT');
-    if (event.params.approve) return { requireApproval: { title: 't', description: 'd' } };
+    if (event.params.approve) return { requireApproval: { title: 't', description: 'd', timeoutMs: 30 } };
   });
 }"#;
 
@@ -265,7 +265,7 @@ fn last_tool_results(body: &Value) -> Vec<String> {
         .collect()
 }
 
-// HOOK-160..168, HOOK-176, HOOK-187, HOOK-190, HOOK-177, GW-116, GW-90, API-127
+// HOOK-160..168, HOOK-176, HOOK-177, HOOK-189, GW-116, GW-90, API-127
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tool_calls_are_rewritten_refused_and_failed_as_results() {
     let mut home = Home::new().await;
@@ -276,7 +276,7 @@ async fn tool_calls_are_rewritten_refused_and_failed_as_results() {
         (r#"[[tool:t_args {"rewrite":"old","kept":true}]]"#, r#"{"rewrite":"done","kept":true,"added":1}"#, false),
         (r#"[[tool:t_args {"blockit":1}]]"#, "no way", false),
         (r#"[[tool:t_args {"hookfail":1}]]"#, "Tool call blocked because before_tool_call hook failed", true),
-        (r#"[[tool:t_args {"approve":1}]]"#, "Plugin approval unavailable (no approval route)", true),
+        (r#"[[tool:t_args {"approve":1}]]"#, "Approval timed out", true),
         ("[[tool:t_throw {}]]", "tool broke", true),
     ];
     for (said, expected, is_error) in rows {

@@ -1,5 +1,6 @@
 // Puts the page together: signing in, choosing a conversation or a view, routing events, the status line.
 
+import { Approvals } from './approvals.js';
 import { ChatView } from './chat.js';
 import { Conversation } from './conversation.js';
 import { Gateway } from './gateway.js';
@@ -20,6 +21,7 @@ const gateway = new Gateway({ onhello, onevent, ongap, onstate, onsignin });
 const sessions = new Sessions(gateway, { onopen: openSession, onremoved, onrows });
 const chat = new ChatView({ demo: () => modelInUse().startsWith('demo/'), onsent: (text) => sessions.nameAfter(current, text) });
 const plugins = new PluginsView(gateway);
+const approvals = new Approvals(gateway);
 const refreshPlugins = debounce(() => plugins.load(), 300);
 
 function conversation(key) {
@@ -100,6 +102,7 @@ async function onhello({ snapshot, auth }) {
   subscribed = null;
   gateway.call('sessions.subscribe').catch(() => null);
   plugins.load();
+  approvals.load();
   if (current === null) route();
   await subscribe();
   await Promise.all([...conversations.values()].map((talk) => talk.reconnected()));
@@ -133,6 +136,7 @@ $('signin-form').addEventListener('submit', (event) => {
 });
 
 function ongap() {
+  approvals.load();
   for (const talk of conversations.values()) talk.gap();
   sessions.reload();
 }
@@ -143,9 +147,13 @@ function onevent(event, payload) {
     sessions.reload();
     if (EMPTIED.includes(payload.reason)) talk?.load();
   } else if (event === 'plugins.changed') refreshPlugins();
+  else if (/^(exec|plugin)\.approval\.(requested|resolved)$/.test(event)) approvals.onevent(event, payload);
   else if (event === 'shutdown') onstate({ state: 'connected', text: 'The gateway is stopping' });
   else if (event === 'agent') talk?.onAgent(payload);
-  else if (event === 'chat') talk?.onChat(payload);
+  else if (event === 'chat') {
+    talk?.onChat(payload);
+    if (payload.state !== 'delta' && approvals.waiting.size) approvals.load(); // an aborted run takes its question back
+  }
   else if (event === 'session.tool') talk?.onTool(payload);
   else if (event === 'session.message') talk?.onMessage(payload);
 }

@@ -116,6 +116,10 @@ pub struct Host {
     pub(crate) late_routes: Mutex<LateRoutes>,
     pub(crate) nodes: OnceLock<Box<dyn NodeAccess>>,
     pub(crate) heartbeats: Arc<Heartbeats>,
+    /// Tools for files and commands.
+    pub(crate) toolbox: OnceLock<chela_tools::Toolbox>,
+    /// The guard program of commands.
+    pub(crate) guard: Option<PathBuf>,
     purpose: Purpose,
     /// The state belongs to a running gateway; what is here is empty and goes with the command.
     detached: bool,
@@ -196,7 +200,7 @@ impl Host {
             node: Arc::new(NodeLane::new(node_options(
                 &paths,
                 &env,
-                options.guard,
+                options.guard.clone(),
                 options.inherit_output,
                 options.observer,
                 options.preload,
@@ -229,6 +233,8 @@ impl Host {
             late_routes: Mutex::default(),
             nodes: OnceLock::new(),
             heartbeats: Arc::default(),
+            toolbox: OnceLock::new(),
+            guard: options.guard.clone(),
             purpose,
             _passing: passing,
             detached: elsewhere,
@@ -242,7 +248,10 @@ impl Host {
         sink.connect(&host);
         telemetry.add_source(Arc::new(crate::figures::HostFigures(Arc::downgrade(&host))));
         let lent: Weak<Self> = Arc::downgrade(&host);
-        let mut tools = chela_capabilities::tools::all(&(lent as Weak<dyn chela_capabilities::Surroundings>));
+        let toolbox = chela_tools::Toolbox::new(lent.clone());
+        let mut tools = toolbox.tools();
+        let _ = host.toolbox.set(toolbox);
+        tools.extend(chela_capabilities::tools::all(&(lent as Weak<dyn chela_capabilities::Surroundings>)));
         tools.extend(crate::memory::tools());
         tools.push(Arc::new(crate::channels::MessageTool(Arc::downgrade(&host))));
         runtime.bring_tools(tools);
@@ -263,7 +272,15 @@ impl Host {
     /// # Errors
     /// When the journal cannot be read or written.
     pub async fn recover(&self) -> Result<Recovered, StoreError> {
-        recover::recover(&self.runtime).await
+        let recovered = recover::recover(&self.runtime).await?;
+        // A passing command decides nothing about what waits for the gateway.
+        if self.is_gateway() {
+            let waiting = self.runtime.approvals.recover().await?;
+            if let Some(toolbox) = self.toolbox.get() {
+                toolbox.resume(waiting);
+            }
+        }
+        Ok(recovered)
     }
 
     /// Starts the plugins of the gateway's start, without waiting.
@@ -369,6 +386,9 @@ impl Host {
         }
         self.close_channels().await;
         chela_agent::harness::dispose_all(&self.manager.registry()).await;
+        if let Some(toolbox) = self.toolbox.get() {
+            toolbox.close().await;
+        }
         self.services.stop_all().await;
         chela_agent::context_engine::dispose_all(&self.runtime).await;
         crate::memory::close(&self.manager.registry(), grace.min(STOP_GRACE)).await;

@@ -106,6 +106,10 @@ pub async fn run(host: &Arc<Host>, caller: &ChatCaller, text: &str) -> ChatOutco
     let reset = trigger_rest(text, &settings.session.reset_triggers);
     let bot = caller.inbound.as_ref().and_then(|i| i.text("BotUsername"));
     let named = Named::read(text, bot.as_deref());
+    if let Some(command) = named.as_ref().filter(|n| n.spec.name == "approve") {
+        // Who decides has a rule of its own.
+        return said(approve(host, caller, &command.args).await);
+    }
     if !caller.authorized {
         let command = named.filter(|n| !n.spec.directive && !matches!(n.spec.name, "new" | "reset"));
         if let Some(command) = command {
@@ -236,6 +240,28 @@ async fn new_session(host: &Arc<Host>, caller: &ChatCaller, trigger: &str, rest:
         return ChatOutcome::Done(payloads);
     }
     ChatOutcome::Also(payloads, Hints { text: Some(rest.to_string()), ..Hints::default() })
+}
+
+/// Clients with the scope for it, the owner and the approvers of a channel decide; nobody else does, whatever else they may (HOOK-195).
+async fn approve(host: &Arc<Host>, caller: &ChatCaller, args: &str) -> String {
+    let sender = caller.sender_id.as_deref().unwrap_or_default();
+    let allowed = match &caller.scopes {
+        Some(scopes) => chela_plugin::register::scopes_satisfy(scopes, "operator.approvals"),
+        None => caller.owner || is_approver(host, &caller.surface, sender),
+    };
+    let by = format!("{}:{sender}", caller.surface);
+    crate::approvals::command(&host.runtime, &format!("/approve {args}"), allowed, &by).await
+}
+
+fn is_approver(host: &Host, channel: &str, sender: &str) -> bool {
+    let config = host.runtime.config();
+    let listed = config.get(&format!("channels.{channel}.execApprovals.approvers")).and_then(Value::as_array);
+    let is = |row: &Value| match row {
+        Value::String(id) => id.trim() == sender,
+        Value::Number(id) => id.to_string() == sender,
+        _ => false,
+    };
+    !sender.is_empty() && listed.is_some_and(|rows| rows.iter().any(is))
 }
 
 async fn stop(host: &Arc<Host>, caller: &ChatCaller) -> String {

@@ -3,6 +3,7 @@
 //! Invariants: a plugin is started at most once at a time and registers once for each start; a slow or broken plugin never delays
 //! another one; consumers get a new immutable generation and never a half-built one. The crate opens no socket and serves no client.
 
+pub mod approvals;
 mod assemble;
 mod before_install;
 mod bindings;
@@ -29,6 +30,7 @@ mod requests;
 mod run_context;
 mod services;
 mod status;
+mod tools;
 mod visible;
 
 pub use assemble::{Host, HostError, HostOptions, Purpose, bundled_manifests, scan_plugins};

@@ -1,5 +1,6 @@
 //! Commands and flags, as the reference's command line names them. What they do is in `commands`.
 
+pub mod approvals;
 pub mod config;
 pub mod devices;
 pub mod gateway;
@@ -96,6 +97,9 @@ pub enum Command {
     Hooks(hooks::HooksArgs),
     /// Read and edit the config file
     Config(config::ConfigArgs),
+    /// Answer what waits for approval, and say which commands may run
+    #[command(alias = "exec-approvals")]
+    Approvals(approvals::ApprovalsArgs),
     /// Approve, list and remove devices
     Devices(devices::DevicesArgs),
     /// Print a setup code that pairs one device

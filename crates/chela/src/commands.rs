@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod agent_local;
+pub mod approvals;
 pub mod before_install;
 pub mod completion;
 pub mod config;

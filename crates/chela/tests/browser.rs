@@ -128,6 +128,7 @@ async fn a_person_can_talk_use_tools_watch_plugins_and_come_back() {
     first_visit(&mut page, &gateway).await;
     talk(&mut page).await;
     use_a_tool(&mut page).await;
+    allow_a_command(&mut page, &gateway).await;
     stop_and_queue(&mut page).await;
     rename(&mut page).await;
     plugins(&mut page).await;
@@ -177,6 +178,20 @@ async fn use_a_tool(page: &mut Page) {
     page.eval("document.querySelector('.tool').open = true").await.unwrap();
     page.until("document.querySelectorAll('.tool .code').length >= 2", PATIENCE).await;
     page.screenshot(&picture("tool")).await;
+}
+
+/// A command that must be confirmed waits for the buttons, runs after them, and its end is told.
+async fn allow_a_command(page: &mut Page, gateway: &Gateway) {
+    say(page, r#"/tool exec {"command": "touch said-yes", "ask": "always"}"#).await;
+    page.until("document.querySelector('.approval pre')?.textContent === 'touch said-yes'", PATIENCE).await;
+    assert_eq!(page.eval("document.querySelectorAll('.approval button').length").await, Ok(2.into()), "it is asked for each time");
+    page.screenshot(&picture("approval")).await;
+    assert!(!gateway.home.path().join(".openclaw/workspace/said-yes").exists());
+    page.click(".approval [data-decision=allow-once]").await;
+    page.until("document.querySelector('#approvals').hidden", PATIENCE).await;
+    page.until("document.querySelector('#log').textContent.includes('was allowed and has run')", PATIENCE).await;
+    page.until("document.querySelector('#stop').hidden && !document.querySelector('[data-role=live]')", PATIENCE).await;
+    assert!(gateway.home.path().join(".openclaw/workspace/said-yes").exists());
 }
 
 /// A long answer can be stopped, and what was written meanwhile follows.

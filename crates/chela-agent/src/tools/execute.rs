@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use chela_hooks::{DispatchOptions, HookEngine, PolicyDecision, PolicyRun, run_trusted_policies};
 use chela_models::ToolCall;
-use chela_plugin::{Adapter, Call, CallError, Callback, HookName, HostFn};
+use chela_plugin::{Adapter, Call, CallError, HookName, HostFn};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{HostTool, HostToolCall, Tool, ToolKind, ToolSet, text_result};
+use super::approval::{Wanted, confirm};
+use super::{Confirm, HostTool, HostToolCall, Origin, Tool, ToolKind, ToolSet, text_result};
 use crate::runtime::AgentRuntime;
 
 /// Longest time of one tool call.
@@ -35,6 +36,10 @@ pub struct Caller<'a> {
     pub on_update: Option<Arc<dyn Fn(Value) + Send + Sync>>,
     /// True when `after_tool_call` fires: not for `tools.invoke` (HOOK-177).
     pub announce_end: bool,
+    /// What it does when it must be confirmed.
+    pub confirm: Confirm,
+    /// Who is behind it.
+    pub origin: Origin,
 }
 
 /// What came of a call.
@@ -66,7 +71,7 @@ enum Decision {
     Go(Value),
     Block(String),
     Failed(&'static str),
-    NeedsApproval,
+    Unconfirmed(String),
 }
 
 /// Runs one call to its end. It never fails: every failure is a result that the model sees.
@@ -80,10 +85,7 @@ pub async fn execute(caller: &Caller<'_>, tools: &ToolSet, call: &ToolCall) -> T
         Decision::Go(params) => run(caller, tool, call, params).await,
         Decision::Block(reason) => blocked(&params, reason),
         Decision::Failed(text) => failed(&params, text, Some(Refusal { reason: text.into(), requires_approval: false })),
-        Decision::NeedsApproval => {
-            let reason = "Plugin approval unavailable (no approval route)".to_string();
-            failed(&params, reason.clone(), Some(Refusal { reason, requires_approval: true }))
-        }
+        Decision::Unconfirmed(reason) => failed(&params, reason.clone(), Some(Refusal { reason, requires_approval: true })),
     };
     report(caller, tool, call, &outcome, begun.elapsed());
     // A call that the caller runs has not ended here.
@@ -130,7 +132,7 @@ fn report(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, outcome: &ToolOutco
 /// HOOK-025, HOOK-160..171. A failed hook refuses the call (HOOK-106, HOOK-168).
 async fn decide(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, params: &Value) -> Decision {
     let event = || without_nulls(json!({"toolName": tool.name, "params": params, "runId": caller.run_id, "toolCallId": call.id}));
-    let params = match policies(caller, tool, call, &event).await {
+    let params = match policies(caller, tool, call, params, &event).await {
         Ok(changed) => changed.unwrap_or_else(|| params.clone()),
         Err(decision) => return decision,
     };
@@ -151,10 +153,22 @@ async fn decide(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, params: &Valu
         let reason = chela_plugin::value::text(&merged, "blockReason").unwrap_or("Tool call blocked by plugin hook");
         return Decision::Block(reason.into());
     }
-    if merged.get("requireApproval").is_some_and(Value::is_object) {
-        return no_approval(dispatched.on_resolution);
+    let changed = overlay(&params, merged.get("params"));
+    match merged.get("requireApproval").filter(|r| r.is_object()) {
+        Some(request) => {
+            let wanted = Wanted { request: request.clone(), on_resolution: dispatched.on_resolution, params: changed };
+            confirmed(caller, tool, call, wanted).await
+        }
+        None => Decision::Go(changed),
     }
-    Decision::Go(overlay(&params, merged.get("params")))
+}
+
+/// HOOK-192: once allowed, the call runs with the arguments that were asked about.
+async fn confirmed(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, wanted: Wanted) -> Decision {
+    match confirm(caller, tool, call, &wanted).await {
+        Ok(()) => Decision::Go(wanted.params),
+        Err(reason) => Decision::Unconfirmed(reason),
+    }
 }
 
 /// Trusted policies come before the hooks (HOOK-160, HOOK-172..174). `Ok` carries parameters that they changed.
@@ -162,6 +176,7 @@ async fn policies(
     caller: &Caller<'_>,
     tool: &Tool,
     call: &ToolCall,
+    params: &Value,
     event: &(dyn Fn() -> Value + Sync),
 ) -> Result<Option<Value>, Decision> {
     let registry = caller.hooks.registry();
@@ -176,21 +191,12 @@ async fn policies(
     match run_trusted_policies(&registry, &event(), &traced_context(caller, tool, call), run).await {
         PolicyDecision::Continue { params } => Ok(params),
         PolicyDecision::Block { reason, .. } => Err(Decision::Block(reason)),
-        PolicyDecision::RequireApproval { on_resolution, .. } => Err(no_approval(on_resolution)),
+        // HOOK-172: the hooks do not run for this call.
+        PolicyDecision::RequireApproval { request, params: changed, on_resolution } => {
+            let wanted = Wanted { request, on_resolution, params: overlay(params, changed.as_ref()) };
+            Err(confirmed(caller, tool, call, wanted).await)
+        }
     }
-}
-
-/// Nobody can answer yet: the request is cancelled at once and the call refused (HOOK-187). `onResolution` is not awaited (HOOK-191).
-fn no_approval(on_resolution: Option<Callback>) -> Decision {
-    if let Some(callback) = on_resolution {
-        tokio::spawn(async move {
-            let call = Call::new(vec!["cancelled".into()]).budget(Some(Duration::from_secs(30)));
-            if let Err(error) = callback.call(call).await {
-                tracing::warn!(target: "hooks", plugin = %callback.plugin_id, "onResolution failed: {error}");
-            }
-        });
-    }
-    Decision::NeedsApproval
 }
 
 /// Keys that are absent from the result survive (HOOK-164).
@@ -206,7 +212,7 @@ async fn run(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, params: Value) -
     let result = match &tool.kind {
         ToolKind::Client => return delegated(tool, params),
         ToolKind::Core(core) => core.run(caller.runtime, caller.session_key).await.map_err(CallError::thrown),
-        ToolKind::Host(tool) => host_tool(caller, tool, params.clone()).await,
+        ToolKind::Host(tool) => host_tool(caller, tool, call, params.clone()).await,
         ToolKind::Plugin { execute, .. } => {
             let mut request = Call::new(vec![call.id.clone().into(), params.clone()]).adapter(Adapter::Tool);
             let signal = request.signal(caller.cancel.clone());
@@ -229,7 +235,7 @@ async fn run(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, params: Value) -
 }
 
 /// A tool of another crate, with the same limit of time as a plugin's.
-async fn host_tool(caller: &Caller<'_>, tool: &Arc<dyn HostTool>, params: Value) -> Result<Value, CallError> {
+async fn host_tool(caller: &Caller<'_>, tool: &Arc<dyn HostTool>, call: &ToolCall, params: Value) -> Result<Value, CallError> {
     let call = HostToolCall {
         runtime: caller.runtime,
         registry: &caller.hooks.registry(),
@@ -237,10 +243,14 @@ async fn host_tool(caller: &Caller<'_>, tool: &Arc<dyn HostTool>, params: Value)
         context: &caller.context,
         session_key: caller.session_key,
         run_id: caller.run_id,
+        call_id: &call.id,
         cancel: caller.cancel,
+        on_update: caller.on_update.clone(),
+        origin: &caller.origin,
     };
+    let budget = if tool.limits_itself() { Duration::MAX } else { TOOL_BUDGET };
     tokio::select! {
-        done = tokio::time::timeout(TOOL_BUDGET, tool.run(call)) => match done {
+        done = tokio::time::timeout(budget, tool.run(call)) => match done {
             Ok(result) => result.map_err(CallError::thrown),
             Err(_) => Err(CallError::TimedOut(TOOL_BUDGET.as_millis() as u64)),
         },

@@ -8,7 +8,7 @@ use chela_plugin::registry::Registry;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::{Tool, ToolContext, ToolKind};
+use super::{Origin, Tool, ToolContext, ToolKind};
 use crate::runtime::AgentRuntime;
 
 /// A tool of the host that is offered only where it can work, for instance while a plugin brings what it needs.
@@ -19,6 +19,11 @@ pub trait HostTool: Send + Sync + fmt::Debug {
 
     /// The tool as it is offered in this resolution; `None` when it is not. Must be quick: it runs for every list of tools.
     fn describe(&self, registry: &Registry, context: &ToolContext) -> Option<HostToolSpec>;
+
+    /// True when the tool keeps a limit of time of its own.
+    fn limits_itself(&self) -> bool {
+        false
+    }
 
     /// Runs it. The value is `{content, details?}`, or anything that becomes one text block.
     ///
@@ -54,8 +59,14 @@ pub struct HostToolCall<'a> {
     pub session_key: &'a str,
     /// Run id, if there is a run.
     pub run_id: Option<&'a str>,
+    /// Id of the call.
+    pub call_id: &'a str,
     /// Aborts the call.
     pub cancel: &'a CancellationToken,
+    /// Takes progress, `{content, details?}`.
+    pub on_update: Option<Arc<dyn Fn(Value) + Send + Sync>>,
+    /// Who is behind it.
+    pub origin: &'a Origin,
 }
 
 pub(super) fn tool(tool: &Arc<dyn HostTool>, spec: HostToolSpec) -> Tool {

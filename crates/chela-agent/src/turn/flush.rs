@@ -14,7 +14,7 @@ use super::resolve::ChosenModel;
 use crate::clock::now_ms;
 use crate::compaction::CompactionSettings;
 use crate::message;
-use crate::tools::{Caller, ToolSet, execute};
+use crate::tools::{Caller, Confirm, Origin, ToolSet, execute};
 
 /// Longest answer of the plugin that has the plan.
 const PLAN_BUDGET: Duration = Duration::from_secs(5);
@@ -135,6 +135,8 @@ async fn round(scope: &TurnScope<'_>, chosen: &ChosenModel, plan: &Plan) -> Resu
             cancel: &scope.cancel,
             on_update: None,
             announce_end: true,
+            confirm: Confirm::Wait,
+            origin: Origin::of(scope),
         };
         let calls = answer.calls.clone();
         request.messages.push(ChatMessage::Assistant { text: answer.text, tool_calls: answer.calls, thinking: answer.thinking });

@@ -14,7 +14,7 @@ use crate::clock::now_ms;
 use crate::event::{RunEvent, RunStatus};
 use crate::message::{self, AssistantFacts};
 use crate::model_call::{self, Answer, CallEnd};
-use crate::tools::{Caller, ToolOutcome, ToolSet, execute};
+use crate::tools::{Caller, Confirm, Origin, ToolOutcome, ToolSet, execute};
 
 /// Most model calls in one turn: a model that calls tools for ever must come to an end.
 const MAX_ROUNDS: usize = 50;
@@ -280,6 +280,8 @@ async fn call_one(scope: &TurnScope<'_>, tools: &ToolSet, call: &ToolCall) -> To
             sink.emit(&run, RunEvent::ToolUpdate { call_id: update_id.clone(), name: update_name.clone(), partial });
         })),
         announce_end: true,
+        confirm: Confirm::Wait,
+        origin: Origin::of(scope),
     };
     let outcome = execute(&caller, tools, call).await;
     let event =

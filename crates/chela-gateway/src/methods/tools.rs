@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use chela_agent::tools::{Caller, Tool, ToolOutcome, ToolSet, execute};
+use chela_agent::tool_policy::{ToolPolicy, catalogue};
+use chela_agent::tools::{Caller, Confirm, Origin, Tool, ToolOutcome, ToolSet, execute};
 use chela_models::ToolCall;
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 use super::Answer;
 use super::params::Params;
@@ -61,6 +61,55 @@ fn row(tool: &Tool) -> Value {
     out
 }
 
+/// Profiles by name (TOOL-04..TOOL-07).
+const PROFILES: [(&str, &str); 4] = [("minimal", "Minimal"), ("coding", "Coding"), ("messaging", "Messaging"), ("full", "Full")];
+
+/// The sections as people read them.
+const SECTION_LABELS: &[(&str, &str)] = &[
+    ("fs", "Files"),
+    ("runtime", "Runtime"),
+    ("web", "Web"),
+    ("memory", "Memory"),
+    ("sessions", "Sessions"),
+    ("ui", "UI"),
+    ("messaging", "Messaging"),
+    ("automation", "Automation"),
+    ("nodes", "Nodes"),
+    ("agents", "Agents"),
+    ("media", "Media"),
+];
+
+/// The tools of the host by section, each with the profiles that have it (TOOL-01, TOOL-23).
+fn core_groups(core: &[&Tool]) -> Vec<Value> {
+    let profiles_of = |tool: &str| -> Vec<&str> {
+        let has = |id: &str| {
+            let allow = catalogue::profile(id).unwrap_or_default();
+            id != "full" && ToolPolicy::of(allow, Vec::new()).permits_core_tool(tool)
+        };
+        PROFILES.iter().map(|(id, _)| *id).filter(|id| has(id)).collect()
+    };
+    let described = |tool: &&Tool| {
+        let mut out = row(tool);
+        out["defaultProfiles"] = profiles_of(&tool.name).into();
+        out
+    };
+    let group = |id: &str, label: &str, tools: Vec<Value>| json!({"id": id, "label": label, "source": "core", "tools": tools});
+    let mut groups: Vec<Value> = Vec::new();
+    for (id, label) in SECTION_LABELS {
+        let names = catalogue::section(id).unwrap_or_default();
+        let own: Vec<Value> = core.iter().filter(|tool| names.contains(&tool.name.as_str())).map(described).collect();
+        if !own.is_empty() {
+            groups.push(group(id, label, own));
+        }
+    }
+    let sectioned = |tool: &&&Tool| catalogue::SECTIONS.iter().any(|(_, names)| names.contains(&tool.name.as_str()));
+    let rest: Vec<Value> = core.iter().filter(|tool| !sectioned(tool)).map(described).collect();
+    if !rest.is_empty() {
+        groups.push(group("core", "Built in", rest));
+    }
+    groups
+}
+
 /// All tools in groups.
 pub(super) async fn catalog(gateway: &Arc<Gateway>, params: Value) -> Answer {
     let mut p = Params::new("tools.catalog", params, &["agentId", "includePlugins"])?;
@@ -69,8 +118,7 @@ pub(super) async fn catalog(gateway: &Arc<Gateway>, params: Value) -> Answer {
     let agent_id = gateway.agent_or_default(agent.as_deref())?;
     let tools = toolset(gateway, &agent_id, &gateway.main_session_key(Some(&agent_id)), true, &Route::default()).await;
     let (core, rest): (Vec<&Tool>, Vec<&Tool>) = tools.all().iter().partition(|t| t.plugin_id.is_none());
-    let mut groups =
-        vec![json!({"id": "core", "label": "Built in", "source": "core", "tools": core.into_iter().map(row).collect::<Vec<_>>()})];
+    let mut groups = core_groups(&core);
     if plugins {
         let mut owners: Vec<Arc<str>> = rest.iter().filter_map(|t| t.plugin_id.clone()).collect();
         owners.dedup();
@@ -79,7 +127,8 @@ pub(super) async fn catalog(gateway: &Arc<Gateway>, params: Value) -> Answer {
             groups.push(json!({"id": format!("plugin:{owner}"), "label": owner.as_ref(), "source": "plugin", "pluginId": owner.as_ref(), "tools": own}));
         }
     }
-    Ok(json!({"agentId": agent_id, "profiles": [], "groups": groups}))
+    let profiles = PROFILES.map(|(id, label)| json!({"id": id, "label": label}));
+    Ok(json!({"agentId": agent_id, "profiles": profiles, "groups": groups}))
 }
 
 /// The tools that a session's next run would have.
@@ -121,6 +170,7 @@ pub(crate) async fn call(
     agent_id: &str,
     owner: bool,
     route: &Route,
+    confirm: Confirm,
 ) -> Option<(Tool, ToolOutcome)> {
     let lists = gateway.tools_http_policy();
     let denied = HTTP_DENIED.contains(&name) && !lists.allow.iter().any(|a| a == name) || lists.deny.iter().any(|d| d == name);
@@ -130,7 +180,7 @@ pub(crate) async fn call(
     let tools = toolset(gateway, agent_id, session_key, owner, route).await;
     let tool = tools.get(name)?.clone();
     let plugins = chela_agent::TurnPlugins::current(gateway.host.manager.as_ref());
-    let cancel = CancellationToken::new();
+    let cancel = gateway.host.runtime.shutdown.child_token();
     let caller = Caller {
         trace: None,
         runtime: &gateway.host.runtime,
@@ -141,6 +191,8 @@ pub(crate) async fn call(
         cancel: &cancel,
         on_update: None,
         announce_end: false,
+        confirm,
+        origin: Origin { surface: route.channel.clone().unwrap_or_else(|| "webchat".into()), is_owner: owner, ..Origin::default() },
     };
     let call = ToolCall { id: format!("invoke_{}", uuid::Uuid::new_v4().simple()), name: tool.name.clone(), arguments: args };
     let outcome = execute(&caller, &tools, &call).await;
@@ -159,6 +211,8 @@ pub(super) async fn invoke(gateway: &Arc<Gateway>, client: &ClientInfo, params: 
         p.reject("must have required property 'name'");
     }
     let (key, agent) = (p.optional_text("sessionKey"), p.optional_text("agentId"));
+    // HOOK-178: only who asks for it waits for somebody to confirm.
+    let confirm = if p.flag("confirm") == Some(true) { Confirm::Wait } else { Confirm::Report };
     let mut args = p.value("args").cloned().unwrap_or_else(|| json!({}));
     if let (Some(action), Some(object)) = (p.optional_text("action"), args.as_object_mut()) {
         object.entry("action").or_insert_with(|| action.into());
@@ -166,7 +220,8 @@ pub(super) async fn invoke(gateway: &Arc<Gateway>, client: &ClientInfo, params: 
     p.done()?;
     let (session_key, agent_id) = gateway.route(&key.unwrap_or_else(|| gateway.main_session_key(agent.as_deref())), agent.as_deref())?;
     let refused = |code: &str, message: String| json!({"ok": false, "toolName": name, "error": {"code": code, "message": message}});
-    let Some((tool, outcome)) = call(gateway, &name, args, &session_key, &agent_id, client.is_admin(), &Route::default()).await else {
+    let Some((tool, outcome)) = call(gateway, &name, args, &session_key, &agent_id, client.is_admin(), &Route::default(), confirm).await
+    else {
         return Ok(refused("not_found", format!("Tool not available: {name}")));
     };
     if let Some(refusal) = &outcome.refused {

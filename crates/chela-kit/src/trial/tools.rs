@@ -1,7 +1,7 @@
 //! Every tool of a plugin under trial, with arguments that fit its schema and with others that do not.
 
 use chela_agent::TurnPlugins;
-use chela_agent::tools::{Caller, ToolKind, ToolSet, execute};
+use chela_agent::tools::{Caller, Confirm, Origin, ToolKind, ToolSet, execute};
 use chela_models::ToolCall;
 use chela_node::{Called, Observed};
 use chela_plugin::Adapter;
@@ -121,6 +121,8 @@ impl Trial<'_> {
             cancel: &cancel,
             on_update: None,
             announce_end: true,
+            confirm: Confirm::Report,
+            origin: Origin::default(),
         };
         let call =
             ToolCall { id: format!("trial-{}", self.recorder.mark()), name: planned.name.clone(), arguments: planned.arguments.clone() };

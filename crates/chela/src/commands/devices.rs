@@ -104,11 +104,11 @@ fn rotate(ctx: &Context, args: &RotateArgs) -> Result<(), Failure> {
     say(args.call.json, &answer, &format!("Rotated the {} token of {}", args.role, args.device))
 }
 
-fn one(ctx: &Context, args: &CallArgs, method: &str, params: Value) -> Result<Value, Failure> {
+pub(super) fn one(ctx: &Context, args: &CallArgs, method: &str, params: Value) -> Result<Value, Failure> {
     session(ctx, args, async |connection, limit| connection.request(method, params, false, limit).await)
 }
 
-fn session<T>(
+pub(super) fn session<T>(
     ctx: &Context,
     args: &CallArgs,
     work: impl AsyncFnOnce(&mut Connection, Duration) -> Result<T, client::ClientError>,

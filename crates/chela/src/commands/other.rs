@@ -12,7 +12,6 @@ use crate::report::Failure;
 const NOT_BUILT: &[(&str, &str)] = &[
     ("acp", "message an agent with `chela agent --message TEXT`"),
     ("agents", "look at them with `chela config get agents.list`"),
-    ("approvals", "read the policy with `chela config get approvals`"),
     ("backup", "copy the state directory while the gateway is stopped"),
     ("browser", "list plugins with `chela plugins list`"),
     ("capability", "call a model with `chela agent --message TEXT --model PROVIDER/MODEL`"),
@@ -28,7 +27,10 @@ const NOT_BUILT: &[(&str, &str)] = &[
     ("directory", "see `chela --help`"),
     ("dns", "see `chela --help`"),
     ("docs", "see `chela --help`"),
-    ("exec-policy", "read the policy with `chela config get tools.exec`"),
+    (
+        "exec-policy",
+        "see what holds with `chela approvals get`, and set it with `chela config set tools.exec.security` and `chela approvals set`",
+    ),
     ("flows", "list sessions with `chela sessions`"),
     ("infer", "call a model with `chela agent --message TEXT --model PROVIDER/MODEL`"),
     ("mcp", "look at the servers with `chela config get mcp`"),
