@@ -444,19 +444,23 @@ async fn commands_run_in_front_in_the_background_and_in_a_terminal() {
     let terminal =
         invoke(&mut client, "exec", json!({"command": "test -t 0 && echo terminal; cat", "pty": true, "yieldMs": 200})).await.unwrap();
     let id = terminal["details"]["sessionId"].as_str().unwrap().to_string();
-    let keys = json!({"action": "send-keys", "sessionId": id, "literal": "typed", "keys": ["Enter", "C-c"]});
-    invoke(&mut client, "process", keys).await.unwrap();
-    let begun = Instant::now();
-    let mut seen = String::new();
+    let keys = |keys: Value| json!({"action": "send-keys", "sessionId": id, "keys": keys});
+    let (begun, mut seen, mut asked_to_end) = (Instant::now(), String::new(), false);
+    invoke(&mut client, "process", keys(json!(["t", "y", "Enter"]))).await.unwrap();
     loop {
-        let poll = invoke(&mut client, "process", json!({"action": "poll", "sessionId": id, "timeout": 1000})).await.unwrap();
+        let poll = invoke(&mut client, "process", json!({"action": "poll", "sessionId": id, "timeout": 500})).await.unwrap();
         seen.push_str(poll["content"][0]["text"].as_str().unwrap());
         if poll["details"]["status"] != "running" {
             break;
         }
+        // Once by the terminal and once by `cat`.
+        if !asked_to_end && seen.matches("ty").count() >= 2 {
+            asked_to_end = true;
+            invoke(&mut client, "process", keys(json!(["C-c"]))).await.unwrap();
+        }
         assert!(begun.elapsed() < PATIENCE, "{seen}");
     }
-    assert!(seen.contains("terminal") && seen.contains("typed"), "{seen}");
+    assert!(seen.contains("terminal") && seen.contains("signal 2"), "{seen}");
 
     // Nothing of it outlives the gateway.
     let left = invoke(&mut client, "exec", json!({"command": "sleep 987654 & sleep 987655", "background": true})).await.unwrap();

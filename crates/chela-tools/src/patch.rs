@@ -213,15 +213,18 @@ fn updated(original: &str, chunks: &[Chunk], path: &str) -> Result<String, Strin
             }
             continue;
         }
-        let trimmed = old.strip_suffix(&[""]).filter(|rest| !rest.is_empty());
+        let kept = old.iter().rposition(|line| !line.is_empty()).map_or(0, |at| at + 1);
+        let trimmed = Some(&old[..kept]).filter(|rest| !rest.is_empty());
         let hit = find(&lines, &old, from, chunk.at_end).map(|at| (at, old.len()));
-        // Models add an empty line at the end of a hunk.
+        // Models add empty lines at the end of a hunk.
         let hit = hit.or_else(|| trimmed.and_then(|rest| find(&lines, rest, from, chunk.at_end).map(|at| (at, rest.len()))));
         let (at, length) = hit.ok_or_else(|| format!("these lines do not occur in {path}:\n{}", old.join("\n")))?;
         out.extend_from_slice(&lines[copied..at]);
         let mut new: Vec<&str> = new.collect();
-        if length < old.len() && new.last() == Some(&"") {
-            new.pop();
+        for _ in length..old.len() {
+            if new.last() == Some(&"") {
+                new.pop();
+            }
         }
         out.extend(new);
         copied = at + length;
