@@ -185,6 +185,9 @@ mod tests {
         }
     }
 
+    /// Allow, deny, what is left, and whether something is told.
+    type Case = (&'static [&'static str], &'static [&'static str], &'static [&'static str], bool);
+
     const TOOLS: &[(&str, Option<&str>)] = &[
         ("read", None),
         ("write", None),
@@ -206,7 +209,7 @@ mod tests {
     // TOOL-02, TOOL-03, TOOL-08, TOOL-09, TOOL-10, TOOL-14, TOOL-97
     #[test]
     fn one_step_over_seven_tools() {
-        let cases: &[(&[&str], &[&str], &[&str], bool)] = &[
+        let cases: &[Case] = &[
             (&["lobster"], &[], &["lobster"], false),
             (&["nope"], &[], &[], true),
             (&["group:plugins"], &[], &["lobster", "wiki_get"], false),

@@ -133,10 +133,9 @@ async fn tools_invoke(gateway: &Arc<Gateway>, call: HttpCall) -> HttpReply {
         account: header("x-openclaw-account-id"),
         to: header("x-openclaw-message-to"),
         thread: header("x-openclaw-thread-id"),
+        confirm: chela_agent::tools::Confirm::Wait,
     };
-    let Some((_, outcome)) =
-        crate::methods::call_tool(gateway, name, args, &session_key, &agent_id, owner, &route, chela_agent::tools::Confirm::Wait).await
-    else {
+    let Some((_, outcome)) = crate::methods::call_tool(gateway, name, args, &session_key, &agent_id, owner, &route).await else {
         return refuse(StatusCode::NOT_FOUND, "not_found", format!("Tool not available: {name}"));
     };
     if let Some(refusal) = outcome.refused {

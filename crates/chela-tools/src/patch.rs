@@ -51,6 +51,10 @@ impl HostTool for ApplyPatch {
         })
     }
 
+    fn derived_paths(&self, params: &Value) -> Option<Vec<String>> {
+        paths(params)
+    }
+
     async fn run(&self, call: HostToolCall<'_>) -> Result<Value, String> {
         let agent = crate::agent_of(&call);
         let place = settings::patch_place(call.runtime, &agent, &self.world);
@@ -59,6 +63,24 @@ impl HostTool for ApplyPatch {
         let work = move || run(&place, &params);
         tokio::task::spawn_blocking(work).await.map_err(|error| format!("the work was cut short: {error}"))?
     }
+}
+
+/// The files that a patch names, each once; none of a patch that cannot be read.
+fn paths(params: &Value) -> Option<Vec<String>> {
+    let input = Args::new(params).text("input").ok().flatten()?;
+    let mut out: Vec<String> = Vec::new();
+    for change in parse::parse(input).ok()? {
+        let (path, to) = match change {
+            Change::Add { path, .. } | Change::Delete { path } => (path, None),
+            Change::Update { path, to, .. } => (path, to),
+        };
+        for name in std::iter::once(path).chain(to) {
+            if !out.contains(&name) {
+                out.push(name);
+            }
+        }
+    }
+    Some(out)
 }
 
 fn run(place: &Place, params: &Value) -> Result<Value, String> {

@@ -131,20 +131,19 @@ fn report(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, outcome: &ToolOutco
 
 /// HOOK-025, HOOK-160..171. A failed hook refuses the call (HOOK-106, HOOK-168).
 async fn decide(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, params: &Value) -> Decision {
-    let event = || without_nulls(json!({"toolName": tool.name, "params": params, "runId": caller.run_id, "toolCallId": call.id}));
-    let params = match policies(caller, tool, call, params, &event).await {
+    let event = |params: &Value| {
+        let (name, paths) = (&tool.name, derived_paths(tool, params));
+        without_nulls(json!({
+            "toolName": name, "params": params, "runId": caller.run_id, "toolCallId": call.id, "derivedPaths": paths,
+        }))
+    };
+    let params = match policies(caller, tool, call, params, &|| event(params)).await {
         Ok(changed) => changed.unwrap_or_else(|| params.clone()),
         Err(decision) => return decision,
     };
     let options = DispatchOptions { cancel: caller.cancel.clone(), budget_override: None };
-    let dispatched = caller
-        .hooks
-        .dispatch_with(HookName::BeforeToolCall, options, || {
-            let mut event = event();
-            event["params"] = params.clone();
-            (event, traced_context(caller, tool, call))
-        })
-        .await;
+    let dispatched =
+        caller.hooks.dispatch_with(HookName::BeforeToolCall, options, || (event(&params), traced_context(caller, tool, call))).await;
     if dispatched.refused {
         return Decision::Failed("Tool call blocked because before_tool_call hook failed");
     }
@@ -187,7 +186,9 @@ async fn policies(
     let row = caller.runtime.store.session(caller.session_key).await.ok().flatten();
     let states = row.and_then(|row| row.extra.get("pluginExtensions").cloned()).unwrap_or_default();
     let extensions = |plugin: &str| states.get(plugin).cloned().unwrap_or_default();
-    let run = PolicyRun { cancel: caller.cancel.clone(), extensions: Some(&extensions), ..PolicyRun::default() };
+    let derive = |params: &Value| derived_paths(tool, params);
+    let run =
+        PolicyRun { cancel: caller.cancel.clone(), extensions: Some(&extensions), derive_paths: Some(&derive), ..PolicyRun::default() };
     match run_trusted_policies(&registry, &event(), &traced_context(caller, tool, call), run).await {
         PolicyDecision::Continue { params } => Ok(params),
         PolicyDecision::Block { reason, .. } => Err(Decision::Block(reason)),
@@ -196,6 +197,14 @@ async fn policies(
             let wanted = Wanted { request, on_resolution, params: overlay(params, changed.as_ref()) };
             Err(confirmed(caller, tool, call, wanted).await)
         }
+    }
+}
+
+/// HOOK-163: only for tools that can tell.
+fn derived_paths(tool: &Tool, params: &Value) -> Option<Value> {
+    match &tool.kind {
+        ToolKind::Host(tool) => tool.derived_paths(params).map(Value::from),
+        _ => None,
     }
 }
 

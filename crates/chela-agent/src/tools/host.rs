@@ -20,6 +20,12 @@ pub trait HostTool: Send + Sync + fmt::Debug {
     /// The tool as it is offered in this resolution; `None` when it is not. Must be quick: it runs for every list of tools.
     fn describe(&self, registry: &Registry, context: &ToolContext) -> Option<HostToolSpec>;
 
+    /// The files that a call names, for policies and hooks (HOOK-163); `None` where the tool cannot tell.
+    fn derived_paths(&self, params: &Value) -> Option<Vec<String>> {
+        let _ = params;
+        None
+    }
+
     /// True when the tool keeps a limit of time of its own.
     fn limits_itself(&self) -> bool {
         false

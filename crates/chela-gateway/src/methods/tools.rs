@@ -23,6 +23,8 @@ pub(crate) struct Route {
     pub(crate) to: Option<String>,
     /// Thread of the channel.
     pub(crate) thread: Option<String>,
+    /// What the call does when it must be confirmed.
+    pub(crate) confirm: Confirm,
 }
 
 impl Route {
@@ -170,7 +172,6 @@ pub(crate) async fn call(
     agent_id: &str,
     owner: bool,
     route: &Route,
-    confirm: Confirm,
 ) -> Option<(Tool, ToolOutcome)> {
     let lists = gateway.tools_http_policy();
     let denied = HTTP_DENIED.contains(&name) && !lists.allow.iter().any(|a| a == name) || lists.deny.iter().any(|d| d == name);
@@ -191,7 +192,7 @@ pub(crate) async fn call(
         cancel: &cancel,
         on_update: None,
         announce_end: false,
-        confirm,
+        confirm: route.confirm,
         origin: Origin { surface: route.channel.clone().unwrap_or_else(|| "webchat".into()), is_owner: owner, ..Origin::default() },
     };
     let call = ToolCall { id: format!("invoke_{}", uuid::Uuid::new_v4().simple()), name: tool.name.clone(), arguments: args };
@@ -220,7 +221,8 @@ pub(super) async fn invoke(gateway: &Arc<Gateway>, client: &ClientInfo, params: 
     p.done()?;
     let (session_key, agent_id) = gateway.route(&key.unwrap_or_else(|| gateway.main_session_key(agent.as_deref())), agent.as_deref())?;
     let refused = |code: &str, message: String| json!({"ok": false, "toolName": name, "error": {"code": code, "message": message}});
-    let Some((tool, outcome)) = call(gateway, &name, args, &session_key, &agent_id, client.is_admin(), &Route::default(), confirm).await
+    let Some((tool, outcome)) =
+        call(gateway, &name, args, &session_key, &agent_id, client.is_admin(), &Route { confirm, ..Route::default() }).await
     else {
         return Ok(refused("not_found", format!("Tool not available: {name}")));
     };

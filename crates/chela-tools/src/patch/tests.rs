@@ -60,6 +60,13 @@ fn hunks_are_found_from_top_to_bottom() {
 }
 
 #[test]
+fn a_patch_names_its_files() {
+    let input = "*** Begin Patch\n*** Delete File: a\n*** Update File: b\n*** Move to: c\n@@\n-x\n+y\n*** Add File: a\n+z\n*** End Patch";
+    assert_eq!(paths(&json!({ "input": input })), Some(vec!["a".into(), "b".into(), "c".into()]));
+    assert_eq!(paths(&json!({"input": "nonsense"})), None);
+}
+
+#[test]
 fn a_patch_that_does_not_fit_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("f"), "a\n").unwrap();
