@@ -63,6 +63,10 @@ impl Gateway {
             Begin::Finished(_) => return Commanded::Answered(json!({"runId": run_id, "status": "ok"})),
         };
         self.host.manager.ensure_for_turn().await;
+        if message.contains("/approve") {
+            // What waited before a restart is there once the gateway is ready.
+            self.wait_ready().await;
+        }
         let is_owner = client.scopes.iter().any(|s| s == ADMIN_SCOPE);
         let caller = ChatCaller {
             surface: "webchat".into(),
