@@ -292,3 +292,39 @@ async fn what_is_delivered_passes_the_sending_hooks_and_a_heartbeat_contributes(
     assert_eq!((again.emitted.len(), again.timed_out), (0, false));
     host.close(Duration::from_secs(1)).await;
 }
+
+/// A handler of `hook` that goes on when the file `go` is there.
+fn waiting(hook: &str) -> String {
+    code(&format!(
+        "api.on('{hook}', async () => {{ log({{ hook: '{hook}' }}); const go = process.env.TEST_LOG + '.go';
+           while (!fs.existsSync(go)) await new Promise((next) => setTimeout(next, 10)); }}, {{ timeoutMs: 60000 }});"
+    ))
+}
+
+// What nobody can change any more is written while the prompt is still made; a gate decides first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_is_written_beside_prompt_hooks_unless_a_gate_may_keep_it_out() {
+    for (gate, stored) in [(false, 1), (true, 0)] {
+        let mut home = Home::new().await;
+        home.plugin("waits", &waiting("before_prompt_build"));
+        if gate {
+            home.plugin("gate", &code("api.on('before_agent_run', () => undefined);"));
+        }
+        let live = home.start().await;
+        let mut client = live.client().await;
+        let said = |history: &Value| history["messages"].as_array().unwrap().iter().filter(|m| m["role"] == "user").count();
+        client.ok("chat.send", json!({"sessionKey": "agent:main:w", "message": "early or late", "idempotencyKey": "w"})).await;
+        home.until("the hook", |lines| !lines.is_empty()).await;
+        let history = || json!({"sessionKey": "agent:main:w"});
+        let begun = Instant::now();
+        while stored == 1 && said(&client.ok("chat.history", history()).await) == 0 {
+            assert!(begun.elapsed() < Duration::from_secs(30), "the message was not written beside the hook");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(said(&client.ok("chat.history", history()).await), stored);
+        std::fs::write(format!("{}.go", home.log().display()), "").unwrap();
+        client.chat_end("w").await;
+        assert_eq!(said(&client.ok("chat.history", history()).await), 1);
+        live.stop().await;
+    }
+}

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::resolve::ChosenModel;
-use super::{TurnError, TurnScope, context};
+use super::{TurnError, TurnScope, context, write};
 use crate::history::History;
 use crate::prompt::{self, BootstrapFile, PromptParts};
 use crate::tools::ToolSet;
@@ -36,6 +36,7 @@ pub(super) async fn prepare(scope: &mut TurnScope<'_>, chosen: &ChosenModel) -> 
     }
     let tools = Arc::new(tools);
     let files = scope.runtime.bootstrap.files(scope, &scope.workspace()).await;
+    write::begin_user_message(scope);
     let parts = hook_parts(scope, &injections, &chosen.start_result).await;
     let system = match parts.system {
         Some(system) => system,

@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chela_hooks::{DispatchOptions, HookEngine, InternalBus};
 use chela_models::{ThinkingLevel, ToolCall, Usage};
 use chela_plugin::registry::Registry;
-use chela_store::SessionRow;
+use chela_store::{SessionRow, StoreError, TurnCommitted};
+use futures::future::BoxFuture;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,9 @@ use crate::history::History;
 use crate::run::RunTicket;
 use crate::runtime::{AgentRuntime, PluginGeneration};
 use crate::send_policy::Place;
+
+/// A commit that is under way. It lies in a mutex, because a scope is shared and a future need not be.
+pub(super) type EarlyCommit = BoxFuture<'static, Result<TurnCommitted, StoreError>>;
 
 /// Longest hook that guards what an aborted run writes.
 const AFTER_ABORT: Duration = Duration::from_secs(2);
@@ -84,6 +88,8 @@ pub struct TurnScope<'a> {
     pub model_called: bool,
     /// True once the user's message is in the transcript.
     pub user_written: bool,
+    /// The user's message while it is being written beside the hooks of the prompt.
+    pub(super) early: Mutex<Option<(Value, EarlyCommit)>>,
     /// True once the session row says that the run has ended.
     pub row_closed: bool,
     /// True once the journal says so.
@@ -125,6 +131,7 @@ impl<'a> TurnScope<'a> {
             blocked: false,
             model_called: false,
             user_written: false,
+            early: Mutex::default(),
             row_closed: false,
             recorded: false,
             announced: false,

@@ -1,7 +1,9 @@
 //! Writing messages into the transcript, past `before_message_write` and `tool_result_persist` (HOOK-196..207).
 
+use std::sync::{Mutex, PoisonError};
+
 use chela_plugin::HookName;
-use chela_store::{EntryMeta, NewEntry, RowUpdate, RunRecord, TurnCommit};
+use chela_store::{EntryMeta, NewEntry, RowUpdate, RunRecord, TurnCommit, TurnCommitted};
 use serde_json::{Value, json};
 
 use super::{TurnError, TurnScope};
@@ -15,15 +17,40 @@ pub(super) async fn user_message(scope: &mut TurnScope<'_>) -> Result<(), TurnEr
     if std::mem::replace(&mut scope.user_written, true) {
         return Ok(());
     }
+    let early = scope.early.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some((message, commit)) = early {
+        settle(scope, vec![Some(message)], commit.await?);
+    } else {
+        let message = own_message(scope);
+        let (update, runs) = (running(scope), shared_runs(scope));
+        append(scope, vec![message], Closing { row: Some(update), runs }).await?;
+    }
+    told_others(scope);
+    Ok(())
+}
+
+fn own_message(scope: &TurnScope<'_>) -> Value {
     let mut message = message::user(&scope.message, &scope.request.images, now_ms());
     if !scope.others.is_empty() {
         // Recovery must find the leader's message in the text that several share.
         message[message::SHARED_BY] = scope.others.iter().map(|o| o.run_id.as_str()).chain([scope.run_id()]).collect();
     }
-    let (update, runs) = (running(scope), shared_runs(scope));
-    append(scope, vec![message], Closing { row: Some(update), runs }).await?;
-    told_others(scope);
-    Ok(())
+    message
+}
+
+/// Begins to write the user's message while the prompt is still made, when nothing can change or refuse it any more; it is written,
+/// for all that the turn does, when [`user_message`] has returned.
+pub(super) fn begin_user_message(scope: &mut TurnScope<'_>) {
+    let decided_later = [HookName::BeforeAgentRun, HookName::BeforeMessageWrite].into_iter().any(|hook| scope.hooks().has(hook));
+    if decided_later || scope.user_written || scope.engine.is_some() {
+        return;
+    }
+    let message = own_message(scope);
+    let closing = Closing { row: Some(running(scope)), runs: shared_runs(scope) };
+    let commit = commit_of(scope, vec![NewEntry::message(message.clone())], closing);
+    let store = scope.runtime.store.clone();
+    let begun = crate::background::begun(async move { store.commit_turn(commit).await });
+    scope.early = Mutex::new(Some((message, begun)));
 }
 
 /// The ends of the runs whose messages share this turn: they are kept with the message, in one commit.
@@ -106,7 +133,12 @@ pub(super) async fn append(scope: &mut TurnScope<'_>, messages: Vec<Value>, clos
     if entries.is_empty() && closing.row.is_none() && closing.runs.is_empty() {
         return Ok(kept.into_iter().map(|_| None).collect());
     }
-    let commit = TurnCommit {
+    let done = scope.runtime.store.commit_turn(commit_of(scope, entries, closing)).await?;
+    Ok(settle(scope, kept, done))
+}
+
+fn commit_of(scope: &TurnScope<'_>, entries: Vec<NewEntry>, closing: Closing) -> TurnCommit {
+    TurnCommit {
         session_key: scope.session_key().to_string(),
         session_id: scope.session_id().to_string(),
         entries,
@@ -114,8 +146,11 @@ pub(super) async fn append(scope: &mut TurnScope<'_>, messages: Vec<Value>, clos
         // Only the end of a run is a promise; until then its accepted message is in the journal.
         relaxed: closing.runs.is_empty(),
         runs: closing.runs,
-    };
-    let done = scope.runtime.store.commit_turn(commit).await?;
+    }
+}
+
+/// Takes over what a commit made of the messages, and tells of those that were written.
+fn settle(scope: &mut TurnScope<'_>, kept: Vec<Option<Value>>, done: TurnCommitted) -> Vec<Option<EntryMeta>> {
     let count = done.row.as_ref().map_or(0, |row| row.message_count);
     let mut seq = count.saturating_sub(done.entries.len() as u64);
     if let Some(row) = done.row {
@@ -136,7 +171,7 @@ pub(super) async fn append(scope: &mut TurnScope<'_>, messages: Vec<Value>, clos
         scope.written.push(message);
         out.push(meta);
     }
-    Ok(out)
+    out
 }
 
 async fn pass_hooks(scope: &TurnScope<'_>, message: Value) -> Option<Value> {
