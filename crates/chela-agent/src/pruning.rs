@@ -64,7 +64,7 @@ impl Pruning {
                 .filter(|t| !t.trim().is_empty())
                 .unwrap_or("[an old tool result was left out]")
                 .to_string(),
-            tools: ToolPolicy { allow: texts("/tools/allow").unwrap_or_default(), deny: texts("/tools/deny").unwrap_or_default() },
+            tools: ToolPolicy::of(texts("/tools/allow").unwrap_or_default(), texts("/tools/deny").unwrap_or_default()),
         })
     }
 

@@ -12,7 +12,7 @@ use chela_models::{ModelRef, ModelRegistry};
 use chela_plugin::registry::Registry;
 use chela_store::Store;
 use chela_telemetry::Telemetry;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::bootstrap::BootstrapCache;

@@ -140,6 +140,7 @@ impl Process {
             models,
             config,
             sink: Arc::new(Quiet),
+            telemetry: Arc::default(),
             state_dir: dir.to_path_buf(),
         };
         let this = Self { runtime: AgentRuntime::new(parts), plugins };

@@ -341,7 +341,10 @@ async fn more(change: impl FnOnce(&mut Home)) -> (Home, Live, Client) {
 // API-166, API-246
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn routes_come_and_go_while_a_plugin_runs() {
-    let (_home, live, mut client) = more(|home| drop(home.fixture("http-route"))).await;
+    let (_home, live, mut client) = more(|home| {
+        home.fixture("http-route");
+    })
+    .await;
     let mut route = async |params: Value| client.ok("more.route", params).await["value"].clone();
     // Whatever else answers, this plugin does not.
     assert!(!live.http("GET", "/late/hook", None).await.2.starts_with("late"));
@@ -368,7 +371,10 @@ async fn routes_come_and_go_while_a_plugin_runs() {
 // CH-35, CH-41, CH-43, CH-46, CH-47
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unknown_sender_is_admitted_by_a_code() {
-    let (home, live, mut client) = probe(|home| drop(home.fixture("channel-talk"))).await;
+    let (home, live, mut client) = probe(|home| {
+        home.fixture("channel-talk");
+    })
+    .await;
     let place = json!({"channel": "talk", "accountId": "default"});
     let mut ask = json!([place]);
     ask[0]["id"] = "u1".into();

@@ -234,7 +234,7 @@ impl HookEngine {
             return Dispatched::default();
         }
         let (event, ctx) = payload();
-        Dispatch::new(HookName::InboundClaim, &table.claims_all, event, ctx, options).run().await
+        Dispatch::new(&self.watch, HookName::InboundClaim, &table.claims_all, event, ctx, options).run().await
     }
 
     /// Asks only the handlers of one plugin, in order, until one takes the message (HOOK-209, HOOK-210).

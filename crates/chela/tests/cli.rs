@@ -240,9 +240,7 @@ fn senders_are_listed_and_admitted_without_a_gateway() {
     let credentials = home.state().join("credentials");
     std::fs::create_dir(&credentials).unwrap();
     let now = jiff::Timestamp::now();
-    let row = |id: &str, code: &str, account: &str| {
-        json!({"id": id, "code": code, "createdAt": now, "lastSeenAt": now, "meta": {"name": "Ada", "accountId": account}})
-    };
+    let row = |id: &str, code: &str, account: &str| json!({"id": id, "code": code, "createdAt": now, "lastSeenAt": now, "meta": {"name": "Ada", "accountId": account}});
     let requests = json!({"version": 1, "requests": [row("u1", "ABCDEFGH", "default"), row("u2", "JKLMNPQR", "work")]});
     std::fs::write(credentials.join("talk-pairing.json"), requests.to_string()).unwrap();
     let listed: Value = serde_json::from_str(&home.ok(&["pairing", "list", "--json"])).unwrap();
