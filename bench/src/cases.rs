@@ -2,6 +2,7 @@
 
 mod drain;
 mod faults;
+mod handlers;
 mod install;
 mod lane;
 mod requests;
@@ -21,7 +22,8 @@ use crate::plugins::Plugin;
 use crate::report::Report;
 
 /// Names of all cases.
-pub const ALL: &[&str] = &["startup", "list", "install", "turns", "hooks", "lane", "requests", "connections", "drain", "faults"];
+pub const ALL: &[&str] =
+    &["startup", "list", "install", "turns", "hooks", "handlers", "lane", "requests", "connections", "drain", "faults"];
 
 /// What the cases share.
 pub struct Bench {
@@ -50,7 +52,7 @@ impl Bench {
 
     /// A gateway with these plugins.
     pub fn setup(&self, plugins: Vec<Plugin>) -> Setup {
-        Setup { binary: self.binary.clone(), model_port: self.model_port, plugins, plugin_config: Map::new(), env: Vec::new() }
+        Setup { binary: self.binary.clone(), model_port: self.model_port, plugins, plugin_config: Map::new(), group: None, env: Vec::new() }
     }
 
     /// Either of two counts.
@@ -67,6 +69,7 @@ pub async fn run(bench: &mut Bench, name: &str) -> Result<()> {
         "install" => install::install(bench),
         "turns" => turns::turns(bench).await,
         "hooks" => turns::hooks(bench).await,
+        "handlers" => handlers::handlers(bench).await,
         "lane" => lane::lane(bench).await,
         "requests" => requests::requests(bench).await,
         "connections" => requests::connections(bench).await,

@@ -28,6 +28,8 @@ pub struct Setup {
     pub plugins: Vec<Plugin>,
     /// Config of single plugins.
     pub plugin_config: Map<String, Value>,
+    /// The worker that all plugins share, by its name; one each without it.
+    pub group: Option<String>,
     /// More environment.
     pub env: Vec<(String, String)>,
 }
@@ -59,6 +61,9 @@ impl State {
             let mut entry = json!({"enabled": true, "hooks": {"allowConversationAccess": true}});
             if let Some(config) = setup.plugin_config.get(&p.id) {
                 entry["config"] = config.clone();
+            }
+            if let Some(group) = &setup.group {
+                entry["runtime"] = json!({"group": group});
             }
             (p.id.clone(), entry)
         };

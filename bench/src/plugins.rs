@@ -32,6 +32,12 @@ pub fn no_op_hooks(dir: &Path, hooks: &[&str]) -> Result<Plugin> {
     write(dir, "bench-hook", true, &|_| body.join("\n  "))
 }
 
+/// As [`no_op_hooks`], many of them, each with an id of its own.
+pub fn many_with_hooks(dir: &Path, count: usize, hooks: &[&str]) -> Result<Vec<Plugin>> {
+    let body: Vec<String> = hooks.iter().map(|hook| format!("api.on('{hook}', () => {{}});")).collect();
+    (0..count).map(|n| write(dir, &format!("bench-listens-{n:03}"), true, &|_| body.join("\n  "))).collect()
+}
+
 /// Writes a plugin whose `register` has this body.
 pub fn with_body(dir: &Path, id: &str, body: &str) -> Result<Plugin> {
     write(dir, id, false, &|_| body.to_owned())

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{Bench, ms};
 use crate::client::Shared;
-use crate::gateway::State;
+use crate::gateway::{Gateway, State};
 use crate::stats::Samples;
 use crate::{http, mock, plugins, process};
 
@@ -108,7 +108,7 @@ async fn at_once(client: &Arc<Shared>, per_round: usize, fresh: bool) -> Result<
 }
 
 /// Hooks that every turn waits for, one after another.
-const WAITED_FOR: [&str; 5] =
+pub(super) const WAITED_FOR: [&str; 5] =
     ["before_model_resolve", "agent_turn_prepare", "before_prompt_build", "before_agent_start", "before_agent_run"];
 
 /// What JavaScript handlers that do nothing add to a turn: turns in two gateways by turns, both with their state in memory, since the
@@ -129,12 +129,20 @@ async fn added_by(bench: &mut Bench, hooks: &[&str]) -> Result<Vec<f64>> {
     let (without, with) = (State::in_memory(bench.setup(Vec::new()))?, State::in_memory(bench.setup(vec![hook]))?);
     let (gateway_without, gateway_with) = (without.start().await?, with.start().await?);
     gateway_with.wait_plugins(1).await?;
-    let clients = [gateway_without.shared().await?, gateway_with.shared().await?];
+    let differences = added([&gateway_without, &gateway_with], bench.pick(7, 15)).await?;
+    gateway_without.stop().await?;
+    gateway_with.stop().await?;
+    Ok(differences)
+}
+
+/// What the second gateway's turns take beyond the first one's: the difference of the medians, once for each round.
+pub(super) async fn added(gateways: [&Gateway; 2], rounds: usize) -> Result<Vec<f64>> {
+    let clients = [gateways[0].shared().await?, gateways[1].shared().await?];
     for client in &clients {
         warm(client).await?;
     }
     let mut differences = Vec::new();
-    for round in 0..bench.pick(7, 15) {
+    for round in 0..rounds {
         let mut times = [Vec::new(), Vec::new()];
         for n in 0..100 {
             // By turns, so that whatever else the machine does falls on both alike.
@@ -145,7 +153,5 @@ async fn added_by(bench: &mut Bench, hooks: &[&str]) -> Result<Vec<f64>> {
         let [plain, hooked] = times.map(|times| Samples::new(times).median());
         differences.push(hooked - plain);
     }
-    gateway_without.stop().await?;
-    gateway_with.stop().await?;
     Ok(differences)
 }

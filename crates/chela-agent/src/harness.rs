@@ -37,6 +37,13 @@ pub struct Harness {
     object: PluginObject,
 }
 
+impl Harness {
+    /// The plugin that brought it.
+    pub(crate) fn plugin(&self) -> &std::sync::Arc<str> {
+        &self.object.owner.id
+    }
+}
+
 /// A harness that is named and not there (HAR-22).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(

@@ -26,6 +26,7 @@ mod rollover;
 pub mod run;
 pub mod runtime;
 pub mod system_events;
+mod telemetry_lanes;
 pub mod text_transforms;
 pub mod tool_policy;
 pub mod tools;

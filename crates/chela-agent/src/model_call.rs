@@ -11,6 +11,9 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use chela_telemetry::{Event, Span};
+
+use crate::clock::now_ms;
 use crate::event::RunEvent;
 use crate::text_transforms::{self, Direction};
 use crate::turn::{TurnError, TurnScope};
@@ -142,7 +145,8 @@ impl CallFacts {
             "runId": scope.run_id(), "callId": format!("{}:model:{number}", scope.run_id()), "provider": model.provider,
             "model": model.model, "sessionKey": scope.session_key(), "sessionId": scope.session_id(), "transport": TRANSPORT,
         });
-        let listened = [HookName::ModelCallStarted, HookName::ModelCallEnded].into_iter().any(|hook| scope.hooks().has(hook));
+        let listened = [HookName::ModelCallStarted, HookName::ModelCallEnded].into_iter().any(|hook| scope.hooks().has(hook))
+            || scope.runtime.telemetry.listened();
         if listened && let Some(api) = models.resolve(model).ok().and_then(|r| r.api) {
             event["api"] = api.as_str().into();
         }
@@ -171,7 +175,7 @@ impl CallFacts {
                 event["failureKind"] = kind.into();
             }
         }
-        CallEnd { event, context }
+        CallEnd { event, context, took: begun.elapsed() }
     }
 }
 
@@ -180,11 +184,27 @@ impl CallFacts {
 pub(crate) struct CallEnd {
     event: Value,
     context: Value,
+    took: Duration,
 }
 
 impl CallEnd {
     /// Tells the listeners.
     pub(crate) fn announce(self, scope: &TurnScope<'_>) {
+        scope.runtime.telemetry.emit(|| {
+            let text = |key: &str| self.event.get(key).and_then(Value::as_str);
+            Event::ModelCall(chela_telemetry::ModelCall {
+                span: Span::read(&self.context["trace"]),
+                provider: text("provider").unwrap_or_default(),
+                model: text("model").unwrap_or_default(),
+                api: text("api"),
+                transport: TRANSPORT,
+                error_category: text("errorCategory"),
+                failure_kind: text("failureKind"),
+                began_ms: now_ms() - i64::try_from(self.took.as_millis()).unwrap_or(0),
+                took: self.took,
+                first_byte: self.event.get("timeToFirstByteMs").and_then(Value::as_u64).map(Duration::from_millis),
+            })
+        });
         scope.hooks().spawn_parallel(HookName::ModelCallEnded, || (self.event, self.context));
     }
 }

@@ -10,6 +10,7 @@ use chela_hooks::{HookEngine, InternalBus};
 use chela_models::{ModelRef, ModelRegistry};
 use chela_plugin::registry::Registry;
 use chela_store::Store;
+use chela_telemetry::Telemetry;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -68,6 +69,8 @@ pub struct RuntimeParts {
     pub sink: Arc<dyn RunSink>,
     /// The state directory.
     pub state_dir: PathBuf,
+    /// Who hears of what happens.
+    pub telemetry: Arc<Telemetry>,
 }
 
 /// Everything outside a turn.
@@ -84,6 +87,9 @@ pub struct AgentRuntime {
     pub sink: Arc<dyn RunSink>,
     /// What happened since a session's last turn.
     pub system_events: SystemEvents,
+    /// Who hears of what happens.
+    pub telemetry: Arc<Telemetry>,
+    pub(crate) lanes: crate::telemetry_lanes::Lanes,
     pub(crate) slots: Semaphore,
     pub(crate) bootstrap: BootstrapCache,
     pub(crate) history_limit: usize,
@@ -133,6 +139,8 @@ impl AgentRuntime {
             runs: Arc::new(RunRegistry::default()),
             sink: parts.sink,
             system_events: SystemEvents::default(),
+            telemetry: parts.telemetry,
+            lanes: Default::default(),
             slots: Semaphore::new(slots),
             bootstrap: BootstrapCache::default(),
             history_limit: HISTORY_LIMIT,

@@ -14,6 +14,7 @@ mod inbound;
 mod model_loop;
 mod open;
 mod prepare;
+mod report;
 mod resolve;
 mod scope;
 mod trace;
@@ -136,22 +137,24 @@ impl Reply {
 
 /// Runs a turn to its end. It never fails: failures are outcomes. Runs of one session go one after another.
 pub async fn run(runtime: Arc<AgentRuntime>, request: TurnRequest, ticket: RunTicket) -> Arc<RunOutcome> {
-    let started_at_ms = now_ms();
+    let (started_at_ms, came) = (now_ms(), std::time::Instant::now());
     let cancel = ticket.cancel.clone();
+    report::queued(&runtime, &request.surface, request.entry);
     let lane = tokio::select! {
-        lane = runtime.runs.lane(&request.session_key) => Some(lane),
+        lane = report::in_lane(&runtime, report::SESSION_LANE, runtime.runs.lane(&request.session_key)) => Some(lane),
         () = cancel.cancelled() => None,
     };
     let mut scope = TurnScope::new(&runtime, &request, &ticket, started_at_ms);
     let slot = match &lane {
         Some(_) => tokio::select! {
-            slot = runtime.slots.acquire() => Some(slot),
+            slot = report::in_lane(&runtime, report::MAIN_LANE, runtime.slots.acquire()) => Some(slot),
             () = cancel.cancelled() => None,
         },
         None => None,
     };
     let outcome = match &slot {
         Some(_) => {
+            report::working(&runtime);
             scope.hooks().wake(WAITED_FOR);
             timed(&mut scope).await
         }
@@ -161,6 +164,7 @@ pub async fn run(runtime: Arc<AgentRuntime>, request: TurnRequest, ticket: RunTi
         }
     };
     scope.record(&outcome).await;
+    report::ended(&scope, &outcome, came, started_at_ms);
     // Whoever acknowledges the message does so before its end is known.
     if let Err(error) = ticket.gate.passed().await {
         tracing::error!(run = scope.run_id(), %error, "a run came to nothing, since its message could not be stored");

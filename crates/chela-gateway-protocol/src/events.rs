@@ -60,6 +60,8 @@ pub const EVENTS: &[EventSpec] = &[
     event("update.available", EventGuard::Open, true),
     // Ours: the state of a plugin changed; `plugins.list` has the rest.
     event("plugins.changed", EventGuard::Scope(Scope::Read), false),
+    // Ours: calls of hook handlers, for the client that asked with `hooks.trace`.
+    event("hooks.trace", EventGuard::Targeted, false),
     event("chat.side_result", EventGuard::Scope(Scope::Read), false),
 ];
 

@@ -10,9 +10,11 @@ mod plugin_routes;
 pub(crate) mod plugin_upgrade;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chela_gateway_protocol::Scope;
+use chela_telemetry::{Event, Request};
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
@@ -32,6 +34,17 @@ impl Api {
 
 #[async_trait]
 impl HttpApi for Api {
+    fn served(&self, method: &str, status: u16, took: Duration) {
+        let outcome = match status / 100 {
+            1 => "1xx",
+            2 => "2xx",
+            3 => "3xx",
+            4 => "4xx",
+            _ => "5xx",
+        };
+        self.0.host.runtime.telemetry.emit(|| Event::Request(Request { surface: "http", name: method, outcome, took }));
+    }
+
     async fn chat_completions(&self, call: HttpCall) -> HttpReply {
         completions::serve(&self.0, call).await
     }

@@ -60,6 +60,8 @@ pub struct Gateway {
     /// Spoken sessions of clients.
     pub(crate) talks: crate::talks::Talks,
     pub(crate) sends: crate::sends::Sends,
+    /// Clients that watch hooks.
+    pub(crate) traces: crate::methods::Traces,
     /// Places for connections that routes of plugins hold.
     pub(crate) upgraded: Arc<Semaphore>,
     ready: AtomicBool,
@@ -104,6 +106,7 @@ impl Gateway {
             control_plane: ControlPlaneBudget::default(),
             talks: Default::default(),
             sends: Default::default(),
+            traces: Default::default(),
             upgraded: Arc::new(Semaphore::new(crate::api::plugin_upgrade::MAX_OPEN)),
             ready: AtomicBool::new(false),
             became_ready: tokio::sync::Notify::new(),

@@ -7,6 +7,7 @@ pub(crate) mod compact;
 mod config;
 mod control_plane;
 mod devices;
+mod hooks;
 mod models;
 pub(crate) mod params;
 mod plugin_methods;
@@ -19,10 +20,12 @@ mod talk;
 mod tools;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use chela_gateway_protocol::error::ErrorShape;
 use chela_gateway_protocol::{Scope, methods};
+use chela_telemetry::{Event, Request};
 use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
@@ -40,11 +43,8 @@ impl Methods {
     pub fn new(gateway: Arc<Gateway>) -> Self {
         Self(gateway)
     }
-}
 
-#[async_trait]
-impl MethodHandler for Methods {
-    async fn handle(&self, call: MethodCall) {
+    async fn serve(&self, call: MethodCall) {
         let gateway = &self.0;
         if !gateway.is_ready() && NEEDS_READY.contains(&call.method.as_str()) {
             let error =
@@ -100,6 +100,7 @@ impl MethodHandler for Methods {
             "tools.catalog" => tools::catalog(gateway, params).await,
             "tools.effective" => tools::effective(gateway, params).await,
             "tools.invoke" => tools::invoke(gateway, &call.client, params).await,
+            "hooks.trace" => hooks::trace(gateway, &call),
             "plugins.list" => plugins::list(gateway),
             "plugins.inspect" => plugins::inspect(gateway, params),
             "plugins.beforeInstall" => plugins::before_install(gateway, params).await,
@@ -126,6 +127,23 @@ impl MethodHandler for Methods {
             Ok(payload) => call.reply.ok(&payload),
             Err(error) => call.reply.err(&error),
         }
+    }
+}
+
+#[async_trait]
+impl MethodHandler for Methods {
+    async fn handle(&self, call: MethodCall) {
+        let telemetry = &self.0.host.runtime.telemetry;
+        if !telemetry.listened() {
+            return self.serve(call).await;
+        }
+        let name = if self.method_spec(&call.method).is_some() { call.method.clone() } else { "other".into() };
+        let (reply, begun) = (call.reply.clone(), Instant::now());
+        self.serve(call).await;
+        telemetry.emit(|| {
+            let outcome = if reply.failed() { "error" } else { "ok" };
+            Event::Request(Request { surface: "ws", name: &name, outcome, took: begun.elapsed() })
+        });
     }
 
     fn method_spec(&self, name: &str) -> Option<MethodSpecRef> {
@@ -168,10 +186,14 @@ const NEEDS_READY: &[&str] = &[
     "tools.effective",
 ];
 
-/// Methods that the reference does not have: the truth about plugins, asked of the running gateway, and their consent to an
-/// installation.
-const OWN_METHODS: &[(&str, Scope)] =
-    &[("plugins.list", Scope::Read), ("plugins.inspect", Scope::Read), ("plugins.beforeInstall", Scope::Admin)];
+/// Methods that the reference does not have: the truth about plugins and their hooks, asked of the running gateway, and their consent
+/// to an installation.
+const OWN_METHODS: &[(&str, Scope)] = &[
+    ("plugins.list", Scope::Read),
+    ("plugins.inspect", Scope::Read),
+    ("plugins.beforeInstall", Scope::Admin),
+    ("hooks.trace", Scope::Read),
+];
 
 fn own_method_spec(name: &str) -> Option<MethodSpecRef> {
     OWN_METHODS.iter().find(|(own, _)| *own == name).map(|(_, scope)| MethodSpecRef {
@@ -182,6 +204,7 @@ fn own_method_spec(name: &str) -> Option<MethodSpecRef> {
 
 pub use self::agent::final_reply;
 pub(crate) use self::control_plane::ControlPlaneBudget;
+pub(crate) use self::hooks::Traces;
 pub(crate) use self::sessions::public_row;
 pub(crate) use self::tools::{Route as ToolRoute, call as call_tool};
 

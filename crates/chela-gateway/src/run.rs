@@ -128,6 +128,7 @@ pub async fn run_until(options: RunOptions, asked: impl Future<Output = StopRequ
     let devices = Arc::new(DeviceStore::new(&transport.devices_dir));
     let parts = GatewayParts { host: host.clone(), bus: bus.clone(), events, devices: devices.clone(), port, auth_mode, stop, device };
     let gateway = Gateway::new(parts);
+    host.runtime.telemetry.add_source(Arc::new(crate::status::ClientFigures(bus.clone())));
     gateway.serve_channels();
     sessions.serve(&gateway);
     let server = Server::start(ServerParts {

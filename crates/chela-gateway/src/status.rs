@@ -58,7 +58,7 @@ pub(crate) async fn status(gateway: &Gateway, admin: bool) -> Value {
         "sessions": sessions, "runs": {"active": runtime.runs.active().len()}, "openSessions": runtime.lifecycle.open_count(),
         "clients": gateway.bus.client_count(),
         "plugins": {"loaded": plugins(&registry).filter(|p| p.failure.is_none()).count(), "failed": plugins(&registry).filter(|p| p.failure.is_some()).count()},
-        "memory": {"rssBytes": own_rss()},
+        "memory": {"rssBytes": own_rss()}, "hooks": hooks(gateway, admin),
     })
 }
 
@@ -67,7 +67,27 @@ fn plugins(registry: &Registry) -> impl Iterator<Item = &PluginEntry> {
     registry.plugins.iter().filter(|entry| !chela_host::is_hook_runner(&entry.owner.id))
 }
 
+/// Counters of each plugin's handlers that were called; texts of failures only for admins.
+fn hooks(gateway: &Gateway, admin: bool) -> Vec<Value> {
+    let called = gateway.host.manager.hook_counters().into_iter().filter(|row| row.calls > 0);
+    let row = |mut counter: chela_hooks::HookCounter| {
+        counter.last_error = counter.last_error.filter(|_| admin);
+        serde_json::to_value(counter).unwrap_or_default()
+    };
+    called.map(row).collect()
+}
+
 /// Resident memory of the gateway itself.
 fn own_rss() -> Option<u64> {
     chela_process::own_rss_bytes().ok()
+}
+
+/// What the gateway itself knows for telemetry.
+pub(crate) struct ClientFigures(pub(crate) crate::events::EventBus);
+
+impl chela_telemetry::Source for ClientFigures {
+    fn fill(&self, figures: &mut chela_telemetry::Figures) {
+        figures.clients += self.0.client_count() as u64;
+        figures.rss_bytes = own_rss();
+    }
 }

@@ -182,6 +182,7 @@ async fn trusted_policies_come_before_the_hooks_and_may_refuse_or_change_a_call(
         config,
         sink: Arc::new(Nothing),
         state_dir: home.dir.path().join("state"),
+        telemetry: Arc::default(),
     };
     let runtime = AgentRuntime::new(parts);
     let asked_by = ["first policy", "second policy", "hook", "tool"];

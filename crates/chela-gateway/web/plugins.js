@@ -102,8 +102,8 @@ function chips(names) {
 
 function hookTable(stats) {
   const ms = (value) => (value === undefined ? '' : `${value.toFixed(1)} ms`);
-  const row = (s) => [s.hook, s.calls, s.failures, s.timeouts, ms(s.avgMs), ms(s.maxMs), s.lastError];
-  const head = ['Hook', 'Calls', 'Failures', 'Timeouts', 'Average', 'Longest', 'Last error'];
+  const row = (s) => [s.hook, s.calls, s.failures, s.timeouts, ms(s.p50Ms), ms(s.maxMs), s.lastError];
+  const head = ['Hook', 'Calls', 'Failures', 'Timeouts', 'Median', 'Longest', 'Last error'];
   return h('div.table', h('table', h('thead', h('tr', head.map((cell) => h('th', cell)))),
     h('tbody', stats.map((s) => h('tr', row(s).map((cell) => h('td', cell)))))));
 }

@@ -9,12 +9,13 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::counters::{Counters, HookCounter};
+use crate::counters::HookCounter;
 use crate::decision::{BLOCKED_BY_FAILURE, TOOL_HOOK_FAILED};
 use crate::merge::{Accumulator, truthy};
 use crate::queue::{BoundedQueue, Limits};
 use crate::table::{Handler, HookTable, Slot};
 use crate::text::error_text;
+use crate::watch::{HandlerCall, HookKind, HookWatch};
 
 /// Time beyond the handlers' own budgets before a batch is given up: the worker enforces the budgets, this bounds the worker.
 const BATCH_SLACK: Duration = Duration::from_millis(500);
@@ -95,7 +96,7 @@ pub enum Claim {
 #[derive(Debug)]
 pub struct HookEngine {
     table: ArcSwap<HookTable>,
-    counters: Counters,
+    watch: Arc<HookWatch>,
     model_calls: Arc<BoundedQueue>,
     background: Arc<BoundedQueue>,
 }
@@ -103,10 +104,10 @@ pub struct HookEngine {
 impl HookEngine {
     /// An engine for a registry.
     pub fn new(registry: Arc<Registry>) -> Arc<Self> {
-        let counters = Counters::default();
+        let watch = Arc::new(HookWatch::default());
         Arc::new(Self {
-            table: ArcSwap::from_pointee(HookTable::new(registry, &counters)),
-            counters,
+            table: ArcSwap::from_pointee(HookTable::new(registry, &watch.counters)),
+            watch,
             model_calls: BoundedQueue::new(MODEL_CALL_LIMITS),
             background: BoundedQueue::new(BACKGROUND_LIMITS),
         })
@@ -114,7 +115,7 @@ impl HookEngine {
 
     /// Replaces registry and handlers together; running dispatches finish with the old ones (HOOK-117). Counters stay.
     pub fn swap(&self, registry: Arc<Registry>) {
-        self.table.store(Arc::new(HookTable::new(registry, &self.counters)));
+        self.table.store(Arc::new(HookTable::new(registry, &self.watch.counters)));
     }
 
     /// The registry whose handlers are called.
@@ -141,9 +142,14 @@ impl HookEngine {
         }
     }
 
-    /// Counters by plugin and hook.
+    /// Counters by plugin and hook, internal handlers of a bus that shares the watch included.
     pub fn counters(&self) -> Vec<HookCounter> {
-        self.counters.snapshot()
+        self.watch.counters.snapshot()
+    }
+
+    /// Who watches the handlers.
+    pub fn watch(&self) -> &Arc<HookWatch> {
+        &self.watch
     }
 
     /// Calls the hook's handlers and merges their results.
@@ -172,7 +178,7 @@ impl HookEngine {
         }
         let table = self.table.load_full();
         let (event, ctx) = payload();
-        Dispatch::of(hook, table.slot(hook), event, ctx, options).run().await
+        Dispatch::of(&self.watch, hook, table.slot(hook), event, ctx, options).run().await
     }
 
     /// Starts a parallel hook that nobody waits for. The payload is built at once when there is a handler; the job waits its turn in a
@@ -187,8 +193,9 @@ impl HookEngine {
             HookName::ModelCallStarted | HookName::ModelCallEnded => &self.model_calls,
             _ => &self.background,
         };
+        let watch = self.watch.clone();
         let work = async move {
-            Dispatch::new(hook, table.slot(hook), event, ctx, DispatchOptions::default()).run().await;
+            Dispatch::new(&watch, hook, table.slot(hook), event, ctx, DispatchOptions::default()).run().await;
         };
         queue.submit(hook.as_str(), Box::pin(work));
     }
@@ -200,8 +207,9 @@ impl HookEngine {
             return;
         }
         let (event, ctx) = payload();
+        let watch = self.watch.clone();
         let work = async move {
-            Dispatch::new(hook, &slot, event, ctx, DispatchOptions::default()).run().await;
+            Dispatch::new(&watch, hook, &slot, event, ctx, DispatchOptions::default()).run().await;
         };
         self.background.submit(hook.as_str(), Box::pin(work));
     }
@@ -216,7 +224,7 @@ impl HookEngine {
         if slot.handlers.is_empty() {
             return Claim::NoHandler;
         }
-        let mut done = Dispatch::new(hook, &slot, event, ctx, options).run().await;
+        let mut done = Dispatch::new(&self.watch, hook, &slot, event, ctx, options).run().await;
         if done.merged.get("handled").is_some_and(truthy) {
             return Claim::Handled(done.merged);
         }
@@ -226,6 +234,7 @@ impl HookEngine {
 
 /// One dispatch under way.
 struct Dispatch<'a> {
+    watch: &'a HookWatch,
     hook: HookName,
     slot: &'a Slot,
     event: Arc<SharedJson>,
@@ -236,14 +245,14 @@ struct Dispatch<'a> {
 }
 
 impl<'a> Dispatch<'a> {
-    fn new(hook: HookName, slot: &'a Slot, event: Value, ctx: Value, options: DispatchOptions) -> Self {
+    fn new(watch: &'a HookWatch, hook: HookName, slot: &'a Slot, event: Value, ctx: Value, options: DispatchOptions) -> Self {
         let event = SharedJson::new(with_run_id(hook, event, &ctx));
-        Self::of(hook, slot, event, ctx, options)
+        Self::of(watch, hook, slot, event, ctx, options)
     }
 
-    fn of(hook: HookName, slot: &'a Slot, event: Arc<SharedJson>, ctx: Value, options: DispatchOptions) -> Self {
+    fn of(watch: &'a HookWatch, hook: HookName, slot: &'a Slot, event: Arc<SharedJson>, ctx: Value, options: DispatchOptions) -> Self {
         let ctx = SharedJson::new(ctx);
-        Self { hook, slot, event, ctx, options, merged: Accumulator::new(hook), done: Dispatched::default() }
+        Self { watch, hook, slot, event, ctx, options, merged: Accumulator::new(hook), done: Dispatched::default() }
     }
 
     async fn run(mut self) -> Dispatched {
@@ -320,7 +329,7 @@ impl<'a> Dispatch<'a> {
         let Some(first) = handlers.first() else {
             return Vec::new();
         };
-        let budget = |h: &Handler| self.options.budget_override.map_or(h.budget, |limit| limit.min(h.budget));
+        let budget = |h: &Handler| self.budget(h);
         let mode = self.hook.mode();
         let budgets = handlers.iter().map(|h| budget(h));
         let together = if mode == DispatchMode::Parallel { budgets.max().unwrap_or_default() } else { budgets.sum() };
@@ -354,10 +363,26 @@ impl<'a> Dispatch<'a> {
         })
     }
 
+    fn budget(&self, handler: &Handler) -> Duration {
+        self.options.budget_override.map_or(handler.budget, |limit| limit.min(handler.budget))
+    }
+
     /// Counts and logs one outcome (HOOK-103, HOOK-104); true when the handler succeeded.
     fn settle(&mut self, handler: &Handler, outcome: &HandlerOutcome) -> bool {
         self.done.called += 1;
         handler.stats.ran(outcome.duration);
+        if self.watch.any() {
+            self.watch.tell(&HandlerCall {
+                plugin_id: &handler.plugin_id,
+                kind: HookKind::Typed,
+                hook: self.hook.as_str(),
+                event: &self.event,
+                ctx: Some(&self.ctx),
+                result: &outcome.result,
+                took: outcome.duration,
+                budget: Some(self.budget(handler)),
+            });
+        }
         let Err(error) = &outcome.result else {
             return true;
         };

@@ -3,15 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use chela_plugin::register::entries::InternalHook;
-use chela_plugin::{Adapter, Call, CallError, Callback, Registry};
+use chela_plugin::{Adapter, Call, CallError, Callback, Registry, SharedJson};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::counters::HandlerStats;
 use crate::text::error_text;
+use crate::watch::{HandlerCall, HookKind, HookWatch};
 
 /// The budget of a handler that nothing else limits. The reference has none (HOOK-269).
 const DEFAULT_BUDGET: Duration = Duration::from_secs(30);
@@ -47,6 +49,7 @@ struct Listener {
     name: String,
     callback: Callback,
     plugin_config: Value,
+    stats: Arc<HandlerStats>,
 }
 
 /// Calls internal handlers one after another, the subscribers of the type first (HOOK-267).
@@ -54,17 +57,24 @@ struct Listener {
 pub struct InternalBus {
     listeners: ArcSwap<HashMap<String, Vec<Listener>>>,
     enabled: AtomicBool,
+    watch: Arc<HookWatch>,
 }
 
 impl InternalBus {
     /// A bus for the handlers of a registry.
     pub fn new(registry: &Registry) -> Self {
-        Self { listeners: ArcSwap::from_pointee(listeners(&registry.internal_hooks)), enabled: AtomicBool::new(true) }
+        Self::watched(registry, Arc::default())
+    }
+
+    /// A bus whose calls are counted and watched together with those of an engine.
+    pub fn watched(registry: &Registry, watch: Arc<HookWatch>) -> Self {
+        let listeners = ArcSwap::from_pointee(listeners(&registry.internal_hooks, &watch));
+        Self { listeners, enabled: AtomicBool::new(true), watch }
     }
 
     /// Replaces the handlers by those of another registry.
     pub fn swap(&self, registry: &Registry) {
-        self.listeners.store(Arc::new(listeners(&registry.internal_hooks)));
+        self.listeners.store(Arc::new(listeners(&registry.internal_hooks, &self.watch)));
     }
 
     /// Silences or wakes the whole bus (HOOK-288).
@@ -108,10 +118,28 @@ impl InternalBus {
                 "timestamp": { "$date": timestamp },
                 "messages": result.messages,
             });
-            match listener.call(event, &options).await {
+            let seen = self.watch.any().then(|| SharedJson::new(event.clone()));
+            let begun = Instant::now();
+            let answer = listener.call(event, &options).await;
+            let took = begun.elapsed();
+            listener.stats.ran(took);
+            if let Some(event) = &seen {
+                self.watch.tell(&HandlerCall {
+                    plugin_id: &listener.callback.plugin_id,
+                    kind: HookKind::Internal,
+                    hook: &key,
+                    event,
+                    ctx: None,
+                    result: &answer,
+                    took,
+                    budget: Some(options.budget),
+                });
+            }
+            match answer {
                 Ok(answer) => result.take(&answer),
                 Err(error) => {
                     let text = error_text(&error.to_string());
+                    listener.stats.failed(matches!(error, CallError::TimedOut(_)), &text);
                     tracing::error!(target: "hooks", plugin = %listener.callback.plugin_id, hook = listener.name, "Hook error [{key}]: {text}");
                 }
             }
@@ -167,11 +195,16 @@ fn with_config(context: &Value, config: &Value) -> Value {
     context
 }
 
-fn listeners(hooks: &[InternalHook]) -> HashMap<String, Vec<Listener>> {
+fn listeners(hooks: &[InternalHook], watch: &HookWatch) -> HashMap<String, Vec<Listener>> {
     let mut table: HashMap<String, Vec<Listener>> = HashMap::new();
     for hook in hooks.iter().filter(|h| h.active) {
         for event in &hook.events {
-            let listener = Listener { name: hook.name.clone(), callback: hook.callback.clone(), plugin_config: hook.plugin_config.clone() };
+            let listener = Listener {
+                name: hook.name.clone(),
+                callback: hook.callback.clone(),
+                plugin_config: hook.plugin_config.clone(),
+                stats: watch.counters.of_internal(&hook.callback.plugin_id, event),
+            };
             table.entry(event.clone()).or_default().push(listener);
         }
     }

@@ -16,6 +16,7 @@ mod policies;
 mod queue;
 mod table;
 mod text;
+mod watch;
 
 #[cfg(test)]
 mod testing;
@@ -28,3 +29,4 @@ pub use internal::{EmitOptions, EmitResult, InternalBus};
 pub use merge::{Accumulator, merge_params};
 pub use policies::{DerivePaths, Extensions, PolicyDecision, PolicyRun, run_trusted_policies};
 pub use text::error_text;
+pub use watch::{HandlerCall, HookKind, HookObserver, HookWatch, TraceRecord, Watching, shape};

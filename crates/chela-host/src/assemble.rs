@@ -16,7 +16,9 @@ use chela_plugin::builtin::{BuiltinLane, BuiltinPlugin};
 use chela_plugin::register::{HookPolicy, RegistryInputs};
 use chela_plugin::registry::Registry;
 use chela_plugin::{PluginSpec, RegistrationMode};
+use chela_plugin_diagnostics::{DiagnosticsOtel, DiagnosticsPrometheus};
 use chela_store::{Store, StoreError, StoreOptions};
+use chela_telemetry::Telemetry;
 use serde_json::Value;
 
 use crate::bindings::Bindings;
@@ -135,13 +137,16 @@ impl Names {
 
 /// Manifests of the plugins that are part of the program.
 pub fn bundled_manifests() -> Vec<BundledPlugin> {
-    [chela_plugin_demo::MANIFEST].iter().filter_map(|m| BundledPlugin::from_manifest_bytes(m.as_bytes()).ok()).collect()
+    let all = std::iter::once(chela_plugin_demo::MANIFEST).chain(chela_plugin_diagnostics::MANIFESTS);
+    all.filter_map(|m| BundledPlugin::from_manifest_bytes(m.as_bytes()).ok()).collect()
 }
 
-fn bundled_code() -> Vec<(String, Arc<dyn BuiltinPlugin>)> {
+fn bundled_code(telemetry: &Arc<Telemetry>) -> Vec<(String, Arc<dyn BuiltinPlugin>)> {
     vec![
         (chela_plugin_demo::ID.to_string(), Arc::new(chela_plugin_demo::DemoPlugin) as Arc<dyn BuiltinPlugin>),
         (chela_plugin_hooks::ID.to_string(), Arc::new(chela_plugin_hooks::BundledHooks)),
+        (DiagnosticsPrometheus::ID.to_string(), Arc::new(DiagnosticsPrometheus::new(telemetry.clone()))),
+        (DiagnosticsOtel::ID.to_string(), Arc::new(DiagnosticsOtel::new(telemetry.clone()))),
     ]
 }
 
@@ -172,11 +177,12 @@ impl Host {
         let auth = models::auth_store(&config, &env, &paths);
         let registry = models::configured(&config, &auth);
         let names = Names { core_methods: options.core_methods, cli_commands: options.cli_commands };
+        let telemetry = Telemetry::new(crate::figures::settings(&config, &env));
         let manager = PluginManager::new(ManagerParts {
             rules: names.rules(&snapshot, &paths, &config),
             hook_files,
             snapshot,
-            builtin: BuiltinLane::new(bundled_code()),
+            builtin: BuiltinLane::new(bundled_code(&telemetry)),
             node: Arc::new(NodeLane::new(node_options(&paths, &env, options.guard, options.inherit_output, options.observer))),
         });
         let sink = events::TranscriptSink::new(sink);
@@ -187,6 +193,7 @@ impl Host {
             config: config.clone(),
             sink: sink.clone(),
             state_dir: paths.state_dir.clone(),
+            telemetry: telemetry.clone(),
         });
         let workspace = runtime.workspace_of(&runtime.settings().agents.default_id);
         let host = Arc::new(Self {
@@ -213,6 +220,7 @@ impl Host {
             applying: tokio::sync::Mutex::default(),
         });
         sink.connect(&host);
+        telemetry.add_source(Arc::new(crate::figures::HostFigures(Arc::downgrade(&host))));
         let lent: Weak<Self> = Arc::downgrade(&host);
         let mut tools = chela_capabilities::tools::all(&(lent as Weak<dyn chela_capabilities::Surroundings>));
         tools.extend(crate::memory::tools());

@@ -13,6 +13,7 @@ mod cleanup;
 mod cli_backend;
 mod events;
 mod facts;
+mod figures;
 mod hook_files;
 mod manager;
 mod memory;

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use chela_agent::lifecycle::SessionLifecycle;
 use chela_agent::runtime::{PluginGeneration, TurnPlugins};
 use chela_catalog::{PluginRecord, Snapshot, Trigger};
-use chela_hooks::{HookCounter, HookEngine, InternalBus};
+use chela_hooks::{HookCounter, HookEngine, HookWatch, InternalBus};
 use chela_plugin::builtin::BuiltinLane;
 use chela_plugin::register::{PluginFacts, RegistryBuilder, RegistryInputs};
 use chela_plugin::registry::Registry;
@@ -129,8 +129,9 @@ impl PluginManager {
     pub fn new(parts: ManagerParts) -> Arc<Self> {
         let (completions, receiver) = mpsc::unbounded_channel();
         let registry = RegistryBuilder::new(parts.rules.inputs.clone()).build();
-        let empty =
-            PluginGeneration { hooks: HookEngine::new(registry.clone()), internal: Arc::new(InternalBus::new(&registry)), registry };
+        let hooks = HookEngine::new(registry.clone());
+        let internal = Arc::new(InternalBus::watched(&registry, hooks.watch().clone()));
+        let empty = PluginGeneration { hooks, internal, registry };
         Arc::new_cyclic(|this| Self {
             this: this.clone(),
             after_start: OnceLock::new(),
@@ -367,8 +368,29 @@ impl PluginManager {
     }
 
     /// Calls of hooks since the process began.
-    pub(crate) fn hook_counters(&self) -> Vec<HookCounter> {
+    pub fn hook_counters(&self) -> Vec<HookCounter> {
         self.generation.load().hooks.counters()
+    }
+
+    /// Who watches the handlers of hooks.
+    pub fn hook_watch(&self) -> Arc<HookWatch> {
+        self.generation.load().hooks.watch().clone()
+    }
+
+    /// Plugins that are started, with their workers.
+    pub(crate) fn workers(&self) -> Vec<(String, chela_plugin::WorkerStatus)> {
+        let controls: Vec<_> = {
+            let state = self.state();
+            let started = state.slots.iter().filter_map(|(id, slot)| match slot {
+                Slot::Started { started, .. } => Some((id.clone(), started.control.clone())),
+                _ => None,
+            });
+            started.collect()
+        };
+        // The status of a worker looks at its process, which is nothing to do under a lock.
+        let mut all: Vec<_> = controls.into_iter().map(|(id, control)| (id, control.status())).collect();
+        all.sort_by(|(a, _), (b, _)| a.cmp(b));
+        all
     }
 
     /// Where a plugin stands.

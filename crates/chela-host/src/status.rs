@@ -64,8 +64,9 @@ impl Host {
         for counter in self.manager.hook_counters() {
             let average = if counter.calls == 0 { 0.0 } else { counter.total_ms / counter.calls as f64 };
             let row = json!({
-                "hook": counter.hook, "calls": counter.calls, "failures": counter.failures, "timeouts": counter.timeouts, "avgMs": average,
-                "maxMs": counter.max_ms, "lastError": counter.last_error,
+                "hook": counter.hook, "kind": counter.kind, "calls": counter.calls, "failures": counter.failures,
+                "timeouts": counter.timeouts, "avgMs": average, "p50Ms": counter.p50_ms, "maxMs": counter.max_ms,
+                "lastError": counter.last_error,
             });
             stats.entry(counter.plugin_id).or_default().push(row);
         }

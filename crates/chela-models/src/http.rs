@@ -58,6 +58,29 @@ impl HttpClient {
     }
 }
 
+impl HttpClient {
+    /// Sends a body within `limit` and gives the status of the answer, whose body is not read. For exporters.
+    ///
+    /// # Errors
+    /// A text that says why, without the URL and without the headers.
+    pub async fn post(
+        &self,
+        url: &str,
+        content_type: &str,
+        headers: &[(String, String)],
+        body: Vec<u8>,
+        limit: Duration,
+    ) -> Result<u16, String> {
+        let url = reqwest::Url::parse(url).map_err(|error| format!("the address is no URL: {error}"))?;
+        let mut request = self.for_url(&url)?.post(url).timeout(limit).header(reqwest::header::CONTENT_TYPE, content_type).body(body);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let response = request.send().await.map_err(|error| error_chain(&error.without_url()))?;
+        Ok(response.status().as_u16())
+    }
+}
+
 fn get_or_build(
     cell: &OnceLock<reqwest::Client>,
     build: impl FnOnce() -> Result<reqwest::Client, reqwest::Error>,

@@ -14,6 +14,7 @@ pub mod gateway_run;
 mod gateway_status;
 pub mod health;
 pub mod hooks;
+mod hooks_trace;
 pub mod logs;
 pub mod migrate;
 pub mod other;

@@ -40,8 +40,10 @@ pub struct LogOptions {
     pub max_file_bytes: u64,
     /// Texts that must never appear.
     pub secrets: Vec<String>,
-    /// More patterns to mask, regular expressions.
+    /// What to mask in place of the known shapes of credentials, regular expressions.
     pub redact_patterns: Vec<String>,
+    /// False when nothing but known texts is masked.
+    pub redact_sensitive: bool,
 }
 
 impl LogOptions {
@@ -58,6 +60,7 @@ impl LogOptions {
             max_file_bytes: settings.max_file_bytes.unwrap_or(DEFAULT_MAX_BYTES),
             secrets: secrets.map(|secret| secret.expose().to_owned()).collect(),
             redact_patterns: settings.redact_patterns,
+            redact_sensitive: settings.redact_sensitive,
         }
     }
 
@@ -75,7 +78,7 @@ impl LogOptions {
 /// A log file that cannot be opened, with its path; a pattern that is no regular expression.
 pub fn init(options: &LogOptions) -> Result<(), Failure> {
     let redactor = Arc::new(
-        Redactor::new(&options.secrets, &options.redact_patterns)
+        Redactor::new(&options.secrets, &options.redact_patterns, options.redact_sensitive)
             .map_err(|why| Failure::new("`logging.redactPatterns` cannot be used").cause(why))?,
     );
     let console = Output { target: Target::Stderr, redactor: redactor.clone() };
@@ -171,7 +174,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("logs").join("gateway.jsonl");
         let file = RotatingFile::open(&path, 1_000_000).unwrap();
-        let redactor = Arc::new(Redactor::new(&["hush-hush".to_owned()], &[]).unwrap());
+        let redactor = Arc::new(Redactor::new(&["hush-hush".to_owned()], &[], true).unwrap());
         let output = Output { target: Target::File(Arc::new(Mutex::new(file))), redactor };
         let layer = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(output).with_filter(filter(LogLevel::Info));
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {

@@ -4,6 +4,9 @@
 
 mod support;
 
+#[path = "reference_hooks/day.rs"]
+mod day;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};

@@ -85,11 +85,40 @@ pub async fn execute(caller: &Caller<'_>, tools: &ToolSet, call: &ToolCall) -> T
             failed(&params, reason.clone(), Some(Refusal { reason, requires_approval: true }))
         }
     };
+    report(caller, tool, call, &outcome, begun.elapsed());
     // A call that the caller runs has not ended here.
     if caller.announce_end && !outcome.delegated {
         announce(caller, tool, call, &outcome, begun.elapsed());
     }
     outcome
+}
+
+/// Tells telemetry, without arguments and results.
+fn report(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, outcome: &ToolOutcome, took: Duration) {
+    caller.runtime.telemetry.emit(|| {
+        let (result, category) = match (&outcome.refused, outcome.is_error) {
+            (Some(_), _) => ("blocked", None),
+            (None, true) => ("error", Some(if caller.cancel.is_cancelled() { "aborted" } else { "thrown" })),
+            (None, false) => ("completed", None),
+        };
+        let params_kind = match &call.arguments {
+            Value::Object(_) => "object",
+            Value::Array(_) => "array",
+            Value::String(_) => "string",
+            Value::Number(_) => "number",
+            Value::Bool(_) => "boolean",
+            Value::Null => "null",
+        };
+        chela_telemetry::Event::Tool(chela_telemetry::Tool {
+            span: caller.trace.as_ref().and_then(chela_telemetry::Span::read),
+            tool: &tool.name,
+            params_kind,
+            outcome: result,
+            error_category: category,
+            began_ms: crate::clock::now_ms() - i64::try_from(took.as_millis()).unwrap_or(0),
+            took,
+        })
+    });
 }
 
 /// HOOK-025, HOOK-160..171. A failed hook refuses the call (HOOK-106, HOOK-168).

@@ -37,6 +37,12 @@ pub(super) async fn run(scope: &mut TurnScope<'_>, chosen: ChosenModel, prepared
         Ok(attempt) => (failure(&attempt), attempt),
         Err(error) => (Some(error.to_string()), Attempt::default()),
     };
+    let result = match &failure {
+        _ if attempt.aborted => "aborted",
+        Some(_) => "error",
+        None => "completed",
+    };
+    super::report::harness(scope, &harness.id, harness.plugin(), &model, result, begun);
     let plugin_ms = begun.elapsed().as_millis() as u64;
     tracing::debug!(target: "harness", harness = harness.id, run = scope.run_id(), ms = plugin_ms, error = failure, "an attempt has ended");
     if let Some(reason) = &failure

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Ids in the form of the W3C's trace context. Nothing is exported: plugins use them to tie their own records together.
+/// Ids in the form of the W3C's trace context. Plugins tie their own records together with them; exporters make spans of them.
 #[derive(Clone, Debug)]
 pub(crate) struct Trace {
     trace_id: String,
@@ -15,6 +15,11 @@ impl Trace {
     /// A trace for one run.
     pub(crate) fn new() -> Self {
         Self { trace_id: Uuid::new_v4().simple().to_string(), root: span(), run: span() }
+    }
+
+    /// The context of the message that the run answers.
+    pub(crate) fn root(&self) -> Value {
+        json!({"traceId": self.trace_id, "spanId": self.root})
     }
 
     /// The context of the run itself.

@@ -185,6 +185,9 @@ pub trait HttpApi: Send + Sync + 'static {
         PluginUpgrade::NotTaken
     }
 
+    /// A request was answered with this status.
+    fn served(&self, _method: &str, _status: u16, _took: std::time::Duration) {}
+
     /// Whether the gateway is ready.
     fn readiness(&self) -> Readiness {
         Readiness { ready: true, failing: Vec::new(), uptime_ms: 0, event_loop: None }

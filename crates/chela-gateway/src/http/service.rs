@@ -22,7 +22,8 @@ use std::sync::Arc;
 pub(crate) async fn handle(gateway: Arc<Gateway>, request: Request<Incoming>, remote: SocketAddr) -> Response<WireBody> {
     let config = &gateway.config;
     let peer = Peer::new(remote, request.headers(), &config.trusted_proxies, config.allow_real_ip_fallback);
-    let head = request.method() == Method::HEAD;
+    let (method, begun) = (request.method().clone(), std::time::Instant::now());
+    let head = method == Method::HEAD;
     let wants_upgrade = upgrade::wanted(request.headers());
     let mut response = if wants_upgrade {
         upgrade::serve(&gateway, request, peer).await
@@ -40,8 +41,15 @@ pub(crate) async fn handle(gateway: Arc<Gateway>, request: Request<Incoming>, re
     if head {
         *response.body_mut() = HttpReply::text(StatusCode::OK, "").into_response().into_body();
     }
+    gateway.http.served(known_method(&method), response.status().as_u16(), begun.elapsed());
     common_headers(response.headers_mut(), config.http.strict_transport_security.as_deref());
     response
+}
+
+/// A method by name; what nobody knows is not repeated.
+fn known_method(method: &Method) -> &str {
+    let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+    if known.contains(method) { method.as_str() } else { "other" }
 }
 
 // GW-101. What a handler set itself stays.

@@ -83,11 +83,12 @@ struct Inner {
     id: String,
     client: Arc<ClientHandle>,
     replied: AtomicBool,
+    failed: AtomicBool,
 }
 
 impl Replier {
     pub(crate) fn new(id: String, client: Arc<ClientHandle>) -> Self {
-        Replier { inner: Arc::new(Inner { id, client, replied: AtomicBool::new(false) }) }
+        Replier { inner: Arc::new(Inner { id, client, replied: AtomicBool::new(false), failed: AtomicBool::new(false) }) }
     }
 
     /// Answers with a payload.
@@ -107,7 +108,13 @@ impl Replier {
 
     /// Answers with an error.
     pub fn err(&self, error: &ErrorShape) {
+        self.inner.failed.store(true, Ordering::Relaxed);
         self.send(encode_err(&self.inner.id, error));
+    }
+
+    /// True once an error was the answer.
+    pub fn failed(&self) -> bool {
+        self.inner.failed.load(Ordering::Relaxed)
     }
 
     fn send(&self, text: String) {

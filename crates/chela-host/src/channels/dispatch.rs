@@ -272,6 +272,8 @@ pub(crate) fn delivered(request: &Request<'_>) -> Reply {
             event[name] = text.chars().take(1000).collect::<String>().into();
         }
     }
+    let channel = delivery.ctx["channelId"].as_str().unwrap_or_default();
+    crate::figures::delivered(request.host, channel, "text", event["success"] == true, delivery.begun);
     announce_sent(request.host, event, delivery.ctx);
     Ok(Value::Null)
 }

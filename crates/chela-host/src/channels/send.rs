@@ -132,10 +132,17 @@ impl Host {
             "replyToId": request.reply_to_id, "silent": request.silent,
         });
         let params = without_nulls(params);
+        let begun = std::time::Instant::now();
         let answer = channel.ask(ChannelOp::Send, params, Call::new(Vec::new()).budget(Some(SEND_BUDGET))).await;
         if request.hooks {
             self.tell_sent(&request, &sent, &answer);
         }
+        let kind = match (&request.poll, request.payload.get("mediaUrl").or(request.payload.get("mediaUrls"))) {
+            (Some(_), _) => "other",
+            (None, Some(_)) => "media",
+            (None, None) => "text",
+        };
+        crate::figures::delivered(self, &channel.id, kind, answer.is_ok(), begun);
         let answer = answer.map_err(failed)?;
         sent.results = answer["results"].as_array().into_iter().flatten().take(MOST_RESULTS).cloned().collect();
         self.channels.note_status(&channel.id, &account, &json!({"lastOutboundAt": chela_agent::clock::now_ms()}));

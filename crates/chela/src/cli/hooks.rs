@@ -4,6 +4,8 @@ use std::ffi::OsString;
 
 use clap::{Args, Subcommand};
 
+use super::TargetArgs;
+
 /// `chela hooks`.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -30,6 +32,10 @@ pub enum HooksCommand {
     Enable(SwitchArgs),
     /// Disable a hook in the config
     Disable(SwitchArgs),
+    /// Watch handlers of hooks in a running gateway
+    #[command(after_help = "Shows the keys and sizes of what handlers get and return; with --values the contents too, for \
+        administrators. Ctrl-C ends it")]
+    Trace(TraceArgs),
     /// Former name of `plugins install`
     #[command(hide = true)]
     Install(InstallArgs),
@@ -81,6 +87,29 @@ pub struct SwitchArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `chela hooks trace`.
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    /// Only handlers of this plugin; may be given several times
+    #[arg(long = "plugin", value_name = "ID")]
+    pub plugins: Vec<String>,
+    /// Only this hook or internal event, such as `before_tool_call` or `command:new`; may be given several times
+    #[arg(long = "hook", value_name = "NAME")]
+    pub hooks: Vec<String>,
+    /// Show contents, not only keys and sizes
+    #[arg(long)]
+    pub values: bool,
+    /// End after so many calls
+    #[arg(long, value_name = "N")]
+    pub count: Option<u64>,
+    /// Print one JSON document for each call
+    #[arg(long)]
+    pub json: bool,
+    /// Which gateway
+    #[command(flatten)]
+    pub target: TargetArgs,
 }
 
 /// `chela hooks install`.

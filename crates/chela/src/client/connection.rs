@@ -111,6 +111,19 @@ impl Connection {
         }
     }
 
+    /// The payload of the next event of this name; everything else is passed over.
+    ///
+    /// # Errors
+    /// As [`Self::next`]: the connection ended.
+    pub async fn event(&mut self, name: &str) -> Result<Value, ClientError> {
+        loop {
+            let mut frame = self.next().await?;
+            if frame["type"] == "event" && frame["event"] == name {
+                return Ok(frame["payload"].take());
+            }
+        }
+    }
+
     /// Closes politely, but not patiently.
     pub async fn close(mut self) {
         // The answer is here already; how the goodbye goes does not matter.

@@ -12,7 +12,7 @@ use crate::report::{Failure, note, warn};
 use crate::table::Table;
 use crate::{lockfile, output};
 
-const BUILT: [&str; 5] = ["list", "info", "check", "enable", "disable"];
+const BUILT: [&str; 6] = ["list", "info", "check", "enable", "disable", "trace"];
 const NOT_BUILT: [(&str, &str); 1] = [("relay", "native hook relays belong to harnesses that are not built")];
 /// Shown before a hook that has no emoji of its own.
 const DEFAULT_EMOJI: &str = "🔗";
@@ -29,6 +29,7 @@ pub fn run(ctx: &Context, args: HooksArgs) -> Result<(), Failure> {
         Some(HooksCommand::Check(args)) => check(ctx, &args),
         Some(HooksCommand::Enable(args)) => switch(ctx, &args, true),
         Some(HooksCommand::Disable(args)) => switch(ctx, &args, false),
+        Some(HooksCommand::Trace(args)) => super::hooks_trace::run(ctx, &args),
         Some(HooksCommand::Install(args)) => install(ctx, args),
         Some(HooksCommand::Update(args)) => update(ctx, args),
         Some(HooksCommand::Other(words)) => {

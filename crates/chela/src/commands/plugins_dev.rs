@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use chela_config::{AuthMode, AuthOverride, Secret};
 use chela_gateway::run::{Ready, RunOptions};
+use chela_hooks::{HandlerCall, HookKind, TraceRecord};
 use chela_host::{Called, Host, Observed, Observer, StartOutcome};
 use chela_kit::coverage;
 use chela_kit::stage::Stage;
@@ -200,7 +201,19 @@ fn line(call: &Observed) -> String {
     };
     let ms = call.took.as_secs_f64() * 1e3;
     match &call.what {
-        Called::Hook(hook, event) => format!("hook     {hook} {} -> {gave} ({ms:.1} ms)", cut(event.text())),
+        Called::Hook(hook, event) => {
+            let call = HandlerCall {
+                plugin_id: &call.plugin,
+                kind: HookKind::Typed,
+                hook: hook.as_str(),
+                event,
+                ctx: None,
+                result: &call.result,
+                took: call.took,
+                budget: None,
+            };
+            format!("hook     {}", TraceRecord::new(&call, true).what())
+        }
         Called::Function(Some(Adapter::Tool), args) => {
             let with = args.get(1).map(|params| cut(&params.to_string())).unwrap_or_default();
             format!("tool     {with} -> {gave} ({ms:.1} ms)")

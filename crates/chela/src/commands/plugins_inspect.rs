@@ -153,6 +153,9 @@ fn render(object: &Value) -> String {
     if let Some(state) = object["permissions"]["state"].as_str() {
         line("permissions", format!("{state} (`chela plugins permissions {}`)", text(&plugin["id"])));
     }
+    for row in object["runtime"]["hookStats"].as_array().into_iter().flatten().filter(|row| row["calls"] != 0) {
+        line("hook calls", super::status::hook_row(row));
+    }
     let sandbox = &object["runtime"]["sandbox"];
     if let Some(mode) = sandbox["mode"].as_str() {
         line("sandbox", format!("{mode}; {} denied", sandbox["denied"]));

@@ -12,6 +12,9 @@ use crate::lockfile;
 use crate::output;
 use crate::report::{Failure, warn};
 
+/// Failing hooks that are shown; `--json` has all.
+const FAILING: usize = 5;
+
 /// Gathers and prints.
 ///
 /// # Errors
@@ -83,6 +86,14 @@ fn render(status: &Value) -> String {
     let failed = plugins["failed"].as_u64().unwrap_or(0);
     let failing = if failed > 0 { format!(", {failed} failing") } else { String::new() };
     line("plugins", format!("{} of {} enabled{failing}", plugins["enabled"], plugins["total"]));
+    let hooks: Vec<&Value> = status["hooks"].as_array().into_iter().flatten().collect();
+    if !hooks.is_empty() {
+        let sum = |key: &str| hooks.iter().filter_map(|row| row[key].as_u64()).sum::<u64>();
+        line("hooks", format!("{} calls, {} failures, {} of them time-outs", sum("calls"), sum("failures"), sum("timeouts")));
+    }
+    for row in hooks.iter().filter(|row| row["failures"].as_u64().is_some_and(|n| n > 0)).take(FAILING) {
+        line("", format!("{} {}", text(&row["pluginId"]), hook_row(row)));
+    }
     if let Some(defaults) = status["sessions"]["defaults"].as_object() {
         let part = |key: &str| defaults.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         line("model", [part("modelProvider"), part("model")].join("/").trim_matches('/').to_owned());
@@ -98,6 +109,25 @@ fn render(status: &Value) -> String {
         out.push_str("\nStart it with `chela gateway run`\n");
     }
     out
+}
+
+/// What was counted of a hook, in a line.
+pub fn hook_row(row: &Value) -> String {
+    let ms = |key: &str| row[key].as_f64().unwrap_or_default();
+    let mut out = format!(
+        "{}: {} calls, median {:.1} ms, longest {:.1} ms",
+        row["hook"].as_str().unwrap_or_default(),
+        row["calls"],
+        ms("p50Ms"),
+        ms("maxMs")
+    );
+    if row["failures"].as_u64().is_some_and(|n| n > 0) {
+        out.push_str(&format!(", {} failed ({} timed out)", row["failures"], row["timeouts"]));
+    }
+    if let Some(error) = row["lastError"].as_str() {
+        out.push_str(&format!("; last: {error}"));
+    }
+    out.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// A time span for people: `45s`, `3m 5s`, `2h 1m`, `4d 3h`.

@@ -13,6 +13,9 @@ use super::ws::Client;
 /// no condition to wait for.
 const QUIET: Duration = Duration::from_millis(1200);
 
+/// Longest wait for the end of a step that may have another one.
+const LONGEST_STEP: Duration = Duration::from_secs(25);
+
 /// One thing that a plugin heard.
 #[derive(Clone, Debug)]
 pub struct Heard {
@@ -53,6 +56,25 @@ impl Log {
         let text = std::fs::read_to_string(&self.path).unwrap_or_default();
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         whole.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+    }
+
+    /// As [`Log::take`], for a story whose end is not known beforehand: what does not come within a while does not come.
+    pub async fn settle(&mut self, last: &[&str]) -> Vec<Heard> {
+        let (begun, mut count, mut changed) = (Instant::now(), 0, Instant::now());
+        loop {
+            let lines = self.lines();
+            if lines.len() != count {
+                (count, changed) = (lines.len(), Instant::now());
+            }
+            let heard = &lines[self.read..];
+            let all = last.iter().all(|hook| heard.iter().any(|line| line["hook"] == **hook));
+            if (all || begun.elapsed() > LONGEST_STEP) && changed.elapsed() > QUIET {
+                let heard = heard.iter().map(|line| Heard { hook: line["hook"].as_str().unwrap().into(), line: line.clone() }).collect();
+                self.read = count;
+                return heard;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// What was heard since the last call: waits until `last` was, and then until nothing more comes.

@@ -16,10 +16,15 @@ pub struct Client {
 
 impl Client {
     pub async fn connect(port: u16, token: &str) -> Self {
+        Self::connect_as(port, token, &["operator.admin"]).await
+    }
+
+    /// With these scopes only.
+    pub async fn connect_as(port: u16, token: &str, scopes: &[&str]) -> Self {
         let (socket, _) = tokio_tungstenite::connect_async(format!("ws://127.0.0.1:{port}/")).await.unwrap();
         let mut client = Self { socket, next: 0 };
         let hello = json!({
-            "minProtocol": 4, "maxProtocol": 4, "auth": {"token": token}, "role": "operator", "scopes": ["operator.admin"],
+            "minProtocol": 4, "maxProtocol": 4, "auth": {"token": token}, "role": "operator", "scopes": scopes,
             "client": {"id": "gateway-client", "version": "1", "platform": "linux", "mode": "backend"},
         });
         client.call("connect", hello).await;
@@ -31,6 +36,11 @@ impl Client {
         let frame = self.request(method, params, false).await;
         assert_eq!(frame["ok"], true, "{method}: {frame}");
         frame["payload"].clone()
+    }
+
+    /// The whole answer of a method, also an error.
+    pub async fn ask(&mut self, method: &str, params: Value) -> Value {
+        self.request(method, params, false).await
     }
 
     /// A whole turn in the main session; the texts of its answer.
