@@ -18,6 +18,7 @@ mod report;
 mod resolve;
 mod scope;
 mod trace;
+mod unheard;
 mod write;
 
 use std::sync::Arc;
@@ -158,10 +159,7 @@ pub async fn run(runtime: Arc<AgentRuntime>, request: TurnRequest, ticket: RunTi
             scope.hooks().wake(WAITED_FOR);
             timed(&mut scope).await
         }
-        None => {
-            scope.fail(ABORTED.into());
-            scope.outcome(RunStatus::Aborted)
-        }
+        None => unheard::keep(&mut scope, lane.is_some()).await,
     };
     scope.record(&outcome).await;
     report::ended(&scope, &outcome, came, started_at_ms);

@@ -113,7 +113,7 @@ impl HandlerStats {
         let half = steps.iter().find(|(_, count)| 2 * count >= sum).map_or(0.0, |(end, _)| end.min(max_ms));
         HookCounter {
             plugin_id: key.plugin.to_string(),
-            kind: if key.typed.is_some() { HookKind::Typed } else { HookKind::Internal },
+            kind: if key.internal { HookKind::Internal } else { HookKind::Typed },
             hook: key.name.to_string(),
             calls: self.calls.load(Relaxed),
             failures: self.failures.load(Relaxed),
@@ -127,10 +127,11 @@ impl HandlerStats {
     }
 }
 
-/// Sorted by plugin, internal handlers first, then typed ones in the order of the contract's table.
+/// Sorted by plugin, typed handlers first in the order of the contract's table, then internal ones by name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Key {
     plugin: Arc<str>,
+    internal: bool,
     typed: Option<HookName>,
     name: Arc<str>,
 }
@@ -141,12 +142,12 @@ pub(crate) struct Counters(Mutex<HashMap<Key, Arc<HandlerStats>>>);
 
 impl Counters {
     pub(crate) fn of(&self, plugin_id: &Arc<str>, hook: HookName) -> Arc<HandlerStats> {
-        self.get(Key { plugin: plugin_id.clone(), typed: Some(hook), name: hook.as_str().into() })
+        self.get(Key { plugin: plugin_id.clone(), internal: false, typed: Some(hook), name: hook.as_str().into() })
     }
 
     /// Those of a plugin's internal handlers of one event.
     pub(crate) fn of_internal(&self, plugin_id: &Arc<str>, event: &str) -> Arc<HandlerStats> {
-        self.get(Key { plugin: plugin_id.clone(), typed: None, name: event.into() })
+        self.get(Key { plugin: plugin_id.clone(), internal: true, typed: None, name: event.into() })
     }
 
     fn get(&self, key: Key) -> Arc<HandlerStats> {
@@ -190,7 +191,7 @@ mod tests {
         assert_eq!(row.steps.last().unwrap().1, 5);
         let one = counters.of_internal(&"p".into(), "command:new");
         one.ran(Duration::from_micros(1025));
-        assert_eq!(counters.snapshot()[0].p50_ms, 1.025);
-        assert_eq!(counters.snapshot().iter().map(|row| row.kind).collect::<Vec<_>>(), [HookKind::Internal, HookKind::Typed]);
+        assert_eq!(counters.snapshot()[1].p50_ms, 1.025);
+        assert_eq!(counters.snapshot().iter().map(|row| row.kind).collect::<Vec<_>>(), [HookKind::Typed, HookKind::Internal]);
     }
 }

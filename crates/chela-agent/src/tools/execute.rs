@@ -93,6 +93,12 @@ pub async fn execute(caller: &Caller<'_>, tools: &ToolSet, call: &ToolCall) -> T
     outcome
 }
 
+/// The ids of the run that a call is part of: calls that run beside each other share their own context.
+fn run_span(of_call: &Value) -> Option<chela_telemetry::Span> {
+    let call = chela_telemetry::Span::read(of_call)?;
+    Some(chela_telemetry::Span { span_id: call.parent_id?, trace_id: call.trace_id, parent_id: None })
+}
+
 /// Tells telemetry, without arguments and results.
 fn report(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, outcome: &ToolOutcome, took: Duration) {
     caller.runtime.telemetry.emit(|| {
@@ -110,7 +116,7 @@ fn report(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, outcome: &ToolOutco
             Value::Null => "null",
         };
         chela_telemetry::Event::Tool(chela_telemetry::Tool {
-            span: caller.trace.as_ref().and_then(chela_telemetry::Span::read),
+            span: caller.trace.as_ref().and_then(run_span),
             tool: &tool.name,
             params_kind,
             outcome: result,

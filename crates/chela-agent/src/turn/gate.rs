@@ -37,6 +37,10 @@ pub(super) async fn before_agent_run(scope: &mut TurnScope<'_>, prepared: &Prepa
     if dispatched.merged.get("outcome").and_then(Value::as_str) != Some("block") {
         return Ok(None);
     }
+    if dispatched.refused && scope.cancel.is_cancelled() {
+        // Nobody blocked it: it was stopped while the gates were asked, and a stopped run keeps its message.
+        return Ok(None);
+    }
     let by = dispatched.decided_by.as_deref().unwrap_or("before_agent_run").to_string();
     let text = visible_text(dispatched.merged.get("message").and_then(Value::as_str), &by);
     scope.blocked = true;

@@ -1,6 +1,7 @@
 //! Metrics and traces: a real scrape, and a stand-in for a collector.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chela_models::testing::MockServer;
 use chela_plugin_diagnostics::otel::proto;
@@ -11,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::gateway::{Gateway, TOKEN};
 use crate::support::hooks::config;
-use crate::support::{node, until};
+use crate::support::{PATIENCE, node, until};
 
 /// The usual config with one of the exporters.
 fn with_exporter(mut config: Value, id: &str, diagnostics: Value) -> Value {
@@ -47,10 +48,15 @@ async fn prometheus_finds_what_the_gateway_did() {
     client.turn(r#"[[tool:fixture_echo {"text":"throwme"}]]"#).await;
 
     assert!(get(gateway.port, PATH, None).await.starts_with("HTTP/1.1 401"), "strangers see nothing");
-    let (status, text) = {
+    // The memory of workers is looked at now and then.
+    let begun = std::time::Instant::now();
+    let (status, text) = loop {
         let answer = get(gateway.port, PATH, Some(TOKEN)).await;
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.to_lowercase(), body.to_owned())
+        if answer.contains(r#"chela_worker_memory_bytes{plugin="echo-tool"}"#) || begun.elapsed() > PATIENCE {
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+            break (head.to_lowercase(), body.to_owned());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     };
     assert!(status.starts_with("http/1.1 200") && status.contains("text/plain; version=0.0.4"), "{status}");
     let value = |start: &str| {
@@ -197,14 +203,9 @@ async fn a_collector_gets_spans_and_metrics() {
     });
     let has = |name: &str| collector.see(|got| got.metrics.iter().any(|metric| metric.name == name));
     until("the metrics of the turn", || has("openclaw.tokens")).await;
-    for name in [
-        "openclaw.run.duration_ms",
-        "gen_ai.client.operation.duration",
-        "openclaw.queue.wait_ms",
-        "chela.hook.calls",
-        "chela.worker.memory_bytes",
-    ] {
+    for name in ["openclaw.run.duration_ms", "gen_ai.client.operation.duration", "openclaw.queue.wait_ms", "chela.hook.calls"] {
         assert!(has(name), "{name}");
     }
+    until("the memory of workers", || has("chela.worker.memory_bytes")).await;
     assert!(!gateway.log().contains("the-collectors-own-secret"));
 }

@@ -186,7 +186,9 @@ pub(super) fn messages(families: &[Family], figures: &Figures, start: u64, now: 
     };
     if !figures.workers.is_empty() {
         let memory = of_workers(&|worker| worker.rss_bytes);
-        out.push(gauge("chela.worker.memory_bytes", "Memory of the processes of plugins", "By", memory));
+        if !memory.is_empty() {
+            out.push(gauge("chela.worker.memory_bytes", "Memory of the processes of plugins", "By", memory));
+        }
         out.push(gauge("chela.worker.restarts", "Unexpected ends of workers", "1", of_workers(&|worker| Some(worker.restarts))));
     }
     if !figures.handlers.is_empty() {
