@@ -79,7 +79,7 @@ fn step_of(us: u64) -> usize {
 /// The longest time of a step, in µs.
 fn end_of(step: usize) -> u64 {
     let low = 1u64 << (step / 2);
-    if step % 2 == 0 { (low + low / 2).max(low + 1) - 1 } else { 2 * low - 1 }
+    if step.is_multiple_of(2) { (low + low / 2).max(low + 1) - 1 } else { 2 * low - 1 }
 }
 
 impl HandlerStats {

@@ -210,7 +210,11 @@ impl chela_host::channels::SessionCommands for ChannelSessions {
 fn marked(entry: chela_store::Entry, seq: usize) -> Value {
     let mut body = entry.body;
     if let Some(object) = body.as_object_mut() {
-        object.insert("__openclaw".into(), json!({"id": entry.id, "seq": seq}));
+        // What the message carries there already, such as the mark of a blocked run, stays.
+        let mut marks = object.get("__openclaw").and_then(Value::as_object).cloned().unwrap_or_default();
+        marks.insert("id".into(), entry.id.into());
+        marks.insert("seq".into(), seq.into());
+        object.insert("__openclaw".into(), marks.into());
     }
     body
 }
