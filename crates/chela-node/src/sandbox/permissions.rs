@@ -106,16 +106,25 @@ impl Around {
         let mut out = BTreeSet::new();
         for (directory, paths) in by_directory {
             if !self.is_broad(&directory) && (written || paths.len() > FEW) {
-                let name = self.named(&directory);
-                // With a slash at its end it is made where it is missing, as on a machine that the plugin has not run on.
-                out.insert(if written && name.contains('/') { format!("{name}/") } else { name });
+                out.insert(self.entry(&directory, written));
             } else {
-                out.extend(paths.iter().map(|path| self.named(path)));
+                out.extend(paths.iter().map(|path| self.entry(path, written && path.is_dir())));
             }
         }
         let all: Vec<String> = out.iter().cloned().collect();
-        out.retain(|entry| !all.iter().any(|other| other != entry && Path::new(entry).starts_with(other)));
+        // Paths compare without the slash at their end, so of two that differ in it alone the longer one stays.
+        let within = |entry: &str, other: &str| match Path::new(entry) == Path::new(other) {
+            true => entry.len() < other.len(),
+            false => Path::new(entry).starts_with(other),
+        };
+        out.retain(|entry| !all.iter().any(|other| within(entry, other)));
         out
+    }
+
+    /// A path as an entry. With a slash at its end a directory is made where it is missing, as on a machine that is new to the plugin.
+    fn entry(&self, path: &Path, made: bool) -> String {
+        let name = self.named(path);
+        if made && name.contains('/') { format!("{name}/") } else { name }
     }
 
     /// What every confined worker has anyway.
@@ -176,6 +185,9 @@ mod tests {
             ("files.read", "/home/u/.netrc"),
             ("files.read", "/home/u/.openclaw/workspace/a/b"),
             ("files.write", "/home/u/.openclaw/workspace/a/new"),
+            // The directory was made first, in one that is too broad to be given.
+            ("files.write", "/home/u/.openclaw/cache-of-x"),
+            ("files.write", "/home/u/.openclaw/cache-of-x/file"),
             ("files.write", "/home/u/.openclaw/plugin-state/x/db"),
             ("files.read", "/srv/many/1"),
             ("files.read", "/srv/many/2"),
@@ -194,7 +206,7 @@ mod tests {
         assert_eq!(
             json!(set),
             json!({
-                "files": {"read": ["/srv/many", "~/.netrc"], "write": ["{state}", "{workspace}/a/"]},
+                "files": {"read": ["/srv/many", "~/.netrc"], "write": ["{stateDir}/cache-of-x/", "{state}", "{workspace}/a/"]},
                 "network": ["api.example.com:443", "unix:/run/x"], "env": ["API_KEY"], "childProcesses": ["git"], "nativeAddons": true,
             })
         );
