@@ -3,7 +3,7 @@ export { hasFinalInboundReplyDispatch, hasVisibleInboundReplyDispatch, resolveIn
 export { createDirectDmPreCryptoGuardPolicy, createPreCryptoDirectDmAuthorizer } from './internal/direct-dm.js';
 export { formatInboundEnvelope, formatInboundFromLabel, resolveEnvelopeFormatOptions } from './internal/envelope-format.js';
 export { logInboundDrop } from './internal/feedback.js';
-export { buildChannelInboundEventContext, buildChannelInboundMediaPayload, buildChannelTurnContext } from './internal/inbound-context.js';
+export { buildChannelInboundEventContext, buildChannelInboundMediaPayload, buildChannelInboundMediaPayload as buildChannelTurnMediaPayload, buildChannelTurnContext, finalizeChannelInboundContext, resolveChannelInboundSupplementalContext } from './internal/inbound-context.js';
 export { createChannelInboundDebouncer, createInboundDebouncer, resolveInboundDebounceMs, shouldDebounceTextInbound } from './internal/inbound-debounce.js';
 export { resolveInboundSessionEnvelopeContext } from './internal/inbound-envelopes.js';
 export { classifyChannelInboundEvent, filterChannelInboundQuoteContext, filterChannelInboundSupplementalContext, recordChannelBotPairLoopAndCheckSuppression, recordDroppedChannelInboundHistory, resolveUnmentionedGroupInboundPolicy, toHistoryMediaEntries, toInboundMediaFacts } from './internal/inbound-facts.js';

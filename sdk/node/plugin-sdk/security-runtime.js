@@ -2,7 +2,7 @@ export { ACCESS_GROUP_ALLOW_FROM_PREFIX, expandAllowFromWithAccessGroups, resolv
 export { withTimeout } from './internal/async-tools.js';
 export { collectConditionalChannelFieldAssignments, collectNestedChannelFieldAssignments, collectNestedChannelTtsAssignments, collectSecretInputAssignment, collectSimpleChannelFieldAssignments, getChannelRecord, getChannelSurface, hasConfiguredSecretInputValue, isBaseFieldActiveForChannelSurface, isEnabledFlag, normalizeSecretStringValue, pushAssignment, pushInactiveSurfaceWarning, pushWarning, resolveChannelAccountSurface } from './internal/channel-secrets.js';
 export { evaluateSupplementalContextVisibility, filterSupplementalContextItems, shouldIncludeSupplementalContext } from './internal/context-visibility.js';
-export { DM_GROUP_ACCESS_REASON, readStoreAllowFromForDmPolicy, resolveDmGroupAccessDecision, resolveDmGroupAccessWithCommandGate, resolveDmGroupAccessWithLists, resolveEffectiveAllowFromLists, resolveOpenDmAllowlistAccess } from './internal/dm-group-access.js';
+export { DM_GROUP_ACCESS_REASON, readStoreAllowFromForDmPolicy, resolveDmAllowState, resolveDmGroupAccessDecision, resolveDmGroupAccessWithCommandGate, resolveDmGroupAccessWithLists, resolveEffectiveAllowFromLists, resolveOpenDmAllowlistAccess } from './internal/dm-group-access.js';
 export { extractErrorCode, formatErrorMessage } from './internal/error-text.js';
 export { buildSafeExternalPrompt, detectSuspiciousPatterns } from './internal/external-content.js';
 export { privateFileStore, privateFileStoreSync, sanitizeUntrustedFileName, writeExternalFileWithinRoot, writeViaSiblingTempPath } from './internal/file-stores.js';

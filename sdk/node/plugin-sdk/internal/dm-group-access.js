@@ -52,6 +52,19 @@ export async function readChannelIngressStoreAllowFromForDmPolicy({ provider, ac
 /** The same under its older name. @param {any} params @returns {Promise<string[]>} */
 export const readStoreAllowFromForDmPolicy = async (params) => readChannelIngressStoreAllowFromForDmPolicy(params);
 
+/**
+ * Who is let in directly, for audits: the configured list, how many that makes with the paired ones, and whether several people share the sessions.
+ * @param {any} params
+ * @returns {Promise<{configAllowFrom: string[], hasWildcard: boolean, allowCount: number, isMultiUserDm: boolean}>}
+ */
+export async function resolveDmAllowState({ allowFrom, normalizeEntry = (entry) => entry, ...params }) {
+  const configAllowFrom = normalizeAllowFromList(allowFrom);
+  const stored = await readChannelIngressStoreAllowFromForDmPolicy(params);
+  const hasWildcard = configAllowFrom.includes('*');
+  const allowCount = new Set([...configAllowFrom.filter((entry) => entry !== '*'), ...stored].map((entry) => normalizeEntry(entry).trim()).filter(Boolean)).size;
+  return { configAllowFrom, hasWildcard, allowCount, isMultiUserDm: hasWildcard || allowCount > 1 };
+}
+
 const decide = (decision, reasonCode, reason) => ({ decision, reasonCode: DM_GROUP_ACCESS_REASON[reasonCode], reason });
 
 /** A direct message under the policy `open`: `*` lets everybody in. @param {any} params @returns {{decision: string, reasonCode: string, reason: string}} */

@@ -1,10 +1,12 @@
 // Fast mode: its setting and how it is told.
 import { resolveAgentConfig } from './agents.js';
-import { normalizeFastMode } from './strings.js';
+import { modelKey } from './provider/model-refs.js';
+import { normalizeFastMode, normalizeOptionalLowercaseString } from './strings.js';
 
 /** Seconds until the automatic mode switches to the fast model, when nothing is set. */
 const AUTO_AFTER = 60;
-const seconds = (value) => (Number.isFinite(value) && value >= 1 ? Math.floor(value) : undefined);
+const seconds = (value) => (Number.isInteger(value) && value > 0 ? value : undefined);
+const wishOf = (raw) => (['auto', 'automatic'].includes(normalizeOptionalLowercaseString(raw)) ? 'auto' : normalizeFastMode(raw));
 const autoLabel = (value) => `auto (${seconds(value) ?? AUTO_AFTER} sec)`;
 const SOURCES = { session: ' (session)', agent: ' (default: agent)', config: ' (default: model)', default: ' (default)' };
 
@@ -20,7 +22,8 @@ export const formatFastModeCurrentStatus = ({ label = 'Current fast mode', sourc
 const SECONDS = ['fastAutoOnSeconds', 'fast_auto_on_seconds', 'fastSeconds', 'fast_seconds'];
 function paramsOf({ cfg, provider, model }) {
   const models = cfg?.agents?.defaults?.models ?? {};
-  return [`${provider}/${model}`, model].map((key) => models[key]?.params).find(Boolean);
+  const providers = [provider, ...(normalizeOptionalLowercaseString(provider) === 'openai-codex' ? ['openai'] : [])];
+  return providers.map((name) => models[modelKey(name ?? '', model ?? '')]?.params).find(Boolean);
 }
 /**
  * Whether fast mode is on, and which setting says so.
@@ -31,6 +34,6 @@ export function resolveFastModeState(params) {
   const { cfg, agentId, sessionEntry } = params;
   const set = paramsOf(params);
   const wishes = { session: sessionEntry?.fastMode, agent: agentId && cfg ? resolveAgentConfig(cfg, agentId)?.fastModeDefault : undefined, config: set?.fastMode ?? set?.fast_mode, default: false };
-  const [source, mode] = Object.entries(wishes).map(([from, wish]) => [from, normalizeFastMode(wish)]).find(([, wish]) => wish !== undefined);
+  const [source, mode] = Object.entries(wishes).map(([from, wish]) => [from, wishOf(wish)]).find(([, wish]) => wish !== undefined);
   return { mode, enabled: mode === 'auto' || mode, source, fastAutoOnSeconds: SECONDS.map((key) => seconds(set?.[key])).find((value) => value !== undefined) ?? AUTO_AFTER };
 }

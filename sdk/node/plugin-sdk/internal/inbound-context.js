@@ -112,6 +112,49 @@ function untrusted(supplemental, extra) {
   return rows.length > 0 ? rows : undefined;
 }
 
+/** What goes with a message as far as it may be shown, and the media with those of the quote; a promise when these must be fetched. */
+function prepared(params, raw) {
+  const supplemental = shown(raw, params.contextVisibility);
+  const media = [...(params.media ?? [])];
+  const withQuote = (quoteMedia) => {
+    const own = quoteOf(supplemental.quote, quoteMedia, params);
+    return { raw, supplemental: { ...supplemental, quote: own.quote }, media: [...media, ...own.media] };
+  };
+  if (!supplemental?.quote) return { raw, supplemental, media };
+  const { media: given, isSelf } = supplemental.quote;
+  if (isSelf === true && (params.suppressSelfQuoteMedia ?? true)) return withQuote(undefined);
+  if (!params.resolveSupplementalMedia) return withQuote(Array.isArray(given) ? given : undefined);
+  const found = typeof given === 'function' ? given() : given;
+  return typeof found?.then === 'function' ? found.then(withQuote) : withQuote(found);
+}
+
+const hidden = ({ raw, supplemental }, kind) => Boolean(raw?.[kind] && !supplemental?.[kind]);
+
+/**
+ * Adds to a context what goes with its message, and says what of it the agent may not see; a promise with `resolveSupplementalMedia`.
+ * @param {any} params
+ * @returns {any}
+ */
+export function finalizeChannelInboundContext(params) {
+  const { context } = params;
+  const finish = (result) => {
+    const { supplemental } = result;
+    const payload = Object.entries(buildChannelInboundMediaPayload(result.media)).filter(([, value]) => value !== undefined);
+    const whole = { ...context, SupplementalContext: supplemental, ...Object.fromEntries(payload) };
+    whole.UntrustedStructuredContext = untrusted(supplemental, context.UntrustedStructuredContext);
+    const finalized = (params.finalize ?? finalizeInboundContext)(whole, params.finalizeOptions);
+    return { context: finalized, supplemental, quoteHidden: hidden(result, 'quote'), forwardedHidden: hidden(result, 'forwarded'), threadHidden: hidden(result, 'thread') };
+  };
+  if (params.resolveSupplementalMedia) return (async () => finish(await prepared(params, params.supplemental ?? context.SupplementalContext)))();
+  return finish(prepared(params, params.supplemental ?? context.SupplementalContext));
+}
+
+/** What may be shown with a message, its media and those of its quote. @param {any} params @returns {Promise<{supplemental?: object, media: object[], quoteHidden: boolean}>} */
+export async function resolveChannelInboundSupplementalContext(params) {
+  const result = await prepared({ ...params, resolveSupplementalMedia: true }, params.supplemental);
+  return { supplemental: result.supplemental, media: result.media, quoteHidden: hidden(result, 'quote') };
+}
+
 /** The context of one inbound message; a promise with `resolveSupplementalMedia`, since quoted media may have to be fetched. */
 export function buildChannelInboundEventContext(params) {
   const context = {};
@@ -121,25 +164,7 @@ export function buildChannelInboundEventContext(params) {
     }
   }
   Object.assign(context, params.extra);
-  const finish = (supplemental, media) => {
-    const payload = Object.entries(media ? buildChannelInboundMediaPayload(media) : {}).filter(([, value]) => value !== undefined);
-    const whole = { ...context, SupplementalContext: supplemental, ...Object.fromEntries(payload) };
-    whole.UntrustedStructuredContext = untrusted(supplemental, context.UntrustedStructuredContext);
-    return (params.finalize ?? finalizeInboundContext)(whole, params.finalizeOptions);
-  };
-  const supplemental = shown(params.supplemental ?? context.SupplementalContext, params.contextVisibility);
-  const withQuote = (quoteMedia) => {
-    const { quote, media } = quoteOf(supplemental.quote, quoteMedia, params);
-    return finish({ ...supplemental, quote }, [...(params.media ?? []), ...media]);
-  };
-  const given = supplemental?.quote?.media;
-  if (!params.resolveSupplementalMedia) {
-    return supplemental?.quote ? withQuote(Array.isArray(given) ? given : undefined) : finish(supplemental, params.media);
-  }
-  return (async () => {
-    if (!supplemental?.quote) return finish(supplemental, params.media);
-    const hidden = supplemental.quote.isSelf === true && (params.suppressSelfQuoteMedia ?? true);
-    return withQuote(hidden ? undefined : typeof given === 'function' ? await given() : given);
-  })();
+  const finished = finalizeChannelInboundContext({ ...params, context });
+  return params.resolveSupplementalMedia ? finished.then((result) => result.context) : finished.context;
 }
 export const buildChannelTurnContext = buildChannelInboundEventContext;

@@ -114,5 +114,6 @@ export default [
   ['setup', ['parseMentionOrPrefixedId'], () => [{ value: pick(['<@12>', 'user:5', 'x', '', ' 7 ']), mentionPattern: /^<@(\d+)>$/, prefixPattern: pick([undefined, /^user:/]), idPattern: /^\d+$/, normalizeId: pick([undefined, (id) => `#${id}`]) }]],
   ['setup', ['normalizeAllowFromEntries'], () => [list(scalar), pick([undefined, (entry) => (entry === 'a' ? null : entry.toUpperCase())])]],
   ['setup', ['formatResolvedUnresolvedNote'], () => [{ resolved: list(), unresolved: list() }]],
+  ['security-runtime', ['resolveDmAllowState'], () => [{ provider: 'p', accountId: 'a', dmPolicy: policy(), allowFrom: senders(), normalizeEntry: pick([undefined, (entry) => entry.replace(/^@/, '')]), readStore: pick([async () => ['bob', ' @User ', ''], async () => [], () => Promise.reject(new Error('none'))]) }]],
   ['setup', ['resolveSetupAccountId'], () => [{ accountId: accountId(), defaultAccountId: 'd' }]],
 ];

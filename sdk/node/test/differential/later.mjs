@@ -18,7 +18,14 @@ const key = () => pick([undefined, '', 'main', 'agent:a:main', 'agent:a:telegram
 const rule = () => pick([null, {}, { action: pick(['allow', ' Deny ', 'x']), match: pick([undefined, null, { channel: pick(['telegram', 'Discord', 'slack']) }, { chatType: pick(['group', 'dm', 'channel', 'x']) }, { keyPrefix: pick(['telegram:', 'agent:a', 'main']) }, { rawKeyPrefix: 'agent:A' }]) }]);
 const ids = () => list(() => pick(['canary', 'help-command', 'nope', 'quote-reply']));
 
+const quote = () => some({ body: 'q', isSelf: pick([undefined, true, false]), senderAllowed: pick([undefined, true, false]), media: pick([undefined, [{ path: '/q', kind: 'image' }], () => [{ url: 'u', contentType: 'a/b' }], async () => [{ path: '/r' }]]) });
+const supplemental = () => some({ quote: quote(), forwarded: some({ from: 'f', senderAllowed: pick([true, false]) }), thread: some({ id: 't' }), untrustedContext: some([{ label: 'l' }]), untrustedGroupSystemPrompt: pick([undefined, ' ', 'a\r\nb']) });
+const about = () => ({ supplemental: supplemental(), contextVisibility: pick([undefined, 'all', 'allowlist', 'allowlist_quote']), media: some([{ path: '/m', contentType: 'image/png', transcribed: pick([true, false]) }]), resolveSupplementalMedia: pick([undefined, true]), suppressSelfQuoteBody: some(false), suppressSelfQuoteMedia: some(false) });
+
 const rows = [
+  ['channel-inbound', ['finalizeChannelInboundContext'], () => [{ ...about(), context: { Body: 'b', SupplementalContext: supplemental(), UntrustedStructuredContext: some([{ label: 'x' }]), MediaPath: some('/old') }, finalize: (context) => context }]],
+  ['channel-inbound', ['resolveChannelInboundSupplementalContext'], () => [about()]],
+  ['channel-inbound', ['buildChannelTurnMediaPayload'], () => [pick([undefined, list(() => ({ path: some('/a'), url: some('u'), kind: some('image'), contentType: some('a/b'), transcribed: pick([true, false]) }))])]],
   ['param-readers', ['readFiniteNumberParam'], () => [{ aB: scalar(), a_b: scalar() }, 'aB', { min: some(1), max: some(3), minExclusive: number.minExclusive, maxExclusive: pick([true, false]), message: some('m') }]],
   ['provider-web-search', ['parseWebSearchTimeFilters'], () => [{ rawFreshness: pick([undefined, 'pd', 'week', 'x', '2026-01-01to2026-02-01']), freshnessProvider: pick(['brave', 'perplexity']), rawDateAfter: pick([undefined, '2026-01-02', '1/5/2026', 'x']), rawDateBefore: pick([undefined, '2026-01-03', '2025-01-01']), invalidFreshnessMessage: 'f', invalidDateAfterMessage: 'a', invalidDateBeforeMessage: 'b', invalidDateRangeMessage: 'r', conflictingTimeFiltersMessage: some('c'), docs: some('d') }]],
   ['provider-web-search', ['resolvePositiveTimeoutSeconds'], () => [scalar(), pick([5, 0, 1e9])]],
