@@ -8,20 +8,20 @@ use std::time::Duration;
 use chela_agent::runtime::RuntimeParts;
 use chela_agent::tools::CORE_TOOLS;
 use chela_agent::{AgentRuntime, RunSink, TurnPlugins};
-use chela_catalog::{BundledPlugin, CatalogInputs, PluginRecord, Snapshot, Trigger};
+use chela_catalog::{CatalogInputs, PluginRecord, Snapshot, Trigger};
 use chela_config::{Config, Env, SensitiveHint, StatePaths};
 use chela_models::{AuthStore, ModelRegistry};
 use chela_node::{NodeLane, NodeLaneOptions};
-use chela_plugin::builtin::{BuiltinLane, BuiltinPlugin};
+use chela_plugin::builtin::BuiltinLane;
 use chela_plugin::register::{HookPolicy, HttpRoute, LateRoutes, RegistryInputs};
 use chela_plugin::registry::Registry;
 use chela_plugin::{PluginSpec, RegistrationMode};
-use chela_plugin_diagnostics::{DiagnosticsOtel, DiagnosticsPrometheus};
 use chela_store::{Store, StoreError, StoreOptions};
 use chela_telemetry::Telemetry;
 use serde_json::Value;
 
 use crate::bindings::Bindings;
+use crate::bundled::{bundled_code, bundled_manifests};
 use crate::channels::Channels;
 use crate::events::{self, Subscribers};
 use crate::heartbeat::{self, Heartbeats};
@@ -145,21 +145,6 @@ impl Names {
         let inputs = registry_inputs(snapshot, self.core_methods.clone(), self.cli_commands.clone());
         Rules { inputs, spec_of: spec_maker(paths, config) }
     }
-}
-
-/// Manifests of the plugins that are part of the program.
-pub fn bundled_manifests() -> Vec<BundledPlugin> {
-    let all = std::iter::once(chela_plugin_demo::MANIFEST).chain(chela_plugin_diagnostics::MANIFESTS);
-    all.filter_map(|m| BundledPlugin::from_manifest_bytes(m.as_bytes()).ok()).collect()
-}
-
-fn bundled_code(telemetry: &Arc<Telemetry>) -> Vec<(String, Arc<dyn BuiltinPlugin>)> {
-    vec![
-        (chela_plugin_demo::ID.to_string(), Arc::new(chela_plugin_demo::DemoPlugin) as Arc<dyn BuiltinPlugin>),
-        (chela_plugin_hooks::ID.to_string(), Arc::new(chela_plugin_hooks::BundledHooks)),
-        (DiagnosticsPrometheus::ID.to_string(), Arc::new(DiagnosticsPrometheus::new(telemetry.clone()))),
-        (DiagnosticsOtel::ID.to_string(), Arc::new(DiagnosticsOtel::new(telemetry.clone()))),
-    ]
 }
 
 /// Looks at all plugins on disk; runs none.

@@ -7,6 +7,7 @@ pub mod approvals;
 mod assemble;
 mod before_install;
 mod bindings;
+mod bundled;
 mod capabilities;
 mod change;
 pub mod channels;
@@ -33,8 +34,9 @@ mod status;
 mod tools;
 mod visible;
 
-pub use assemble::{Host, HostError, HostOptions, Purpose, bundled_manifests, scan_plugins};
+pub use assemble::{Host, HostError, HostOptions, Purpose, scan_plugins};
 pub use before_install::{BeforeInstallError, install_listeners};
+pub use bundled::bundled_manifests;
 pub use chela_node::{Called, Observed, Observer};
 pub use cleanup::CleanupReason;
 pub use hook_files::{HOOK_FILES_ID, is_hook_runner};

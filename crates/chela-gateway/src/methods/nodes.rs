@@ -2,6 +2,7 @@
 //!
 //! Their pairing (`node.pair.*`) is not built, so no command of theirs is approved: they are listed, and every command is refused as the
 //! reference refuses those of a node that waits for approval.
+#![allow(clippy::result_large_err, reason = "the error is the answer that goes to the plugin, once for a request")]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};

@@ -88,6 +88,9 @@ fn request(args: &RunArgs) -> Result<RunRequest, Failure> {
     })
 }
 
+/// How long work that cannot be cancelled may take after the stop.
+const LAST_WORK: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Runs the gateway. A restart keeps the process id and begins with a fresh image of the program (GW-144): nothing of the old run can
 /// linger, and a program that was replaced meanwhile is the one that comes up.
 fn start(ctx: &Context, config: Config, request: RunRequest) -> Result<(), Failure> {
@@ -108,7 +111,11 @@ fn start(ctx: &Context, config: Config, request: RunRequest) -> Result<(), Failu
         observer: None,
     }));
     match ended.map_err(|error| Failure::new(error.to_string()))? {
-        Ended::Stopped => Ok(()),
+        Ended::Stopped => {
+            // What still blocks a thread must not keep the process.
+            runtime.shutdown_timeout(LAST_WORK);
+            Ok(())
+        }
         Ended::Restart => Err(again()),
     }
 }

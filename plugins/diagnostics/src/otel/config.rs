@@ -126,7 +126,8 @@ mod tests {
     #[test]
     fn a_signal_s_own_endpoint_wins_config_before_environment() {
         let all = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://env:1/"), ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://env:2/t")];
-        let cases: &[(Value, &[(&str, &str)], &str, &str)] = &[
+        type Case<'a> = (Value, &'a [(&'a str, &'a str)], &'a str, &'a str);
+        let cases: &[Case<'_>] = &[
             (json!({"enabled": true}), &[], "http://localhost:4318/v1/traces", "http://localhost:4318/v1/metrics"),
             (json!({"enabled": true, "endpoint": "http://a:1/"}), &[], "http://a:1/v1/traces", "http://a:1/v1/metrics"),
             (json!({"enabled": true, "endpoint": "http://a:1"}), &all, "http://env:2/t", "http://env:1/v1/metrics"),
