@@ -343,12 +343,8 @@ async fn more(change: impl FnOnce(&mut Home)) -> (Home, Live, Client) {
 async fn routes_come_and_go_while_a_plugin_runs() {
     let (_home, live, mut client) = more(|home| {
         home.fixture("http-route");
-<<<<<<< ours
     })
     .await;
-=======
-    }).await;
->>>>>>> theirs
     let mut route = async |params: Value| client.ok("more.route", params).await["value"].clone();
     // Whatever else answers, this plugin does not.
     assert!(!live.http("GET", "/late/hook", None).await.2.starts_with("late"));
@@ -377,12 +373,8 @@ async fn routes_come_and_go_while_a_plugin_runs() {
 async fn an_unknown_sender_is_admitted_by_a_code() {
     let (home, live, mut client) = probe(|home| {
         home.fixture("channel-talk");
-<<<<<<< ours
     })
     .await;
-=======
-    }).await;
->>>>>>> theirs
     let place = json!({"channel": "talk", "accountId": "default"});
     let mut ask = json!([place]);
     ask[0]["id"] = "u1".into();

@@ -239,11 +239,7 @@ fn senders_are_listed_and_admitted_without_a_gateway() {
     home.config("{\n  // mine\n  gateway: {mode: 'local'}\n}");
     let credentials = home.state().join("credentials");
     std::fs::create_dir(&credentials).unwrap();
-<<<<<<< ours
-    let now = jiff::Timestamp::now();
-=======
     let now = jiff::Timestamp::now().to_string();
->>>>>>> theirs
     let row = |id: &str, code: &str, account: &str| json!({"id": id, "code": code, "createdAt": now, "lastSeenAt": now, "meta": {"name": "Ada", "accountId": account}});
     let requests = json!({"version": 1, "requests": [row("u1", "ABCDEFGH", "default"), row("u2", "JKLMNPQR", "work")]});
     std::fs::write(credentials.join("talk-pairing.json"), requests.to_string()).unwrap();

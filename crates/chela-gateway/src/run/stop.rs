@@ -69,11 +69,7 @@ impl Signals {
 pub(super) async fn stop(gateway: &Arc<Gateway>, server: Server, request: StopRequest) -> Watch {
     let begun = Instant::now();
     tracing::info!(reason = %request.reason, "stopping");
-<<<<<<< ours
     let watch = force_exit_later(request.restart_expected_ms.is_some());
-=======
-    let armed = force_exit_later(request.restart_expected_ms.is_some());
->>>>>>> theirs
     let plugins = gateway.host.manager.current();
     let options = DispatchOptions { budget_override: Some(STOP_HOOK_BUDGET), ..DispatchOptions::default() };
     let (reason, port) = (request.reason.clone(), gateway.port);
@@ -126,7 +122,6 @@ async fn drain_sessions(gateway: &Gateway, restart: bool) {
     }
 }
 
-<<<<<<< ours
 /// Waits for the end of a stop. Dropped in time it does nothing: a process that goes on must not be ended later.
 pub(super) struct Watch(Option<std::sync::mpsc::Sender<()>>);
 
@@ -144,23 +139,9 @@ fn force_exit_later(restart: bool) -> Watch {
     let (done, stopped) = std::sync::mpsc::channel::<()>();
     std::thread::spawn(move || {
         if stopped.recv_timeout(FORCED_EXIT_AFTER) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-=======
-/// Nothing may keep the process for ever. Dropping what this returns disarms it: the stop is done.
-fn force_exit_later(restart: bool) -> Option<std::sync::mpsc::Sender<()>> {
-    if restart {
-        return None;
-    }
-    let (armed, done) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        if done.recv_timeout(FORCED_EXIT_AFTER) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
->>>>>>> theirs
             tracing::error!("the stop took longer than {} s; the process ends by force", FORCED_EXIT_AFTER.as_secs());
             std::process::exit(1);
         }
     });
-<<<<<<< ours
     Watch(Some(done))
-=======
-    Some(armed)
->>>>>>> theirs
 }
