@@ -84,7 +84,6 @@ pub(super) async fn stop(gateway: &Arc<Gateway>, server: Server, request: StopRe
     gateway.host.close(WORKER_GRACE).await;
     server.close_clients(&request.reason, request.restart_expected_ms);
     server.stop(SERVER_GRACE).await;
-    drop(armed);
     tracing::info!(ms = begun.elapsed().as_millis() as u64, "stopped");
     watch
 }
