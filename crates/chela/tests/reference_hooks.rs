@@ -128,6 +128,8 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("message_received", "ctx.conversationId", "declared and left out by the reference for webchat"),
     ("message:received", "event.context.timestamp", "documented and left out by the reference for webchat (HOOK-273)"),
     ("message:received", "event.context.conversationId", "documented and left out by the reference for webchat (HOOK-273)"),
+    ("message:preprocessed", "event.context.timestamp", "part of the event by the contract, left out by the reference for webchat"),
+    ("message:preprocessed", "event.context.conversationId", "part of the event by the contract, left out by the reference for webchat"),
     ("before_dispatch", "event.timestamp", "declared and left out by the reference for webchat"),
     ("before_dispatch", "ctx.conversationId", "declared and left out by the reference for webchat"),
     ("before_agent_reply", "ctx.runId", "declared; the run exists already"),
