@@ -448,7 +448,7 @@ async fn nodes_are_listed_and_one_that_is_not_there_is_named() {
     live.stop().await;
 }
 
-// API-031, API-090, API-091, RT-059, RT-117, RT-143, RT-144
+// API-031, API-090, API-091, RT-059, RT-117, RT-143
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn smaller_things_that_plugins_ask_for() {
     let (_home, live, mut client) = more(|home| {
@@ -461,7 +461,7 @@ async fn smaller_things_that_plugins_ask_for() {
     assert_eq!(made["value"], json!({"width": 2, "height": 1, "mime": "image/jpeg"}), "{made}");
     let refused = client.ok("more.resize", json!({"png": "bm90aGluZw==", "maxSide": 2, "quality": 80})).await;
     assert_eq!(refused["threw"]["code"], "IMAGE_REFUSED", "{refused}");
-    for absent in ["media.renderQrTerminal", "media.renderQrPngBase64", "media.writeQrPngTempFile", "tools"] {
+    for absent in ["media.renderQrTerminal", "media.renderQrPngBase64", "media.writeQrPngTempFile"] {
         assert_eq!(client.ok("more.has", json!({"path": absent})).await["value"], false, "{absent}");
     }
     assert!(client.ok("more.odd", json!({})).await["value"].is_object());
