@@ -83,7 +83,8 @@ fuzz_target!(|data: &[u8]| {
             }
             for plugin in ["a", "b"] {
                 let pending = store.pending_deliveries(plugin).await.unwrap();
-                let expected: BTreeMap<&str, u32> = owed.iter().filter(|((_, p), _)| p == plugin).map(|((e, _), n)| (e.as_str(), *n)).collect();
+                let expected: BTreeMap<&str, u32> =
+                    owed.iter().filter(|((_, p), _)| p == plugin).map(|((e, _), n)| (e.as_str(), *n)).collect();
                 let found: BTreeMap<&str, u32> = pending.iter().map(|d| (d.event_id.as_str(), d.offers)).collect();
                 assert_eq!(found, expected);
             }

@@ -27,10 +27,10 @@ fuzz_target!(|data: &[u8]| {
             store.append(&row.session_id, vec![said]).await.unwrap();
             let after = store.window(&row.session_id, 50).await.unwrap();
             assert!(after.len() == before.len() + 1 || after.len() == 50, "an entry was lost: {} and {}", before.len(), after.len());
-            let (kept, _) = store.cut_transcript(&row.session_id, 3).await.unwrap();
+            let (kept, copy) = store.cut_transcript(&row.session_id, 3).await.unwrap();
             let left = store.window(&row.session_id, 50).await.unwrap();
             assert!(left.len() as u64 <= kept);
-            assert!(left.first().is_none_or(|e| kept > 3 || e.kind != "message" || e.body["role"] == "user"), "{left:?}");
+            assert!(copy.is_none() || left.first().is_none_or(|e| e.kind != "message" || e.body["role"] == "user"), "{left:?}");
             // The file that is left is read back as it is.
             let text = std::fs::read_to_string(dir.join("s1.jsonl")).unwrap();
             assert_eq!(text.lines().count() as u64, kept, "{text}");

@@ -240,12 +240,10 @@ fn over(request: &TurnRequest, session_id: &str, reason: &str, recorded: bool) -
     Arrival::Over(Box::new(quiet_outcome(&request.run_id, &request.session_key, session_id, reason)), recorded)
 }
 
-/// A message whose wait was ended. The end of the gateway is nobody's wish to drop it: its record stays open, and the next start keeps it.
-fn stopped(runtime: &AgentRuntime, request: &TurnRequest) -> Arrival {
-    let mut outcome = quiet_outcome(&request.run_id, &request.session_key, "", "aborted");
-    outcome.status = RunStatus::Aborted;
-    outcome.error = Some(super::ABORTED.into());
-    Arrival::Over(Box::new(outcome), runtime.shutdown.is_cancelled())
+/// A message whose wait was ended: its run keeps it, unanswered.
+fn stopped(runtime: &Arc<AgentRuntime>, request: &TurnRequest) -> Arrival {
+    let place = runtime.queues.enter(&request.session_key, &request.run_id);
+    Arrival::Run(Start { heard: true, ..Start::now(place) })
 }
 
 /// The outcome of a run that has nothing to say itself.
