@@ -161,6 +161,11 @@ pub async fn dispose(runtime: &AgentRuntime, engine: &Arc<Engine>) {
 
 /// Ends all engines, at the end of the gateway.
 pub async fn dispose_all(runtime: &AgentRuntime) {
+    // The end is the last that an engine hears.
+    runtime.after_turns.close();
+    if tokio::time::timeout(DISPOSE_BUDGET, runtime.after_turns.wait()).await.is_err() {
+        tracing::warn!(target: "context-engine", "an engine still takes up a turn; it is ended all the same");
+    }
     let all = std::mem::take(&mut *runtime.engines.lock());
     futures::future::join_all(all.iter().map(|engine| engine.end())).await;
 }

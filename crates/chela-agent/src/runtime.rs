@@ -14,6 +14,7 @@ use chela_store::Store;
 use chela_telemetry::Telemetry;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::bootstrap::BootstrapCache;
 use crate::event::RunSink;
@@ -87,6 +88,8 @@ pub struct AgentRuntime {
     pub lifecycle: Arc<SessionLifecycle>,
     /// What somebody must allow.
     pub approvals: Approvals,
+    /// What context engines still hear of turns that are over.
+    pub(crate) after_turns: TaskTracker,
     /// Receives run events.
     pub sink: Arc<dyn RunSink>,
     /// What happened since a session's last turn.
@@ -159,6 +162,7 @@ impl AgentRuntime {
             plugins: parts.plugins,
             runs: Arc::new(RunRegistry::default()),
             queues: Arc::default(),
+            after_turns: TaskTracker::new(),
             sink: parts.sink,
             system_events: SystemEvents::default(),
             telemetry: parts.telemetry,

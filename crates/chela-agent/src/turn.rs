@@ -206,7 +206,7 @@ pub async fn run(runtime: Arc<AgentRuntime>, mut request: TurnRequest, ticket: R
     drop(slot);
     // The next message of the session waits until the context engine has taken this one up.
     match after {
-        Some(after) => drop(tokio::spawn(async move {
+        Some(after) => drop(runtime.after_turns.spawn(async move {
             after.await;
             drop((lane, start.place));
         })),

@@ -136,8 +136,6 @@ async fn what_is_not_built_is_named() {
     for method in [
         "node.pair.list",
         "node.pair.approve",
-        "node.list",
-        "node.invoke",
         "talk.config",
         "models.authStatus",
         "talk.mode",

@@ -65,6 +65,7 @@ async fn the_hooks_of_a_turn_with_a_tool_come_in_order_with_their_payloads() {
         "tool_result_persist",
         "before_message_write",
         "model_call_started",
+        "before_agent_finalize",
         "before_message_write",
         "model_call_ended",
         "agent_end",

@@ -302,6 +302,9 @@ impl PluginControl for NodePlugin {
     }
 
     fn notify(&self, name: &str, payload: &Value) {
+        if name == "config" {
+            self.slot.set_config(payload);
+        }
         if let Some(connection) = self.present() {
             let p = json!({ "name": name, "payload": payload, "pluginId": self.slot.spec.id });
             connection.send(&Frame::Note { m: "runtimeEvent".into(), p, plugin: Some(self.slot.spec.id.clone()) });

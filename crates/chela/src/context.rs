@@ -4,7 +4,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use chela_catalog::{BundledPlugin, CatalogInputs, Snapshot};
+use chela_catalog::{CatalogInputs, Snapshot};
 use chela_config::{Config, ConfigIssue, Env, SensitiveHint, StatePaths};
 
 use crate::cli::Globals;
@@ -97,9 +97,7 @@ pub fn catalog_inputs(env: &Env, config: &Config) -> CatalogInputs {
     let agents = config.agents();
     inputs.workspace_dir = agents.get(&agents.default_id).map(|agent| agent.workspace.clone());
     inputs.env = env.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    // A manifest that is part of the program is checked by that plugin's own tests.
-    inputs.bundled =
-        [chela_plugin_demo::MANIFEST].iter().filter_map(|manifest| BundledPlugin::from_manifest_bytes(manifest.as_bytes()).ok()).collect();
+    inputs.bundled = chela_host::bundled_manifests();
     inputs
 }
 

@@ -84,7 +84,8 @@ mod tests {
     }
 
     async fn order(host: &FakeHost) -> Vec<String> {
-        let scope = Scope::new(host);
+        // A worker would put the config in place of the word for it; the fake gets one that a caller gave.
+        let scope = Scope::new(host).with_config(Some(&host.config));
         let all = Provider::all(&scope.registry, Capability::WebSearch);
         automatic(&scope, Part::Search, all).await.into_iter().map(|p| p.id).collect()
     }

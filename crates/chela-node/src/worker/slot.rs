@@ -25,6 +25,8 @@ pub(crate) struct Slot {
     /// What it was denied and what it touched.
     pub(crate) ledger: Arc<Ledger>,
     accepted: Mutex<Accepted>,
+    /// The config of now, when it is not that of the first start any more: a worker that starts again begins with it.
+    config: Mutex<Option<Value>>,
     calls: AtomicU64,
     errors: AtomicU64,
     last_error: Mutex<Option<String>>,
@@ -60,6 +62,7 @@ impl Slot {
             caller,
             ledger: Arc::default(),
             accepted: Mutex::default(),
+            config: Mutex::default(),
             calls: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             last_error: Mutex::default(),
@@ -68,6 +71,11 @@ impl Slot {
 
     fn accepted(&self) -> MutexGuard<'_, Accepted> {
         self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the gateway's config as the plugin may see it from now on.
+    pub(crate) fn set_config(&self, config: &Value) {
+        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = Some(config.clone());
     }
 
     /// The registrations that handles belong to.
@@ -162,6 +170,7 @@ impl Slot {
         if !confined.policy.is_null() {
             permissions["sandbox"] = confined.policy.clone();
         }
+        let config = self.config.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let params = LoadParams {
             plugin_id: &spec.id,
             name: spec.name.as_deref(),
@@ -171,7 +180,7 @@ impl Slot {
             root_dir: &path(&spec.root_dir)?,
             entry: &path(&spec.entry)?,
             registration_mode: &json!(spec.mode),
-            config: &spec.config,
+            config: config.as_ref().unwrap_or(&spec.config),
             config_mark: chela_plugin::value::config_mark(),
             plugin_config: &spec.plugin_config,
             workspace_dir: &path(&spec.workspace_dir)?,

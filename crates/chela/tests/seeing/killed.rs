@@ -257,7 +257,8 @@ fn check_messages(day: &Day, transcripts: &[Transcript]) {
                 Some("user") => {
                     answers = 0;
                     let text = text_of(message);
-                    if let Some(number) = text.split("message-").nth(1).and_then(|rest| rest.split("-end").next()) {
+                    // Messages that waited for the same turn share a text.
+                    for number in text.split("message-").skip(1).filter_map(|rest| rest.split("-end").next()) {
                         found.entry(number.to_owned()).or_default().push(&transcript.file);
                     }
                 }
