@@ -214,6 +214,7 @@ async fn listeners_hear_what_was_spoken_and_denied_answers_stay() {
     let voice = json!({"id": "v1", "from": "u1", "name": "Ann", "room": "lounge", "text": "raw words", "transcript": "spoken words", "command": "  "});
     work.send(voice).await;
     work.line("deliver").await;
+    work.line("stages").await;
     let lines = home.until("the message was sent", |lines| !hooks(lines, "message:sent").is_empty()).await;
     let of = |name: &str| hooks(&lines, name)[0]["context"].clone();
     let heard = of("message:transcribed");
@@ -232,6 +233,7 @@ async fn listeners_hear_what_was_spoken_and_denied_answers_stay() {
     // A command body comes before the raw words; what nobody spoke has no transcript.
     work.send(json!({"id": "c1", "from": "u1", "text": "@bot do it", "command": "do it"})).await;
     work.line("deliver").await;
+    work.line("stages").await;
     let lines = home.until("the second message", |lines| hooks(lines, "message:sent").len() == 2).await;
     assert_eq!(hooks(&lines, "message_received")[1]["event"]["content"], "do it");
     assert_eq!((hooks(&lines, "message:transcribed").len(), &hooks(&lines, "reply_dispatch")[1]["policy"]), (1, &json!("allow")));
@@ -246,11 +248,14 @@ async fn listeners_hear_what_was_spoken_and_denied_answers_stay() {
         (&hooks(&lines, "reply_dispatch")[2]["policy"], &hooks(&lines, "reply_dispatch")[2]["quiet"]),
         (&json!("deny"), &json!(true))
     );
+    // The next message must not join the turn of this one.
+    work.line("stages").await;
     client.ok("sessions.patch", json!({"key": "agent:main:main", "sendPolicy": null})).await;
     work.send(json!({"id": "q2", "from": "u1", "text": "aloud"})).await;
     work.line("deliver").await;
+    work.line("stages").await;
     assert_eq!(home.model.requests().len(), 4);
-    assert!(work.seen("deliver").is_empty() && hooks(&home.recorded(), "message_sending").len() == 3);
+    assert_eq!((work.seen("deliver").len(), hooks(&home.recorded(), "message_sending").len()), (0, 3));
     live.stop().await;
 }
 
