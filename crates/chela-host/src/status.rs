@@ -79,7 +79,7 @@ impl Host {
     fn status_of(&self, record: &PluginRecord, planned: &PlannedActivation, registry: &Registry, hook_stats: Vec<Value>) -> PluginStatus {
         let view = self.manager.view(&record.id);
         let worker = view.worker.clone().unwrap_or_default();
-        let (state, mut reason, error) = describe(record, planned, &view, &worker);
+        let (state, mut reason, error) = describe(record, planned, &view, &worker, registry.plugin(&record.id).is_some());
         // Between a change on the disk and the swap, the row tells of what runs.
         let replaced = record.enabled && view.worker.is_some() && view.version != record.version;
         if replaced {
@@ -127,6 +127,7 @@ fn describe(
     planned: &PlannedActivation,
     view: &SlotView,
     worker: &WorkerStatus,
+    published: bool,
 ) -> (&'static str, Option<String>, Option<String>) {
     if let Some(error) = &view.error {
         return ("error", None, Some(error.clone()));
@@ -143,6 +144,8 @@ fn describe(
     match (view.worker.is_some(), worker.state) {
         (false, _) if planned.start => ("stopped", Some("not needed yet: it starts with the first turn".into()), None),
         (false, _) => ("stopped", Some(planned.reason.clone()), None),
+        // What it registered is not in use yet.
+        (true, WorkerState::Running) if !published => ("starting", None, None),
         (true, WorkerState::Running) => ("running", record.activation_reason.clone(), None),
         (true, WorkerState::Starting) => ("starting", None, None),
         (true, WorkerState::Backoff) => ("backoff", worker.last_exit.clone(), None),
