@@ -427,10 +427,15 @@ fn confine(sandbox: &mut Prepared, channel: Option<&OwnedFd>) -> io::Result<()> 
     })
 }
 
+/// Signals as a program expects them. A gateway that a shell started in the background ignores the interrupt key, and so would all that
+/// it starts.
 fn unblock_signals() -> io::Result<()> {
-    #[allow(unsafe_code, reason = "the worker must not inherit the guard's blocked signals")]
-    // SAFETY: as in `block_signals`; these calls are async-signal-safe.
+    #[allow(unsafe_code, reason = "the worker must not inherit the guard's blocked signals, nor what the gateway ignores")]
+    // SAFETY: as in `block_signals`; these calls are async-signal-safe, and no handler is set.
     unsafe {
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU] {
+            libc::signal(signal, libc::SIG_DFL);
+        }
         let mut set = std::mem::zeroed::<libc::sigset_t>();
         libc::sigemptyset(&raw mut set);
         if libc::sigprocmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut()) != 0 {
