@@ -88,7 +88,8 @@ fn plugins_are_listed() {
             .map(|row| format!("{} {}", row["id"].as_str().unwrap(), row["status"].as_str().unwrap()))
             .collect()
     };
-    assert_eq!(status(&list), ["alpha loaded", "demo disabled"]);
+    let bundled = ["demo disabled", "diagnostics-prometheus disabled", "diagnostics-otel disabled"];
+    assert_eq!(status(&list), [&["alpha loaded"][..], &bundled].concat());
     assert_eq!(status(&home.json(&["plugins", "list", "--json", "--enabled"])), ["alpha loaded"]);
 }
 

@@ -157,7 +157,7 @@ fn an_update_of_the_unknown_fails() {
 fn the_registry_is_shown_and_refreshed() {
     let home = Home::new();
     insta::assert_snapshot!("registry_missing", home.text(&["plugins", "registry"]));
-    assert_eq!(home.ok(&["plugins", "registry", "--refresh"]), "Plugin registry refreshed: 1/1 enabled plugins indexed.\n");
+    assert_eq!(home.ok(&["plugins", "registry", "--refresh"]), "Plugin registry refreshed: 1/3 enabled plugins indexed.\n");
     let shown = home.json(&["plugins", "registry", "--json"]);
     let keys: Vec<&str> = shown.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(keys, ["state", "refreshReasons", "persisted", "current"]);
