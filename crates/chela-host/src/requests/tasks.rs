@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chela_agent::RunStatus;
+use chela_agent::clock::now_ms;
 use chela_plugin::{Call, CallError};
 use chela_store::{WorkChange, WorkKind};
 use serde_json::{Map, Value, json};
@@ -450,10 +451,6 @@ fn is_ended(flow: &Value) -> bool {
 
 fn object(value: Value) -> Map<String, Value> {
     if let Value::Object(map) = value { map } else { Map::new() }
-}
-
-fn now_ms() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
 }
 
 fn undefined() -> Value {

@@ -1,5 +1,6 @@
 //! `chela approvals`: what waits for an answer, what was allowed for ever, and which commands may run.
 
+use chela_agent::clock::now_ms;
 use std::io::Read as _;
 
 use chela_approvals::exec_file::ExecFile;
@@ -226,8 +227,4 @@ fn text(value: &Value) -> String {
         other => other.to_string(),
     };
     plain.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-fn now_ms() -> i64 {
-    chela_agent::clock::now_ms()
 }

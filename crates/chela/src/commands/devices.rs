@@ -1,5 +1,6 @@
 //! `chela devices`: who may connect, and with which token (GW-46..GW-55).
 
+use chela_agent::clock::now_ms;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -243,10 +244,6 @@ fn text(value: &Value) -> String {
 // Devices choose their own names: nothing of them may steer the terminal.
 fn clean(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()
-}
-
-fn now_ms() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
 }
 
 #[cfg(test)]

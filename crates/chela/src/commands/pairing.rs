@@ -1,5 +1,6 @@
 //! `chela pairing`: unknown senders of channels. Works on the files; only a notice to the sender needs the gateway.
 
+use chela_agent::clock::now_ms;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -134,8 +135,4 @@ fn through_gateway(ctx: &Context, args: &ApproveArgs, channel: &str, code: &str)
         connection.close().await;
         Ok(Some(answer?))
     })
-}
-
-fn now_ms() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
 }
