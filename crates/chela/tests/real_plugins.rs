@@ -103,7 +103,6 @@ const PLUGINS: &[Published] = &[
         commands: &["graphiti"],
         cli: &["graphiti", "memory"],
         capabilities: &[("context-engine", "graphiti")],
-        recorded: &[("registerContextEngine", "graphiti")],
         ..EMPTY
     },
     Published {
@@ -141,6 +140,7 @@ const PLUGINS: &[Published] = &[
         methods: &["matrix.verify.recoveryKey", "matrix.verify.bootstrap", "matrix.verify.status"],
         cli: &["matrix"],
         capabilities: &[("channel", "matrix")],
+        recorded: &[("on", "subagent_spawning (nothing emits it yet)"), ("on", "subagent_delivery_target (nothing emits it yet)")],
         ..EMPTY
     },
 ];
@@ -150,7 +150,7 @@ const CHANNELS: &[Published] = &[
     channel("bluebubbles", "@openclaw/bluebubbles", "2026.5.7", &[("channel", "bluebubbles")], &[]),
     Published {
         hooks: &["subagent_delivery_target", "subagent_ended"],
-        ..channel("discord", "@openclaw/discord", "2026.6.11", &[("channel", "discord")], &[("registerTranscriptSourceProvider", "")])
+        ..channel("discord", "@openclaw/discord", "2026.6.11", &[("channel", "discord")], DISCORD_RECORDED)
     },
     channel("googlechat", "@openclaw/googlechat", "2026.6.11", &[("channel", "googlechat")], &[]),
     channel("msteams", "@openclaw/msteams", "2026.6.11", &[("channel", "msteams")], &[]),
@@ -161,6 +161,8 @@ const CHANNELS: &[Published] = &[
     channel("whatsapp", "@openclaw/whatsapp", "2026.6.1", &[("channel", "whatsapp")], &[]),
     channel("zalo", "@openclaw/zalo", "2026.6.11", &[("channel", "zalo")], &[]),
 ];
+
+const DISCORD_RECORDED: Names = &[("registerTranscriptSourceProvider", ""), ("on", "subagent_delivery_target (nothing emits it yet)")];
 
 type Names = &'static [(&'static str, &'static str)];
 
