@@ -66,11 +66,14 @@ impl Host {
         let _one = self.applying.lock().await;
         let before = self.manager.registry();
         self.take_catalog(&self.runtime.config());
+        let hold = self.manager.hold_turns();
         if self.manager.runs(id) {
             self.clean_up_plugin(&before, CleanupReason::Restart, id).await;
             self.stop_changed(id).await;
         }
         self.manager.forget_failure(id);
+        self.manager.begin_plugins(&[id.to_string()]);
+        drop(hold);
         self.manager.start_and_wait(id, START_PATIENCE).await
     }
 
@@ -100,6 +103,8 @@ impl Host {
                 () = ended() => return,
             }
         }
+        // No turn begins while a plugin that comes back is gone: a policy hook would be missing from it.
+        let hold = (!changes.restart.is_empty()).then(|| self.manager.hold_turns());
         for id in &changes.stop {
             let again = changes.restart.contains(id);
             tracing::info!(target: "plugins", plugin = %id, again, "stopping because it was changed");
@@ -111,6 +116,7 @@ impl Host {
             self.stop_changed(id).await;
         }
         self.manager.begin_plugins(&changes.restart);
+        drop(hold);
         if self.started.get().is_some() {
             self.manager.begin(&Trigger::GatewayStartup);
         }

@@ -100,7 +100,7 @@ pub struct PluginManager {
     this: Weak<Self>,
     after_start: OnceLock<AfterStart>,
     pending: watch::Sender<usize>,
-    /// Started plugins whose models are not known yet.
+    /// Plugins between their end and their next start, and started ones whose models are not known yet.
     held: Arc<watch::Sender<usize>>,
     starts: Semaphore,
     /// One start at a time for each plugin.
@@ -144,6 +144,7 @@ impl PluginManager {
                 slots: HashMap::new(),
                 starts: 0,
                 in_turns: false,
+                returning: HashMap::new(),
             }),
             generation: ArcSwap::from_pointee(empty),
             pending: watch::channel(0).0,
@@ -271,15 +272,36 @@ impl PluginManager {
         loop {
             let _ = pending.borrow_and_update();
             let ages = self.state().starting_for();
-            let Some(left) = ages.iter().filter_map(|age| TURN_PATIENCE.checked_sub(*age)).max() else {
-                if !ages.is_empty() {
-                    tracing::warn!(target: "plugins", "{} plugins are still starting; this turn goes on without them", ages.len());
-                }
-                let _ = tokio::time::timeout(TURN_PATIENCE, self.held.subscribe().wait_for(|n| *n == 0)).await;
+            if let Some(left) = ages.iter().filter_map(|age| TURN_PATIENCE.checked_sub(*age)).max() {
+                let _ = tokio::time::timeout(left, pending.changed()).await;
+                continue;
+            }
+            if !ages.is_empty() {
+                tracing::warn!(target: "plugins", "{} plugins are still starting; this turn goes on without them", ages.len());
+            }
+            let mut held = self.held.subscribe();
+            if *held.borrow_and_update() == 0 {
                 return;
-            };
-            let _ = tokio::time::timeout(left, pending.changed()).await;
+            }
+            // A plugin that is changed is begun again before it is let go: what starts then is waited for too.
+            if tokio::time::timeout(TURN_PATIENCE, held.wait_for(|n| *n == 0)).await.is_err() {
+                return;
+            }
         }
+    }
+
+    /// The scope of a gateway method whose plugin is starting anew because it was changed: its callers wait for it.
+    pub fn returning_method(&self, name: &str) -> Option<String> {
+        let state = self.state();
+        let (id, scope) = state.returning.get(name)?;
+        let changing = *self.held.borrow() > 0 && !state.slots.contains_key(id);
+        let back_soon = changing || matches!(state.slots.get(id), Some(Slot::Starting { .. }));
+        back_soon.then(|| scope.clone())
+    }
+
+    /// Waits for plugins that are starting, as a turn does.
+    pub async fn settle_for_call(&self) {
+        self.settle_for_turn().await;
     }
 
     async fn start(self: Arc<Self>, record: PluginRecord, number: u64) {
@@ -433,7 +455,14 @@ impl PluginManager {
     pub async fn stop_plugin(&self, id: &str, reason: &str, grace: Duration) -> bool {
         let turn = self.turn_of(id);
         let held = if self.runs(id) { Some(turn.lock().await) } else { None };
-        let slot = self.state().slots.remove(id);
+        let slot = {
+            let mut state = self.state();
+            let registry = self.registry();
+            let methods = registry.gateway_methods.iter().filter(|method| method.owner.id.as_ref() == id);
+            state.returning.retain(|_, (of, _)| of != id);
+            state.returning.extend(methods.map(|method| (method.name.clone(), (id.to_string(), method.scope.clone()))));
+            state.slots.remove(id)
+        };
         let Some(Slot::Started { started, .. }) = slot else { return false };
         self.rebuild();
         started.control.stop(reason, grace).await;

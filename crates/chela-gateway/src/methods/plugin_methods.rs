@@ -17,7 +17,12 @@ const BUDGET: Duration = Duration::from_secs(120);
 
 /// Calls the plugin that has the method; anything else is unknown or not built.
 pub(super) async fn call(gateway: &Arc<Gateway>, name: String, call: MethodCall) {
-    let registry = gateway.host.manager.registry();
+    let manager = &gateway.host.manager;
+    let mut registry = manager.registry();
+    if registry.gateway_method(&name).is_none() && manager.returning_method(&name).is_some() {
+        manager.settle_for_call().await;
+        registry = manager.registry();
+    }
     let Some(method) = registry.gateway_method(&name) else { return call.reply.err(&unanswered(&name)) };
     let client = &call.client;
     let request = json!({
@@ -78,8 +83,9 @@ fn code_of(code: &str) -> ErrorCode {
 
 /// Scope of a plugin method.
 pub(super) fn spec(gateway: &Gateway, name: &str) -> Option<MethodSpecRef> {
-    let registry = gateway.host.manager.registry();
-    let method = registry.gateway_method(name)?;
-    let scope = methods::plugin_method_scope(name, Scope::parse(&method.scope));
+    let manager = &gateway.host.manager;
+    let declared = manager.registry().gateway_method(name).map(|method| method.scope.clone());
+    let declared = declared.or_else(|| manager.returning_method(name))?;
+    let scope = methods::plugin_method_scope(name, Scope::parse(&declared));
     Some(MethodSpecRef { scope: MethodScope::Scope(scope), role: MethodRole::Operator })
 }

@@ -46,6 +46,8 @@ pub(crate) struct State {
     pub(crate) starts: u64,
     /// True once the plugins for turns were asked for.
     pub(crate) in_turns: bool,
+    /// Gateway methods of plugins that were stopped: plugin id and scope of each.
+    pub(crate) returning: HashMap<String, (String, String)>,
 }
 
 impl State {
