@@ -167,6 +167,9 @@ impl Gateway {
         let is_settled = |p: &&Value| p["origin"] != "bundled" && p["state"] != "stopped" && p["state"] != "starting";
         loop {
             let list = client.call("plugins.list", json!({})).await?;
+            if let Some(failed) = list["plugins"].as_array().into_iter().flatten().find(|p| p["enabled"] == true && p["state"] == "error") {
+                bail!("a plugin did not start, its figures would say nothing: {failed}");
+            }
             let settled = list["plugins"].as_array().into_iter().flatten().filter(is_settled).count();
             if settled >= count {
                 return Ok(());

@@ -35,7 +35,7 @@ pub async fn handlers(bench: &mut Bench) -> Result<()> {
         let (without, with) = (State::in_memory(bench.setup(Vec::new()))?, State::in_memory(setup)?);
         let (gateway_without, gateway_with) = (without.start().await?, with.start().await?);
         all_run(&gateway_with, count).await?;
-        let times = added([&gateway_without, &gateway_with], bench.pick(3, 15)).await?;
+        let times = added([&gateway_without, &gateway_with], bench.pick(3, 5)).await?;
         let case = format!("{count} JavaScript plugins {how}, a no-op handler on each of 5 hooks, no disk");
         bench.report.samples(&case, "added to the median turn", "ms", times);
         gateway_without.stop().await?;

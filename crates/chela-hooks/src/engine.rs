@@ -131,16 +131,16 @@ impl HookEngine {
         !self.table.load().slot(hook).handlers.is_empty()
     }
 
-    /// Tells every worker with a handler of one of these hooks that it will be called soon.
+    /// Tells the worker that each of these hooks asks first that it will be called soon; those after it are told on the way.
     pub fn wake(&self, hooks: &[HookName]) {
         let table = self.table.load();
         let mut woken: Vec<u64> = Vec::new();
         for slot in hooks.iter().map(|hook| table.slot(*hook)) {
-            for target in slot.groups.iter().filter_map(|group| Some(&slot.handlers[*group.first()?].target)) {
-                if !woken.contains(&target.worker_key()) {
-                    woken.push(target.worker_key());
-                    target.wake();
-                }
+            if let Some(target) = slot.handlers.first().map(|handler| &handler.target)
+                && !woken.contains(&target.worker_key())
+            {
+                woken.push(target.worker_key());
+                target.wake();
             }
         }
     }
@@ -302,7 +302,11 @@ impl<'a> Dispatch<'a> {
     /// Neighbours in one worker travel together; the merged result decides whether the next ones run (HOOK-110).
     async fn sequence(&mut self) {
         let slot = self.slot;
-        for run in &slot.runs {
+        for (at, run) in slot.runs.iter().enumerate() {
+            if let Some(next) = slot.runs.get(at + 1) {
+                // It gets ready while this one works.
+                slot.handlers[next.start].target.wake();
+            }
             let handlers: Vec<&Handler> = slot.handlers[run.clone()].iter().collect();
             let outcomes = self.send(&handlers).await;
             for (handler, outcome) in handlers.iter().zip(outcomes) {

@@ -313,17 +313,19 @@ async fn one_plugin_is_told_alone_and_counted() {
 }
 
 #[tokio::test]
-async fn each_worker_with_a_handler_is_woken_once() {
-    let (a, b) = (Worker::new(1, &[]), Worker::new(2, &[]));
+async fn a_worker_is_woken_while_the_one_before_it_works() {
+    let (a, b) = (Worker::new(1, &[(2, Act::Undefined)]), Worker::new(2, &[(1, Act::Undefined)]));
     let plugins = [
-        ("a", &a, vec![on("before_agent_run", 1, 0), on("before_prompt_build", 2, 0), on("before_prompt_build", 3, 0)]),
-        ("b", &b, vec![on("agent_end", 1, 0)]),
+        ("a", &a, vec![on("before_agent_run", 1, 0), on("before_prompt_build", 2, 0)]),
+        ("b", &b, vec![on("before_prompt_build", 1, 0), on("agent_end", 3, 0)]),
     ];
     let engine = HookEngine::new(registry(&plugins));
     engine.wake(&[HookName::BeforePromptBuild, HookName::BeforeAgentRun]);
     let woken = |worker: &Worker| worker.woken.load(std::sync::atomic::Ordering::Relaxed);
     assert_eq!((woken(&a), woken(&b)), (1, 0));
     assert!(a.batches().is_empty());
+    fire(&engine, HookName::BeforePromptBuild, json!({})).await;
+    assert_eq!((woken(&a), woken(&b)), (1, 1));
 }
 
 // HOOK-117
