@@ -1,22 +1,26 @@
-//! Sessions that end exactly once, for every listener (HOOK-032, HOOK-033, HOOK-220..245).
+//! Sessions that start and end exactly once, for every listener (HOOK-032, HOOK-033, HOOK-220..245).
 //!
 //! The journal is the truth: a session that was started there ends there once, and each listener's delivery is ticked off when its
 //! handler has returned. What a crash or a slow listener left over is offered to that listener at its next start, before it sees any
 //! other event. The reference forgets all of it with the process (HOOK-235, HOOK-237).
 
-use std::collections::{HashMap, HashSet};
+mod desk;
+mod events;
+mod starts;
+
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chela_plugin::HookName;
 use chela_plugin::registry::Registry;
-use chela_plugin::{CallError, HandlerRef, HookBatch, HookName, SharedJson};
-use chela_store::{LifecycleEnd, LifecycleStart, PendingDelivery, SessionRow, Store, StoreError, start_event_id};
+use chela_store::{EndedSession, LifecycleEnd, LifecycleStart, PendingDelivery, SessionRow, Store, StoreError, start_event_id};
 use futures::future::join_all;
 use futures::{StreamExt, stream};
-use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+
+use self::desk::Desk;
 
 use crate::background::spawn_in_order;
 use crate::clock::now_ms;
@@ -25,12 +29,8 @@ use crate::runtime::TurnPlugins;
 /// All sessions together get this long at shutdown (HOOK-240).
 pub const DRAIN_BUDGET: Duration = Duration::from_millis(2000);
 
-/// Time beyond the handlers' own budgets before a delivery is given up: the worker enforces the budgets, this bounds the worker.
-const BATCH_SLACK: Duration = Duration::from_millis(500);
-/// Ends that one plugin is told at the same time when it starts.
+/// Session keys whose events one plugin is told at the same time when it starts.
 const REDELIVERIES_AT_ONCE: usize = 64;
-/// Later starts at which an end that a listener did not take is offered to it again.
-const MOST_OFFERS: u32 = 5;
 /// Longest catching up of one plugin when it starts.
 const REDELIVERY_BUDGET: Duration = Duration::from_secs(10);
 
@@ -97,7 +97,7 @@ pub struct SessionLifecycle {
 impl SessionLifecycle {
     /// A tracker over the journal.
     pub fn new(store: Store, plugins: Arc<dyn TurnPlugins>) -> Self {
-        let desk = Arc::new(Desk { store: store.clone(), under_way: Mutex::default() });
+        let desk = Arc::new(Desk::new(store.clone()));
         Self { store, plugins, open: Mutex::new(HashMap::new()), desk, recovered: watch::channel(true).0 }
     }
 
@@ -120,15 +120,16 @@ impl SessionLifecycle {
             agent_id: row.agent_id.clone(),
             at_ms,
             resumed_from: resumed,
-            listeners: listeners(&generation.registry),
+            listeners: listeners(&generation.registry, HookName::SessionEnd),
         };
+        let told = listeners(&generation.registry, HookName::SessionStart);
         if self.open().insert(row.session_id.clone(), start.clone()).is_some() {
             return;
         }
-        if let Err(error) = self.store.journal_started(start.clone()).await {
+        if let Err(error) = self.store.journal_started(start.clone(), &told).await {
             tracing::error!(session = %row.session_id, %error, "the start of a session could not be recorded");
         }
-        generation.hooks.spawn_parallel(HookName::SessionStart, || (start_event(&start), context(&start)));
+        self.desk.announce(&generation.hooks, &start, told);
     }
 
     /// A session id was replaced by another under the same key: the end first, then the start (HOOK-225).
@@ -148,19 +149,19 @@ impl SessionLifecycle {
         end.next_session_id = next.map(|n| n.session_id.clone());
         end.next_session_key = next.map(|n| n.key.clone()).filter(|k| *k != row.key);
         let Some(ended) = self.journal_end(&row.session_id, end).await else { return };
-        let (registry, desk) = (self.plugins.current().registry, self.desk.clone());
+        let (generation, desk) = (self.plugins.current(), self.desk.clone());
         spawn_in_order(async move {
-            desk.tell_all(&registry, &ended).await;
+            desk.tell_all(&generation, &ended).await;
         });
     }
 
     fn end_now(&self, reason: EndReason) -> LifecycleEnd {
-        let listeners = listeners(&self.plugins.current().registry);
+        let listeners = listeners(&self.plugins.current().registry, HookName::SessionEnd);
         LifecycleEnd { reason: reason.as_str().into(), at_ms: Some(now_ms()), listeners, ..LifecycleEnd::default() }
     }
 
     /// The recorded end; `None` when it has ended already.
-    async fn journal_end(&self, session_id: &str, end: LifecycleEnd) -> Option<PendingDelivery> {
+    async fn journal_end(&self, session_id: &str, end: LifecycleEnd) -> Option<EndedSession> {
         match self.store.journal_end(session_id, end).await {
             Ok(ended) => ended,
             Err(error) => {
@@ -181,9 +182,9 @@ impl SessionLifecycle {
         let Ok(ended) = tokio::time::timeout_at(deadline, records).await else {
             return DrainReport { emitted: Vec::new(), timed_out: true };
         };
-        let ended: Vec<PendingDelivery> = ended.into_iter().flatten().collect();
-        let registry = self.plugins.current().registry;
-        let work = join_all(ended.iter().map(|ended| self.desk.tell_all(&registry, ended)));
+        let ended: Vec<EndedSession> = ended.into_iter().flatten().collect();
+        let generation = self.plugins.current();
+        let work = join_all(ended.iter().map(|ended| self.desk.tell_all(&generation, ended)));
         let told = tokio::time::timeout_at(deadline, work).await;
         let complete = told.as_ref().is_ok_and(|all| all.iter().all(|told| *told));
         DrainReport { emitted: ended.into_iter().map(|e| e.start.session_id).collect(), timed_out: !complete }
@@ -217,16 +218,26 @@ impl SessionLifecycle {
         Ok(left.len())
     }
 
-    /// Gives a plugin that has just registered the session ends that it has not had, in order, before it sees anything else. A plugin
-    /// that does not take one keeps the rest for its next start: it must not hold up its own start for long.
+    /// Gives a plugin that has just registered the starts and ends of sessions that it has not had, before it sees anything else; those
+    /// under one key in order. A plugin that does not take one keeps the rest for its next start: it must not hold up its own for long.
     pub async fn deliver_pending(&self, registry: &Registry, plugin_id: &str) {
         let _ = self.recovered.subscribe().wait_for(|done| *done).await;
         let pending = match self.store.pending_deliveries(plugin_id).await {
             Ok(pending) => pending,
-            Err(error) => return tracing::error!(plugin = plugin_id, %error, "pending session ends could not be read"),
+            Err(error) => return tracing::error!(plugin = plugin_id, %error, "pending session events could not be read"),
         };
-        let count = pending.len();
-        let tell = |ended: PendingDelivery| async move { self.desk.tell(registry, plugin_id, &ended, true).await };
+        let (count, generation) = (pending.len(), self.plugins.current());
+        let tell = |of_key: Vec<PendingDelivery>| {
+            let (hooks, desk) = (&generation.hooks, &self.desk);
+            async move {
+                for event in &of_key {
+                    if !desk.tell_again(hooks, registry, plugin_id, event).await {
+                        return false;
+                    }
+                }
+                true
+            }
+        };
         let told = stream::iter(pending).map(tell).buffered(REDELIVERIES_AT_ONCE);
         let done = told.take_while(|told| std::future::ready(*told)).count();
         let done = tokio::time::timeout(REDELIVERY_BUDGET, done).await.unwrap_or(0);
@@ -234,7 +245,7 @@ impl SessionLifecycle {
             tracing::warn!(
                 plugin = plugin_id,
                 pending = count,
-                "not all pending session ends were taken; the rest follows at the next start"
+                "not all pending session events were taken; the rest follows at the next start"
             );
         }
     }
@@ -245,140 +256,10 @@ impl SessionLifecycle {
     }
 }
 
-/// Plugins that listen to session ends, each once.
-fn listeners(registry: &Registry) -> Vec<String> {
-    let mut ids: Vec<String> = registry.hooks(HookName::SessionEnd).map(|h| h.owner.id.to_string()).collect();
+/// Plugins that listen to a hook, each once.
+fn listeners(registry: &Registry, hook: HookName) -> Vec<String> {
+    let mut ids: Vec<String> = registry.hooks(hook).map(|h| h.owner.id.to_string()).collect();
     ids.sort();
     ids.dedup();
     ids
-}
-
-fn context(start: &LifecycleStart) -> Value {
-    json!({"sessionId": start.session_id, "sessionKey": start.session_key, "agentId": start.agent_id})
-}
-
-/// HOOK-068, with the stable `eventId` that the reference lacks.
-fn start_event(start: &LifecycleStart) -> Value {
-    let mut event = json!({"sessionId": start.session_id, "sessionKey": start.session_key, "eventId": start.event_id});
-    if let Some(from) = &start.resumed_from {
-        event["resumedFrom"] = from.clone().into();
-    }
-    event
-}
-
-/// HOOK-069, with true counts (HOOK-226, HOOK-302).
-fn end_event(ended: &PendingDelivery) -> Value {
-    let (start, end) = (&ended.start, &ended.end);
-    let mut event = json!({
-        "sessionId": start.session_id, "sessionKey": start.session_key, "messageCount": end.message_count.unwrap_or(0),
-        "durationMs": end.duration_ms.unwrap_or(0), "reason": end.reason, "eventId": ended.event_id,
-    });
-    let texts = [("sessionFile", &end.session_file), ("nextSessionId", &end.next_session_id), ("nextSessionKey", &end.next_session_key)];
-    for (name, value) in texts {
-        if let Some(value) = value {
-            event[name] = value.clone().into();
-        }
-    }
-    if let Some(archived) = end.transcript_archived {
-        event["transcriptArchived"] = archived.into();
-    }
-    if end.recovered {
-        event["recovered"] = true.into();
-    }
-    event
-}
-
-/// Tells listeners that sessions ended, and ticks off what was told.
-struct Desk {
-    store: Store,
-    /// Event and plugin of every delivery under way: a plugin whose worker restarts meanwhile is not told twice at once.
-    under_way: Mutex<HashSet<(String, String)>>,
-}
-
-impl Desk {
-    fn under_way(&self) -> MutexGuard<'_, HashSet<(String, String)>> {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Tells every listener; true when all have taken it.
-    async fn tell_all(&self, registry: &Registry, ended: &PendingDelivery) -> bool {
-        let each = listeners(registry).into_iter().map(|plugin| async move { self.tell(registry, &plugin, ended, false).await });
-        join_all(each).await.into_iter().all(|told| told)
-    }
-
-    /// Tells one listener and ticks it off; false when it has not taken the event.
-    async fn tell(&self, registry: &Registry, plugin: &str, ended: &PendingDelivery, again: bool) -> bool {
-        let Some(_claim) = Claim::new(self, &ended.event_id, plugin) else { return true };
-        let mut event = end_event(ended);
-        // The first offer of an end that nobody could tell before is no repetition.
-        if again && (!ended.end.recovered || ended.offers > 0) {
-            event["redelivered"] = true.into();
-        }
-        let told = deliver(registry, plugin, event, context(&ended.start)).await;
-        let noted = match (told, again) {
-            (true, _) => self.store.mark_delivered(&ended.event_id, plugin).await.map(|_| true),
-            (false, true) => self.store.count_offer(&ended.event_id, plugin, MOST_OFFERS).await,
-            (false, false) => Ok(true),
-        };
-        match noted {
-            Ok(true) => {}
-            Ok(false) => {
-                let session = ended.start.session_id.as_str();
-                tracing::error!(
-                    plugin,
-                    session,
-                    offers = MOST_OFFERS,
-                    "the plugin never took the end of a session; it is not offered again"
-                );
-            }
-            Err(error) => tracing::error!(plugin, %error, "what became of a session end could not be noted"),
-        }
-        told
-    }
-}
-
-/// The right to deliver one event to one plugin.
-struct Claim<'a> {
-    desk: &'a Desk,
-    key: (String, String),
-}
-
-impl<'a> Claim<'a> {
-    fn new(desk: &'a Desk, event_id: &str, plugin: &str) -> Option<Self> {
-        let key = (event_id.to_string(), plugin.to_string());
-        desk.under_way().insert(key.clone()).then_some(Self { desk, key })
-    }
-}
-
-impl Drop for Claim<'_> {
-    fn drop(&mut self) {
-        self.desk.under_way().remove(&self.key);
-    }
-}
-
-/// Runs the plugin's own handlers, on the way that all hooks take: an end and the start that follows it keep their order. A handler
-/// that throws has had the event; only one that could not be reached or ran out of time has not.
-async fn deliver(registry: &Registry, plugin_id: &str, event: Value, ctx: Value) -> bool {
-    let handlers: Vec<_> = registry.hooks(HookName::SessionEnd).filter(|h| h.owner.id.as_ref() == plugin_id).collect();
-    let Some(first) = handlers.first() else { return true };
-    let limit = handlers.iter().map(|h| h.budget).max().unwrap_or_default() + BATCH_SLACK;
-    let batch = HookBatch {
-        hook: HookName::SessionEnd,
-        handlers: handlers.iter().map(|h| HandlerRef { handle: h.callback.handle, timeout: Some(h.budget) }).collect(),
-        event: SharedJson::new(event),
-        ctx: SharedJson::new(ctx),
-        mode: HookName::SessionEnd.mode(),
-        stop: None,
-        cancel: CancellationToken::new(),
-    };
-    let failed = |error: &CallError| {
-        tracing::error!(target: "hooks", plugin = plugin_id, "[hooks] session_end handler from {plugin_id} failed: {error}");
-        matches!(error, CallError::Thrown { .. })
-    };
-    match tokio::time::timeout(limit, first.callback.target.hooks(batch)).await {
-        // Every handler is looked at, so that every failure is logged.
-        Ok(Ok(outcomes)) => outcomes.iter().filter(|o| !o.result.as_ref().err().is_none_or(failed)).count() == 0,
-        Ok(Err(error)) => failed(&error),
-        Err(_) => failed(&CallError::TimedOut(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX))),
-    }
 }

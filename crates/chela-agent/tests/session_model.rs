@@ -1,5 +1,6 @@
-//! The life of sessions against a small model: whatever happens in whatever order, each session that was started ends once, for the
-//! right reason, and its listener hears of it once.
+//! The life of sessions against a small model: whatever happens in whatever order, also when the process is killed while a plugin is
+//! being told, each session that was started ends once, for the right reason, and its listener hears of both, the start first. What it
+//! hears again says so.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use chela_plugin::{
 use chela_store::{Durability, NewSession, OpenReason, SessionRow, Store, StoreOptions};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 const PATIENCE: Duration = Duration::from_secs(45);
 const KEYS: [&str; 2] = ["agent:main:x:a", "agent:main:x:b"];
@@ -31,11 +33,38 @@ const PLUGIN: &str = "recorder";
 struct Recorder {
     told: Mutex<Vec<(HookName, Value)>>,
     down: AtomicBool,
+    /// It does not answer until the process is gone; `Some(true)` when it has heard all the same.
+    stuck: Mutex<Option<bool>>,
+    killed: watch::Sender<bool>,
 }
 
 impl Recorder {
-    fn of(&self, hook: HookName) -> Vec<Value> {
-        self.told.lock().unwrap().iter().filter(|(h, _)| *h == hook).map(|(_, event)| event.clone()).collect()
+    /// Each event when it was heard first. What is heard again says so.
+    fn first_times(&self, hook: HookName) -> Vec<Value> {
+        let told = self.told.lock().unwrap();
+        let mut known = BTreeSet::new();
+        let mut first = Vec::new();
+        for (_, event) in told.iter().filter(|(h, _)| *h == hook) {
+            match known.insert(event["eventId"].as_str().unwrap()) {
+                true => first.push(event.clone()),
+                false => assert_eq!(event["redelivered"], true, "heard twice: {event}"),
+            }
+        }
+        first
+    }
+
+    /// A session is heard to start before it is heard to end, and to end before it goes on.
+    fn check_order(&self) {
+        let told = self.told.lock().unwrap();
+        let (mut known, mut open) = (BTreeSet::new(), BTreeSet::new());
+        for (hook, event) in told.iter().filter(|(_, event)| known.insert(event["eventId"].as_str().unwrap())) {
+            let session = event["sessionId"].as_str().unwrap();
+            let in_order = match hook {
+                HookName::SessionStart => open.insert(session),
+                _ => open.remove(session),
+            };
+            assert!(in_order, "{hook} of {session} came too early: {told:#?}");
+        }
     }
 }
 
@@ -53,7 +82,14 @@ impl CallTarget for Recorder {
         if self.down.load(Ordering::SeqCst) {
             return Err(CallError::Gone { plugin: PLUGIN.into(), reason: "exit code 1".into() });
         }
-        self.told.lock().unwrap().push((batch.hook, batch.event.value().clone()));
+        let stuck = *self.stuck.lock().unwrap();
+        if stuck != Some(false) {
+            self.told.lock().unwrap().push((batch.hook, batch.event.value().clone()));
+        }
+        if stuck.is_some() {
+            let _ = self.killed.subscribe().wait_for(|killed| *killed).await;
+            return Err(CallError::Gone { plugin: PLUGIN.into(), reason: "the gateway is gone".into() });
+        }
         Ok(batch.handlers.iter().map(|_| HandlerOutcome { result: Ok(Value::Null), undefined: true, duration: Duration::ZERO }).collect())
     }
 
@@ -209,12 +245,13 @@ impl Process {
     }
 
     /// The end of a process; nothing of it is left when this returns.
-    async fn end(self, drain: bool) {
+    async fn end(self, drain: bool, recorder: &Recorder) {
         if drain {
             self.runtime.lifecycle.drain(EndReason::Restart, PATIENCE).await;
         }
         let closed = self.runtime.store.closed();
         drop(self);
+        recorder.killed.send_replace(true);
         tokio::time::timeout(PATIENCE, closed).await.expect("the store is still held");
     }
 }
@@ -227,6 +264,12 @@ enum Act {
     GrowOld(usize),
     Sweep,
     Kill,
+    /// A message or a reset, and a kill while the plugin is told what comes of it; it may have heard it.
+    Cut {
+        key: usize,
+        reset: bool,
+        heard: bool,
+    },
     Restart,
     PluginDown,
     PluginUp,
@@ -238,9 +281,10 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         4 => key.clone().prop_map(Act::Message),
         2 => key.clone().prop_map(Act::Reset),
         1 => key.clone().prop_map(Act::Delete),
-        2 => key.prop_map(Act::GrowOld),
+        2 => key.clone().prop_map(Act::GrowOld),
         2 => Just(Act::Sweep),
         1 => Just(Act::Kill),
+        3 => (key, any::<bool>(), any::<bool>()).prop_map(|(key, reset, heard)| Act::Cut { key, reset, heard }),
         1 => Just(Act::Restart),
         1 => Just(Act::PluginDown),
         1 => Just(Act::PluginUp),
@@ -307,6 +351,10 @@ impl Model {
                 .into_iter()
                 .for_each(|k| self.end(k, "idle")),
             Act::Kill => (0..KEYS.len()).for_each(|key| self.end(key, "unknown")),
+            Act::Cut { key, reset, .. } => {
+                self.apply(if reset { Act::Reset(key) } else { Act::Message(key) });
+                self.apply(Act::Kill);
+            }
             Act::Restart => (0..KEYS.len()).for_each(|key| self.end(key, "restart")),
             Act::PluginDown | Act::PluginUp => {}
         }
@@ -318,7 +366,6 @@ async fn play(acts: &[Act]) {
     let recorder = Arc::new(Recorder::default());
     let mut process = Process::start(dir.path(), &recorder).await;
     let mut model = Model::default();
-    let mut always_up = true;
     for act in acts {
         match *act {
             Act::Message(key) => process.message(KEYS[key]).await,
@@ -327,14 +374,20 @@ async fn play(acts: &[Act]) {
             Act::GrowOld(key) if model.sessions.contains_key(&key) => process.grow_old(KEYS[key]).await,
             Act::GrowOld(_) => {}
             Act::Sweep => process.sweep().await,
-            Act::Kill | Act::Restart => {
-                process.end(matches!(act, Act::Restart)).await;
+            Act::Kill | Act::Restart | Act::Cut { .. } => {
+                if let Act::Cut { key, reset, heard } = *act {
+                    *recorder.stuck.lock().unwrap() = Some(heard);
+                    match reset {
+                        true => process.reset(KEYS[key]).await,
+                        false => process.message(KEYS[key]).await,
+                    }
+                }
+                process.end(matches!(act, Act::Restart), &recorder).await;
+                *recorder.stuck.lock().unwrap() = None;
+                recorder.killed.send_replace(false);
                 process = Process::start(dir.path(), &recorder).await;
             }
-            Act::PluginDown => {
-                recorder.down.store(true, Ordering::SeqCst);
-                always_up = false;
-            }
+            Act::PluginDown => recorder.down.store(true, Ordering::SeqCst),
             Act::PluginUp => {
                 recorder.down.store(false, Ordering::SeqCst);
                 process.catch_up(&recorder).await;
@@ -344,36 +397,33 @@ async fn play(acts: &[Act]) {
     }
     // The last start of all: what is owed is told.
     recorder.down.store(false, Ordering::SeqCst);
-    process.end(true).await;
+    process.catch_up(&recorder).await;
+    process.end(true, &recorder).await;
     model.apply(Act::Restart);
+    recorder.killed.send_replace(false);
     let last = Process::start(dir.path(), &recorder).await;
     let wanted: usize = model.ends.values().sum();
     let begun = Instant::now();
-    let mut ends = recorder.of(HookName::SessionEnd);
-    while (ends.len() < wanted || (always_up && recorder.of(HookName::SessionStart).len() < model.starts)) && begun.elapsed() < PATIENCE {
+    while (recorder.first_times(HookName::SessionEnd).len() < wanted || recorder.first_times(HookName::SessionStart).len() < model.starts)
+        && begun.elapsed() < PATIENCE
+    {
         tokio::time::sleep(Duration::from_millis(10)).await;
-        ends = recorder.of(HookName::SessionEnd);
     }
-    let ids: BTreeSet<&str> = ends.iter().map(|e| e["eventId"].as_str().unwrap()).collect();
-    assert_eq!((ids.len(), ends.len()), (wanted, wanted), "each end once: {ends:#?}");
+    let (starts, ends) = (recorder.first_times(HookName::SessionStart), recorder.first_times(HookName::SessionEnd));
+    assert_eq!((starts.len(), ends.len()), (model.starts, wanted), "all were heard: {starts:#?} {ends:#?}");
     let mut counted: BTreeMap<(usize, &str), usize> = BTreeMap::new();
     for end in &ends {
         let key = KEYS.iter().position(|k| *k == end["sessionKey"]).unwrap();
         *counted.entry((key, end["reason"].as_str().unwrap())).or_default() += 1;
     }
     assert_eq!(counted, model.ends.iter().map(|(k, n)| (*k, *n)).collect());
-    let starts = recorder.of(HookName::SessionStart);
-    let start_ids: BTreeSet<&str> = starts.iter().map(|e| e["eventId"].as_str().unwrap()).collect();
-    assert_eq!(start_ids.len(), starts.len(), "no start twice: {starts:#?}");
     assert_eq!(wanted, model.starts, "the model ends what it starts");
-    if always_up {
-        assert_eq!(starts.len(), model.starts);
-    }
-    last.end(true).await;
+    recorder.check_order();
+    last.end(true, &recorder).await;
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 40, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, max_shrink_iters: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
     // HOOK-220, HOOK-225, HOOK-235, HOOK-236, HOOK-241
     #[test]

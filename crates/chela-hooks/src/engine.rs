@@ -59,6 +59,8 @@ pub struct HandlerFailure {
     pub kind: FailureKind,
     /// The text for logs, cleaned and cut (HOOK-104); never for the model or the user.
     pub message: String,
+    /// Its own code threw. Otherwise it was not reached, or had not ended in time.
+    pub threw: bool,
 }
 
 /// The outcome of one dispatch.
@@ -192,6 +194,19 @@ impl HookEngine {
     /// Starts a parallel hook that nobody waits for. The payload is built at once when there is a handler; the job waits its turn in a
     /// bounded queue and is dropped with a log line when that is full (HOOK-113, HOOK-114). Must be called inside a Tokio runtime.
     pub fn spawn_parallel(&self, hook: HookName, payload: impl FnOnce() -> (Value, Value)) {
+        self.spawn_parallel_then(hook, payload, |_| std::future::ready(()));
+    }
+
+    /// Like [`HookEngine::spawn_parallel`], and does something with the outcome. Nothing of it happens when there is no handler or the
+    /// queue is full: `then` is dropped uncalled.
+    pub fn spawn_parallel_then<F>(
+        &self,
+        hook: HookName,
+        payload: impl FnOnce() -> (Value, Value),
+        then: impl FnOnce(Dispatched) -> F + Send + 'static,
+    ) where
+        F: Future<Output = ()> + Send,
+    {
         if !self.has(hook) {
             return;
         }
@@ -203,9 +218,16 @@ impl HookEngine {
         };
         let watch = self.watch.clone();
         let work = async move {
-            Dispatch::new(&watch, hook, table.slot(hook), event, ctx, DispatchOptions::default()).run().await;
+            then(Dispatch::new(&watch, hook, table.slot(hook), event, ctx, DispatchOptions::default()).run().await).await;
         };
         queue.submit(hook.as_str(), Box::pin(work));
+    }
+
+    /// Calls the handlers that one plugin has for a hook in `registry`, which need not be the present one: a plugin that has just
+    /// started takes part in nothing else yet.
+    pub async fn dispatch_to(&self, registry: &Registry, plugin_id: &str, hook: HookName, event: Value, ctx: Value) -> Dispatched {
+        let slot = Slot::of_registry(registry, hook, Some(plugin_id), &self.watch.counters);
+        Dispatch::new(&self.watch, hook, &slot, event, ctx, DispatchOptions::default()).run().await
     }
 
     /// Like [`HookEngine::spawn_parallel`], for the handlers of one plugin.
@@ -418,7 +440,8 @@ impl<'a> Dispatch<'a> {
         };
         handler.stats.failed(kind == FailureKind::TimedOut, &message);
         tracing::error!(target: "hooks", plugin = %handler.plugin_id, "[hooks] {} handler from {} failed: {message}", self.hook, handler.plugin_id);
-        self.done.failures.push(HandlerFailure { plugin_id: handler.plugin_id.clone(), kind, message });
+        let threw = matches!(error, CallError::Thrown { .. });
+        self.done.failures.push(HandlerFailure { plugin_id: handler.plugin_id.clone(), kind, message, threw });
         false
     }
 

@@ -31,6 +31,21 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
+    /// The handlers of one hook, of all plugins or of one.
+    pub(crate) fn of_registry(registry: &Registry, hook: HookName, plugin_id: Option<&str>, counters: &Counters) -> Self {
+        let wanted = registry.hooks(hook).filter(|h| plugin_id.is_none_or(|id| h.owner.id.as_ref() == id));
+        let handlers = wanted.map(|h| Handler {
+            plugin_id: h.owner.id.clone(),
+            target: h.callback.target.clone(),
+            handle: h.callback.handle,
+            budget: h.budget,
+            strip_prompt_fields: h.strip_prompt_fields,
+            all_messages: h.all_messages,
+            stats: counters.of(&h.owner.id, hook),
+        });
+        Self::new(handlers.collect())
+    }
+
     fn new(handlers: Vec<Handler>) -> Self {
         let mut runs: Vec<Range<usize>> = Vec::new();
         let mut groups: Vec<Vec<usize>> = Vec::new();
@@ -71,19 +86,7 @@ static NONE: Slot = Slot { handlers: Vec::new(), runs: Vec::new(), groups: Vec::
 
 impl HookTable {
     pub(crate) fn new(registry: Arc<Registry>, counters: &Counters) -> Self {
-        let slot = |hook: HookName| {
-            let handlers = registry.hooks(hook).map(|h| Handler {
-                plugin_id: h.owner.id.clone(),
-                target: h.callback.target.clone(),
-                handle: h.callback.handle,
-                budget: h.budget,
-                strip_prompt_fields: h.strip_prompt_fields,
-                all_messages: h.all_messages,
-                stats: counters.of(&h.owner.id, hook),
-            });
-            Slot::new(handlers.collect())
-        };
-        let slots: Vec<Slot> = HookName::ALL.iter().map(|hook| slot(*hook)).collect();
+        let slots: Vec<Slot> = HookName::ALL.iter().map(|hook| Slot::of_registry(&registry, *hook, None, counters)).collect();
         let claims_all = slots[HookName::InboundClaim.index()].only(|h| h.all_messages);
         Self { registry, claims_all, slots }
     }

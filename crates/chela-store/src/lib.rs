@@ -50,7 +50,7 @@ pub use expiry::ExpiryRule;
 pub use extensions::{ExtensionPatch, validate_slot_key};
 pub use injections::{Enqueued, Injection, NewInjection, Placement};
 pub use keyed::{KeyedEntry, KeyedError, KeyedErrorCode, KeyedStore};
-pub use lifecycle::{LifecycleEnd, LifecycleStart, PendingDelivery, end_event_id, start_event_id};
+pub use lifecycle::{EndedSession, LifecycleEnd, LifecycleStart, PendingDelivery, end_event_id, start_event_id};
 pub use row::{SessionRow, is_safe_session_id};
 pub use runs::{RunClaim, RunRecord, RunStatus};
 pub use sessions::{Carry, NewSession, OpenReason, OpenedSession, SessionPage, SessionQuery};

@@ -1,9 +1,10 @@
-//! The lifecycle journal: every started session is ended exactly once for every listener, also after a crash.
+//! The lifecycle journal: every listener hears of each start and of its end, also after a crash.
 //!
-//! A start is recorded before its hook runs. An end is recorded together with the listeners it is owed to; each is
-//! struck off when it was told. What is still there at the next start is what a crash swallowed.
+//! Both are recorded before their hooks run, together with the listeners they are owed to; each is struck off when it was told. What is
+//! still there at the next start is what a crash swallowed. Who starts are owed to stands in the row of the session, because a start
+//! that all have heard, which is the rule, then costs one more write and no more rows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
@@ -68,32 +69,71 @@ pub struct LifecycleEnd {
     pub listeners: Vec<String>,
 }
 
-/// An end event that a listener still has to get.
+/// The end of a session, with every value filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PendingDelivery {
+pub struct EndedSession {
     /// Stable id of the end event; pass it to [`Store::mark_delivered`].
     pub event_id: String,
     /// The start it belongs to.
     pub start: LifecycleStart,
-    /// The end, with every value filled in.
+    /// The end.
     pub end: LifecycleEnd,
-    /// How often it was offered at a later start and not taken.
-    pub offers: u32,
+}
+
+/// What a listener still has to hear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PendingDelivery {
+    /// That a session started.
+    Start(LifecycleStart),
+    /// That one ended.
+    End(EndedSession),
+}
+
+impl PendingDelivery {
+    /// Stable id of the event.
+    pub fn event_id(&self) -> &str {
+        match self {
+            Self::Start(start) => &start.event_id,
+            Self::End(ended) => &ended.event_id,
+        }
+    }
+
+    /// The session's start.
+    pub fn start(&self) -> &LifecycleStart {
+        match self {
+            Self::Start(start) => start,
+            Self::End(ended) => &ended.start,
+        }
+    }
 }
 
 impl Store {
-    /// Records the start of a session; false (and nothing done) when it is recorded as started and not ended. Survives any end of
-    /// the process; a power failure once the session's first message is committed.
+    /// Records the start of a session, owed to `listeners` of starts; false (and nothing done) when it is recorded as started and not
+    /// ended. Survives any end of the process; a power failure once the session's first message is committed.
     ///
     /// # Errors
     /// Write errors.
-    pub async fn journal_started(&self, rec: LifecycleStart) -> Result<bool> {
+    pub async fn journal_started(&self, rec: LifecycleStart, listeners: &[String]) -> Result<bool> {
+        let owed = owed_text(&listeners.iter().map(|plugin| (plugin.clone(), 0)).collect());
         self.write_relaxed(move |tx| {
             let listeners = serde_json::Value::from(rec.listeners.clone()).to_string();
-            let values = params![rec.event_id, rec.session_id, rec.session_key, rec.agent_id, rec.at_ms, rec.resumed_from, listeners];
-            let sql = "INSERT OR IGNORE INTO lifecycle (event_id, session_id, session_key, agent_id, started_at, resumed_from, listeners) \
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+            let values = params![rec.event_id, rec.session_id, rec.session_key, rec.agent_id, rec.at_ms, rec.resumed_from, listeners, owed];
+            let sql = "INSERT OR IGNORE INTO lifecycle (event_id, session_id, session_key, agent_id, started_at, resumed_from, listeners, \
+                       start_owed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
             Ok(tx.exec(sql, values)? == 1)
+        })
+        .await
+    }
+
+    /// Notes that the listeners were told of a start, all but those who `missed` it.
+    ///
+    /// # Errors
+    /// Write errors.
+    pub async fn start_told(&self, event_id: &str, missed: BTreeSet<String>) -> Result<()> {
+        let event = event_id.to_owned();
+        self.write_relaxed(move |tx| {
+            let left = move |owed: &mut Owed| owed.retain(|plugin, _| missed.contains(plugin));
+            tx.change_start(&event, left).map(drop)
         })
         .await
     }
@@ -110,7 +150,7 @@ impl Store {
     ///
     /// # Errors
     /// Write errors.
-    pub async fn journal_end(&self, session_id: &str, rec: LifecycleEnd) -> Result<Option<PendingDelivery>> {
+    pub async fn journal_end(&self, session_id: &str, rec: LifecycleEnd) -> Result<Option<EndedSession>> {
         if rec.message_count.is_none() {
             // The count of a transcript never used since the installation was taken over is only in its file.
             match self.ensure_loaded(session_id).await {
@@ -138,64 +178,84 @@ impl Store {
         .await
     }
 
-    /// End events that a listener still has to get, oldest first.
+    /// What a listener still has to hear, by session key; under each key in the order in which it happened.
     ///
     /// # Errors
     /// Read errors.
-    pub async fn pending_deliveries(&self, plugin_id: &str) -> Result<Vec<PendingDelivery>> {
+    pub async fn pending_deliveries(&self, plugin_id: &str) -> Result<Vec<Vec<PendingDelivery>>> {
         let plugin = plugin_id.to_owned();
-        self.read(move |conn, _| {
-            let sql = "SELECT l.event_id, l.session_id, l.session_key, l.agent_id, l.started_at, l.resumed_from, l.listeners, \
-                       d.event_id, l.ended, d.offers FROM deliveries d JOIN lifecycle l ON l.end_event_id = d.event_id \
-                       WHERE d.plugin_id = ?1 ORDER BY d.seq, d.event_id";
-            let mut stmt = conn.prepare_cached(sql)?;
-            stmt.query_map([plugin], |r| {
-                let ended = serde_json::from_str(r.get_ref(8)?.as_str()?).unwrap_or_default();
-                Ok(PendingDelivery { event_id: r.get(7)?, start: read_start(r)?, end: ended, offers: r.get(9)? })
-            })?
-            .collect()
-        })
-        .await
+        let all = self
+            .read(move |conn, _| {
+                let sql = format!("SELECT {START}, start_owed FROM lifecycle WHERE start_owed IS NOT NULL");
+                let mut stmt = conn.prepare_cached(&sql)?;
+                let rows = stmt.query_map([], |r| Ok((read_start(r)?, read_owed(r, 7)?)))?;
+                let mut all = Vec::new();
+                for row in rows {
+                    let (start, owed) = row?;
+                    if owed.contains_key(&plugin) {
+                        all.push(PendingDelivery::Start(start));
+                    }
+                }
+                let sql = format!(
+                    "SELECT {START}, d.event_id, ended FROM deliveries d JOIN lifecycle ON end_event_id = d.event_id \
+                     WHERE d.plugin_id = ?1"
+                );
+                let mut stmt = conn.prepare_cached(&sql)?;
+                let ends = stmt.query_map([&plugin], |r| {
+                    let end = serde_json::from_str(r.get_ref(8)?.as_str()?).unwrap_or_default();
+                    Ok(PendingDelivery::End(EndedSession { event_id: r.get(7)?, start: read_start(r)?, end }))
+                })?;
+                for end in ends {
+                    all.push(end?);
+                }
+                Ok(all)
+            })
+            .await?;
+        Ok(by_key(all))
     }
 
-    /// Plugins that end events are owed to.
+    /// Plugins that something is owed to.
     ///
     /// # Errors
     /// Read errors.
     pub async fn owed_listeners(&self) -> Result<Vec<String>> {
-        self.read(|conn, _| conn.prepare_cached("SELECT DISTINCT plugin_id FROM deliveries")?.query_map([], |r| r.get(0))?.collect()).await
+        self.read(|conn, _| {
+            let sql = "SELECT plugin_id FROM deliveries UNION SELECT j.key FROM lifecycle, json_each(start_owed) j \
+                       WHERE start_owed IS NOT NULL ORDER BY 1";
+            conn.prepare_cached(sql)?.query_map([], |r| r.get(0))?.collect()
+        })
+        .await
     }
 
-    /// Strikes a listener off an end event; false when it was not owed. A power failure right after may undo it: the listener is
+    /// Strikes a listener off an event; false when it was not owed. A power failure right after may undo it: the listener is
     /// then told again, under the same event id.
     ///
     /// # Errors
     /// Write errors.
     pub async fn mark_delivered(&self, event_id: &str, plugin_id: &str) -> Result<bool> {
         let (event, plugin) = (event_id.to_owned(), plugin_id.to_owned());
-        self.write_relaxed(move |tx| {
-            let struck = tx.exec("DELETE FROM deliveries WHERE event_id = ?1 AND plugin_id = ?2", [&event, &plugin])?;
-            tx.forget_settled(&event)?;
-            Ok(struck > 0)
-        })
-        .await
+        self.write_relaxed(move |tx| tx.strike(&event, &plugin)).await
     }
 
-    /// Counts an offer that a listener did not take; false when it has had `most` of them, and the event is not owed to it any more.
+    /// Counts an offer that is about to be made: the number of this one, from 1; `None` when the event is not owed to the plugin. It is
+    /// counted before the listener is called, so that a listener which hears the event once more, because nobody could note the first
+    /// time, can be told so.
     ///
     /// # Errors
     /// Write errors.
-    pub async fn count_offer(&self, event_id: &str, plugin_id: &str, most: u32) -> Result<bool> {
+    pub async fn begin_offer(&self, event_id: &str, plugin_id: &str) -> Result<Option<u32>> {
         let (event, plugin) = (event_id.to_owned(), plugin_id.to_owned());
         self.write_relaxed(move |tx| {
             let sql = "UPDATE deliveries SET offers = offers + 1 WHERE event_id = ?1 AND plugin_id = ?2 RETURNING offers";
-            let offers = tx.one(sql, [&event, &plugin], |r| r.get::<_, u32>(0))?;
-            if offers.is_none_or(|offers| offers < most) {
-                return Ok(true);
+            if let Some(offers) = tx.one(sql, [&event, &plugin], |r| r.get::<_, u32>(0))? {
+                return Ok(Some(offers));
             }
-            tx.exec("DELETE FROM deliveries WHERE event_id = ?1 AND plugin_id = ?2", [&event, &plugin])?;
-            tx.forget_settled(&event)?;
-            Ok(false)
+            let count = |owed: &mut Owed| {
+                let offers = owed.get_mut(&plugin)?;
+                *offers = offers.saturating_add(1);
+                Some(*offers)
+            };
+            tx.change_start(&event, count).map(Option::flatten)
         })
         .await
     }
@@ -207,10 +267,11 @@ impl Store {
     pub async fn forget_listener(&self, plugin_id: &str) -> Result<usize> {
         let plugin = plugin_id.to_owned();
         self.write(move |tx| {
-            let owed = tx.all("SELECT event_id FROM deliveries WHERE plugin_id = ?1", [&plugin], |r| r.get::<_, String>(0))?;
-            tx.exec("DELETE FROM deliveries WHERE plugin_id = ?1", [&plugin])?;
+            let sql = "SELECT event_id FROM deliveries WHERE plugin_id = ?1 UNION ALL SELECT l.event_id FROM lifecycle l, \
+                       json_each(l.start_owed) j WHERE l.start_owed IS NOT NULL AND j.key = ?1";
+            let owed = tx.all(sql, [&plugin], |r| r.get::<_, String>(0))?;
             for event in &owed {
-                tx.forget_settled(event)?;
+                tx.strike(event, &plugin)?;
             }
             Ok(owed.len())
         })
@@ -218,8 +279,14 @@ impl Store {
     }
 }
 
+/// Plugins that have not heard of a start, and how often it was offered to them again.
+type Owed = BTreeMap<String, u32>;
+
+/// Columns of a start, for [`read_start`].
+const START: &str = "lifecycle.event_id, session_id, session_key, agent_id, started_at, resumed_from, listeners";
+
 impl Tx<'_> {
-    fn end_session(&mut self, session_id: &str, mut end: LifecycleEnd) -> Result<Option<PendingDelivery>> {
+    fn end_session(&mut self, session_id: &str, mut end: LifecycleEnd) -> Result<Option<EndedSession>> {
         let sql = "SELECT event_id, session_id, session_key, agent_id, started_at, resumed_from, listeners \
                    FROM lifecycle WHERE session_id = ?1 AND end_event_id IS NULL";
         let Some(start) = self.one(sql, [session_id], read_start)? else {
@@ -239,7 +306,7 @@ impl Tx<'_> {
         let owed: BTreeSet<String> = start.listeners.iter().chain(&end.listeners).cloned().collect();
         end.listeners = owed.into_iter().collect();
         self.store_end(&start, &event_id, &end)?;
-        Ok(Some(PendingDelivery { event_id, start, end, offers: 0 }))
+        Ok(Some(EndedSession { event_id, start, end }))
     }
 
     fn store_end(&self, start: &LifecycleStart, event_id: &str, end: &LifecycleEnd) -> Result<()> {
@@ -251,15 +318,72 @@ impl Tx<'_> {
                 params![plugin, end.at_ms, event_id],
             )?;
         }
-        self.forget_settled(event_id)
+        self.forget_settled(ENDED, event_id)
     }
 
-    /// An end that everybody was told needs no row: a second end finds no open start, which is all that counts.
-    fn forget_settled(&self, event_id: &str) -> Result<()> {
-        let sql = "DELETE FROM lifecycle WHERE end_event_id = ?1 AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event_id = ?1)";
-        self.exec(sql, [event_id])?;
+    /// Changes who a start is owed to; `None` when it is owed to nobody.
+    fn change_start<T>(&self, event_id: &str, change: impl FnOnce(&mut Owed) -> T) -> Result<Option<T>> {
+        let sql = "SELECT start_owed FROM lifecycle WHERE event_id = ?1 AND start_owed IS NOT NULL";
+        let Some(mut owed) = self.one(sql, [event_id], |r| read_owed(r, 0))? else { return Ok(None) };
+        let result = change(&mut owed);
+        self.exec("UPDATE lifecycle SET start_owed = ?2 WHERE event_id = ?1", params![event_id, owed_text(&owed)])?;
+        self.forget_settled(STARTED, event_id)?;
+        Ok(Some(result))
+    }
+
+    fn strike(&self, event_id: &str, plugin: &str) -> Result<bool> {
+        if self.exec("DELETE FROM deliveries WHERE event_id = ?1 AND plugin_id = ?2", [event_id, plugin])? > 0 {
+            self.forget_settled(ENDED, event_id)?;
+            return Ok(true);
+        }
+        Ok(self.change_start(event_id, |owed| owed.remove(plugin).is_some())?.unwrap_or(false))
+    }
+
+    /// A session whose start and end everybody was told needs no row: a second end finds no open start, which is all that counts.
+    /// `column` is [`STARTED`] or [`ENDED`], whichever the event is.
+    fn forget_settled(&self, column: &str, event_id: &str) -> Result<()> {
+        let sql = format!(
+            "DELETE FROM lifecycle WHERE {column} = ?1 AND end_event_id IS NOT NULL AND start_owed IS NULL \
+             AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = end_event_id)"
+        );
+        self.exec(&sql, [event_id])?;
         Ok(())
     }
+}
+
+/// Columns of an event in a row of the journal.
+const STARTED: &str = "event_id";
+const ENDED: &str = "end_event_id";
+
+fn owed_text(owed: &Owed) -> Option<String> {
+    (!owed.is_empty()).then(|| serde_json::to_string(owed).unwrap_or_default())
+}
+
+fn read_owed(r: &Row<'_>, column: usize) -> rusqlite::Result<Owed> {
+    Ok(serde_json::from_str(r.get_ref(column)?.as_str()?).unwrap_or_default())
+}
+
+/// Sessions of one key follow each other, so their events have an order; those of others have none.
+fn by_key(mut all: Vec<PendingDelivery>) -> Vec<Vec<PendingDelivery>> {
+    let place = |d: &PendingDelivery| {
+        let (at, end) = match d {
+            PendingDelivery::Start(_) => (d.start().at_ms, false),
+            PendingDelivery::End(ended) => (ended.end.at_ms.unwrap_or(ended.start.at_ms), true),
+        };
+        (d.start().at_ms, d.start().event_id.clone(), end, at)
+    };
+    all.sort_by_cached_key(place);
+    let mut keys: Vec<Vec<PendingDelivery>> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    for delivery in all {
+        let next = keys.len();
+        let place = *places.entry(delivery.start().session_key.clone()).or_insert(next);
+        match keys.get_mut(place) {
+            Some(key) => key.push(delivery),
+            None => keys.push(vec![delivery]),
+        }
+    }
+    keys
 }
 
 fn read_start(r: &Row<'_>) -> rusqlite::Result<LifecycleStart> {

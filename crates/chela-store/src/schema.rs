@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::{Durability, Result, StoreError};
 
 /// Version in `PRAGMA user_version`; raise it with every change of the tables and add the step to [`migrate`].
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 
 /// `agents` keeps the number of sessions and a change counter, so that totals and the question whether
 /// `sessions.json` is behind cost one row. `entries.line` is the JSONL line itself: the file can always be
@@ -103,6 +103,12 @@ CREATE TABLE approval_audit (
 );
 ";
 
+/// Added with version 5: who has not heard of a start, with the number of offers, as a JSON object.
+const STARTS: &str = "
+ALTER TABLE lifecycle ADD COLUMN start_owed TEXT;
+CREATE INDEX lifecycle_start_owed ON lifecycle(started_at) WHERE start_owed IS NOT NULL;
+";
+
 const BUSY_TIMEOUT: Duration = Duration::from_millis(5000);
 /// Backstop only: the writer checkpoints itself, after the callers of a batch were answered.
 const AUTO_CHECKPOINT_PAGES: i64 = 16_000;
@@ -155,6 +161,9 @@ fn migrate(conn: &mut Connection, path: &Path) -> Result<()> {
         }
         if found < 4 {
             tx.execute_batch(APPROVALS).map_err(fail)?;
+        }
+        if found < 5 {
+            tx.execute_batch(STARTS).map_err(fail)?;
         }
         tx.pragma_update(None, "user_version", VERSION).map_err(fail)?;
         tx.commit().map_err(fail)?;

@@ -28,8 +28,8 @@ async fn a_session_ends_once_with_true_values() {
     let store = home.open();
     let row = open_main(&store).await;
     let begun = row.session_started_at_ms - 5_000;
-    assert!(store.journal_started(start(&row, begun)).await.unwrap());
-    assert!(!store.journal_started(start(&row, begun + 1)).await.unwrap(), "started and not ended");
+    assert!(store.journal_started(start(&row, begun), &[]).await.unwrap());
+    assert!(!store.journal_started(start(&row, begun + 1), &[]).await.unwrap(), "started and not ended");
     store.append(&row.session_id, vec![text(0), text(1), text(2)]).await.unwrap();
     let end = LifecycleEnd { at_ms: Some(begun + 4_000), listeners: vec!["late".into()], ..because("reset") };
     let event = store.journal_end(&row.session_id, end.clone()).await.unwrap().unwrap();
@@ -40,7 +40,7 @@ async fn a_session_ends_once_with_true_values() {
     assert!(!store.journal_ended(&row.session_id, end).await.unwrap());
     assert!(store.unended_sessions().await.unwrap().is_empty());
     // The same session may go on after a restart: a new start, a new end.
-    assert!(store.journal_started(start(&row, begun + 9)).await.unwrap());
+    assert!(store.journal_started(start(&row, begun + 9), &[]).await.unwrap());
     assert!(store.journal_ended(&row.session_id, because("shutdown")).await.unwrap());
     assert!(!store.journal_ended("nobody", because("shutdown")).await.unwrap());
 }
@@ -53,8 +53,8 @@ async fn a_crash_leaves_what_is_owed() {
         let store = home.open();
         let row = open_main(&store).await;
         let other = store.open_session("explicit:o", "main", OpenReason::System).await.unwrap().row;
-        store.journal_started(start(&row, row.session_started_at_ms)).await.unwrap();
-        store.journal_started(start(&other, other.session_started_at_ms)).await.unwrap();
+        store.journal_started(start(&row, row.session_started_at_ms), &[]).await.unwrap();
+        store.journal_started(start(&other, other.session_started_at_ms), &[]).await.unwrap();
         store.append(&row.session_id, vec![NewEntry { at_ms: Some(row.session_started_at_ms + 2), ..text(0) }]).await.unwrap();
         // Ended, one listener told, then killed.
         store.journal_ended(&other.session_id, because("reset")).await.unwrap();
@@ -68,27 +68,71 @@ async fn a_crash_leaves_what_is_owed() {
     assert_eq!(unended, [start(&row, row.session_started_at_ms)]);
     let lost = LifecycleEnd { recovered: true, ..because("unknown") };
     assert!(store.journal_ended(&row.session_id, lost).await.unwrap());
-    let mut owed = store.owed_listeners().await.unwrap();
-    owed.sort();
-    assert_eq!(owed, ["audit", "memory"]);
-    let audit = store.pending_deliveries("audit").await.unwrap();
+    assert_eq!(store.owed_listeners().await.unwrap(), ["audit", "memory"]);
+    let audit = store.pending_deliveries("audit").await.unwrap().concat();
     assert_eq!(audit.len(), 1);
-    let end = &audit[0].end;
+    let PendingDelivery::End(EndedSession { end, .. }) = &audit[0] else { panic!("{audit:?}") };
     assert_eq!((end.reason.as_str(), end.recovered, end.message_count), ("unknown", true, Some(1)));
     assert!(end.duration_ms.unwrap() <= 2, "up to its last entry, not to the restart");
-    let memory = store.pending_deliveries("memory").await.unwrap();
+    let memory = store.pending_deliveries("memory").await.unwrap().concat();
     assert_eq!(
-        memory.iter().map(|d| d.start.session_id.as_str()).collect::<std::collections::BTreeSet<_>>(),
+        memory.iter().map(|d| d.start().session_id.as_str()).collect::<std::collections::BTreeSet<_>>(),
         [row.session_id.as_str(), other.session_id.as_str()].into()
     );
     for d in &memory {
-        assert!(store.mark_delivered(&d.event_id, "memory").await.unwrap());
+        assert!(store.mark_delivered(d.event_id(), "memory").await.unwrap());
     }
     assert!(store.pending_deliveries("memory").await.unwrap().is_empty());
     assert_eq!(store.forget_listener("audit").await.unwrap(), 1);
     assert!(store.owed_listeners().await.unwrap().is_empty());
     let left = store.read(|c, _| c.query_row("SELECT COUNT(*) FROM lifecycle", [], |r| r.get::<_, i64>(0))).await.unwrap();
     assert_eq!(left, 0, "what everybody was told is forgotten");
+}
+
+#[tokio::test]
+async fn a_start_is_owed_until_it_was_told() {
+    // HOOK-235
+    let home = Home::new();
+    let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let told = |deliveries: Vec<Vec<PendingDelivery>>| {
+        let one = |d: &PendingDelivery| match d {
+            PendingDelivery::Start(start) => format!("start {}", start.at_ms),
+            PendingDelivery::End(ended) => format!("end of {}", ended.start.at_ms),
+        };
+        deliveries.iter().map(|of_key| of_key.iter().map(one).collect::<Vec<_>>()).collect::<Vec<_>>()
+    };
+    let (row, begun) = {
+        let store = home.open();
+        let row = open_main(&store).await;
+        let begun = row.session_started_at_ms;
+        store.journal_started(start(&row, begun), &names(&["audit", "memory", "starts"])).await.unwrap();
+        store.start_told(&start(&row, begun).event_id, names(&["audit", "starts"]).into_iter().collect()).await.unwrap();
+        // The same session again, after a restart; another key beside it.
+        store.journal_ended(&row.session_id, LifecycleEnd { at_ms: Some(begun + 1), ..because("restart") }).await.unwrap();
+        store.journal_started(start(&row, begun + 1), &names(&["audit"])).await.unwrap();
+        let other = LifecycleStart { event_id: "o".into(), session_id: "o".into(), session_key: "o".into(), ..start(&row, begun - 1) };
+        store.journal_started(other, &names(&["audit"])).await.unwrap();
+        (row, begun)
+    };
+    let store = home.open();
+    assert_eq!(store.owed_listeners().await.unwrap(), ["audit", "memory", "starts"]);
+    let of_main = [format!("start {begun}"), format!("end of {begun}"), format!("start {}", begun + 1)];
+    assert_eq!(told(store.pending_deliveries("audit").await.unwrap()), [vec![format!("start {}", begun - 1)], of_main.to_vec()]);
+    assert_eq!(told(store.pending_deliveries("memory").await.unwrap()), [[format!("end of {begun}")]]);
+    assert_eq!(told(store.pending_deliveries("starts").await.unwrap()), [[format!("start {begun}")]]);
+
+    let event = start_event_id(&row.session_id, begun);
+    for offer in 1..4 {
+        assert_eq!(store.begin_offer(&event, "starts").await.unwrap(), Some(offer));
+    }
+    assert_eq!(store.begin_offer(&event, "memory").await.unwrap(), None, "it has heard");
+    assert!(store.mark_delivered(&event, "starts").await.unwrap());
+    assert!(!store.mark_delivered(&event, "starts").await.unwrap());
+    assert_eq!(store.forget_listener("audit").await.unwrap(), 4);
+    let rows = async || store.read(|c, _| c.query_row("SELECT COUNT(*) FROM lifecycle", [], |r| r.get::<_, i64>(0))).await.unwrap();
+    assert_eq!(rows().await, 3, "`memory` has not heard of the end, and two sessions are open");
+    assert!(store.mark_delivered(&end_event_id(&event), "memory").await.unwrap());
+    assert_eq!(rows().await, 2);
 }
 
 #[tokio::test]
@@ -114,7 +158,7 @@ async fn two_thousand_sessions_drain_at_once() {
     let started: Vec<_> = (0..2000)
         .map(|n| {
             let s = store.clone();
-            tokio::spawn(async move { s.journal_started(begin(n)).await.unwrap() })
+            tokio::spawn(async move { s.journal_started(begin(n), &[]).await.unwrap() })
         })
         .collect();
     assert_eq!(join(started).await, 2000);

@@ -54,7 +54,7 @@ async fn a_watcher_is_woken_by_what_runs_out_earlier() {
 }
 
 #[tokio::test]
-async fn an_end_is_offered_a_bounded_number_of_times() {
+async fn offers_of_an_end_are_counted() {
     let home = Home::new();
     let store = home.open();
     let row = open_main(&store).await;
@@ -67,16 +67,15 @@ async fn an_end_is_offered_a_bounded_number_of_times() {
         listeners: vec!["p".into()],
         resumed_from: None,
     };
-    store.journal_started(start).await.unwrap();
+    store.journal_started(start, &[]).await.unwrap();
     let event =
         store.journal_end(&row.session_id, LifecycleEnd { reason: "reset".into(), ..Default::default() }).await.unwrap().unwrap().event_id;
-    for offers in 1..3 {
-        assert!(store.count_offer(&event, "p", 3).await.unwrap());
-        assert_eq!(store.pending_deliveries("p").await.unwrap()[0].offers, offers);
+    for offer in 1..3 {
+        assert_eq!(store.begin_offer(&event, "p").await.unwrap(), Some(offer));
     }
-    assert!(!store.count_offer(&event, "p", 3).await.unwrap());
+    assert!(store.mark_delivered(&event, "p").await.unwrap());
     assert!(store.pending_deliveries("p").await.unwrap().is_empty());
-    assert!(store.count_offer(&event, "p", 3).await.unwrap(), "nothing is owed, nothing is given up");
+    assert_eq!(store.begin_offer(&event, "p").await.unwrap(), None, "nothing is owed");
 }
 
 #[tokio::test]

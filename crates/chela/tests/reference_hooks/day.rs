@@ -16,6 +16,9 @@ use super::support::ws::Client;
 use super::support::{PATIENCE, node};
 use super::{Story, is_allowed, order, terminate, unlike};
 
+/// Long enough for the steps between two messages on a busy machine.
+const IDLE: Duration = Duration::from_secs(120);
+
 /// A program as a gateway, with a home that outlives its processes.
 struct Machine {
     program: Vec<PathBuf>,
@@ -32,7 +35,9 @@ impl Machine {
         std::fs::create_dir_all(home.path().join("state")).unwrap();
         let mut whole = config(home.path());
         whole["gateway"] = json!({"mode": "local", "port": port, "bind": "loopback", "auth": {"mode": "token", "token": TOKEN}});
-        whole["session"] = json!({"reset": {"mode": "idle", "idleMinutes": 1}});
+        whole["session"] = json!({"reset": {"mode": "idle", "idleMinutes": IDLE.as_secs() / 60}});
+        // A turn that nobody wrote for would come at any time of the day.
+        whole["agents"]["defaults"]["heartbeat"] = json!({"every": "0m"});
         std::fs::write(home.path().join("state/openclaw.json"), whole.to_string()).unwrap();
         Self { program, node: node.to_owned(), home, port, process: None }
     }
@@ -121,14 +126,13 @@ async fn play(machine: &mut Machine, log: &mut Log) -> Story {
     story.push(("reset", log.settle(&["session_end", "session_start"]).await));
     client.call("chat.send", say("after the reset", "after-reset")).await;
     story.push(("after the reset", log.settle(turn).await));
-    // The shortest idle time that either program takes.
-    tokio::time::sleep(Duration::from_secs(62)).await;
+    tokio::time::sleep(IDLE + Duration::from_secs(2)).await;
     client.call("chat.send", say("after a pause", "expiry")).await;
     story.push(("expiry", log.settle(&["agent_end", "llm_output", "session_end"]).await));
     let plugin = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/plugins/hello-tool").canonicalize().unwrap();
     let out = machine.command(&["plugins", "install", &plugin.to_string_lossy()]).output().unwrap();
     assert!(out.status.success(), "{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
-    story.push(("install and reload", log.settle(&["gateway_start"]).await));
+    story.push(("install and reload", log.settle(&["gateway_start", "gateway:startup"]).await));
     let mut client = machine.client().await;
     client.call("chat.send", say("after the install", "after-install")).await;
     story.push(("after the install", log.settle(turn).await));
