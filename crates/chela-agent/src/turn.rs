@@ -153,7 +153,10 @@ pub async fn run(runtime: Arc<AgentRuntime>, mut request: TurnRequest, ticket: R
     let arrival = queued::arrive(&runtime, &mut request, &ticket).await;
     let start = match arrival {
         queued::Arrival::Run(start) => start,
-        queued::Arrival::Over(outcome, recorded) => return over(&runtime, &request, ticket, *outcome, recorded).await,
+        queued::Arrival::Over(outcome, recorded) => {
+            report::settled(&runtime, &request.surface, &outcome.stop_reason, came, came_ms);
+            return over(&runtime, &request, ticket, *outcome, recorded).await;
+        }
     };
     let started_at_ms = now_ms();
     let cancel = ticket.cancel.clone();

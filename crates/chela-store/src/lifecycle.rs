@@ -86,7 +86,7 @@ pub enum PendingDelivery {
     /// That a session started.
     Start(LifecycleStart),
     /// That one ended.
-    End(EndedSession),
+    End(Box<EndedSession>),
 }
 
 impl PendingDelivery {
@@ -203,7 +203,7 @@ impl Store {
                 let mut stmt = conn.prepare_cached(&sql)?;
                 let ends = stmt.query_map([&plugin], |r| {
                     let end = serde_json::from_str(r.get_ref(8)?.as_str()?).unwrap_or_default();
-                    Ok(PendingDelivery::End(EndedSession { event_id: r.get(7)?, start: read_start(r)?, end }))
+                    Ok(PendingDelivery::End(Box::new(EndedSession { event_id: r.get(7)?, start: read_start(r)?, end })))
                 })?;
                 for end in ends {
                     all.push(end?);

@@ -62,7 +62,7 @@ async fn write_for_ever(store: Store, writer: usize) {
                 session_id: row.session_id.clone(),
                 ..LifecycleStart::default()
             };
-            if store.journal_started(start).await.unwrap() {
+            if store.journal_started(start, &[]).await.unwrap() {
                 say(&format!("started {}", row.session_id));
             }
             row = store.replace_session(&key, NewSession::default()).await.unwrap().1;

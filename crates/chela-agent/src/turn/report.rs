@@ -102,6 +102,20 @@ pub(super) fn ended(scope: &TurnScope<'_>, outcome: &RunOutcome, came: Instant, 
     }
 }
 
+/// A message has come to its end without a run of its own: a plugin or another run took it up, or it had to go. Each message that was told to have
+/// come is told to have been dealt with.
+pub(super) fn settled(runtime: &AgentRuntime, channel: &str, reason: &str, came: Instant, came_ms: i64) {
+    let (outcome, reason) = match reason {
+        "steered" => ("completed", Some("steered")),
+        "collected" => ("completed", Some("collected")),
+        "dropped" => ("skipped", Some("dropped")),
+        _ => ("completed", None),
+    };
+    runtime.telemetry.emit(|| {
+        Event::Processed(Message { span: None, channel, kind: "text", outcome, reason, began_ms: came_ms, took: came.elapsed() })
+    });
+}
+
 fn usage<'a>(scope: &'a TurnScope<'_>, outcome: &'a RunOutcome, span: Option<Span>, took: Duration) -> Usage<'a> {
     let tokens = outcome.usage;
     let resolved = scope.runtime.models().resolve(&ModelRef::new(&outcome.provider, &outcome.model)).ok();

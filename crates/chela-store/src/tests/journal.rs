@@ -71,7 +71,8 @@ async fn a_crash_leaves_what_is_owed() {
     assert_eq!(store.owed_listeners().await.unwrap(), ["audit", "memory"]);
     let audit = store.pending_deliveries("audit").await.unwrap().concat();
     assert_eq!(audit.len(), 1);
-    let PendingDelivery::End(EndedSession { end, .. }) = &audit[0] else { panic!("{audit:?}") };
+    let PendingDelivery::End(ended) = &audit[0] else { panic!("{audit:?}") };
+    let end = &ended.end;
     assert_eq!((end.reason.as_str(), end.recovered, end.message_count), ("unknown", true, Some(1)));
     assert!(end.duration_ms.unwrap() <= 2, "up to its last entry, not to the restart");
     let memory = store.pending_deliveries("memory").await.unwrap().concat();
