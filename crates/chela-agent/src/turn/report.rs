@@ -111,9 +111,9 @@ pub(super) fn settled(runtime: &AgentRuntime, channel: &str, reason: &str, came:
         "dropped" => ("skipped", Some("dropped")),
         _ => ("completed", None),
     };
-    runtime.telemetry.emit(|| {
-        Event::Processed(Message { span: None, channel, kind: "text", outcome, reason, began_ms: came_ms, took: came.elapsed() })
-    });
+    runtime
+        .telemetry
+        .emit(|| Event::Processed(Message { span: None, channel, kind: "text", outcome, reason, began_ms: came_ms, took: came.elapsed() }));
 }
 
 fn usage<'a>(scope: &'a TurnScope<'_>, outcome: &'a RunOutcome, span: Option<Span>, took: Duration) -> Usage<'a> {
