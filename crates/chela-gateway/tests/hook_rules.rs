@@ -17,7 +17,7 @@ use chela_agent::lifecycle::{DRAIN_BUDGET, EndReason};
 use chela_agent::{Entry, TurnRequest};
 use chela_host::Host;
 use host::host_of;
-use live::{Home, text};
+use live::{Client, Home, text};
 use serde_json::{Value, json};
 
 const LOG: &str = r#"
@@ -131,6 +131,24 @@ async fn commands_are_told_in_order_and_their_listeners_may_speak() {
             assert!(reset["event"]["sessionFile"].is_string());
         }
     }
+    // `/reset soft` keeps the session: its listeners hear of the command, and of no end.
+    let before = home.recorded().len();
+    let session = async |client: &mut Client| {
+        let rows = client.ok("sessions.list", json!({})).await;
+        rows["sessions"].as_array().unwrap().iter().find(|row| row["key"] == key).unwrap()["sessionId"].clone()
+    };
+    client.say(key, "to be kept").await;
+    let kept = session(&mut client).await;
+    let run = uuid::Uuid::new_v4().to_string();
+    client.ok("chat.send", json!({"sessionKey": key, "message": "/reset SOFT and go on", "idempotencyKey": run})).await;
+    client.chat_end(&run).await;
+    let lines = home.until("the soft reset", |l| l.len() >= before + 2).await;
+    assert_eq!(names(&lines[before..]), ["command:reset", "before_reset"]);
+    assert_eq!(session(&mut client).await, kept);
+    let history = client.ok("chat.history", json!({"sessionKey": key})).await;
+    let said: Vec<String> = history["messages"].as_array().unwrap().iter().filter(|m| m["role"] == "user").map(text).collect();
+    assert_eq!(said, ["to be kept", "and go on"]);
+
     client.ok("sessions.patch", json!({"key": key, "thinkingLevel": "low"})).await;
     let lines = home.until("the patch", |l| !events(l, "session:patch").is_empty()).await;
     let patched = events(&lines, "session:patch")[0];

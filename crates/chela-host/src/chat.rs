@@ -24,6 +24,8 @@ use crate::channels::without_nulls;
 
 /// Longest run of a plugin's command.
 const BUDGET: Duration = Duration::from_secs(60);
+/// What the agent is asked after `/reset soft` without a note.
+const START_AGAIN: &str = "The session begins again with its history kept. Follow what your workspace files say for the start of a session; without such words, greet in one or two sentences.";
 /// What somebody reads who may not use a command (API-141).
 const REFUSED: &str = "⚠️ This command requires authorization.";
 /// What people read of a failure (API-146); the log says more.
@@ -34,6 +36,9 @@ const FAILED: &str = "⚠️ Command failed. Please try again later.";
 pub trait SessionCommands: Send + Sync {
     /// Gives the session key a new session. Returns what listeners want to say (HOOK-280).
     async fn reset(&self, session_key: &str, agent_id: &str, new: bool, source: Value) -> Result<Vec<String>, String>;
+
+    /// Lets the session go on as if it began: `/reset soft`. Returns what listeners want to say (HOOK-280).
+    async fn refresh(&self, session_key: &str, agent_id: &str, source: Value) -> Result<Vec<String>, String>;
 
     /// Summarises the conversation so far. Returns what to tell whoever asked.
     async fn compact(&self, session_key: &str, agent_id: &str, instructions: Option<String>) -> Result<String, String>;
@@ -212,8 +217,8 @@ async fn of_plugin(host: &Arc<Host>, caller: &ChatCaller, found: &CommandMatch<'
 /// a model may stand before that.
 async fn new_session(host: &Arc<Host>, caller: &ChatCaller, trigger: &str, rest: &str) -> ChatOutcome {
     let is_reset = trigger.eq_ignore_ascii_case("/reset");
-    if is_reset && rest.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("soft")) {
-        return said("`/reset soft` is not built; `/reset` begins the session anew");
+    if let Some(note) = is_reset.then(|| soft_note(rest)).flatten() {
+        return refresh(host, caller, note).await;
     }
     let Some(sessions) = host.channels.sessions.get() else { return said("Sessions cannot be reset here") };
     let done = sessions.reset(&caller.session_key, &caller.agent_id, !is_reset, caller.source()).await;
@@ -240,6 +245,28 @@ async fn new_session(host: &Arc<Host>, caller: &ChatCaller, trigger: &str, rest:
         return ChatOutcome::Done(payloads);
     }
     ChatOutcome::Also(payloads, Hints { text: Some(rest.to_string()), ..Hints::default() })
+}
+
+/// What stands after `soft`; `None` when the word is another one.
+fn soft_note(rest: &str) -> Option<&str> {
+    let rest = rest.trim_start();
+    let (word, note) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    word.eq_ignore_ascii_case("soft").then_some(note.trim())
+}
+
+/// `/reset soft`: the agent answers the note, or greets as at the start of a session, with its history before it.
+async fn refresh(host: &Arc<Host>, caller: &ChatCaller, note: &str) -> ChatOutcome {
+    let Some(sessions) = host.channels.sessions.get() else { return said("Sessions cannot be reset here") };
+    let lines = match sessions.refresh(&caller.session_key, &caller.agent_id, caller.source()).await {
+        Ok(lines) => lines,
+        Err(error) => {
+            tracing::error!(target: "commands", session = caller.session_key, "the session could not be reset: {error}");
+            return said(FAILED);
+        }
+    };
+    let text = if note.is_empty() { START_AGAIN } else { note };
+    let hints = Hints { text: Some(text.to_string()), ..Hints::default() };
+    if lines.is_empty() { ChatOutcome::Agent(hints) } else { ChatOutcome::Also(vec![json!({"text": lines.join("\n\n")})], hints) }
 }
 
 /// Clients with the scope for it, the owner and the approvers of a channel decide; nobody else does, whatever else they may (HOOK-195).

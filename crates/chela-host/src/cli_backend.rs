@@ -180,6 +180,10 @@ impl CliTransport {
 
 #[async_trait::async_trait]
 impl ModelTransport for CliTransport {
+    fn forget_session(&self, session_id: &str) {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(session_id);
+    }
+
     async fn stream(&self, request: ModelRequest, cancel: CancellationToken) -> Result<EventStream, ModelError> {
         let answer = self.answer(&request, &cancel).await?;
         let mut events = Vec::new();

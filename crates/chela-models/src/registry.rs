@@ -147,6 +147,12 @@ impl ModelRegistry {
         self.write().plugins.retain(|_, p| p.plugin_id.as_deref() != Some(plugin_id));
     }
 
+    /// Lets every transport drop what it remembers of a session itself.
+    pub fn forget_session(&self, session_id: &str) {
+        let layers = self.read();
+        layers.configured.values().chain(layers.plugins.values()).for_each(|provider| provider.transport.forget_session(session_id));
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, Layers> {
         self.layers.read().unwrap_or_else(PoisonError::into_inner)
     }

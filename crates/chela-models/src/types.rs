@@ -359,6 +359,9 @@ pub trait ModelTransport: Send + Sync {
     /// # Errors
     /// [`ModelError`], whose `kind` says what to do about it.
     async fn stream(&self, request: ModelRequest, cancel: CancellationToken) -> Result<EventStream, ModelError>;
+
+    /// Drops what the transport itself remembers of a session, such as the session of a program that answers.
+    fn forget_session(&self, _session_id: &str) {}
 }
 
 #[cfg(test)]

@@ -164,12 +164,7 @@ impl Gateway {
         chela_agent::TurnPlugins::ensure_for_turn(self.host.manager.as_ref()).await;
         let plugins = chela_agent::TurnPlugins::current(self.host.manager.as_ref());
         let opened = runtime.store.open_session(session_key, agent_id, OpenReason::System).await.map_err(internal)?;
-        let entry = Value::Object(opened.row.to_projection());
-        let mut context = json!({"sessionEntry": entry, "previousSessionEntry": entry, "workspaceDir": runtime.workspace_of(agent_id)});
-        if let (Some(context), Value::Object(source)) = (context.as_object_mut(), source) {
-            context.extend(source);
-        }
-        let said = plugins.internal.emit("command", word, session_key, context).await.messages;
+        let said = tell_command(&plugins, &opened.row, word, runtime.workspace_of(agent_id), source).await;
         self.stop_runs(session_key).await;
         self.host.clean_up_session(CleanupReason::Reset, session_key).await;
         // A new session that nobody used has no end to announce, but its successor has a start.
@@ -179,17 +174,7 @@ impl Gateway {
             self.events.changed(session_key, json!({"reason": word}));
             return Ok((opened.row, said));
         }
-        if plugins.hooks.has(HookName::BeforeReset) {
-            let all = runtime.store.entries(&opened.row.session_id, EntryQuery::default()).await.unwrap_or_default();
-            let messages: Vec<Value> =
-                all.into_iter().filter(|e| e.kind == "message").enumerate().map(|(at, e)| marked(e, at + 1)).collect();
-            let row = &opened.row;
-            plugins.hooks.spawn_parallel(HookName::BeforeReset, || {
-                let event = json!({"sessionFile": row.session_file, "messages": messages, "reason": word});
-                let ctx = json!({"agentId": agent_id, "sessionKey": session_key, "sessionId": row.session_id, "workspaceDir": runtime.workspace_of(agent_id)});
-                (event, ctx)
-            });
-        }
+        self.tell_before_reset(&plugins, &opened.row, word).await;
         let (old, new) = runtime.store.replace_session(session_key, NewSession::default()).await.map_err(internal)?;
         runtime.lifecycle.replaced(&old, &new, reason).await;
         reset_harnesses(&plugins.registry, &old, word).await;
@@ -197,6 +182,57 @@ impl Gateway {
         self.events.changed(session_key, json!({"reason": word}));
         Ok((new, said))
     }
+
+    /// `/reset soft`: the session and its transcript stay. Listeners hear of the command, and what answers it begins anew: a program
+    /// behind a CLI backend forgets the conversation, and the next turn reads the workspace's files as every turn does. Answers with
+    /// what listeners want to say in the chat.
+    pub(crate) async fn refresh_session(&self, session_key: &str, agent_id: &str, source: Value) -> Result<Vec<String>, ErrorShape> {
+        let runtime = &self.host.runtime;
+        chela_agent::TurnPlugins::ensure_for_turn(self.host.manager.as_ref()).await;
+        let plugins = chela_agent::TurnPlugins::current(self.host.manager.as_ref());
+        let row = runtime.store.open_session(session_key, agent_id, OpenReason::System).await.map_err(internal)?.row;
+        let said = tell_command(&plugins, &row, "reset", runtime.workspace_of(agent_id), source).await;
+        self.tell_before_reset(&plugins, &row, "reset").await;
+        runtime.models().forget_session(&row.session_id);
+        let now = chela_agent::clock::now_ms();
+        // The session is in use again, also one whose pause was over.
+        let used = move |row: &mut chela_store::SessionRow| (row.updated_at_ms, row.last_interaction_at_ms) = (now, now);
+        runtime.store.update_session(session_key, used).await.map_err(internal)?;
+        self.events.changed(session_key, json!({"reason": "reset"}));
+        Ok(said)
+    }
+
+    /// `before_reset`, which nobody waits for (HOOK-067).
+    async fn tell_before_reset(&self, plugins: &chela_agent::runtime::PluginGeneration, row: &chela_store::SessionRow, word: &str) {
+        if !plugins.hooks.has(HookName::BeforeReset) {
+            return;
+        }
+        let runtime = &self.host.runtime;
+        let all = runtime.store.entries(&row.session_id, EntryQuery::default()).await.unwrap_or_default();
+        let messages: Vec<Value> = all.into_iter().filter(|e| e.kind == "message").enumerate().map(|(at, e)| marked(e, at + 1)).collect();
+        plugins.hooks.spawn_parallel(HookName::BeforeReset, || {
+            let event = json!({"sessionFile": row.session_file, "messages": messages, "reason": word});
+            let workspace = runtime.workspace_of(&row.agent_id);
+            let ctx = json!({"agentId": row.agent_id, "sessionKey": row.key, "sessionId": row.session_id, "workspaceDir": workspace});
+            (event, ctx)
+        });
+    }
+}
+
+/// The internal event of a command that begins a session anew (HOOK-272); answers with what listeners want to say.
+async fn tell_command(
+    plugins: &chela_agent::runtime::PluginGeneration,
+    row: &chela_store::SessionRow,
+    word: &str,
+    workspace: impl serde::Serialize,
+    source: Value,
+) -> Vec<String> {
+    let entry = Value::Object(row.to_projection());
+    let mut context = json!({"sessionEntry": entry, "previousSessionEntry": entry, "workspaceDir": workspace});
+    if let (Some(context), Value::Object(source)) = (context.as_object_mut(), source) {
+        context.extend(source);
+    }
+    plugins.internal.emit("command", word, &row.key, context).await.messages
 }
 
 impl Gateway {
@@ -227,6 +263,11 @@ impl chela_host::channels::SessionCommands for ChannelSessions {
         let reason = if new { EndReason::New } else { EndReason::Reset };
         let reset = gateway.reset_session(session_key, agent_id, reason, source).await;
         reset.map(|(_, said)| said).map_err(|error| error.message)
+    }
+
+    async fn refresh(&self, session_key: &str, agent_id: &str, source: Value) -> Result<Vec<String>, String> {
+        let gateway = self.0.upgrade().ok_or("the gateway is closing")?;
+        gateway.refresh_session(session_key, agent_id, source).await.map_err(|error| error.message)
     }
 
     async fn compact(&self, session_key: &str, agent_id: &str, instructions: Option<String>) -> Result<String, String> {
