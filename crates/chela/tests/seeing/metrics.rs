@@ -91,6 +91,22 @@ async fn prometheus_finds_what_the_gateway_did() {
     for secret in ["agent:main", "private words", TOKEN, place.path().to_str().unwrap()] {
         assert!(!text.contains(secret), "`{secret}` is no label:\n{text}");
     }
+
+    // A message that had to go has no run, and is accounted for all the same.
+    let send = |message: &str, run: &str| json!({"sessionKey": "agent:main:queue", "message": message, "idempotencyKey": run});
+    client.call("chat.send", send("/queue followup cap:1 drop:new", "queue")).await;
+    client.call("agent.wait", json!({"runId": "queue"})).await;
+    client.call("chat.send", send("[[sleep:60000]]", "hold")).await;
+    let begun = std::time::Instant::now();
+    let dropped = r#"openclaw_message_processed_total{channel="webchat",outcome="skipped",reason="dropped"}"#;
+    let mut sent = 0;
+    while !get(gateway.port, PATH, Some(TOKEN)).await.contains(dropped) {
+        assert!(begun.elapsed() < PATIENCE, "{sent} messages, and none was dropped");
+        sent += 1;
+        client.call("chat.send", send(&format!("one more, {sent}"), &format!("more-{sent}"))).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    client.call("chat.abort", json!({"sessionKey": "agent:main:queue"})).await;
 }
 
 /// What a collector got.
