@@ -292,6 +292,9 @@ async fn what_is_asked_for_wrongly_is_named() {
 /// A plugin that does what is asked for, by name.
 const MORE: &str = r#"
 import { registerPluginHttpRoute } from 'openclaw/plugin-sdk/webhook-ingress';
+import { optimizeImageToJpeg, optimizeImageToPng } from 'openclaw/plugin-sdk/web-media';
+import { resolveDirectStatusReplyForSession } from 'openclaw/plugin-sdk/command-status-runtime';
+import { controlRealtimeVoiceAgentRun } from 'openclaw/plugin-sdk/realtime-voice';
 export default function register(api) {
   const { runtime } = api;
   const tasks = {
@@ -299,6 +302,13 @@ export default function register(api) {
       const jpeg = await runtime.media.resizeToJpeg({ buffer: Buffer.from(png, 'base64'), ...options });
       return { ...(await runtime.media.getImageMetadata(jpeg)), mime: await runtime.media.detectMime({ buffer: jpeg }) };
     },
+    smallest: async ({ png, maxBytes }) => {
+      const made = await optimizeImageToPng(Buffer.from(png, 'base64'), maxBytes);
+      const jpeg = await optimizeImageToJpeg(Buffer.from(png, 'base64'), maxBytes);
+      return { side: made.resizeSide, mime: await runtime.media.detectMime({ buffer: made.buffer }), quality: jpeg.quality, jpeg: await runtime.media.detectMime({ buffer: jpeg.buffer }) };
+    },
+    status: (params) => resolveDirectStatusReplyForSession({ channel: 'webchat', isGroup: false, ...params }),
+    voice: (params) => controlRealtimeVoiceAgentRun(params),
     route: ({ remove, ...params }) => {
       const said = [];
       const handler = (req, res) => void res.end(`late ${req.url} ${params.word ?? ''}`);
@@ -448,7 +458,7 @@ async fn nodes_are_listed_and_one_that_is_not_there_is_named() {
     live.stop().await;
 }
 
-// API-031, API-090, API-091, RT-059, RT-117, RT-143
+// API-031, API-090, API-091, RT-059, RT-117, RT-143, SUB-062, SUB-228
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn smaller_things_that_plugins_ask_for() {
     let (_home, live, mut client) = more(|home| {
@@ -461,11 +471,18 @@ async fn smaller_things_that_plugins_ask_for() {
     assert_eq!(made["value"], json!({"width": 2, "height": 1, "mime": "image/jpeg"}), "{made}");
     let refused = client.ok("more.resize", json!({"png": "bm90aGluZw==", "maxSide": 2, "quality": 80})).await;
     assert_eq!(refused["threw"]["code"], "IMAGE_REFUSED", "{refused}");
+    let smallest = client.ok("more.smallest", json!({"png": png, "maxBytes": 5000})).await;
+    assert_eq!(smallest["value"], json!({"side": 2048, "mime": "image/png", "quality": 80, "jpeg": "image/jpeg"}), "{smallest}");
     for absent in ["media.renderQrTerminal", "media.renderQrPngBase64", "media.writeQrPngTempFile"] {
         assert_eq!(client.ok("more.has", json!({"path": absent})).await["value"], false, "{absent}");
     }
     assert!(client.ok("more.odd", json!({})).await["value"].is_object());
     client.say("agent:main:main", "hello").await;
+    let status = client.ok("more.status", json!({"sessionKey": "main"})).await;
+    assert!(status["value"]["text"].as_str().unwrap().contains("Session: agent:main:main"), "{status}");
+    let voice = client.ok("more.voice", json!({"sessionKey": "main", "text": "cancel that"})).await;
+    let (ok, mode, reason) = (&voice["value"]["ok"], &voice["value"]["mode"], &voice["value"]["reason"]);
+    assert_eq!((ok, mode, reason), (&json!(false), &json!("cancel"), &json!("no_active_run")), "{voice}");
     let injection = json!({"sessionKey": "agent:main:main", "text": "note"});
     assert_eq!(client.ok("more.inject", injection.clone()).await["value"]["enqueued"], true);
     assert_eq!(client.ok("mute.inject", injection).await["value"]["enqueued"], false);

@@ -313,6 +313,11 @@ async fn compact(host: &Arc<Host>, caller: &ChatCaller, about: &str) -> ChatOutc
     }
 }
 
+/// What `/status` says to a caller.
+pub(crate) async fn status_text(host: &Arc<Host>, caller: &ChatCaller) -> String {
+    answers::of(host, caller, "status").await.unwrap_or_default()
+}
+
 /// Tells the run under way something, whatever the queue says about other messages.
 fn steer(host: &Arc<Host>, caller: &ChatCaller, text: &str) -> String {
     if text.is_empty() {

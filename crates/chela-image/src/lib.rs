@@ -1,10 +1,11 @@
-//! Pictures of strangers made smaller: PNG, JPEG, WebP and GIF are decoded within limits, turned upright, and written as JPEG (RT-117).
+//! Pictures of strangers made smaller: PNG, JPEG, WebP and GIF are decoded within limits, turned upright, and written as JPEG or PNG (RT-117).
 //!
 //! Blocks the thread that calls it for as long as the work takes; call it where that is allowed.
 
 use std::io::Cursor;
 
 use image::codecs::jpeg::JpegEncoder;
+use image::codecs::png::{CompressionType, FilterType as PngFilter, PngEncoder};
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgb, RgbImage};
 
@@ -57,15 +58,35 @@ pub fn resize_to_jpeg(bytes: &[u8], wanted: Resize) -> Result<Vec<u8>, ImageErro
     if !(1..=MAX_SIDE).contains(&wanted.max_side) || !(1..=100).contains(&wanted.quality) {
         return Err(ImageError::Options);
     }
-    let picture = upright(bytes)?;
-    let longest = picture.width().max(picture.height());
-    let side = if wanted.without_enlargement { wanted.max_side.min(longest) } else { wanted.max_side };
-    let picture = if side == longest { picture } else { picture.resize(side, side, FilterType::Lanczos3) };
-    let flat = flattened(&picture);
+    let flat = flattened(&sized(bytes, wanted)?);
     let mut out = Vec::new();
     let encoder = JpegEncoder::new_with_quality(&mut out, wanted.quality);
     flat.write_with_encoder(encoder).map_err(|error| ImageError::Unwritable(error.to_string()))?;
     Ok(out)
+}
+
+/// Reads a picture and writes it as PNG, no side longer than asked for; transparent parts stay so, the first frame stands for a moving
+/// picture, and `quality` is not used.
+///
+/// # Errors
+/// See [`ImageError`].
+pub fn resize_to_png(bytes: &[u8], wanted: Resize) -> Result<Vec<u8>, ImageError> {
+    if !(1..=MAX_SIDE).contains(&wanted.max_side) {
+        return Err(ImageError::Options);
+    }
+    let picture = sized(bytes, wanted)?;
+    let plain = if picture.color().has_alpha() { DynamicImage::from(picture.to_rgba8()) } else { DynamicImage::from(picture.to_rgb8()) };
+    let mut out = Vec::new();
+    let encoder = PngEncoder::new_with_quality(&mut out, CompressionType::Default, PngFilter::Adaptive);
+    plain.write_with_encoder(encoder).map_err(|error| ImageError::Unwritable(error.to_string()))?;
+    Ok(out)
+}
+
+fn sized(bytes: &[u8], wanted: Resize) -> Result<DynamicImage, ImageError> {
+    let picture = upright(bytes)?;
+    let longest = picture.width().max(picture.height());
+    let side = if wanted.without_enlargement { wanted.max_side.min(longest) } else { wanted.max_side };
+    Ok(if side == longest { picture } else { picture.resize(side, side, FilterType::Lanczos3) })
 }
 
 fn upright(bytes: &[u8]) -> Result<DynamicImage, ImageError> {
@@ -131,6 +152,18 @@ mod tests {
         let flat = image::load_from_memory(&resize_to_jpeg(&png(100, 50), wanted(100, true)).unwrap()).unwrap().to_rgb8();
         assert!(flat.get_pixel(90, 25).0.iter().all(|value| *value > 245), "what was transparent is white");
         assert!(flat.get_pixel(10, 25).0[0] > 150);
+    }
+
+    #[test]
+    fn png_keeps_what_is_transparent() {
+        let wanted = Resize { max_side: 50, quality: 0, without_enlargement: true };
+        let made = resize_to_png(&png(100, 50), wanted).unwrap();
+        assert_eq!(image::guess_format(&made).unwrap(), ImageFormat::Png);
+        let picture = image::load_from_memory(&made).unwrap().to_rgba8();
+        assert_eq!(picture.dimensions(), (50, 25));
+        assert_eq!((picture.get_pixel(5, 5).0[3], picture.get_pixel(45, 5).0[3]), (255, 0));
+        assert!(matches!(resize_to_png(b"no picture", wanted), Err(ImageError::Unreadable(_))));
+        assert!(matches!(resize_to_png(&png(4, 4), Resize { max_side: 0, ..wanted }), Err(ImageError::Options)));
     }
 
     #[test]

@@ -1,2 +1,1 @@
-// Types only.
-export {};
+export { resolveChannelAllowFromPath } from './internal/pairing-files.js';

@@ -10,3 +10,5 @@ export { createAccountStatusSink, waitUntilAbort } from './internal/status.js';
 export { waitForTransportReady } from './internal/transport-ready.js';
 export { createReplyPrefixContext, createReplyPrefixOptions, createTypingCallbacks } from './internal/typing.js';
 export { normalizeChannelId } from './internal/message-channels.js';
+export { emitHeartbeatEvent, getLastHeartbeatEvent, onHeartbeatEvent, resetHeartbeatEventsForTest } from './internal/heartbeat-events.js';
+export { resetSystemEventsForTest } from './internal/system-events.js';

@@ -6,3 +6,4 @@ export { buildCommandTextFromArgs, findCommandByNativeName, formatCommandArgMenu
 export { listNativeCommandSpecsForConfig, listProviderPluginCommandSpecs, listSkillCommandsForAgents, maybeResolveTextAlias } from './internal/text-commands.js';
 export { formatFastModeCommandOptions, formatFastModeCurrentStatus, formatFastModeSourceSuffix, formatFastModeStatusValue, resolveFastModeState } from './internal/fast-mode.js';
 export { resolveStoredModelOverride } from './internal/model-override.js';
+export { resolveCommandAuthorization } from './internal/command-authority.js';

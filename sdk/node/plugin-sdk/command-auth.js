@@ -11,3 +11,4 @@ export { buildCommandText, getCommandDetection, getPluginCommandSpecs, isCommand
 export { buildCommandsMessage, buildCommandsMessagePaginated, buildCommandsPaginationKeyboard, buildHelpMessage } from './internal/command-lists.js';
 export { resolveStoredModelOverride } from './internal/model-override.js';
 export { buildModelsProviderData, formatModelsAvailableHeader, resolveModelsCommandReply } from './internal/models-list.js';
+export { resolveCommandAuthorization } from './internal/command-authority.js';

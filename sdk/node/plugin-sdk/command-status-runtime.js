@@ -1,2 +1,1 @@
-// Types only.
-export {};
+export { resolveDirectStatusReplyForSession } from './internal/session-status.js';

@@ -26,3 +26,4 @@ export { createAccountStatusSink } from './internal/status.js';
 export { createChannelReplyPipeline, createReplyPrefixContext, createReplyPrefixOptions, createTypingCallbacks } from './internal/typing.js';
 export { buildMemorySystemPromptAddition, delegateCompactionToRuntime } from './internal/memory-host.js';
 export { inspectReadOnlyChannelAccount } from './internal/message-channels.js';
+export { registerContextEngine } from './internal/own-context-engine.js';

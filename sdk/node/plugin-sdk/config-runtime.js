@@ -17,3 +17,4 @@ export { canonicalizeMainSessionAlias, evaluateSessionFreshness, getSessionEntry
 export { resolveMarkdownTableMode } from './internal/tables.js';
 export { resolveActiveTalkProviderConfig } from './internal/talk-config.js';
 export { resolveGroupSessionKey, resolveSessionKey } from './internal/group-session.js';
+export { upsertSessionEntry } from './internal/session-files.js';

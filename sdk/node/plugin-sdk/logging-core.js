@@ -3,3 +3,4 @@ export { createSubsystemLogger } from './internal/host.js';
 export { redactIdentifier } from './internal/identifiers.js';
 export { redactSensitiveFieldValue, redactSensitiveText, redactToolPayloadText } from './internal/redact.js';
 export { getChildLogger, logDebug, logError, logInfo } from './internal/runtime-io.js';
+export { startDiagnosticHeartbeat, stopDiagnosticHeartbeat } from './internal/diagnostics.js';

@@ -15,3 +15,5 @@ export { DEFAULT_TIMEOUT_SECONDS } from './internal/web/search.js';
 export { encodePngRgb, encodePngRgba, fillPixel } from './internal/media/png.js';
 export { formatQrPngDataUrl, renderQrPngBase64, renderQrPngDataUrl, renderQrTerminal, writeQrPngTempFile } from './internal/media/qr.js';
 export { resizeToJpeg } from './internal/media/resize.js';
+export { optimizeImageToPng } from './internal/media/resize.js';
+export { resizeToPng } from './internal/media/resize.js';

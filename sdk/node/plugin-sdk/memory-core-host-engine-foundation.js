@@ -12,3 +12,4 @@ export { resolveSessionTranscriptsDirForAgent } from './internal/session-store.j
 export { resolveGlobalSingleton } from './internal/singletons.js';
 export { parseDurationMs, splitShellArgs } from './internal/values.js';
 export { resolveMemorySearchConfig, resolveMemorySearchSyncConfig } from './internal/memory/settings.js';
+export { onSessionTranscriptUpdate } from './internal/transcript-updates.js';

@@ -11,3 +11,5 @@ export { asToolParamsRecord, DEFAULT_PI_COMPACTION_RESERVE_TOKENS_FLOOR, parseNo
 export { resolveMemorySearchConfig } from './internal/memory/settings.js';
 export { resolveCronStyleNow } from './internal/time.js';
 export { clearMemoryPluginState, getMemoryCapabilityRegistration, registerMemoryCapability, registerMemoryCorpusSupplement } from './internal/memory/capability.js';
+export { DEFAULT_AGENT_COMPACTION_RESERVE_TOKENS_FLOOR } from './internal/values.js';
+export { listMemoryHostPublicArtifacts, listMemoryWorkspacePublicArtifacts } from './internal/memory/artifacts.js';

@@ -5,3 +5,4 @@ export { resolveEnvApiKey } from './internal/auth/env-names.js';
 export { requireApiKey } from './internal/auth/resolve.js';
 export { getRuntimeAuthForModel, resolveApiKeyForProvider, resolveProviderAuthProfileApiKey } from './internal/auth/resolve.js';
 export { buildOAuthCallbackOriginResolver } from './internal/auth/login-flow.js';
+export { resolveProviderAuthProfileMetadata } from './internal/auth/profile-facts.js';

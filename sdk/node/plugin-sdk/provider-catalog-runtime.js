@@ -1,1 +1,1 @@
-export {};
+export { augmentModelCatalogWithProviderPlugins, isPluginProvidersLoadInFlight, resolveCatalogHookProviderPluginIds, resolveOwningPluginIdsForProvider, resolvePluginProviders } from './internal/provider/of-plugins.js';

@@ -8,3 +8,4 @@ export { createRealtimeVoiceOutputActivityTracker, createRealtimeVoiceTurnContex
 export { normalizeCapabilityProviderId as normalizeRealtimeVoiceProviderId } from './internal/capability-providers.js';
 export { consultRealtimeVoiceAgent, recordTalkDiagnosticEvent, recordTalkObservabilityEvent, resolveRealtimeVoiceFastContextConsult } from './internal/voice/agent.js';
 export { canonicalizeRealtimeVoiceProviderId, getRealtimeVoiceProvider, listRealtimeVoiceProviders } from './internal/capability-registries.js';
+export { controlRealtimeVoiceAgentRun } from './internal/voice/run-control.js';

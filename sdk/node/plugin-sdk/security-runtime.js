@@ -26,3 +26,4 @@ export { writeJsonFileSecure } from './internal/json-files.js';
 export { compileSafeRegex, compileSafeRegexDetailed, hasNestedRepetition, testRegexWithBoundedInput } from './internal/safe-regex.js';
 export { ensurePortAvailable, getHookType, isChannelAccountEffectivelyEnabled, isExternalHookSession, isNonEmptyString, mapHookExternalContentSource, matchesHostnameAllowlist, normalizePositiveInt, parseDotPath, parseEnvValue, resolveHookExternalContentSource, toDotPath } from './internal/small-tools.js';
 export { resolvePositiveTimerTimeoutMs as normalizePositiveTimerMs } from './internal/numbers.js';
+export { writeSiblingTempFile } from './internal/sibling-file.js';

@@ -5,3 +5,4 @@ export { canonicalizeMainSessionAlias, evaluateSessionFreshness, getSessionEntry
 export { clearConfigCache as clearSessionStoreCacheForTest } from './internal/config-snapshot.js';
 export { readLatestAssistantTextFromSessionTranscript } from './internal/transcript-reads.js';
 export { resolveSendPolicy } from './internal/send-policy.js';
+export { resolveAndPersistSessionFile, resolveSessionFilePath, upsertSessionEntry } from './internal/session-files.js';

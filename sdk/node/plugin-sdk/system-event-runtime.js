@@ -1,1 +1,2 @@
 export { enqueueSystemEvent } from './internal/host.js';
+export { peekSystemEventEntries, resetSystemEventsForTest } from './internal/system-events.js';

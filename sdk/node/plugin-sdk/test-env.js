@@ -4,3 +4,4 @@ export { createAuthCaptureJsonFetch, createMockIncomingRequest, createMockServer
 export { createSingleUserPromptMessage, extractNonEmptyAssistantText, parseCsvFilter } from './internal/testing/texts.js';
 export { parseCapabilityModelRef as parseVideoGenerationModelRef } from './internal/generation/candidates.js';
 export { encodePngRgba, fillPixel } from './internal/media/png.js';
+export { DEFAULT_LIVE_MUSIC_MODELS, DEFAULT_LIVE_VIDEO_MODELS, canRunBufferBackedImageToVideoLiveLane, canRunBufferBackedVideoToVideoLiveLane, collectProviderApiKeys, createWindowsCmdShimFixture, getShellEnvAppliedKeys, isLiveProfileKeyModeEnabled, isLiveTestEnabled, maybeLoadShellEnvForGenerationProviders, normalizeVideoGenerationDuration, parseProviderModelMap, redactLiveApiKey, resolveConfiguredLiveMusicModels, resolveConfiguredLiveVideoModels, resolveLiveMusicAuthStore, resolveLiveVideoAuthStore, resolveLiveVideoResolution } from './internal/testing/live.js';

@@ -9,3 +9,7 @@ export { createCliRuntimeCapture, createNonExitingRuntimeEnv, createNonExitingTy
 export { deliverOutboundPayloads } from './internal/durable-send.js';
 export { parseCapabilityModelRef as parseVideoGenerationModelRef } from './internal/generation/candidates.js';
 export { encodePngRgba, fillPixel } from './internal/media/png.js';
+export { DEFAULT_LIVE_MUSIC_MODELS, DEFAULT_LIVE_VIDEO_MODELS, canRunBufferBackedImageToVideoLiveLane, canRunBufferBackedVideoToVideoLiveLane, collectProviderApiKeys, createWindowsCmdShimFixture, getShellEnvAppliedKeys, isLiveProfileKeyModeEnabled, isLiveTestEnabled, maybeLoadShellEnvForGenerationProviders, normalizeVideoGenerationDuration, parseProviderModelMap, redactLiveApiKey, resolveConfiguredLiveMusicModels, resolveConfiguredLiveVideoModels, resolveLiveMusicAuthStore, resolveLiveVideoAuthStore, resolveLiveVideoResolution } from './internal/testing/live.js';
+export { createSandboxTestContext, expectGeneratedTokenPersistedToGatewayAuth } from './internal/testing/places.js';
+export { firstWrittenJsonArg, spyRuntimeErrors, spyRuntimeJson, spyRuntimeLogs } from './internal/testing/wizard.js';
+export { peekSystemEvents, resetSystemEventsForTest } from './internal/system-events.js';

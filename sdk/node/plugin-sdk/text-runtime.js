@@ -23,3 +23,4 @@ export { renderMarkdownIRChunksWithinLimit } from './internal/markdown/fit.js';
 export { chunkMarkdownIR, sliceMarkdownIR } from './internal/markdown/spans.js';
 export { asNullableObjectRecord, asOptionalObjectRecord, bindAbortRelay, normalizeArrayBackedTrimmedStringList, normalizeCsvOrLooseStringList, normalizeSortedUniqueTrimmedStringList, normalizeStringifiedEntries, normalizeUniqueTrimmedStringList, resolvePrimaryStringValue, resolveStuckSessionAbortMs, resolveStuckSessionWarnMs } from './internal/small-tools.js';
 export { DEFAULT_LOG_DIR, DEFAULT_LOG_FILE, getLogger, getResolvedLoggerSettings, resetLogger, setLoggerConfigLoaderForTests, setLoggerOverride } from './internal/logger-settings.js';
+export { startDiagnosticHeartbeat, stopDiagnosticHeartbeat } from './internal/diagnostics.js';

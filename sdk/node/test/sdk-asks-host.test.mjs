@@ -14,7 +14,7 @@ async function inWorker(modules, body, answers, before = '') {
   for (const [name, text] of Object.entries({ 'openclaw.plugin.json': '{"id":"probe"}', 'package.json': '{"type":"module"}', 'index.js': source })) fs.writeFileSync(path.join(root, name), text);
   const host = new FakeHost();
   const asked = [];
-  for (const [name, answer] of Object.entries(answers)) host.host[name] = (params) => (asked.push([name, params]), answer);
+  for (const [name, answer] of Object.entries(answers)) host.host[name] = (params) => (asked.push([name, params]), typeof answer === 'function' ? answer(params) : answer);
   try {
     await host.hello;
     const [row] = rows(await host.load(root, 'index.js'), 'registerService');
@@ -184,4 +184,75 @@ test('the last answer of a session is read from its transcript, and a sender is 
   const { result, asked } = await inWorker(['session-transcript-runtime', 'conversation-runtime'], body, { 'host.session.resolveSessionFilePath': file, 'host.channel.pairing.upsertPairingRequest': { code: 'ABC', created: true } });
   assert.deepEqual(result, [{ id: 'assistant-last', text: 'last', timestamp: 5 }, 4, { agentId: 'main', memoryKey: 'transcript:main:s', sessionId: 's', sessionKey: 'agent:main:x' }, { code: 'ABC', created: true }]);
   assert.deepEqual(asked.at(-1)[1].args, [{ channel: 'chat', id: 'bob' }]);
+});
+
+test('a caller on the phone learns how the run stands, ends it, or tells it something', async () => {
+  const body = `const said = [];
+    for (const text of ['what are you doing?', 'cancel that', 'use the other one instead', 'after that, send it']) {
+      const { ok, mode, active, message, sessionId, providerResult } = await sdk.controlRealtimeVoiceAgentRun({ sessionKey: ' k ', text, recentEvents: [{ type: 'tool.call', payload: { name: 'search' } }] });
+      said.push([ok, mode, active, sessionId, message, providerResult?.status]);
+    }
+    return said;`;
+  const { result, asked } = await inWorker(['realtime-voice'], body, { 'host.session.control': { sessionId: 's', active: true, done: true } });
+  assert.deepEqual(result.map(([ok, mode, active, id]) => [ok, mode, active, id]), [[true, 'status', true, 's'], [true, 'cancel', true, 's'], [true, 'steer', true, 's'], [true, 'followup', true, 's']]);
+  assert.deepEqual([result[0][4], result[1][5]], ['The agent is starting search.', 'cancelled']);
+  assert.deepEqual(asked.map(([, { sessionKey, action }]) => [sessionKey, action]), [['k', 'look'], ['k', 'cancel'], ['k', 'steer'], ['k', 'steer']]);
+  assert.equal(asked[2][1].text, 'use the other one instead');
+  assert.match(asked[3][1].text, /^The caller adds this[^]*after that, send it$/);
+});
+
+test('a picture is made smaller until it fits, and the smallest is given when none does', async () => {
+  const body = `const small = await sdk.optimizeImageToJpeg(Buffer.from('x'), 100); const none = await sdk.optimizeImageToPng(Buffer.from('x'), 2);
+    return [small.optimizedSize, small.resizeSide, small.quality, none.optimizedSize, none.resizeSide];`;
+  const bytes = (count) => ({ $bytes: Buffer.alloc(count).toString('base64') });
+  const picture = ({ args: [{ maxSide, quality }] }) => bytes(maxSide === 1024 && quality === 60 ? 90 : 101);
+  const answers = { 'host.media.resizeToJpeg': picture, 'host.media.resizeToPng': ({ args: [{ maxSide }] }) => bytes(maxSide) };
+  const { result, asked } = await inWorker(['web-media'], body, answers);
+  assert.deepEqual(result, [90, 1024, 60, 800, 800]);
+  assert.equal(asked.filter(([method]) => method === 'host.media.resizeToJpeg').length, 18);
+});
+
+test('what waits for a session is read from the gateway, and heartbeats are told within the worker', async () => {
+  const body = `const heard = [];
+    const stop = sdk.onHeartbeatEvent((event) => heard.push(event.status));
+    sdk.emitHeartbeatEvent({ status: 'sent' });
+    stop();
+    sdk.emitHeartbeatEvent({ status: 'skipped' });
+    return [heard, sdk.getLastHeartbeatEvent().status, sdk.peekSystemEvents('k'), sdk.hasSystemEvents('k'), sdk.isSystemEventContextChanged('k', ' Build '), sdk.isSystemEventContextChanged('k', 'other')];`;
+  const { result, asked } = await inWorker(['infra-runtime'], body, { 'host.system.systemEvents': [{ text: 'done', ts: 1, contextKey: 'build', trusted: true }] });
+  assert.deepEqual(result, [['sent'], 'skipped', ['done'], true, false, true]);
+  assert.equal(asked[0][1].sessionKey, 'k');
+});
+
+test('conversations are bound through the gateway, and none is bound by the configuration', async () => {
+  const body = `const about = { pluginId: 'probe', conversation: { channel: 'chat', accountId: 'a', conversationId: 'c' } };
+    const asked = await sdk.requestPluginConversationBinding({ ...about, requestedBySenderId: 'bob', binding: { summary: 's' } });
+    sdk.markPluginBindingFallbackNoticeShown(' b ');
+    return [asked.status, await sdk.getCurrentPluginConversationBinding(about), (await sdk.detachPluginConversationBinding(about)).removed, sdk.hasShownPluginBindingFallbackNotice('b'),
+      sdk.resolveConfiguredBindingRecord(), await sdk.ensureConfiguredBindingTargetReady({}), sdk.resolvePairingIdLabel('chat')];`;
+  const answers = { 'host.binding.request': { status: 'pending' }, 'host.binding.current': null, 'host.binding.detach': { removed: true } };
+  const { result, asked } = await inWorker(['conversation-runtime'], body, answers);
+  assert.deepEqual(result, ['pending', null, true, true, null, { ok: true }, 'userId']);
+  assert.deepEqual(asked[0][1], { pluginId: 'probe', channel: 'chat', accountId: 'a', conversationId: 'c', senderId: 'bob', owner: { pluginId: 'probe' }, binding: { summary: 's' } });
+});
+
+test('providers of the worker, its context engines and its files are found', async () => {
+  const before = "api.registerProvider({ id: 'Mine', label: 'Mine', auth: [], augmentModelCatalog: async () => [{ id: 'm' }] }); sdk.registerContextEngine('e', () => ({}));";
+  const body = `const dir = ${JSON.stringify(fs.mkdtempSync(path.join(os.tmpdir(), 'chela-sibling-')))};
+    const { filePath } = await sdk.writeSiblingTempFile({ dir, writeTemp: (file) => import('node:fs/promises').then((fs) => fs.writeFile(file, 'x')), resolveFinalPath: () => dir + '/f', mode: 0o600 });
+    const out = await sdk.writeSiblingTempFile({ dir, writeTemp: async () => {}, resolveFinalPath: () => '/elsewhere' }).catch((error) => error.message);
+    const left = (await import('node:fs')).readdirSync(dir);
+    return [sdk.resolvePluginProviders().map(({ id, pluginId }) => [id, pluginId]), sdk.resolveOwningPluginIdsForProvider({ provider: 'mine' }), await sdk.augmentModelCatalogWithProviderPlugins({ context: {} }), left, filePath === dir + '/f', out.includes('does not lie in')];`;
+  const { result } = await inWorker(['provider-catalog-runtime', 'compat', 'security-runtime'], body, {}, before);
+  assert.deepEqual(result, [[['Mine', 'probe']], ['probe'], [{ id: 'm' }], ['f'], true, true]);
+});
+
+test('commands and channels of the worker are called as they were registered', async () => {
+  const before = `api.registerCommand({ name: 'hi', description: 'greets', acceptsArgs: true, handler: (ctx) => ({ text: 'hi ' + ctx.args }) });
+    api.registerChannel({ plugin: { id: 'chat', meta: { id: 'chat' }, capabilities: { chatTypes: ['direct'] }, config: { listAccountIds: () => [], resolveAccount: () => ({}), formatAllowFrom: ({ allowFrom }) => allowFrom.map((one) => one.replace('u-', '')) } } });`;
+  const body = `const { command, args } = sdk.matchPluginCommand('/hi you');
+    const who = sdk.resolveCommandAuthorization({ ctx: { Provider: 'chat', SenderId: 'u-bob' }, cfg: { channels: { chat: { allowFrom: ['u-bob'] } } }, commandAuthorized: true });
+    return [(await sdk.executePluginCommand({ command, args, channel: 'chat', isAuthorizedSender: true })).text, who.ownerList, who.senderId, who.isAuthorizedSender];`;
+  const { result } = await inWorker(['plugin-runtime', 'command-auth'], body, {}, before);
+  assert.deepEqual(result, ['hi you', ['bob'], 'bob', true]);
 });

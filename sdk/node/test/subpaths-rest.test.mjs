@@ -58,6 +58,25 @@ const COMPLETE = [
   'memory-core-host-runtime-files', // SUB-287
   'memory-host-core', // SUB-288
   'memory-host-files', // SUB-290
+  'compat', // SUB-018
+  'command-auth', // SUB-056
+  'command-auth-native', // SUB-057
+  'command-status-runtime', // SUB-062
+  'channel-pairing', // SUB-087
+  'channel-pairing-paths', // SUB-088
+  'channel-runtime', // SUB-093
+  'security-runtime', // SUB-149
+  'session-store-runtime', // SUB-165
+  'heartbeat-runtime', // SUB-170
+  'system-event-runtime', // SUB-171
+  'cli-runtime', // SUB-188
+  'logging-core', // SUB-195
+  'webhook-ingress', // SUB-221
+  'webhook-targets', // SUB-222
+  'web-media', // SUB-228
+  'provider-catalog-runtime', // SUB-255
+  'memory-core-host-engine-foundation', // SUB-277
+  'test-fixtures', // SUB-304
 ];
 
 for (const subpath of COMPLETE) test(`${subpath} carries every name`, () => assert.deepEqual(lacking(subpath), []));

@@ -5,6 +5,7 @@ import { PROMISED, RELEASES, importInWorker } from './subpaths.mjs';
 
 const keyOf = (subpath) => ({ index: './plugin-sdk', 'extension-api': './extension-api' })[subpath] ?? subpath;
 
+// Deprecated, reserved and undocumented subpaths, and those of test helpers, import as all others do: SUB-309, SUB-310, SUB-316, SUB-318, SUB-319, SUB-320, SUB-321, SUB-322
 test('every promised name is there when a plugin imports it', async () => {
   const found = await importInWorker(Object.keys(PROMISED).map(keyOf));
   for (const [subpath, names] of Object.entries(PROMISED)) assert.deepEqual(found[keyOf(subpath)], names, subpath);
@@ -37,3 +38,11 @@ for (const [first, ...others] of SAME) {
     for (const other of others) assert.deepEqual(PROMISED[other], PROMISED[first], other);
   });
 }
+
+test('the first release is listed whole', () => { // SUB-308, SUB-309, SUB-311
+  const listed = Object.entries(RELEASES['2026.5.12']).filter(([subpath]) => !subpath.startsWith('.'));
+  const largest = listed.map(([subpath, names]) => [subpath, names.length]).sort((a, b) => b[1] - a[1]).slice(0, 8);
+  assert.equal(listed.reduce((sum, [, names]) => sum + names.length, 0), 5230);
+  assert.equal(listed.filter(([, names]) => names.length === 0).length, 6, 'subpaths of types only');
+  assert.deepEqual(largest, [['infra-runtime', 331], ['agent-runtime', 272], ['zod', 239], ['testing', 149], ['text-runtime', 135], ['compat', 122], ['media-runtime', 118], ['security-runtime', 114]]);
+});

@@ -101,3 +101,24 @@ test('an account runs until it is aborted', async () => {
   await expectPendingUntilAbort({ ...run, waitForStarted: () => started });
   assert.equal(run.patches[0].running, true);
 });
+
+test('fixtures of agent runtimes, of live tests and of runtimes need no test runner', async () => { // SUB-294, SUB-303, SUB-304
+  const contracts = await import('../plugin-sdk/agent-runtime-test-contracts.js');
+  const env = await import('../plugin-sdk/test-env.js');
+  const fixtures = await import('../plugin-sdk/test-fixtures.js');
+  assert.deepEqual(contracts.mediaToolResult('t', 'u', true), { content: [{ type: 'text', text: 't' }], details: { media: { mediaUrl: 'u', audioAsVoice: true } } });
+  const { openAiCodexProvider: provider, codexCliProvider } = contracts.AUTH_PROFILE_RUNTIME_CONTRACT;
+  const aliasLookupParams = { manifestRegistry: contracts.createAuthAliasManifestRegistry() };
+  const forwarded = (authProfileProvider) => contracts.expectedForwardedAuthProfile({ provider, authProfileProvider, aliasLookupParams, sessionAuthProfileId: 'id' });
+  assert.deepEqual([forwarded(codexCliProvider), forwarded('anthropic')], ['id', undefined]);
+  assert.deepEqual(env.collectProviderApiKeys('google', { env: { GEMINI_API_KEYS: 'a, b;a', GEMINI_API_KEY: 'c', GEMINI_API_KEY_2: 'd', GOOGLE_API_KEY: 'e' }, providerEnvVars: ['X'] }), ['a', 'b', 'c', 'd', 'e']);
+  assert.deepEqual(env.collectProviderApiKeys('my-own', { env: { OPENCLAW_LIVE_MY_OWN_KEY: 'only', MY_OWN_API_KEY: 'c' }, providerEnvVars: [] }), ['only']);
+  const runtime = { log: () => 'kept', writeJson: () => {} };
+  const [log, json] = [fixtures.spyRuntimeLogs(runtime), fixtures.spyRuntimeJson(runtime)];
+  runtime.log('x');
+  runtime.writeJson({ a: 1 });
+  assert.deepEqual([log.mock.calls, fixtures.firstWrittenJsonArg(json)], [[['x']], { a: 1 }]);
+  log.mockRestore();
+  assert.equal(runtime.log(), 'kept');
+  assert.throws(() => fixtures.expectGeneratedTokenPersistedToGatewayAuth({ generatedToken: 'short' }), /48 hexadecimal/);
+});

@@ -54,6 +54,8 @@ export function createApi(plugin, params, definition) {
       const site = callSite(plugin.rootDir);
       if (site) row.site = site;
       plugin.registrations.push(row);
+      // The SDK finds what this worker has with its functions, where the row holds only their handles.
+      plugin.given.push({ method, args });
     } finally {
       peer.exports.pluginId = undefined;
     }

@@ -48,6 +48,7 @@ export async function load(params) {
     // Until `register` returns, and again when it fails, this is all there is of the plugin.
     params,
     registrations: [],
+    given: [],
   };
   plugins.set(plugin.id, plugin);
   try {

@@ -1,5 +1,6 @@
 //! Injections, run context, agent events (HOOK-246..255, API-090..094, API-201..203).
 
+mod control;
 mod store;
 
 use chela_agent::{RunEvent, RunRef};
@@ -36,6 +37,8 @@ pub(super) async fn serve(request: &Request<'_>) -> Reply {
         ),
         "host.session.scheduleTurn" if !request.bundled => Ok(json!({"$undefined": true})),
         "host.session.unscheduleTurnsByTag" if !request.bundled => Ok(json!({"removed": 0, "failed": 0})),
+        "host.session.status" => control::status(request).await,
+        "host.session.control" => control::control(request).await,
         other if other.starts_with("host.session.") => store::serve(request).await,
         other => Err(CallError::NotBuilt(other.into())),
     }

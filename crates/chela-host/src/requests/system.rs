@@ -20,6 +20,7 @@ pub(super) async fn serve(request: &Request<'_>) -> Reply {
     match request.method {
         "host.system.runCommandWithTimeout" => run_command(request).await,
         "host.system.enqueueSystemEvent" => enqueue(request),
+        "host.system.systemEvents" => waiting(request),
         "host.system.requestHeartbeat" => {
             gateway_only(request)?;
             let done = crate::heartbeat::request(request.host, &request.params);
@@ -55,6 +56,20 @@ fn enqueue(request: &Request<'_>) -> Reply {
         trusted: request.params.get("trusted") != Some(&Value::Bool(false)),
     };
     Ok(json!(request.host.runtime.system_events.enqueue(&key, event)))
+}
+
+/// `({sessionKey})` -> what waits for the session's next turn, in the reference's shape; it stays.
+fn waiting(request: &Request<'_>) -> Reply {
+    let default = request.host.runtime.settings().agents.default_id.clone();
+    let key = chela_store::session_key::canonicalize(request.text("sessionKey")?, &default);
+    let row = |event: SystemEvent| {
+        let mut row = json!({"text": event.text, "ts": event.at_ms, "contextKey": event.context_key, "trusted": event.trusted});
+        if let Some(place) = event.delivery_context {
+            row["deliveryContext"] = place;
+        }
+        row
+    };
+    Ok(request.host.runtime.system_events.peek(&key).into_iter().map(row).collect())
 }
 
 /// RT-115. The command is the plugin's: it gets no more of the environment than the plugin passes.

@@ -78,7 +78,7 @@ export const shouldComputeCommandAuthorized = (text, cfg, options) => isControlC
 /** Whether a channel of this worker shows commands natively. @param {string|undefined} surface @returns {boolean} */
 export function isNativeCommandSurface(surface) {
   const id = normalizeOptionalLowercaseString(surface);
-  const channels = [...plugins.values()].flatMap(({ registrations }) => registrations.filter(({ method }) => method === 'registerChannel').map(({ args }) => args[0]?.plugin));
+  const channels = [...plugins.values()].flatMap(({ given }) => (given ?? []).filter(({ method }) => method === 'registerChannel').map(({ args }) => args[0]?.plugin));
   return id !== undefined && channels.some((channel) => channel?.id === id && channel.capabilities?.nativeCommands === true);
 }
 

@@ -189,3 +189,33 @@ export function logWebhookError({ channel, updateType, chatId, error }) {
   createSubsystemLogger('diagnostic').error(`webhook error: ${said({ channel, updateType, chatId })} error="${error}" errors=${++counts.errors}`);
   emitDiagnosticEvent({ type: 'webhook.error', channel, updateType, chatId, error });
 }
+
+/** The gateway watches its own runs. @returns {void} */
+export const startDiagnosticHeartbeat = () => {};
+/** @returns {void} */
+export const stopDiagnosticHeartbeat = () => {};
+
+/** A trace context that nothing changes. @param {any} context @returns {any} */
+export function freezeDiagnosticTraceContext({ traceId, spanId, parentSpanId, traceFlags }) {
+  return Object.freeze({ traceId, ...(spanId ? { spanId } : {}), ...(parentSpanId ? { parentSpanId } : {}), ...(traceFlags ? { traceFlags } : {}) });
+}
+/** A plugin's process has no trace of its own under way. @param {any} [input] @returns {any} */
+export const createDiagnosticTraceContextFromActiveScope = (input) => createDiagnosticTraceContext(input);
+/** @param {any} metadata @returns {boolean} */
+export const isInternalDiagnosticEventMetadata = (metadata) => metadata.internal === true;
+/** Events are told at once: none waits. @returns {false} */
+export const hasPendingInternalDiagnosticEvent = () => false;
+/** Events are told at once. @returns {Promise<void>} */
+export const waitForDiagnosticEventsDrained = async () => {};
+/** Tells of an event; what is private stays out of it, since listeners of other plugins hear it. @param {any} event */
+export const emitTrustedDiagnosticEventWithPrivateData = (event) => emitTrustedDiagnosticEvent(event);
+
+const CONTENTS = ['inputMessages', 'outputMessages', 'toolInputs', 'toolOutputs', 'systemPrompt', 'toolDefinitions'];
+/** Which contents of model calls traces may hold. @param {any} config @returns {any} */
+export function resolveDiagnosticModelContentCapturePolicy(config) {
+  const otel = config?.diagnostics?.enabled === false ? undefined : config?.diagnostics?.otel;
+  const wish = otel?.enabled === true && otel.traces !== false ? otel.captureContent : undefined;
+  const may = (name) => (wish === true ? name !== 'systemPrompt' : wish?.enabled === true && wish[name] === true);
+  const policy = Object.fromEntries(CONTENTS.map((name) => [name, Boolean(may(name))]));
+  return { ...policy, anyModelContent: policy.inputMessages || policy.outputMessages || policy.systemPrompt || policy.toolDefinitions };
+}

@@ -31,6 +31,8 @@ export async function getActiveMemorySearchManager({ agentId, purpose } = {}) {
 
 /** Closes what {@link getActiveMemorySearchManager} opened, which is nothing that lasts. */
 export async function closeActiveMemorySearchManagers() {}
+/** The same for one agent. */
+export const closeActiveMemorySearchManager = closeActiveMemorySearchManagers;
 
 /** Files of the active memory that other plugins may read. */
 export const listActiveMemoryPublicArtifacts = () => ask('host.memory.publicArtifacts', {});

@@ -5,7 +5,7 @@ import { normalizeOptionalLowercaseString } from './strings.js';
 
 /** The channels of this worker. @returns {any[]} */
 export const ownChannels = () =>
-  [...plugins.values()].flatMap(({ registrations }) => (registrations ?? []).filter(({ method }) => method === 'registerChannel').map(({ args }) => args[0]?.plugin ?? args[0])).filter(Boolean);
+  [...plugins.values()].flatMap(({ given }) => (given ?? []).filter(({ method }) => method === 'registerChannel').map(({ args }) => args[0]?.plugin ?? args[0])).filter(Boolean);
 
 /** A channel of this worker by its id or another name of it. @param {unknown} name @returns {any} */
 export function ownChannel(name) {

@@ -8,7 +8,7 @@ const FAILED = { text: '⚠️ Command failed. Please try again later.' };
 
 const spelling = (name) => normalizeLowercaseStringOrEmpty(name).replace(/^\//, '');
 const namesOf = ({ name, nativeNames }) => [name, ...Object.values(nativeNames ?? {})].map(spelling);
-const all = () => [...plugins.values()].flatMap(({ id, name, registrations }) => (registrations ?? []).filter(({ method }) => method === 'registerCommand').map(({ args }) => ({ pluginId: id, pluginName: name, ...args[0] })));
+const all = () => [...plugins.values()].flatMap(({ id, name, given }) => (given ?? []).filter(({ method }) => method === 'registerCommand').map(({ args }) => ({ pluginId: id, pluginName: name, ...args[0] })));
 const serves = ({ channels }, channel) => !channels?.length || !channel || channels.some((one) => spelling(one) === spelling(channel));
 
 /** The commands of this worker. @returns {any[]} */

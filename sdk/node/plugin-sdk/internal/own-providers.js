@@ -7,7 +7,7 @@ import { normalizeCapabilityProviderId } from './capability-providers.js';
  * @param {string} method the registration, such as `registerSpeechProvider`
  * @returns {any[]}
  */
-export const ownProviders = (method) => [...plugins.values()].flatMap(({ registrations }) => (registrations ?? []).filter((row) => row.method === method).map(({ args }) => args[0]));
+export const ownProviders = (method) => [...plugins.values()].flatMap(({ given }) => (given ?? []).filter((row) => row.method === method).map(({ args }) => args[0]));
 
 /**
  * Functions that find the providers of one kind by their ids and other names.

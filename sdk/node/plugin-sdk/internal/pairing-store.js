@@ -58,3 +58,10 @@ const changed = (step) => async ({ channel, entry, accountId }) => {
 export const addChannelAllowFromStoreEntry = changed('allow');
 /** Takes a sender out. */
 export const removeChannelAllowFromStoreEntry = changed('forbid');
+
+/** Approved senders of older releases, which knew no accounts: the gateway reads them with those of the default account. */
+export const readLegacyChannelAllowFromStore = (channel, env) => readChannelAllowFromStore(channel, env);
+/** As {@link readLegacyChannelAllowFromStore}, at once. */
+export const readLegacyChannelAllowFromStoreSync = (channel, env) => readChannelAllowFromStoreSync(channel, env);
+/** Nothing is kept in this process. */
+export const clearPairingAllowFromReadCacheForTest = () => {};

@@ -38,3 +38,18 @@ export async function dispatchPluginInteractiveHandler({ channel, data, dedupeId
     throw error;
   }
 }
+
+const flat = ({ conversation, ...rest }) => ({ ...conversation, ...rest });
+/** Asks to bind a conversation to the plugin; the gateway asks people. @param {any} params `pluginId`, `conversation`, `requestedBySenderId`, `binding` @returns {Promise<any>} */
+export const requestPluginConversationBinding = ({ pluginId: owner, conversation, requestedBySenderId, binding }) =>
+  ask('host.binding.request', { ...flat({ conversation }), senderId: requestedBySenderId, owner: { pluginId: owner }, binding: binding ?? {} });
+/** Ends the binding of a conversation. @param {any} params `pluginId`, `conversation` @returns {Promise<{removed: boolean}>} */
+export const detachPluginConversationBinding = ({ pluginId: owner, conversation }) => ask('host.binding.detach', { ...flat({ conversation }), owner: { pluginId: owner } });
+/** The binding of a conversation to the plugin. @param {any} params `pluginId`, `conversation` @returns {Promise<any>} `null` for none */
+export const getCurrentPluginConversationBinding = ({ pluginId: owner, conversation }) => ask('host.binding.current', { ...flat({ conversation }), owner: { pluginId: owner } });
+
+const noticed = new Set();
+/** Whether people were told that the plugin of a binding does not answer. @param {string} bindingId @returns {boolean} */
+export const hasShownPluginBindingFallbackNotice = (bindingId) => noticed.has(bindingId.trim());
+/** Notes that they were told. @param {string} bindingId */
+export const markPluginBindingFallbackNoticeShown = (bindingId) => void (bindingId.trim() && noticed.add(bindingId.trim()));

@@ -79,7 +79,7 @@ export function resolveSkillCommandInvocation({ commandBodyNormalized, skillComm
   return command ? { command, args: args?.trim() || undefined } : null;
 }
 
-const ownCommands = () => [...plugins.values()].flatMap(({ registrations }) => (registrations ?? []).filter(({ method }) => method === 'registerCommand').map(({ args }) => args[0]));
+const ownCommands = () => [...plugins.values()].flatMap(({ given }) => (given ?? []).filter(({ method }) => method === 'registerCommand').map(({ args }) => args[0]));
 const serves = ({ channels }, provider) => !channels?.length || !provider || channels.some((one) => normalizeLowercaseStringOrEmpty(one) === normalizeLowercaseStringOrEmpty(provider));
 const nativeName = ({ name, nativeNames }, provider) => [nativeNames?.[normalizeOptionalLowercaseString(provider)], nativeNames?.default].map(normalizeOptionalString).find(Boolean) ?? name;
 /** Commands of the plugins in this worker, as a channel shows them. @param {string} [provider] @returns {{name: string, description: string, acceptsArgs: boolean, descriptionLocalizations?: object}[]} */

@@ -53,3 +53,5 @@ export const formatReasoningMessage = (text) => (text.trim() ? `Reasoning:\n${te
 
 /** Tokens kept free when a session is made shorter, at least. */
 export const DEFAULT_PI_COMPACTION_RESERVE_TOKENS_FLOOR = 20_000;
+/** The same under its newer name. */
+export const DEFAULT_AGENT_COMPACTION_RESERVE_TOKENS_FLOOR = DEFAULT_PI_COMPACTION_RESERVE_TOKENS_FLOOR;

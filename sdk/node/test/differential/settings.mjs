@@ -33,7 +33,10 @@ export default [
   ['talk-config-runtime', ['resolveActiveTalkProviderConfig'], () => [talk()]],
   ['core', ['resolveGatewayPort'], () => [pick([undefined, {}, { gateway: { port: pick([0, 5, -1, NaN, '7']) } }]), { OPENCLAW_GATEWAY_PORT: pick([undefined, '', ' 8 ', 'h:9', '[::1]:10', '::1', 'a:b:3', '0', 'x']) }]],
   ['core', ['resolveGatewayBindUrl'], () => [{ bind: pick([undefined, 'custom', 'tailnet', 'lan', 'loopback', 'auto']), customBindHost: pick([undefined, ' h ', '']), scheme: 'ws', port: 1, pickTailnetHost: pick([() => null, () => 't']), pickLanHost: pick([() => null, () => 'l']) }]],
-  ['core', ['resolveTailnetHostWithRunner'], () => [pick([undefined, async () => ({ code: pick([0, 1]), stdout: pick(['', 'noise {"Self":{"DNSName":"a.b."}}', '{"Self":{"TailscaleIPs":["1.2.3.4"]}}', '{}', '{"Self":{"DNSName":"c."}} end']) })])], undefined, 60],
+  ['core', ['resolveTailnetHostWithRunner'], () => {
+    const said = { code: pick([0, 1]), stdout: pick(['', 'noise {"Self":{"DNSName":"a.b."}}', '{"Self":{"TailscaleIPs":["1.2.3.4"]}}', '{}', '{"Self":{"DNSName":"c."}} end']) };
+    return [pick([undefined, async () => said])];
+  }, undefined, 60],
   ['plugin-config-runtime', ['normalizePluginsConfig'], () => [plugins()]],
   ['plugin-config-runtime', ['resolveEffectiveEnableState'], () => [{ id: pick(['p', 'q', 'z', 'telegram']), origin: pick(['bundled', 'workspace', 'global', 'config']), config: normal(), rootConfig: pick([undefined, {}, { channels: { p: { enabled: flag() }, telegram: { enabled: flag() } } }]), enabledByDefault: flag() }]],
   ['speech-core', ['canonicalizeSpeechProviderId'], () => [pick([undefined, '', ' Nobody ', 'x-y'])], undefined, 6],

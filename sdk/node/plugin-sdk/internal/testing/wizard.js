@@ -81,3 +81,19 @@ export function createCliRuntimeCapture() {
   };
   return { runtimeLogs, runtimeErrors, defaultRuntime, resetRuntimeCapture };
 }
+
+/** Puts a spy in the place of a member, which it can give back. */
+function spyOn(object, name) {
+  const kept = object[name];
+  const put = spy();
+  object[name] = Object.assign(put, { mockRestore: () => { object[name] = kept; } });
+  return put;
+}
+/** What a command wrote as JSON first. @param {any} writeJson a spy @returns {any} */
+export const firstWrittenJsonArg = (writeJson) => writeJson.mock.calls[0]?.[0] ?? null;
+/** Spies in the place of a runtime's output. @param {any} runtime */
+export const spyRuntimeLogs = (runtime) => spyOn(runtime, 'log');
+/** @param {any} runtime */
+export const spyRuntimeErrors = (runtime) => spyOn(runtime, 'error');
+/** @param {any} runtime */
+export const spyRuntimeJson = (runtime) => spyOn(runtime, 'writeJson');

@@ -1,0 +1,24 @@
+// Functions that answer some inputs otherwise in 2026.6 than in 2026.5.12, whose answers the SDK gives: what differs, and which.
+// A name in this list that answers alike again fails the test, so that the list stays true.
+
+const ALIASES = 'names of providers are not brought to one form (`z.ai`, `moonshotai`)';
+const PRESETS = 'presets keep a primary model that was chosen before';
+const BUTTONS = 'buttons carry an action, and the payload has `presentation` for `interactive`';
+const REASONS = [
+  [ALIASES, [
+    'provider-model-shared: normalizeProviderId', 'agent-runtime: findModelInCatalog', 'agent-runtime: parseModelRef', 'agent-runtime: resolveConfiguredModelRef', 'media-runtime: normalizeMediaProviderId', 'provider-auth: buildTokenProfileId',
+    'provider-auth: buildOauthProviderAuthResult', 'provider-auth: listProfilesForProvider', 'provider-catalog-shared: findCatalogTemplate', 'provider-catalog-shared: readConfiguredProviderCatalogEntries',
+  ]],
+  ['facts of Moonshot\'s endpoint are with its plugin', ['provider-model-shared: resolveProviderEndpoint', 'provider-catalog-shared: supportsNativeStreamingUsageCompat', 'provider-catalog-shared: applyProviderNativeStreamingUsageCompat', 'provider-model-shared: normalizeModelCompat', 'provider-stream-shared: createMoonshotThinkingWrapper']],
+  [PRESETS, ['provider-onboard: applyProviderConfigWithDefaultModelPreset', 'provider-onboard: applyProviderConfigWithDefaultModelsPreset', 'provider-onboard: applyProviderConfigWithModelCatalogPreset', 'provider-onboard: createDefaultModelPresetAppliers', 'provider-onboard: createDefaultModelsPresetAppliers', 'provider-onboard: createModelCatalogPresetAppliers']],
+  [BUTTONS, ['infra-runtime: buildApprovalInteractiveReply', 'infra-runtime: buildExecApprovalInteractiveReply', 'approval-reply-runtime: buildApprovalInteractiveReplyFromActionDescriptors', 'approval-reply-runtime: buildExecApprovalPendingReplyPayload', 'approval-reply-runtime: buildPluginApprovalPendingReplyPayload', 'approval-runtime: buildApprovalPendingReplyPayload']],
+  ['a model that names its provider loses that name; a catalogue keeps the API of a model', ['agent-runtime: resolvePersistedOverrideModelRef', 'agent-runtime: resolvePersistedModelRef', 'agent-runtime: resolvePersistedSelectedModelRef', 'agent-runtime: resolveModelCatalogScope', 'agent-runtime: buildConfiguredModelCatalog']],
+  ['Codex and OpenAI are one provider (`CODEX_API_KEY`, `openai`)', ['provider-auth: buildApiKeyCredential', 'provider-env-vars: getProviderEnvVars', 'agent-runtime: resolveAuthProfileEligibility', 'provider-usage: fetchCodexUsage', 'provider-model-shared: buildOpenAICompatibleReplayPolicy', 'provider-model-shared: buildHybridAnthropicOrOpenAIReplayPolicy', 'provider-tools: normalizeOpenAIToolSchemas', 'provider-http: resolveProviderRequestCapabilities', 'provider-stream: createOpenAIResponsesContextManagementWrapper', 'provider-stream: createOpenAITextVerbosityWrapper', 'provider-stream: buildProviderStreamFamilyHooks']],
+  ['tools: unknown signals are told', ['agent-runtime: evaluateToolAvailability', 'agent-runtime: buildToolPlan']],
+  ['other words, headers, limits and defaults', ['agent-runtime: appendCronStyleCurrentTimeLine', 'agent-runtime: formatReasoningMessage', 'provider-auth: normalizeApiKeyInput', 'provider-auth: buildCopilotIdeHeaders', 'provider-auth-runtime: requireApiKey', 'provider-http: extractProviderErrorDetail', 'provider-model-shared: normalizeGooglePreviewModelId', 'media-generation-runtime: resolveClosestResolution', 'image-generation: parseImageDataUrl', 'lmstudio-runtime: mapLmstudioWireEntry', 'lmstudio-runtime: resolveLoadedContextWindow', 'memory-host-status: resolveMemoryDreamingConfig', 'memory-host-status: resolveMemoryDeepDreamingConfig', 'memory-core: resolveMemorySearchConfig', 'memory-core-host-engine-storage: resolveMemoryBackendConfig', 'tts-runtime: resolveTtsConfig', 'logging-core: redactSensitiveFieldValue', 'text-runtime: resolveStuckSessionAbortMs', 'provider-web-search: mergeScopedSearchConfig', 'error-runtime: formatErrorMessage']],
+  ['more members in the answer', ['tool-send: extractToolSend', 'session-store-runtime: evaluateSessionFreshness', 'model-session-runtime: applyModelOverrideToSessionEntry', 'reply-runtime: finalizeInboundContext']],
+  ['texts are cut in fewer pieces', ['reply-chunking: chunkMarkdownTextWithMode', 'reply-chunking: chunkTextWithMode']],
+  ['stricter or looser checks', ['approval-reply-runtime: resolveExecApprovalRequestAllowedDecisions', 'hook-runtime: isMessageReceivedEvent', 'hook-runtime: isMessageSentEvent', 'command-auth: resolveCommandAuthorization', 'provider-catalog-runtime: resolveOwningPluginIdsForProvider']],
+];
+/** Why a function (`subpath: name`) answers otherwise in 2026.6. */
+export const BY_RELEASE = new Map(REASONS.flatMap(([why, names]) => names.map((name) => [name, why])));
