@@ -94,7 +94,11 @@ for (const { title, promise } of tests) {
     const { skip: why, differs, asked } = await promise;
     if (why) return t.skip(`the reference cannot be asked: ${why}`);
     const listed = later && BY_RELEASE.get(title);
-    if (listed) return void assert.ok(differs, `answers alike by now; take \`${title}\` out of \`by-release.mjs\` (${listed})`);
+    if (listed) {
+      // A name may have several rows: one that differs is enough.
+      const all = await Promise.all(tests.filter((row) => row.title === title).map((row) => row.promise));
+      return void assert.ok(all.some((row) => row.differs), `answers alike by now; take \`${title}\` out of \`by-release.mjs\` (${listed})`);
+    }
     assert.equal(differs, undefined);
     assert.ok(asked > 0);
   });
