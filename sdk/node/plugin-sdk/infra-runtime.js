@@ -47,3 +47,8 @@ export { bindAbortRelay, CHANNEL_API_RETRY_DEFAULTS, createChannelApiRetryRunner
 export { ensureGlobalUndiciEnvProxyDispatcher } from './internal/logger-settings.js';
 export { emitHeartbeatEvent, getLastHeartbeatEvent, onHeartbeatEvent, resetHeartbeatEventsForTest } from './internal/heartbeat-events.js';
 export { hasSystemEvents, isSystemEventContextChanged, peekSystemEventEntries, peekSystemEvents, resetSystemEventsForTest, resolveSystemEventDeliveryContext } from './internal/system-events.js';
+export { areDiagnosticsEnabledForProcess, expandEnvNormalizationKeys, isWSL, logAcceptedEnvOption, normalizeEnv, normalizeOutboundIdentity, normalizeZaiEnv, resetWSLStateForTests, resolveEnvNormalizationKeys, toErrorObject } from './internal/process-facts.js';
+export { readRootJsonObjectSync, readRootJsonSync, readRootStructuredFileSync } from './internal/root-json.js';
+export { PROXY_FETCH_PROXY_URL } from './internal/fetch-tools.js';
+export { assertPublicHostname } from './internal/ssrf.js';
+export { isHeartbeatEnabledForAgent } from './internal/heartbeat-agents.js';

@@ -1,7 +1,8 @@
 // Variants of fetch.
 import { createHttp1ProxyAgent } from './dispatchers.js';
 
-const PROXY_URL = Symbol.for('openclaw.proxyFetch.proxyUrl');
+/** Where a fetch through a proxy keeps the proxy's address. */
+export const PROXY_FETCH_PROXY_URL = Symbol.for('openclaw.proxyFetch.proxyUrl');
 const WRAPPED = Symbol.for('openclaw.fetch.abortSignalWrapped');
 
 /**
@@ -23,7 +24,7 @@ export function resolveRequestUrl(input) {
 export function makeProxyFetch(proxyUrl) {
   let dispatcher;
   const proxyFetch = (input, init) => fetch(input, { ...init, dispatcher: (dispatcher ??= createHttp1ProxyAgent(proxyUrl)) });
-  return Object.defineProperty(proxyFetch, PROXY_URL, { value: proxyUrl });
+  return Object.defineProperty(proxyFetch, PROXY_FETCH_PROXY_URL, { value: proxyUrl });
 }
 
 /**
@@ -31,7 +32,7 @@ export function makeProxyFetch(proxyUrl) {
  * @param {Function | undefined} fetchImpl
  * @returns {string | undefined}
  */
-export const getProxyUrlFromFetch = (fetchImpl) => (typeof fetchImpl?.[PROXY_URL] === 'string' && fetchImpl[PROXY_URL].trim()) || undefined;
+export const getProxyUrlFromFetch = (fetchImpl) => (typeof fetchImpl?.[PROXY_FETCH_PROXY_URL] === 'string' && fetchImpl[PROXY_FETCH_PROXY_URL].trim()) || undefined;
 
 /** Signals of other libraries are no `AbortSignal` and are passed on through one. */
 function nativeSignal(signal) {

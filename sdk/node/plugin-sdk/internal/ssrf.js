@@ -271,3 +271,6 @@ export async function fetchWithSsrFGuard(params) {
     throw error;
   }
 }
+
+/** Throws for a name whose addresses are not of the public network. @param {string} hostname @param {any} [lookupFn] @returns {Promise<void>} */
+export const assertPublicHostname = async (hostname, lookupFn) => void (await resolvePinnedHostname(hostname, lookupFn));
