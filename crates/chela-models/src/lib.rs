@@ -23,6 +23,7 @@ mod partial_json;
 mod profiles;
 mod reader;
 mod registry;
+mod schema;
 mod secret;
 mod settings;
 mod sse;

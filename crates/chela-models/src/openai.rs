@@ -5,4 +5,4 @@ mod parse;
 mod request;
 
 pub(crate) use parse::Parser;
-pub(crate) use request::{body, schema};
+pub(crate) use request::body;

@@ -3,7 +3,7 @@
 use super::messages::Messages;
 use crate::compat::Endpoint;
 use crate::history::{IdMode, Unpaired, plan};
-use crate::openai::schema;
+use crate::schema::{Dialect, rewrite};
 use crate::thinking::{AnthropicThinking, anthropic_thinking};
 use crate::transport::Target;
 use crate::types::{ModelRequest, ToolChoice, ToolSpec};
@@ -57,8 +57,8 @@ impl Serialize for Body<'_> {
         }
         let tools_offered = self.target.flags.tools && !request.tools.is_empty();
         if tools_offered {
-            let drop = &self.target.compat.unsupported_tool_schema_keywords;
-            let tools = Rows(&request.tools, |tool| Tool { tool, drop });
+            let dialect = Dialect::of(&request.model.provider, &self.target.compat.unsupported_tool_schema_keywords);
+            let tools = Rows(&request.tools, |tool| Tool { tool, dialect });
             out.serialize_entry("tools", &tools)?;
         }
         if let Some(choice) = tool_choice(&request.tool_choice).filter(|_| tools_offered) {
@@ -133,7 +133,7 @@ impl Serialize for System<'_> {
 
 struct Tool<'a> {
     tool: &'a ToolSpec,
-    drop: &'a [String],
+    dialect: Dialect<'a>,
 }
 
 impl Serialize for Tool<'_> {
@@ -141,7 +141,7 @@ impl Serialize for Tool<'_> {
         let mut map = s.serialize_map(Some(3))?;
         map.serialize_entry("name", &self.tool.name)?;
         map.serialize_entry("description", &self.tool.description)?;
-        map.serialize_entry("input_schema", &*schema(&self.tool.parameters, self.drop))?;
+        map.serialize_entry("input_schema", &*rewrite(&self.tool.parameters, self.dialect))?;
         map.end()
     }
 }

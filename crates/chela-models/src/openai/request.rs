@@ -3,13 +3,13 @@
 use super::messages::Messages;
 use crate::compat::{Effective, MaxTokensField, ThinkingFormat};
 use crate::history::{IdMode, Unpaired, plan};
+use crate::schema::{Dialect, rewrite};
 use crate::thinking::{ThinkingLevel, looks_like_reasoning, openai_effort};
 use crate::transport::Target;
 use crate::types::{ModelRequest, ToolChoice, ToolSpec};
 use crate::wire::Rows;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
-use std::borrow::Cow;
 
 /// Serialises a request once, straight from its parts.
 pub(crate) fn body(request: &ModelRequest, target: &Target, stream: bool) -> Result<Vec<u8>, serde_json::Error> {
@@ -61,8 +61,8 @@ impl Serialize for Body<'_> {
             out.put("temperature", &temperature)?;
         }
         if flags.tools && !request.tools.is_empty() {
-            let drop = &self.target.compat.unsupported_tool_schema_keywords;
-            out.put("tools", &Rows(&request.tools, |tool| Tool { tool, drop }))?;
+            let dialect = Dialect::of(&request.model.provider, &self.target.compat.unsupported_tool_schema_keywords);
+            out.put("tools", &Rows(&request.tools, |tool| Tool { tool, dialect }))?;
             match &request.tool_choice {
                 ToolChoice::Auto => {}
                 ToolChoice::None => out.put("tool_choice", "none")?,
@@ -163,7 +163,7 @@ fn reasoning(extra: &mut Map<String, Value>, request: &ModelRequest, target: &Ta
 
 struct Tool<'a> {
     tool: &'a ToolSpec,
-    drop: &'a [String],
+    dialect: Dialect<'a>,
 }
 
 impl Serialize for Tool<'_> {
@@ -182,38 +182,8 @@ impl Serialize for Function<'_> {
         let mut map = s.serialize_map(Some(3))?;
         map.serialize_entry("name", &self.0.tool.name)?;
         map.serialize_entry("description", &self.0.tool.description)?;
-        map.serialize_entry("parameters", &*schema(&self.0.tool.parameters, self.0.drop))?;
+        map.serialize_entry("parameters", &*rewrite(&self.0.tool.parameters, self.0.dialect))?;
         map.end()
-    }
-}
-
-/// A schema that endpoints accept: an object schema with `properties`, without the named keywords.
-pub(crate) fn schema<'a>(parameters: &'a Value, drop: &[String]) -> Cow<'a, Value> {
-    let fine = parameters.get("type").and_then(Value::as_str) == Some("object") && parameters.get("properties").is_some();
-    if fine && drop.is_empty() {
-        return Cow::Borrowed(parameters);
-    }
-    let mut map = parameters.as_object().cloned().unwrap_or_default();
-    map.entry("type").or_insert_with(|| json!("object"));
-    map.entry("properties").or_insert_with(|| json!({}));
-    let mut value = Value::Object(map);
-    strip(&mut value, drop, false);
-    Cow::Owned(value)
-}
-
-/// Removes keywords from a schema; names of properties are not keywords.
-fn strip(value: &mut Value, drop: &[String], names: bool) {
-    match value {
-        Value::Object(map) => {
-            if !names {
-                map.retain(|key, _| !drop.contains(key));
-            }
-            for (key, inner) in map.iter_mut() {
-                strip(inner, drop, !names && matches!(key.as_str(), "properties" | "$defs" | "definitions"));
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|v| strip(v, drop, false)),
-        _ => {}
     }
 }
 
