@@ -33,6 +33,34 @@ proptest! {
         }
     }
 
+    // HOOK-012..016: texts are joined in order, of the rest the first counts; each hook has its own fields.
+    #[test]
+    fn prompts(results in prop::collection::vec(prop::collection::vec(word(), 7), 0..6)) {
+        const JOINED: [&str; 4] = ["prependContext", "appendContext", "prependSystemContext", "appendSystemContext"];
+        const FIRST: [&str; 3] = ["systemPrompt", "modelOverride", "providerOverride"];
+        let all: Vec<Value> =
+            results.iter().map(|row| JOINED.iter().chain(&FIRST).map(|name| name.to_string()).zip(row.iter().cloned()).collect()).collect();
+        for (hook, joined, first) in [
+            (HookName::AgentTurnPrepare, &JOINED[..2], &FIRST[..0]),
+            (HookName::HeartbeatPromptContribution, &JOINED[..2], &FIRST[..0]),
+            (HookName::BeforePromptBuild, &JOINED[..], &FIRST[..1]),
+            (HookName::BeforeAgentStart, &JOINED[..], &FIRST[..]),
+        ] {
+            let (merged, called) = run(hook, &all);
+            prop_assert_eq!(called, all.len());
+            let texts = |name: &str| all.iter().filter_map(|r| r[name].as_str()).map(str::to_string).collect::<Vec<_>>();
+            let mut expected = serde_json::Map::new();
+            for name in joined {
+                expected.extend((!texts(name).is_empty()).then(|| (name.to_string(), texts(name).join("\n\n").into())));
+            }
+            for name in first {
+                expected.extend(texts(name).into_iter().next().map(|text| (name.to_string(), text.into())));
+            }
+            let got = merged.as_object().cloned().unwrap_or_default();
+            prop_assert_eq!(got, expected, "{}", hook.as_str());
+        }
+    }
+
     // HOOK-018, HOOK-036, HOOK-037, HOOK-301: the first that takes it, else the last rewrite.
     #[test]
     fn claims(results in prop::collection::vec((flag(), word()), 0..6)) {
@@ -127,5 +155,34 @@ proptest! {
         prop_assert_eq!(called, bad.map_or(results.len(), |at| at + 1));
         let outcome = if results.is_empty() { None } else { Some(if bad.is_some() { "block" } else { "pass" }) };
         prop_assert_eq!(merged.get("outcome").and_then(Value::as_str), outcome);
+    }
+}
+
+/// Hooks whose results are merged, each with a property test here or beside.
+const MODELLED: [HookName; 18] = [
+    HookName::BeforeModelResolve,
+    HookName::AgentTurnPrepare,
+    HookName::HeartbeatPromptContribution,
+    HookName::BeforePromptBuild,
+    HookName::BeforeAgentStart,
+    HookName::BeforeAgentRun,
+    HookName::BeforeAgentReply,
+    HookName::BeforeAgentFinalize,
+    HookName::BeforeToolCall,
+    HookName::ToolResultPersist,
+    HookName::BeforeMessageWrite,
+    HookName::InboundClaim,
+    HookName::BeforeDispatch,
+    HookName::ReplyDispatch,
+    HookName::MessageSending,
+    HookName::SubagentSpawning,
+    HookName::SubagentDeliveryTarget,
+    HookName::BeforeInstall,
+];
+
+#[test]
+fn every_hook_whose_results_count_has_a_model() {
+    for hook in HookName::ALL.iter().filter(|hook| hook.mode() != DispatchMode::Parallel) {
+        assert!(MODELLED.contains(hook), "{}: add a model of its merge rule", hook.as_str());
     }
 }
