@@ -11,7 +11,7 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use chela_telemetry::{Event, Span};
+use chela_telemetry::{Content, Event, Span};
 
 use crate::clock::now_ms;
 use crate::event::RunEvent;
@@ -60,7 +60,11 @@ pub async fn call(
     let mut first_byte = None;
     let mut answer = Answer::default();
     let asked = request.model.clone();
-    let request = text_transforms::input(scope.registry(), request).await;
+    let mut request = text_transforms::input(scope.registry(), request).await;
+    if scope.runtime.telemetry.listened() {
+        request.traceparent = Span::read(&facts.context["trace"]).map(|span| span.traceparent());
+    }
+    let mut content = contents(scope, &request);
     let rewrites = text_transforms::any(scope.registry(), Direction::Output);
     // The model is asked while the disk still syncs the message; nothing of its answer is taken before that is done.
     let (stream, passed) = tokio::join!(stream_with_fallback(models, request, fallbacks, cancel), scope.gate.passed());
@@ -98,8 +102,34 @@ pub async fn call(
     if rewrites {
         answer.text = text_transforms::apply_one(scope.registry(), Direction::Output, std::mem::take(&mut answer.text)).await;
     }
-    answer.ended = Some(facts.end(begun, first_byte, answer.error.as_ref()));
+    if scope.runtime.telemetry.capture().output_messages && scope.runtime.telemetry.listened() {
+        let calls: Vec<Value> = answer.calls.iter().map(|call| json!({"name": call.name, "arguments": call.arguments})).collect();
+        content.output = Some(chela_telemetry::bounded(&json!({"text": answer.text, "toolCalls": calls}).to_string()));
+    }
+    let mut ended = facts.end(begun, first_byte, answer.error.as_ref());
+    ended.content = content;
+    answer.ended = Some(ended);
     Ok(answer)
+}
+
+/// What goes to the model, where the operator wants it exported.
+fn contents(scope: &TurnScope<'_>, request: &ModelRequest) -> Content {
+    let telemetry = &scope.runtime.telemetry;
+    let capture = telemetry.capture();
+    let mut content = Content::default();
+    if !telemetry.listened() {
+        return content;
+    }
+    if capture.input_messages {
+        // The newest of them: what came before was told with its own call.
+        let last = request.messages.iter().rev().take(8).collect::<Vec<_>>();
+        let texts: Vec<Value> = last.into_iter().rev().filter_map(|message| serde_json::to_value(message).ok()).collect();
+        content.input = Some(chela_telemetry::bounded(&Value::from(texts).to_string()));
+    }
+    if capture.system_prompt {
+        content.system = request.system.as_deref().map(chela_telemetry::bounded);
+    }
+    content
 }
 
 fn take(scope: &TurnScope<'_>, answer: &mut Answer, event: ModelEvent) {
@@ -175,7 +205,7 @@ impl CallFacts {
                 event["failureKind"] = kind.into();
             }
         }
-        CallEnd { event, context, took: begun.elapsed() }
+        CallEnd { event, context, took: begun.elapsed(), content: Content::default() }
     }
 }
 
@@ -185,6 +215,7 @@ pub(crate) struct CallEnd {
     event: Value,
     context: Value,
     took: Duration,
+    content: Content,
 }
 
 impl CallEnd {
@@ -203,6 +234,7 @@ impl CallEnd {
                 began_ms: now_ms() - i64::try_from(self.took.as_millis()).unwrap_or(0),
                 took: self.took,
                 first_byte: self.event.get("timeToFirstByteMs").and_then(Value::as_u64).map(Duration::from_millis),
+                content: self.content.clone(),
             })
         });
         scope.hooks().spawn_parallel(HookName::ModelCallEnded, || (self.event, self.context));

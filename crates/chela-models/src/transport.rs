@@ -185,7 +185,18 @@ impl ModelTransport for HttpTransport {
             .map_err(|hint| ModelError::new(ErrorKind::Auth, &request.model, hint))?;
         let streaming = target.params.get("streaming").and_then(Value::as_bool).unwrap_or(true);
         let body = target.body(&request, streaming)?;
-        let mut call = Call { transport: self, target, url, model: &request.model, credentials, next: 0, body, cancel, streaming };
+        let mut call = Call {
+            transport: self,
+            target,
+            url,
+            model: &request.model,
+            credentials,
+            next: 0,
+            body,
+            cancel,
+            streaming,
+            traceparent: request.traceparent.as_deref(),
+        };
         match call.run().await {
             // A server that cannot stream gets the same request once more without.
             Err(error) if call.streaming && refuses_streaming(&error) => {
@@ -214,6 +225,7 @@ struct Call<'a> {
     body: Bytes,
     cancel: CancellationToken,
     streaming: bool,
+    traceparent: Option<&'a str>,
 }
 
 impl Call<'_> {
@@ -327,6 +339,10 @@ impl Call<'_> {
         // The operator's headers come last, so that they can replace any of these.
         for (name, value) in &self.target.headers {
             headers.insert(name.clone(), value.clone());
+        }
+        // Nobody else says which trace a call belongs to.
+        if let Some(parent) = self.traceparent.and_then(|parent| HeaderValue::from_str(parent).ok()) {
+            headers.insert("traceparent", parent);
         }
         Ok(headers)
     }

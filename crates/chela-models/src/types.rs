@@ -114,6 +114,8 @@ pub struct ModelRequest {
     pub agent_id: Option<String>,
     /// Auth profile pinned with `@profile` (PRV-51); only this one is used then.
     pub auth_profile: Option<String>,
+    /// Value of the `traceparent` header (W3C trace context); it replaces any that the configuration sets.
+    pub traceparent: Option<String>,
 }
 
 impl ModelRequest {
@@ -131,6 +133,7 @@ impl ModelRequest {
             session_id: None,
             agent_id: None,
             auth_profile: None,
+            traceparent: None,
         }
     }
 }

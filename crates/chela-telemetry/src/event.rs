@@ -16,6 +16,11 @@ pub struct Span {
 }
 
 impl Span {
+    /// The value of a `traceparent` header: what the receiver does is part of this step.
+    pub fn traceparent(&self) -> String {
+        format!("00-{}-{}-01", self.trace_id.to_ascii_lowercase(), self.span_id.to_ascii_lowercase())
+    }
+
     /// Reads `{traceId, spanId, parentSpanId?}`; `None` when the ids are no ids.
     pub fn read(context: &Value) -> Option<Self> {
         let id = |key: &str, length: usize| {
@@ -65,7 +70,7 @@ pub enum Event<'a> {
     Exporter {
         /// The plugin.
         exporter: &'static str,
-        /// `traces`, `metrics`.
+        /// `traces`, `metrics`, `logs`.
         signal: &'static str,
         /// `started`, `failure`, `dropped`.
         status: &'static str,
@@ -132,6 +137,17 @@ pub struct Usage<'a> {
     pub took: Duration,
 }
 
+/// Contents that the operator asked for, masked and cut; empty otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Content {
+    /// What went in.
+    pub input: Option<String>,
+    /// What came out.
+    pub output: Option<String>,
+    /// The system prompt.
+    pub system: Option<String>,
+}
+
 /// One call to a model.
 #[derive(Clone, Debug)]
 pub struct ModelCall<'a> {
@@ -155,6 +171,8 @@ pub struct ModelCall<'a> {
     pub took: Duration,
     /// Time until the answer began.
     pub first_byte: Option<Duration>,
+    /// Messages and answer.
+    pub content: Content,
 }
 
 /// One call of a tool.
@@ -174,6 +192,8 @@ pub struct Tool<'a> {
     pub began_ms: i64,
     /// Its time.
     pub took: Duration,
+    /// Arguments and result.
+    pub content: Content,
 }
 
 /// One turn of a plugin's harness.

@@ -1,10 +1,12 @@
 //! What the gateway tells about itself: diagnostic events as they happen, and figures for whoever asks.
 //!
-//! Events carry facts of small size and no contents: no text of a message, no arguments, no session keys. Nothing is built while nobody
+//! Events carry facts of small size and no session keys; contents only where the operator asked for them. Nothing is built while nobody
 //! listens. A listener runs on the way of what it hears of, so it must be quick and must not block. The crate does no I/O.
 
+mod content;
 mod event;
 mod figures;
+pub mod logs;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -12,7 +14,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use arc_swap::ArcSwap;
 use serde_json::Value;
 
-pub use event::{Event, Harness, Lane, Message, ModelCall, Request, Run, Span, Tool, Usage};
+pub use content::{Capture, bounded};
+pub use event::{Content, Event, Harness, Lane, Message, ModelCall, Request, Run, Span, Tool, Usage};
 pub use figures::{Figures, HandlerFigures, Source, WorkerFigures};
 
 /// Takes events.
@@ -52,6 +55,7 @@ pub struct Telemetry {
     next: AtomicU64,
     sources: Mutex<Vec<Arc<dyn Source>>>,
     settings: OnceLock<Settings>,
+    capture: OnceLock<Capture>,
 }
 
 impl std::fmt::Debug for Telemetry {
@@ -69,6 +73,11 @@ impl Telemetry {
     /// What the operator set.
     pub fn settings(&self) -> &Settings {
         self.settings.get_or_init(Settings::default)
+    }
+
+    /// The contents that events may carry.
+    pub fn capture(&self) -> Capture {
+        *self.capture.get_or_init(|| Capture::read(&self.settings().diagnostics))
     }
 
     /// Tells listeners of an event, which is built only when there is one.

@@ -1,6 +1,7 @@
 //! The program's log: readable or JSON on stderr, and JSON lines in a file that rotates; secrets masked in both.
 
 mod file;
+mod lines;
 mod redact;
 
 use std::io::{self, Write};
@@ -81,6 +82,9 @@ pub fn init(options: &LogOptions) -> Result<(), Failure> {
         Redactor::new(&options.secrets, &options.redact_patterns, options.redact_sensitive)
             .map_err(|why| Failure::new("`logging.redactPatterns` cannot be used").cause(why))?,
     );
+    let mask = redactor.clone();
+    chela_telemetry::logs::set_mask(move |text| mask.mask(text).to_string());
+    let lines = lines::Lines(redactor.clone()).with_filter(filter(options.file_level));
     let console = Output { target: Target::Stderr, redactor: redactor.clone() };
     let filter = filter(options.console_level);
     let console = match options.json {
@@ -106,7 +110,7 @@ pub fn init(options: &LogOptions) -> Result<(), Failure> {
         }
     };
     // A second start in the same process finds the log running, which is as good.
-    let _ = tracing_subscriber::registry().with(console).with(file).try_init();
+    let _ = tracing_subscriber::registry().with(console).with(file).with(lines).try_init();
     Ok(())
 }
 

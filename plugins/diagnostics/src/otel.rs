@@ -1,7 +1,8 @@
-//! `diagnostics-otel`: metrics and traces over OTLP, HTTP with protobuf (OTEL-01..OTEL-03).
+//! `diagnostics-otel`: metrics, traces and logs over OTLP, HTTP with protobuf (OTEL-01..OTEL-03).
 
 mod config;
 mod export;
+mod logs;
 mod metrics;
 pub mod proto;
 mod spans;
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chela_plugin::builtin::{BuiltinPlugin, PluginApi};
 use chela_plugin::{Call, CallError};
+use chela_telemetry::logs::{self as log_lines, LogListener, LogListening, LogRecord};
 use chela_telemetry::{Event, Listener, Listening, Telemetry};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -21,7 +23,7 @@ use export::Exporter;
 pub(crate) const MANIFEST: &str = r#"{
   "id": "diagnostics-otel",
   "name": "Diagnostics OpenTelemetry",
-  "description": "Sends metrics and traces to an OpenTelemetry collector",
+  "description": "Sends metrics, traces and logs to an OpenTelemetry collector",
   "activation": { "onStartup": true },
   "configSchema": { "type": "object", "additionalProperties": false, "properties": {} }
 }"#;
@@ -43,11 +45,18 @@ impl DiagnosticsOtel {
 /// What runs between start and stop.
 struct Running {
     _listening: Listening,
+    _lines: Option<LogListening>,
     end: CancellationToken,
     task: tokio::task::JoinHandle<()>,
 }
 
 struct Collector(Arc<Exporter>);
+
+impl LogListener for Collector {
+    fn take(&self, record: &LogRecord) {
+        self.0.take_line(record);
+    }
+}
 
 impl Listener for Collector {
     fn take(&self, event: &Event<'_>) {
@@ -106,15 +115,16 @@ fn begin(telemetry: &Arc<Telemetry>) -> Option<Running> {
     for notice in &config.notices {
         tracing::warn!(target: "plugins", plugin = DiagnosticsOtel::ID, "{notice}");
     }
-    let (traces, metrics) = (config.traces.is_some(), config.metrics.is_some());
+    let (traces, metrics, logs) = (config.traces.is_some(), config.metrics.is_some(), config.logs.is_some());
     let exporter = Arc::new(Exporter::new(config, telemetry.clone()));
     let listening = telemetry.listen(Arc::new(Collector(exporter.clone())));
-    for (signal, on) in [("traces", traces), ("metrics", metrics)] {
+    let lines = logs.then(|| log_lines::listen(Arc::new(Collector(exporter.clone()))));
+    for (signal, on) in [("traces", traces), ("metrics", metrics), ("logs", logs)] {
         if on {
             telemetry.emit(|| Event::Exporter { exporter: DiagnosticsOtel::ID, signal, status: "started", reason: "configured" });
         }
     }
     let end = CancellationToken::new();
     let task = tokio::spawn(export::run(exporter, end.clone()));
-    Some(Running { _listening: listening, end, task })
+    Some(Running { _listening: listening, _lines: lines, end, task })
 }

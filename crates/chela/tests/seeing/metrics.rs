@@ -114,6 +114,7 @@ async fn prometheus_finds_what_the_gateway_did() {
 struct Got {
     headers: Vec<String>,
     spans: Vec<proto::Span>,
+    lines: Vec<proto::LogRecord>,
     metrics: Vec<proto::Metric>,
     services: Vec<proto::KeyValue>,
 }
@@ -175,6 +176,9 @@ async fn take(stream: TcpStream, got: Arc<Mutex<Got>>) {
                     got.services.extend(resource.resource.unwrap().attributes);
                     got.spans.extend(resource.scope_spans.into_iter().flat_map(|scope| scope.spans));
                 }
+            } else if head[0].starts_with("post /v1/logs ") {
+                let all = proto::ExportLogs::decode(body.as_slice()).unwrap().resource_logs;
+                got.lines.extend(all.into_iter().flat_map(|resource| resource.scope_logs).flat_map(|scope| scope.log_records));
             } else {
                 assert!(head[0].starts_with("post /v1/metrics "), "{head:?}");
                 let all = proto::ExportMetrics::decode(body.as_slice()).unwrap().resource_metrics;
@@ -224,4 +228,48 @@ async fn a_collector_gets_spans_and_metrics() {
     }
     until("the memory of workers", || has("chela.worker.memory_bytes")).await;
     assert!(!gateway.log().contains("the-collectors-own-secret"));
+}
+
+// OTEL-01, OTEL-03, OTEL-04
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_gets_the_log_and_the_contents_that_were_asked_for() {
+    let place = tempfile::tempdir().unwrap();
+    let (model, collector) = (MockServer::start().await, Collector::start().await);
+    let mut config = config(&model.openai_url(), &place.path().join("w"), &place.path().join("heard.jsonl"));
+    // What somebody writes into the headers of a provider says nothing about our traces.
+    let providers = config["models"]["providers"].as_object_mut().unwrap();
+    providers.values_mut().for_each(|provider| provider["headers"] = json!({"traceparent": "00-forged-forged-01", "x-own": "kept"}));
+    let otel = json!({
+        "enabled": true, "endpoint": format!("http://127.0.0.1:{}", collector.port), "flushIntervalMs": 1000, "logs": true,
+        "captureContent": {"toolInputs": true, "outputMessages": true},
+    });
+    let gateway = Gateway::start(&node().await.unwrap(), with_exporter(config, "diagnostics-otel", json!({"otel": otel}))).await;
+    let mut client = gateway.client().await;
+    client.plugin_until("diagnostics-otel", "running", |row| row["state"] == "running").await;
+    client.turn(r#"[[tool:fixture_echo {"text":"token sk-ant-api03-abcdefghijklmnopqrstuvwxyz0123456789"}]]"#).await;
+    until("the spans of the turn", || collector.see(|got| got.spans.iter().any(|span| span.name == "openclaw.run"))).await;
+    let sent = model.requests().into_iter().map(|request| request.headers).collect::<Vec<_>>();
+    collector.see(|got| {
+        let calls: Vec<_> = got.spans.iter().filter(|span| span.name == "openclaw.model.call").collect();
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let ours: Vec<String> = calls.iter().map(|span| format!("00-{}-{}-01", hex(&span.trace_id), hex(&span.span_id))).collect();
+        assert!(
+            sent.len() == 2 && sent.iter().all(|headers| headers["x-own"] == "kept" && ours.contains(&headers["traceparent"])),
+            "{sent:?} {ours:?}"
+        );
+        let keys: Vec<&str> = got.spans.iter().flat_map(|span| &span.attributes).map(|pair| pair.key.as_str()).collect();
+        for (key, want) in [
+            ("openclaw.content.tool_input", true),
+            ("openclaw.content.output_messages", true),
+            ("openclaw.content.tool_output", false),
+            ("openclaw.content.input_messages", false),
+            ("openclaw.content.system_prompt", false),
+        ] {
+            assert_eq!(keys.contains(&key), want, "{key}: {keys:?}");
+        }
+        let text = format!("{:?}", got.spans);
+        assert!(text.contains("token ") && !text.contains("abcdefghijklmnopqrstuvwxyz0123456789"), "{text}");
+    });
+    let has_line = |part: &str| collector.see(|got| format!("{:?}", got.lines).contains(part));
+    until("lines of the log", || has_line("openclaw.log.level") && has_line("INFO")).await;
 }

@@ -21,6 +21,8 @@ pub(super) struct Config {
     pub(super) traces: Option<String>,
     /// Where metrics go; `None` when they are off.
     pub(super) metrics: Option<String>,
+    /// Where the lines of the log go; `None` unless they are asked for.
+    pub(super) logs: Option<String>,
     /// Headers of every request. Values may be secrets: they appear in no log.
     pub(super) headers: Vec<(String, String)>,
     /// The name under which the gateway appears.
@@ -64,6 +66,9 @@ impl Config {
         Ok(Some(Self {
             traces: on("traces").then(|| endpoint("tracesEndpoint", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "traces")),
             metrics: on("metrics").then(|| endpoint("metricsEndpoint", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "metrics")),
+            // As in the reference's code: its documents say that this too is on by itself, which would send the log to whoever gets metrics.
+            logs: (otel.get("logs") == Some(&Value::Bool(true)))
+                .then(|| endpoint("logsEndpoint", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "logs")),
             headers: headers(otel, settings),
             service_name: settings.var("OTEL_SERVICE_NAME").or(text("serviceName")).unwrap_or("openclaw").to_owned(),
             sample_rate: rate.unwrap_or(1.0),
@@ -72,7 +77,7 @@ impl Config {
             latest_gen_ai: settings
                 .var("OTEL_SEMCONV_STABILITY_OPT_IN")
                 .is_some_and(|list| list.split(',').any(|word| word.trim() == "gen_ai_latest_experimental")),
-            notices: notices(otel, settings),
+            notices: notices(settings),
         }))
     }
 }
@@ -95,17 +100,8 @@ fn headers(otel: &Value, settings: &Settings) -> Vec<(String, String)> {
     pairs.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned())).collect()
 }
 
-fn notices(otel: &Value, settings: &Settings) -> Vec<String> {
+fn notices(settings: &Settings) -> Vec<String> {
     let mut out = Vec::new();
-    if otel.get("logs").and_then(Value::as_bool) == Some(true) {
-        out.push("`diagnostics.otel.logs` is not built: metrics and traces are exported, the log stays in its file".to_owned());
-    }
-    let content = otel.get("captureContent");
-    let asked = content.and_then(Value::as_bool).unwrap_or(false)
-        || content.and_then(Value::as_object).is_some_and(|map| map.values().any(|value| value == true));
-    if asked {
-        out.push("`diagnostics.otel.captureContent` is not built: no contents are exported".to_owned());
-    }
     if settings.var("OPENCLAW_OTEL_PRELOADED") == Some("1") {
         out.push("`OPENCLAW_OTEL_PRELOADED` has no effect: no other SDK can be in this process, so this one exports".to_owned());
     }
@@ -140,20 +136,25 @@ mod tests {
         }
     }
 
-    // OTEL-01
+    // OTEL-01, OTEL-04
     #[test]
     fn what_is_off_wrong_or_not_built() {
         assert_eq!(read(json!({"endpoint": "http://a"}), &[]), None);
+        assert_eq!(read(json!({"enabled": true}), &[]).unwrap().logs, None, "the log goes nowhere by itself");
+        let own =
+            read(json!({"enabled": true, "logs": true, "logsEndpoint": "http://l"}), &[("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://e")]);
+        assert_eq!(own.unwrap().logs.as_deref(), Some("http://l"));
         let wrong = Settings { diagnostics: json!({"otel": {"enabled": true, "protocol": "grpc"}}), env: Vec::new() };
         assert!(Config::read(&wrong).unwrap_err().contains("`grpc`"));
         let config = read(
             json!({"enabled": true, "traces": false, "logs": true, "flushIntervalMs": 5, "sampleRate": 7, "captureContent": {"toolInputs": true},
                    "headers": {"x-a": "b"}, "serviceName": "s"}),
-            &[("OTEL_SERVICE_NAME", "by-env"), ("OTEL_SEMCONV_STABILITY_OPT_IN", "http, gen_ai_latest_experimental")],
+            &[("OPENCLAW_OTEL_PRELOADED", "1"), ("OTEL_SERVICE_NAME", "by-env"), ("OTEL_SEMCONV_STABILITY_OPT_IN", "http, gen_ai_latest_experimental")],
         )
         .unwrap();
+        assert_eq!((config.logs.as_deref(), &config.metrics.is_some()), (Some("http://localhost:4318/v1/logs"), &true));
         assert_eq!((config.traces, config.interval, config.sample_rate), (None, Duration::from_secs(1), 1.0));
-        assert_eq!((config.service_name.as_str(), config.latest_gen_ai, config.notices.len()), ("by-env", true, 2));
+        assert_eq!((config.service_name.as_str(), config.latest_gen_ai, config.notices.len()), ("by-env", true, 1));
         assert_eq!(config.headers, [("x-a".to_owned(), "b".to_owned())]);
         let by_env = read(json!({"enabled": true}), &[("OTEL_EXPORTER_OTLP_HEADERS", "a=1, b=2=3")]).unwrap();
         assert_eq!(by_env.headers, [("a".to_owned(), "1".to_owned()), ("b".to_owned(), "2=3".to_owned())]);

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use chela_telemetry::logs::LogRecord;
 use chela_telemetry::{Event, Telemetry};
 use prost::Message;
 use tokio::time::MissedTickBehavior;
@@ -11,12 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::config::Config;
 use super::proto::{self, KeyValue};
-use super::{DiagnosticsOtel, metrics, spans};
+use super::{DiagnosticsOtel, logs, metrics, spans};
 use crate::series::SeriesSet;
 
 /// Spans that wait at most: a collector that is down must not fill the memory.
 const MOST_SPANS: usize = 2048;
-/// Spans of one request.
+/// Lines of the log that wait at most.
+const MOST_LINES: usize = 4096;
+/// Spans, or lines, of one request.
 const BATCH: usize = 512;
 /// Longest request.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -29,13 +32,22 @@ pub(super) struct Exporter {
     telemetry: Arc<Telemetry>,
     series: SeriesSet,
     spans: Mutex<VecDeque<proto::Span>>,
+    lines: Mutex<VecDeque<proto::LogRecord>>,
     started: u64,
-    failing: Mutex<[bool; 2]>,
+    failing: Mutex<[bool; 3]>,
 }
 
 impl Exporter {
     pub(super) fn new(config: Config, telemetry: Arc<Telemetry>) -> Self {
-        Self { config, telemetry, series: SeriesSet::default(), spans: Mutex::default(), started: unix_nanos(), failing: Mutex::default() }
+        Self {
+            config,
+            telemetry,
+            series: SeriesSet::default(),
+            spans: Mutex::default(),
+            lines: Mutex::default(),
+            started: unix_nanos(),
+            failing: Mutex::default(),
+        }
     }
 
     /// Takes an event.
@@ -61,6 +73,37 @@ impl Exporter {
                 status: "dropped",
                 reason: "queue_full",
             });
+        }
+    }
+
+    /// Takes a line of the log. One that finds no place is dropped and counted: telling it would make another line.
+    pub(super) fn take_line(&self, line: &LogRecord) {
+        let record = logs::of(line);
+        let mut waiting = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() < MOST_LINES {
+            waiting.push_back(record);
+            return;
+        }
+        drop(waiting);
+        self.telemetry.emit(|| Event::Exporter { exporter: DiagnosticsOtel::ID, signal: "logs", status: "dropped", reason: "queue_full" });
+    }
+
+    fn logs(&self, log_records: Vec<proto::LogRecord>) -> Vec<u8> {
+        let scope_logs = vec![proto::ScopeLogs { scope: Some(scope()), log_records }];
+        proto::ExportLogs { resource_logs: vec![proto::ResourceLogs { resource: Some(self.resource()), scope_logs }] }.encode_to_vec()
+    }
+
+    async fn send_lines(&self, limit: Duration) {
+        let Some(url) = &self.config.logs else { return };
+        loop {
+            let batch: Vec<proto::LogRecord> = {
+                let mut waiting = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+                let most = waiting.len().min(BATCH);
+                waiting.drain(..most).collect()
+            };
+            if batch.is_empty() || !self.post(url, "logs", self.logs(batch), limit).await {
+                return;
+            }
         }
     }
 
@@ -119,8 +162,12 @@ impl Exporter {
         };
         let was_failing = {
             let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
-            let slot = if signal == "traces" { &mut failing[0] } else { &mut failing[1] };
-            std::mem::replace(slot, result.is_err())
+            let slot = match signal {
+                "traces" => 0,
+                "metrics" => 1,
+                _ => 2,
+            };
+            std::mem::replace(&mut failing[slot], result.is_err())
         };
         let Err(why) = result else {
             if was_failing {
@@ -153,13 +200,13 @@ pub(super) async fn run(exporter: Arc<Exporter>, end: CancellationToken) {
     loop {
         tokio::select! {
             () = end.cancelled() => break,
-            _ = spans.tick() => exporter.send_spans(LIMIT).await,
+            _ = spans.tick() => drop(tokio::join!(exporter.send_spans(LIMIT), exporter.send_lines(LIMIT))),
             _ = metrics.tick() => exporter.send_metrics(LIMIT).await,
         }
     }
-    let last = async { tokio::join!(exporter.send_spans(LAST_LIMIT), exporter.send_metrics(LAST_LIMIT)) };
+    let last = async { tokio::join!(exporter.send_spans(LAST_LIMIT), exporter.send_metrics(LAST_LIMIT), exporter.send_lines(LAST_LIMIT)) };
     if tokio::time::timeout(LAST_LIMIT, last).await.is_err() {
-        tracing::warn!(target: "plugins", plugin = DiagnosticsOtel::ID, "the last metrics and traces could not be exported in time");
+        tracing::warn!(target: "plugins", plugin = DiagnosticsOtel::ID, "what was left could not be exported in time");
     }
 }
 
@@ -204,6 +251,7 @@ mod tests {
             error_category: (outcome == "error").then_some("thrown"),
             began_ms: 1000,
             took: Duration::from_millis(7),
+            content: chela_telemetry::Content { input: (outcome == "error").then(|| "{}".to_owned()), ..Default::default() },
         })
     }
 
@@ -225,7 +273,8 @@ mod tests {
             ("openclaw.tool.execution", &vec![0xab; 16], &vec![0xcd; 8])
         );
         assert_eq!((good.span_id.len(), good.start_time_unix_nano, good.end_time_unix_nano), (8, 1_000_000_000, 1_007_000_000));
-        assert!(good.status.is_none());
+        assert!(good.status.is_none() && good.attributes.iter().all(|pair| !pair.key.starts_with("openclaw.content.")));
+        assert!(bad.attributes.iter().any(|pair| pair.key == "openclaw.content.tool_input"));
         assert_eq!(bad.status.as_ref().map(|status| (status.code, status.message.as_str())), Some((2, "thrown")));
         assert!(bad.attributes.iter().any(|pair| pair.key == "openclaw.errorCategory"));
     }
@@ -252,6 +301,36 @@ mod tests {
         let metric::Data::Gauge(memory) = find("chela.worker.memory_bytes") else { panic!("a gauge") };
         assert_eq!(memory.data_points[0].value, Some(number_data_point::Value::AsDouble(5.0)));
         assert!(matches!(find("chela.hook.calls"), metric::Data::Sum(_)));
+    }
+
+    // OTEL-01: read with the protocol's own definitions.
+    #[test]
+    fn lines_of_the_log_are_what_the_protocol_says() {
+        use chela_telemetry::logs::LogValue;
+        use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+        let exporter = exporter();
+        let line = LogRecord {
+            at_ns: 5_000,
+            level: "WARN",
+            target: "plugins".into(),
+            message: "slow".into(),
+            fields: vec![("plugin".into(), LogValue::Text("p".into())), ("ms".into(), LogValue::Int(7))],
+        };
+        for _ in 0..MOST_LINES + 10 {
+            exporter.take_line(&line);
+        }
+        let waiting: Vec<proto::LogRecord> = exporter.lines.lock().unwrap().drain(..).collect();
+        assert_eq!(waiting.len(), MOST_LINES);
+        let read = ExportLogsServiceRequest::decode(exporter.logs(waiting).as_slice()).unwrap();
+        let record = &read.resource_logs[0].scope_logs[0].log_records[0];
+        assert_eq!((record.time_unix_nano, record.severity_number, record.severity_text.as_str()), (5_000, 13, "WARN"));
+        assert_eq!(record.body.as_ref().unwrap().value, Some(AnyValue::StringValue("slow".into())));
+        let of = |key: &str| record.attributes.iter().find(|pair| pair.key == key).and_then(|pair| pair.value.clone()?.value);
+        assert_eq!(of("openclaw.plugin"), Some(AnyValue::StringValue("p".into())));
+        assert_eq!(
+            (of("openclaw.ms"), of("openclaw.logger")),
+            (Some(AnyValue::IntValue(7)), Some(AnyValue::StringValue("plugins".into())))
+        );
     }
 
     #[test]

@@ -41,6 +41,16 @@ impl KeyValue {
         Self::of(key, AnyValueKind::Text(value.into()))
     }
 
+    /// A number.
+    pub fn double(key: &str, value: f64) -> Self {
+        Self::of(key, AnyValueKind::Double(value))
+    }
+
+    /// True or false.
+    pub fn flag(key: &str, value: bool) -> Self {
+        Self::of(key, AnyValueKind::Bool(value))
+    }
+
     /// A whole number.
     pub fn int(key: &str, value: u64) -> Self {
         Self::of(key, AnyValueKind::Int(i64::try_from(value).unwrap_or(i64::MAX)))
@@ -59,6 +69,46 @@ pub struct InstrumentationScope {
     pub name: String,
     #[prost(string, tag = "2")]
     pub version: String,
+}
+
+/// `opentelemetry.proto.collector.logs.v1.ExportLogsServiceRequest`.
+#[derive(Clone, PartialEq, Message)]
+pub struct ExportLogs {
+    #[prost(message, repeated, tag = "1")]
+    pub resource_logs: Vec<ResourceLogs>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct ResourceLogs {
+    #[prost(message, optional, tag = "1")]
+    pub resource: Option<Resource>,
+    #[prost(message, repeated, tag = "2")]
+    pub scope_logs: Vec<ScopeLogs>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct ScopeLogs {
+    #[prost(message, optional, tag = "1")]
+    pub scope: Option<InstrumentationScope>,
+    #[prost(message, repeated, tag = "2")]
+    pub log_records: Vec<LogRecord>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct LogRecord {
+    #[prost(fixed64, tag = "1")]
+    pub time_unix_nano: u64,
+    /// 1 trace, 5 debug, 9 info, 13 warn, 17 error.
+    #[prost(int32, tag = "2")]
+    pub severity_number: i32,
+    #[prost(string, tag = "3")]
+    pub severity_text: String,
+    #[prost(message, optional, tag = "5")]
+    pub body: Option<AnyValue>,
+    #[prost(message, repeated, tag = "6")]
+    pub attributes: Vec<KeyValue>,
+    #[prost(fixed64, tag = "11")]
+    pub observed_time_unix_nano: u64,
 }
 
 /// `opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest`.

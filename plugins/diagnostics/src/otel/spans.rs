@@ -1,8 +1,9 @@
-//! From events to spans (OTEL-03): what has a beginning and an end, without contents and without ids of sessions.
+//! From events to spans (OTEL-03): what has a beginning and an end, without ids of sessions, and with contents only
+//! where the operator asked for them.
 
 use std::time::Duration;
 
-use chela_telemetry::{Event, Span};
+use chela_telemetry::{Content, Event, Span};
 
 use super::proto::{self, KeyValue};
 use crate::labels::name;
@@ -63,6 +64,7 @@ pub(super) fn of(event: &Event<'_>, latest_gen_ai: bool) -> Option<proto::Span> 
             if let Some(first) = call.first_byte {
                 attributes.push(KeyValue::int("openclaw.model_call.time_to_first_byte_ms", millis(first)));
             }
+            attributes.extend(contents(&call.content, ["input_messages", "output_messages", "system_prompt"]));
             Some(make("openclaw.model.call", CLIENT, call.span.as_ref()?, call.began_ms, call.took, attributes, call.error_category))
         }
         Event::Tool(tool) => {
@@ -73,6 +75,7 @@ pub(super) fn of(event: &Event<'_>, latest_gen_ai: bool) -> Option<proto::Span> 
                 KeyValue::text("openclaw.tool.params.kind", tool.params_kind),
             ];
             attributes.extend(tool.error_category.map(|kind| KeyValue::text("openclaw.errorCategory", kind)));
+            attributes.extend(contents(&tool.content, ["tool_input", "tool_output", "system_prompt"]));
             let error = (tool.outcome == "error").then(|| tool.error_category.unwrap_or("unknown"));
             Some(make("openclaw.tool.execution", INTERNAL, &child(tool.span.as_ref()?), tool.began_ms, tool.took, attributes, error))
         }
@@ -113,6 +116,12 @@ pub(super) fn of(event: &Event<'_>, latest_gen_ai: bool) -> Option<proto::Span> 
         }
         _ => None,
     }
+}
+
+/// What the operator wants exported (`captureContent`).
+fn contents(content: &Content, names: [&str; 3]) -> Vec<KeyValue> {
+    let all = [&content.input, &content.output, &content.system].into_iter().zip(names);
+    all.filter_map(|(text, name)| Some(KeyValue::text(&format!("openclaw.content.{name}"), text.as_ref()?.as_str()))).collect()
 }
 
 /// A step of the one whose ids are given. Its own id is made from them and the clock: it is told to nobody else.
