@@ -23,8 +23,8 @@ use crate::lifecycle::SessionLifecycle;
 use crate::queue::SessionQueues;
 use crate::run::RunRegistry;
 use crate::system_events::SystemEvents;
-use crate::tool_policy::{PolicyInputs, ToolPolicy};
-use crate::tools::{HostTool, Origin, ToolContext};
+use crate::tool_policy::{PolicyInputs, SubagentRole, ToolPolicy};
+use crate::tools::{HostTool, LoopGuard, LoopSettings, Origin, ToolConditions, ToolContext};
 
 /// Messages of a session that a turn looks at.
 const HISTORY_LIMIT: usize = 400;
@@ -107,6 +107,7 @@ pub struct AgentRuntime {
     /// Context engines that were made.
     pub(crate) engines: crate::context_engine::EngineCache,
     host_tools: OnceLock<Vec<Arc<dyn HostTool>>>,
+    tool_conditions: OnceLock<Arc<dyn ToolConditions>>,
     /// Fires when the rules of `session.reset*` may have changed.
     pub(crate) session_rules_changed: tokio::sync::Notify,
     /// Ends all runs of this process.
@@ -176,6 +177,7 @@ impl AgentRuntime {
             state_dir: parts.state_dir,
             engines: Default::default(),
             host_tools: OnceLock::new(),
+            tool_conditions: OnceLock::new(),
             session_rules_changed: tokio::sync::Notify::new(),
             shutdown: CancellationToken::new(),
         })
@@ -212,9 +214,10 @@ impl AgentRuntime {
     }
 
     /// Gives the runtime the tools that other crates bring. They need the runtime themselves, so it cannot be made with them; a second
-    /// call does nothing.
-    pub fn bring_tools(&self, tools: Vec<Arc<dyn HostTool>>) {
+    /// call does nothing. `conditions` knows when tools of plugins are there.
+    pub fn bring_tools(&self, tools: Vec<Arc<dyn HostTool>>, conditions: Arc<dyn ToolConditions>) {
         let _ = self.host_tools.set(tools);
+        let _ = self.tool_conditions.set(conditions);
     }
 
     /// The tools that other crates bring.
@@ -251,7 +254,7 @@ impl AgentRuntime {
     }
 
     /// Allow and deny lists of tools for an agent and, where it is known, for its model and whoever writes.
-    pub fn tool_policy(&self, agent_id: &str, model: Option<&(String, String)>, origin: &Origin) -> ToolPolicy {
+    pub fn tool_policy(&self, agent_id: &str, session_key: &str, model: Option<&(String, String)>, origin: &Origin) -> ToolPolicy {
         let settings = self.settings();
         let agent_tools = settings.agents.get(agent_id).map_or(&Value::Null, |agent| &agent.raw["tools"]);
         ToolPolicy::from_config(PolicyInputs {
@@ -261,7 +264,15 @@ impl AgentRuntime {
             model: model.map(|(provider, model)| (provider.as_str(), model.as_str())),
             group: origin.group.as_ref(),
             sender: &origin.sender,
+            subagent: SubagentRole::of(session_key, &origin.spawned, &settings.agents.defaults["subagents"]["maxSpawnDepth"]),
         })
+    }
+
+    /// The watch over the tool calls of one run of an agent (TOOL-29).
+    pub(crate) fn loop_guard(&self, agent_id: &str) -> LoopGuard {
+        let settings = self.settings();
+        let own = settings.agents.get(agent_id).map_or(&Value::Null, |agent| &agent.raw["tools"]["loopDetection"]);
+        LoopGuard::new(LoopSettings::from_config(&settings.tools.raw["loopDetection"], own))
     }
 
     /// The context that tool factories get (API-109), for the operator at this machine.
@@ -295,6 +306,7 @@ impl AgentRuntime {
         if let Some((provider, model)) = model {
             facts["activeModel"] = json!({"provider": provider, "modelId": model, "modelRef": format!("{provider}/{model}")});
         }
-        ToolContext { facts, sender_is_owner: owner, policy: self.tool_policy(agent_id, model, origin) }
+        let policy = self.tool_policy(agent_id, session_key, model, origin);
+        ToolContext { facts, sender_is_owner: owner, policy, conditions: self.tool_conditions.get().cloned() }
     }
 }

@@ -1,9 +1,11 @@
-//! Which tools a run may see: steps of allow and deny lists, each of which can only narrow (API-115..117, TOOL-01..TOOL-18).
+//! Which tools a run may see: steps of allow and deny lists, each of which can only narrow (API-115..117, TOOL-01..TOOL-19).
 
 pub mod catalogue;
 mod sources;
+mod subagent;
 
 pub use sources::{PolicyInputs, Sender, problems};
+pub use subagent::{Spawned, SubagentRole};
 
 /// Group name of all plugin tools.
 const PLUGINS_GROUP: &str = "group:plugins";
@@ -60,10 +62,13 @@ impl ToolPolicy {
         self.steps.iter().all(|step| step.permits(&tool, None))
     }
 
-    /// The first step that keeps a tool away, for people who ask why it is missing (TOOL-F6).
-    pub fn refused_by(&self, tool: &str, plugin_id: Option<&str>) -> Option<&str> {
+    /// The first list that keeps a tool away, for people who ask why it is missing (TOOL-F6).
+    pub fn refused_by(&self, tool: &str, plugin_id: Option<&str>) -> Option<String> {
         let tool = canonical(tool);
-        self.steps.iter().find(|step| !step.permits(&tool, plugin_id)).map(|step| step.label.as_str())
+        let step = self.steps.iter().find(|step| !step.permits(&tool, plugin_id))?;
+        let base = step.label.strip_suffix(".allow").unwrap_or(&step.label);
+        let list = if step.denies(&tool, plugin_id) { format!("{base}.deny") } else { step.label.clone() };
+        Some(list)
     }
 
     /// Allow lists with entries that name no tool and no plugin of these (TOOL-14).
@@ -92,7 +97,11 @@ impl PolicyStep {
     /// True when this step lets the tool through: deny is asked first and wins (TOOL-09).
     pub fn permits(&self, tool: &str, plugin_id: Option<&str>) -> bool {
         let tool = canonical(tool);
-        !self.deny.iter().any(|entry| entry_names(entry, &tool, plugin_id)) && (self.allow.is_empty() || self.allows(&tool, plugin_id))
+        !self.denies(&tool, plugin_id) && (self.allow.is_empty() || self.allows(&tool, plugin_id))
+    }
+
+    fn denies(&self, tool: &str, plugin_id: Option<&str>) -> bool {
+        self.deny.iter().any(|entry| entry_names(entry, tool, plugin_id))
     }
 
     fn allows(&self, tool: &str, plugin_id: Option<&str>) -> bool {
@@ -237,8 +246,8 @@ mod tests {
     fn a_missing_tool_says_which_list_took_it() {
         let mut policy = policy(&["read", "nope", "pdf"], &[]);
         policy.steps.push(PolicyStep { label: "agents.list[main].tools".into(), deny: vec!["read".into()], ..PolicyStep::default() });
-        assert_eq!(policy.refused_by("read", None), Some("agents.list[main].tools"));
-        assert_eq!(policy.refused_by("exec", None), Some("tools.allow"));
+        assert_eq!(policy.refused_by("read", None).as_deref(), Some("agents.list[main].tools.deny"));
+        assert_eq!(policy.refused_by("exec", None).as_deref(), Some("tools.allow"));
         let unknown = policy.unknown_entries(TOOLS);
         assert_eq!((unknown[0].unknown.as_slice(), unknown[0].unavailable.as_slice()), (&["nope".into()][..], &["pdf".into()][..]));
         assert!(!unknown[0].leaves_nothing);
@@ -258,6 +267,7 @@ mod tests {
         let out = ["browser", "canvas", "message", "heartbeat_respond", "gateway", "nodes", "agents_list", "tts"];
         let coding: Vec<&str> = all.iter().copied().filter(|tool| !out.contains(tool)).collect();
         assert_eq!(of("coding"), coding);
+        // TOOL-F2: documented otherwise; `tools.effective` says which list leaves `pdf` out.
         assert!(!permits("coding", "pdf"));
         assert_eq!(of("full"), all);
         assert_eq!(of("something"), all);

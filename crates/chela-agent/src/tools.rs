@@ -3,7 +3,11 @@
 mod approval;
 mod core;
 mod execute;
+mod group;
 mod host;
+mod left_out;
+mod loops;
+mod middleware;
 mod origin;
 
 use std::collections::HashMap;
@@ -20,7 +24,10 @@ use std::time::{Duration, Instant};
 pub use self::approval::Confirm;
 pub use self::core::{CORE_TOOLS, CoreTool};
 pub use self::execute::{Caller, Refusal, ToolOutcome, execute};
-pub use self::host::{HostTool, HostToolCall, HostToolSpec};
+pub use self::host::{HostTool, HostToolCall, HostToolSpec, ToolConditions};
+pub use self::left_out::LeftOut;
+pub use self::loops::LoopGuard;
+pub(crate) use self::loops::LoopSettings;
 pub use self::origin::Origin;
 
 use crate::turn::TurnScope;
@@ -78,6 +85,26 @@ pub struct ToolContext {
     pub sender_is_owner: bool,
     /// Allow and deny lists.
     pub policy: crate::tool_policy::ToolPolicy,
+    /// What knows when tools of plugins are there; without it all are.
+    pub conditions: Option<Arc<dyn ToolConditions>>,
+}
+
+impl ToolContext {
+    /// True when the manifest's conditions for a tool hold (API-118).
+    fn is_there(&self, entry: &ToolEntry, tool: &str) -> bool {
+        !entry.conditions.contains_key(tool) || self.conditions.as_ref().is_none_or(|conditions| conditions.hold(entry, tool))
+    }
+
+    /// True when an entry may bring a tool: one whose tools are all named, and none of them there, is not even asked.
+    fn may_bring(&self, entry: &ToolEntry) -> bool {
+        let names = if entry.names.is_empty() { &entry.declared } else { &entry.names };
+        entry.conditions.is_empty() || names.is_empty() || names.iter().any(|name| self.is_there(entry, name))
+    }
+
+    /// True when a tool is hidden from whoever asks (TOOL-17, API-124).
+    fn hides(&self, name: &str, owner_only: bool) -> bool {
+        !self.sender_is_owner && (owner_only || crate::tool_policy::catalogue::is_owners(name))
+    }
 }
 
 /// All tools of one run.
@@ -96,13 +123,13 @@ impl ToolSet {
     pub async fn resolve(scope: &TurnScope<'_>) -> Self {
         let names = (scope.request.agent_id.as_str(), scope.session_key(), scope.session_id());
         let owner = scope.request.sender_is_owner;
-        let context = scope.runtime.tool_context_of(names, &scope.request.surface, owner, scope.model.as_ref(), &Origin::of(scope));
+        let context = scope.runtime.tool_context_of(names, &scope.request.surface, owner, scope.model.as_ref(), &Origin::of(scope).await);
         Self::build(scope.runtime.host_tools(), scope.registry(), &context).await
     }
 
     /// Builds the set: host tools first, then plugins in load order; a later tool of the same name is skipped (API-113).
     pub async fn build(host_tools: &[Arc<dyn HostTool>], registry: &Registry, context: &ToolContext) -> Self {
-        let entries = &registry.tools;
+        let entries: Vec<&ToolEntry> = registry.tools.iter().filter(|entry| context.may_bring(entry)).collect();
         let mut set = Self::default();
         set.strict = registry.is_strict();
         for tool in CORE_TOOLS.iter().filter(|t| context.policy.permits_core_tool(t.name())) {
@@ -110,19 +137,18 @@ impl ToolSet {
         }
         for tool in host_tools.iter().filter(|t| context.policy.permits_core_tool(t.name())) {
             match tool.describe(registry, context) {
-                Some(spec) if context.sender_is_owner || !spec.owner_only => set.push(host::tool(tool, spec)),
+                Some(spec) if !context.hides(tool.name(), spec.owner_only) => set.push(host::tool(tool, spec)),
                 _ => {}
             }
         }
         let begun = Instant::now();
         let resolved = join_all(entries.iter().map(|entry| resolve_entry(entry, context))).await;
-        if begun.elapsed() >= SLOW_ALL {
-            tracing::warn!(target: "tools", "the tool factories of all plugins took {} ms", begun.elapsed().as_millis());
-        }
-        for (entry, result) in entries.iter().zip(resolved) {
+        let times = entries.iter().zip(&resolved).map(|(entry, (_, took))| (&entry.owner.id, *took));
+        set.diagnostics.extend(slow_factories(times, begun.elapsed()));
+        for (entry, (result, _)) in entries.into_iter().zip(resolved) {
             set.take(entry, result, context);
         }
-        set.check_lists(host_tools, entries, &context.policy);
+        set.check_lists(host_tools, &registry.tools, &context.policy);
         set
     }
 
@@ -166,7 +192,7 @@ impl ToolSet {
                         self.problem(entry, format!("plugin tool is undeclared ({plugin}): {}", tool.name));
                         continue;
                     }
-                    let hidden = tool.owner_only && !context.sender_is_owner;
+                    let hidden = context.hides(&tool.name, tool.owner_only) || !context.is_there(entry, &tool.name);
                     if hidden || !context.policy.permits_plugin_tool(&tool.name, plugin, entry.is_optional(&tool.name)) {
                         continue;
                     }
@@ -263,22 +289,37 @@ enum Resolved {
     Malformed(String),
 }
 
-async fn resolve_entry(entry: &ToolEntry, context: &ToolContext) -> Result<Vec<Resolved>, String> {
+/// What an entry brings, and how long its factory took.
+async fn resolve_entry(entry: &ToolEntry, context: &ToolContext) -> (Result<Vec<Resolved>, String>, Duration) {
     match &entry.source {
-        ToolSource::Object { descriptor, execute } => Ok(vec![from_descriptor(entry, descriptor, execute.clone(), false)]),
+        ToolSource::Object { descriptor, execute } => {
+            (Ok(vec![from_descriptor(entry, descriptor, execute.clone(), false)]), Duration::ZERO)
+        }
         ToolSource::Factory(factory) => {
             let call = Call::new(vec![context.facts.clone()]).adapter(Adapter::ToolFactory).budget(Some(FACTORY_BUDGET));
             let begun = Instant::now();
-            let rows = factory.call(call).await;
-            if begun.elapsed() >= SLOW_ONE {
-                let took = begun.elapsed().as_millis();
-                tracing::warn!(target: "tools", plugin = %entry.owner.id, "a tool factory took {took} ms; each turn waits for it");
-            }
-            let rows = rows.map_err(|e| e.to_string())?;
-            let rows = rows.as_array().cloned().unwrap_or_default();
-            Ok(rows.iter().map(|row| from_row(entry, factory, row)).collect())
+            let rows = factory.call(call).await.map_err(|e| e.to_string());
+            let rows = rows.map(|rows| rows.as_array().cloned().unwrap_or_default());
+            (rows.map(|rows| rows.iter().map(|row| from_row(entry, factory, row)).collect()), begun.elapsed())
         }
     }
+}
+
+/// API-123: in the log, and where somebody asks for the tools of a session.
+fn slow_factories<'a>(times: impl Iterator<Item = (&'a Arc<str>, Duration)>, all: Duration) -> Vec<Diagnostic> {
+    let mut out: Vec<Diagnostic> = times
+        .filter(|(_, took)| *took >= SLOW_ONE)
+        .map(|(plugin, took)| {
+            let text = format!("a tool factory of plugin `{plugin}` took {} ms; each turn waits for it", took.as_millis());
+            Diagnostic { level: Level::Warn, plugin_id: Some(plugin.to_string()), source: None, message: text }
+        })
+        .collect();
+    if all >= SLOW_ALL {
+        let text = format!("the tool factories of all plugins took {} ms; each turn waits for them", all.as_millis());
+        out.push(Diagnostic { level: Level::Warn, plugin_id: None, source: None, message: text });
+    }
+    out.iter().for_each(|found| tracing::warn!(target: "tools", "{}", found.message));
+    out
 }
 
 fn from_row(entry: &ToolEntry, factory: &Callback, row: &Value) -> Resolved {
@@ -311,4 +352,24 @@ fn from_descriptor(entry: &ToolEntry, descriptor: &Value, execute: Option<Callba
 /// A tool result of one text, as plugins return it.
 pub fn text_result(text: impl Into<String>) -> Value {
     json!({"content": [{"type": "text", "text": text.into()}]})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // API-123
+    #[test]
+    fn slow_factories_are_reported_one_by_one_and_together() {
+        let (a, b): (Arc<str>, Arc<str>) = ("quick".into(), "slow".into());
+        let report = |one: u64, other: u64, all: u64| -> Vec<(Option<String>, String)> {
+            let times = [(&a, Duration::from_millis(one)), (&b, Duration::from_millis(other))];
+            slow_factories(times.into_iter(), Duration::from_millis(all)).into_iter().map(|d| (d.plugin_id, d.message)).collect()
+        };
+        assert!(report(999, 999, 4_999).is_empty());
+        let found = report(10, 1_000, 1_000);
+        assert!(found.len() == 1 && found[0].0.as_deref() == Some("slow") && found[0].1.contains("1000 ms"), "{found:?}");
+        let found = report(900, 900, 5_000);
+        assert!(found.len() == 1 && found[0].0.is_none() && found[0].1.contains("5000 ms"), "{found:?}");
+    }
 }

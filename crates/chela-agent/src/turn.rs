@@ -108,6 +108,9 @@ pub struct TurnRequest {
     pub client_tools: Vec<ToolSpec>,
     /// What the message itself says about waiting, where its session is busy.
     pub queue: QueueOptions,
+    /// How the commands of this turn run, in place of what the session says: `execHost`, `execSecurity`, `execAsk`, `execNode`,
+    /// `elevatedLevel`.
+    pub exec: serde_json::Map<String, Value>,
     /// Why the turn runs: `user`, `manual`, `heartbeat`, `cron` (HOOK-008).
     pub trigger: &'static str,
     /// What the channel said, for a message of a channel.

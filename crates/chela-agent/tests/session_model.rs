@@ -210,6 +210,7 @@ impl Process {
             extra_system_prompt: None,
             client_tools: Vec::new(),
             queue: Default::default(),
+            exec: serde_json::Map::new(),
             inbound: None,
             trigger: "user",
             timeout: PATIENCE,

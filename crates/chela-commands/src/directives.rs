@@ -7,6 +7,59 @@ use crate::queue::{QueueWords, parse_words};
 /// The value of a directive; `None` asks what is set.
 pub type LevelWord = Option<String>;
 
+/// What stands after `/exec`: each may be absent, and `wrong` is the first word that names none of these or has no value it knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExecWords {
+    /// `auto`, `sandbox`, `gateway` or `node`.
+    pub host: Option<String>,
+    /// `deny`, `allowlist` or `full`.
+    pub security: Option<String>,
+    /// `off`, `on-miss` or `always`.
+    pub ask: Option<String>,
+    /// A node.
+    pub node: Option<String>,
+    /// Not understood.
+    pub wrong: Option<String>,
+}
+
+impl ExecWords {
+    /// True when nothing was said: what is set is asked for.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn read(rest: &str) -> (Self, usize) {
+        let (mut out, mut used) = (Self::default(), 0);
+        loop {
+            let start = used + (rest[used..].len() - rest[used..].trim_start().len());
+            let word = rest[start..].split_whitespace().next().unwrap_or_default();
+            let Some((name, value)) = word.split_once(['=', ':']) else { return (out, used) };
+            let (value, known): (String, &[&str]) = (
+                value.to_ascii_lowercase(),
+                match name.to_ascii_lowercase().as_str() {
+                    "host" => &["auto", "sandbox", "gateway", "node"],
+                    "security" => &["deny", "allowlist", "full"],
+                    "ask" => &["off", "on-miss", "always"],
+                    "node" => &[],
+                    _ => return (out, used),
+                },
+            );
+            let slot = match name.to_ascii_lowercase().as_str() {
+                "host" => &mut out.host,
+                "security" => &mut out.security,
+                "ask" => &mut out.ask,
+                _ => &mut out.node,
+            };
+            if value.is_empty() || !(known.is_empty() || known.contains(&value.as_str())) {
+                out.wrong.get_or_insert_with(|| word.to_owned());
+            } else {
+                *slot = Some(value);
+            }
+            used = start + word.len();
+        }
+    }
+}
+
 /// What a message said beside its text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Directives {
@@ -18,6 +71,10 @@ pub struct Directives {
     pub model: Option<LevelWord>,
     /// `/queue`.
     pub queue: Option<QueueWords>,
+    /// `/exec`.
+    pub exec: Option<ExecWords>,
+    /// `/elevated`.
+    pub elevated: Option<LevelWord>,
     /// Commands that are answered at once, wherever they stand (`/status`, `/help`, `/commands`, `/whoami`), by their canonical names.
     pub shortcuts: Vec<&'static str>,
 }
@@ -30,13 +87,15 @@ impl Directives {
 
     /// True when the message held one that sets or shows an option.
     pub fn has_options(&self) -> bool {
-        self.think.is_some() || self.model.is_some() || self.queue.is_some()
+        self.think.is_some() || self.model.is_some() || self.queue.is_some() || self.exec.is_some() || self.elevated.is_some()
     }
 }
 
 const THINK: &[&str] = &["thinking", "think", "t"];
 const MODEL: &[&str] = &["model"];
 const QUEUE: &[&str] = &["queue"];
+const EXEC: &[&str] = &["exec"];
+const ELEVATED: &[&str] = &["elevated", "elev"];
 const SHORTCUTS: &[(&str, &str)] =
     &[("status", "status"), ("help", "help"), ("commands", "commands"), ("whoami", "whoami"), ("id", "whoami")];
 
@@ -51,6 +110,8 @@ pub fn parse_directives(message: &str) -> Directives {
     let model = |c: char| c.is_ascii_alphanumeric() || "_.:@/-".contains(c);
     out.model = take(&mut out.text, MODEL, |rest| one_word(rest, model));
     out.queue = take(&mut out.text, QUEUE, parse_words);
+    out.exec = take(&mut out.text, EXEC, ExecWords::read);
+    out.elevated = take(&mut out.text, ELEVATED, |rest| one_word(rest, letters));
     for (name, canonical) in SHORTCUTS {
         if take(&mut out.text, &[name], |_| ((), 0)).is_some() && !out.shortcuts.contains(canonical) {
             out.shortcuts.push(canonical);
@@ -128,6 +189,12 @@ mod tests {
         for (text, expected) in table {
             assert_eq!(parse_directives(text), expected, "{text}");
         }
+        let all = parse_directives("/exec host=gateway ASK=Always /elev full go /exec now");
+        let exec = all.exec.unwrap();
+        assert_eq!((exec.host.as_deref(), exec.ask.as_deref(), exec.security, exec.wrong), (Some("gateway"), Some("always"), None, None));
+        assert_eq!((all.elevated, all.text.as_str()), (word("full"), "go /exec now"));
+        assert_eq!(parse_directives("/exec ask=maybe").exec.unwrap().wrong.as_deref(), Some("ask=maybe"));
+        assert!(parse_directives("/exec please run it").exec.is_some_and(|e| e.is_empty()));
         let all = parse_directives("/queue collect cap:3 /think off /model x/y do it");
         assert_eq!((all.text.as_str(), all.think, all.model), ("do it", word("off"), word("x/y")));
         let queue = all.queue.unwrap();

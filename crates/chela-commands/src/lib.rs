@@ -7,6 +7,6 @@ mod parse;
 pub mod queue;
 mod table;
 
-pub use directives::{Directives, LevelWord, parse_directives};
+pub use directives::{Directives, ExecWords, LevelWord, parse_directives};
 pub use parse::{Named, normalize, trigger_rest};
 pub use table::{Access, ArgSpec, CommandSpec, TABLE, UNBUILT, find, is_unbuilt};

@@ -110,6 +110,22 @@ pub const TABLE: &[CommandSpec] = &[
         ..row("queue", "options", "standard", "Show or set what happens with messages while a run goes on")
     },
     CommandSpec {
+        args: &[
+            arg("host", "Where commands run, such as `host=gateway`", &["host=auto", "host=gateway"], false),
+            arg("security", "Which run", &["security=deny", "security=allowlist", "security=full"], false),
+            arg("ask", "When somebody is asked", &["ask=off", "ask=on-miss", "ask=always"], false),
+            arg("node", "A node, for `host=node`", &[], false),
+        ],
+        directive: true,
+        ..row("exec", "options", "standard", "Show or set how the agent's commands run in this session")
+    },
+    CommandSpec {
+        aliases: &["elev"],
+        args: &[arg("mode", "Whether commands pass approvals by", &["off", "on", "ask", "full"], false)],
+        directive: true,
+        ..row("elevated", "options", "standard", "Show or set elevated commands")
+    },
+    CommandSpec {
         aliases: &["tell"],
         args: &[arg("message", "What the run should know", &[], true)],
         ..row("steer", "session", "standard", "Tell the run that is under way something")
@@ -129,9 +145,6 @@ pub const UNBUILT: &[&str] = &[
     "crestodian",
     "debug",
     "diagnostics",
-    "elev",
-    "elevated",
-    "exec",
     "export",
     "export-session",
     "export-trajectory",

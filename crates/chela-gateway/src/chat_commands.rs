@@ -37,6 +37,7 @@ impl TakeHints for TurnRequest {
         self.model = hints.model.or(self.model.take());
         self.thinking = hints.thinking.or(self.thinking.take());
         self.queue = hints.queue;
+        self.exec = hints.exec;
     }
 }
 

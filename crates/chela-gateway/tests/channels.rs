@@ -161,6 +161,31 @@ async fn clients_send_through_the_channel_and_hooks_have_their_say() {
     live.stop().await;
 }
 
+// CH-143, TOOL-11, TOOL-16
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_has_the_rules_for_tools_of_what_it_is_part_of() {
+    let service = Service::start().await;
+    let mut home = home_with(&service, "NO_REPLY").await;
+    home.config["channels"]["talk"]["groups"] = json!({
+        "house": {"tools": {"deny": ["exec"]}}, "floor": {"toolsBySender": {"id:u2": {"deny": ["read"]}}, "tools": {"deny": ["write"]}},
+        "cellar": {"tools": {"allow": ["session_status"]}}, "*": {"tools": {"deny": ["process"]}},
+    });
+    let live = home.start().await;
+    let mut work = service.accept().await;
+    let denied = [("kitchen", "u1", "write"), ("kitchen", "u2", "read"), ("lounge", "u1", "process"), ("cellar", "u1", "read")];
+    for (at, (room, from, tool)) in denied.into_iter().enumerate() {
+        work.send(json!({"id": format!("t{at}"), "from": from, "room": room, "text": "hi"})).await;
+        work.line("stages").await;
+        let body = home.model.last_request().body;
+        let offered: Vec<&str> = body["tools"].as_array().unwrap().iter().map(|t| t["function"]["name"].as_str().unwrap()).collect();
+        assert!(!offered.contains(&tool), "{room} {from}: {offered:?}");
+        let all = ["read", "write", "exec", "process"];
+        let left = all.iter().filter(|t| offered.contains(t)).count();
+        assert_eq!(left, if room == "cellar" { 0 } else { 3 }, "{room} {from}: {offered:?}");
+    }
+    live.stop().await;
+}
+
 // CH-104, CH-138, MSG-104, MSG-112, MSG-114, HOOK-219
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn groups_failures_silence_and_observation() {

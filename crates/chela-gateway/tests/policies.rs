@@ -28,7 +28,7 @@ struct Guard(Seen);
 
 impl BuiltinPlugin for Guard {
     fn manifest(&self) -> &'static str {
-        r#"{"id": "guard", "configSchema": {}, "contracts": {"tools": ["danger"]}}"#
+        r#"{"id": "guard", "configSchema": {}, "contracts": {"tools": ["danger"], "agentToolResultMiddleware": ["pi", "codex"]}}"#
     }
 
     fn register(&self, api: &mut PluginApi) -> Result<(), String> {
@@ -54,11 +54,29 @@ impl BuiltinPlugin for Guard {
         for (id, evaluate) in [("first", first), ("second", second)] {
             api.register("registerTrustedToolPolicy", vec![json!({"id": id, "description": id, "evaluate": evaluate})]);
         }
+        let result = api.function(|call: Call| async move { changed_result(&call) });
+        api.register("registerAgentToolResultMiddleware", vec![result, json!({"runtimes": ["pi"]})]);
+        let other = api.function(|_: Call| async { Err::<Value, _>(CallError::thrown("of another runtime")) });
+        api.register("registerAgentToolResultMiddleware", vec![other, json!({"runtimes": ["codex"]})]);
         api.on(HookName::BeforeToolCall, 0, move |call: Call| {
             note("hook", &call.args[0]["params"]);
             async { Ok(Value::Null) }
         });
         Ok(())
+    }
+}
+
+fn changed_result(call: &Call) -> Result<Value, CallError> {
+    let (event, context) = (&call.args[0], &call.args[1]);
+    assert_eq!((&event["toolName"], &context["runtime"], &context["sessionKey"]), (&json!("danger"), &json!("pi"), &json!("agent:main:p")));
+    match event["args"]["say"].as_str().unwrap_or_default() {
+        "rewrite" => {
+            let text = format!("was {}", text(&event["result"]));
+            Ok(json!({"result": {"content": [{"type": "text", "text": text}]}}))
+        }
+        "nonsense" => Ok(json!({"result": {"content": "no blocks"}})),
+        "break" => Err(CallError::thrown("SECRET")),
+        _ => Ok(Value::Null),
     }
 }
 
@@ -152,7 +170,7 @@ async fn turn(runtime: &Arc<AgentRuntime>, message: String) -> Vec<Value> {
     window.into_iter().map(|e| e.body).filter(|m| m["role"] == "toolResult").collect()
 }
 
-// HOOK-160, HOOK-172, HOOK-173, HOOK-174, HOOK-175
+// HOOK-160, HOOK-172, HOOK-173, HOOK-174, HOOK-175, API-072, API-129
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn trusted_policies_come_before_the_hooks_and_may_refuse_or_change_a_call() {
     let home = Home::new().await;
@@ -192,6 +210,9 @@ async fn trusted_policies_come_before_the_hooks_and_may_refuse_or_change_a_call(
         ("reason", 1, "not here"),
         ("throw", 1, "Tool call blocked because before_tool_call hook failed"),
         ("approve", 2, "Plugin approval unavailable (no approval route)"),
+        ("rewrite", 4, "was done"),
+        ("nonsense", 4, "Tool output unavailable due to post-processing error."),
+        ("break", 4, "Tool output unavailable due to post-processing error."),
         ("state", 4, "done"),
     ];
     for (say, asked, answer) in rows {

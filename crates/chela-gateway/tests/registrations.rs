@@ -90,6 +90,8 @@ async fn routes_and_methods_are_served_by_their_own_rules() {
 const SEAMS: &str = r#"
 export default function register(api) {
   const reply = (name, run) => api.registerGatewayMethod(name, async ({ params, respond }) => respond(true, { value: (await run(params)) ?? null }), { scope: 'operator.write' });
+  const early = api.emitAgentEvent({ runId: 'r0', stream: 'seams', data: {} });
+  reply('seam.early', () => early);
   reply('seam.emit', (event) => api.emitAgentEvent(event));
   reply('seam.config', () => api.pluginConfig);
   reply('seam.late', () => [api.registerTool({ name: 'late' }) === undefined, api.registrationMode]);
@@ -102,7 +104,7 @@ export default function register(api) {
   const log = (service) => fs.appendFileSync(process.env.TEST_LOG, JSON.stringify({ service }) + '\n');
 }"#;
 
-// API-010, API-017, API-186, API-187, API-201, API-202, API-207
+// API-010, API-017, API-186, API-187, API-201, API-202, API-203, API-207
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn seams_between_plugins_and_the_gateway() {
     let mut home = Home::new().await;
@@ -115,6 +117,8 @@ async fn seams_between_plugins_and_the_gateway() {
     assert_eq!(client.ok("seam.config", json!({})).await["value"], json!({"name": "n", "level": 3}));
     assert_eq!(client.ok("seam.late", json!({})).await["value"], json!([true, "full"]));
 
+    // Before its registrations count it is not there.
+    assert_eq!(client.ok("seam.early", json!({})).await["value"], json!({"emitted": false, "reason": "plugin is not loaded"}));
     let emit = |stream: &str, data: Value| json!({"runId": "r1", "stream": stream, "data": data, "sessionKey": "agent:main:seam"});
     for refused in [
         "lifecycle",

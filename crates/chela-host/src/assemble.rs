@@ -239,7 +239,7 @@ impl Host {
         tools.extend(chela_capabilities::tools::all(&(lent as Weak<dyn chela_capabilities::Surroundings>)));
         tools.extend(crate::memory::tools());
         tools.push(Arc::new(crate::channels::MessageTool(Arc::downgrade(&host))));
-        runtime.bring_tools(tools);
+        runtime.bring_tools(tools, Arc::new(crate::tools::Conditions(Arc::downgrade(&host))));
         if purpose == Purpose::Gateway {
             runtime.lifecycle.expect_recovery();
             tokio::spawn(heartbeat::serve(Arc::downgrade(&host)));

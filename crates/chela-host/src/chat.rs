@@ -4,6 +4,7 @@
 //! somebody builds gets a row there and an arm in [`builtin`].
 
 mod answers;
+mod exec;
 mod options;
 
 use std::sync::Arc;
@@ -84,6 +85,8 @@ pub struct Hints {
     pub thinking: Option<String>,
     /// What happens while the session is busy.
     pub queue: QueueOptions,
+    /// How commands run.
+    pub exec: serde_json::Map<String, Value>,
 }
 
 /// What became of a text.

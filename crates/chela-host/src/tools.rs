@@ -2,17 +2,36 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use chela_agent::AgentRuntime;
+use chela_agent::tools::ToolConditions;
 use chela_capabilities::Surroundings;
+use chela_plugin::register::entries::ToolEntry;
 use chela_tools::ToolHost;
 
 use crate::assemble::Host;
 
 /// Names that look like credentials and hold only the place of one; `git` and `ssh` need it.
 const PASSED: &[&str] = &["SSH_AUTH_SOCK"];
+
+/// Knows when the tools of plugins are there, by the config, the environment and the credentials of now (API-118).
+#[derive(Debug)]
+pub(crate) struct Conditions(pub(crate) Weak<Host>);
+
+impl ToolConditions for Conditions {
+    fn hold(&self, entry: &ToolEntry, tool: &str) -> bool {
+        let (Some(host), Some(signals)) = (self.0.upgrade(), entry.conditions.get(tool)) else { return true };
+        let (config, manager) = (host.runtime.config(), &host.manager);
+        let env = |name: &str| host.env.get(name).is_some_and(|value| !value.trim().is_empty());
+        let auth = |provider: &str| {
+            let settings = crate::models::settings_of(provider, &config, &manager.registry(), &manager.snapshot(), host.auth());
+            host.auth().resolve(&settings, None, None).is_ok()
+        };
+        signals.holds(&config.effective, &env, &auth)
+    }
+}
 
 #[async_trait]
 impl ToolHost for Host {

@@ -41,6 +41,7 @@ pub async fn say(
         extra_system_prompt: None,
         client_tools: Vec::new(),
         queue: Default::default(),
+        exec: serde_json::Map::new(),
         trigger,
         timeout: limit,
     };

@@ -33,6 +33,7 @@ const PROGRESS: Duration = Duration::from_millis(500);
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     let text = |about: &str| json!({"type": "string", "description": about});
+    // `security` is taken and has no effect; it is not offered, so that no model believes it has one (TOOL-F1).
     json!({"type": "object", "required": ["command"], "properties": {
         "command": text("Shell command to run"),
         "workdir": text("Directory to run in; the workspace when absent"),
@@ -43,7 +44,6 @@ static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
         "pty": {"type": "boolean", "description": "Run in a terminal, for programs that need one"},
         "elevated": {"type": "boolean", "description": "Run with elevated permissions, where this is allowed"},
         "host": {"type": "string", "enum": ["auto", "sandbox", "gateway", "node"], "description": "Where to run"},
-        "security": text("Has no effect: the operator's settings decide"),
         "ask": text("off, on-miss or always; can only be stricter than the operator's setting"),
         "node": text("Node for host=node"),
     }})
@@ -140,7 +140,7 @@ impl Request {
                 }
             }
         };
-        let may_background = call.runtime.tool_policy(&agent, None, call.origin).permits_core_tool("process");
+        let may_background = call.runtime.tool_policy(&agent, call.session_key, None, call.origin).permits_core_tool("process");
         let wait = wait_of(&args, may_background, &mut warnings)?;
         let timeout = match args.number("timeout")? {
             Some(0.0) => None,
@@ -363,5 +363,7 @@ fn shell(env: &std::collections::BTreeMap<String, String>) -> PathBuf {
 /// What the session says about itself beyond the known members.
 async fn session_members(call: &HostToolCall<'_>) -> Map<String, Value> {
     let row = call.runtime.store.session(call.session_key).await.ok().flatten();
-    row.map(|row| row.extra.into_iter().collect()).unwrap_or_default()
+    let mut members: Map<String, Value> = row.map(|row| row.extra.into_iter().collect()).unwrap_or_default();
+    members.extend(call.origin.exec.clone());
+    members
 }

@@ -17,7 +17,8 @@ mod world;
 
 use std::sync::{Arc, Weak};
 
-use chela_agent::tools::{HostTool, HostToolCall};
+use chela_agent::AgentRuntime;
+use chela_agent::tools::{HostTool, HostToolCall, Origin};
 use chela_approvals::ApprovalRow;
 
 pub use world::ToolHost;
@@ -59,6 +60,17 @@ impl Toolbox {
     pub async fn close(&self) {
         self.world.sessions.close().await;
     }
+}
+
+/// How the commands of an agent run in a session, for people; `session` is what its row says.
+pub fn describe_exec(runtime: &AgentRuntime, agent: &str, session: &serde_json::Map<String, serde_json::Value>) -> String {
+    let found = settings::exec(runtime, agent, session);
+    format!("host={} security={} ask={}", found.host, found.security.as_str(), found.ask.as_str())
+}
+
+/// The gates of `tools.elevated` that fail for somebody (TOOL-43); none when commands may be elevated.
+pub fn elevated_gates(runtime: &AgentRuntime, agent: &str, origin: &Origin) -> Vec<String> {
+    settings::failing_gates(runtime, agent, origin)
 }
 
 /// The agent of a call.

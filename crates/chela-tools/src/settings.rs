@@ -91,13 +91,32 @@ pub(crate) fn elevated(
     wanted: Option<bool>,
 ) -> Result<Elevated, String> {
     let settings = runtime.settings();
-    let (own, general) = sections(&settings, agent);
     let level = session.get("elevatedLevel").and_then(Value::as_str).or_else(|| settings.agents.defaults["elevatedDefault"].as_str());
     let level = match level.map(str::trim) {
         Some("full") => Elevated::Full,
         Some("on" | "ask") => Elevated::Ask,
         _ => Elevated::Off,
     };
+    let failing = failing_gates(runtime, agent, origin);
+    if failing.is_empty() {
+        return Ok(match wanted {
+            Some(false) => Elevated::Off,
+            Some(true) if level == Elevated::Full => Elevated::Full,
+            Some(true) => Elevated::Ask,
+            None => level,
+        });
+    }
+    if wanted == Some(true) {
+        let surface = &origin.surface;
+        return Err(format!("elevated is not available here (runtime=direct, provider={surface}). Failing gates: {}", failing.join("; ")));
+    }
+    Ok(Elevated::Off)
+}
+
+/// The gates that fail for whoever is behind a call; none when commands may be elevated.
+pub(crate) fn failing_gates(runtime: &AgentRuntime, agent: &str, origin: &Origin) -> Vec<String> {
+    let settings = runtime.settings();
+    let (own, general) = sections(&settings, agent);
     let mut failing = Vec::new();
     let off = |tools: &Value| tools["elevated"]["enabled"] == Value::Bool(false);
     if off(general) || off(own) {
@@ -113,18 +132,7 @@ pub(crate) fn elevated(
     if !listed(&fallback(from(general)), origin) || (own_list.is_array() && !listed(&own_list, origin)) {
         failing.push(format!("allowFrom (`tools.elevated.allowFrom.{surface}`, `agents.list[].tools.elevated.allowFrom.{surface}`)"));
     }
-    if failing.is_empty() {
-        return Ok(match wanted {
-            Some(false) => Elevated::Off,
-            Some(true) if level == Elevated::Full => Elevated::Full,
-            Some(true) => Elevated::Ask,
-            None => level,
-        });
-    }
-    if wanted == Some(true) {
-        return Err(format!("elevated is not available here (runtime=direct, provider={surface}). Failing gates: {}", failing.join("; ")));
-    }
-    Ok(Elevated::Off)
+    failing
 }
 
 /// True when the sender is on a list of `allowFrom`.

@@ -3,6 +3,7 @@
 pub mod approvals;
 pub mod config;
 pub mod devices;
+pub mod exec_policy;
 pub mod gateway;
 pub mod hooks;
 pub mod migrate;
@@ -100,6 +101,8 @@ pub enum Command {
     /// Answer what waits for approval, and say which commands may run
     #[command(alias = "exec-approvals")]
     Approvals(approvals::ApprovalsArgs),
+    /// Show which commands the agent may run, and set it in config and approvals file at once
+    ExecPolicy(exec_policy::ExecPolicyArgs),
     /// Approve, list and remove devices
     Devices(devices::DevicesArgs),
     /// Print a setup code that pairs one device

@@ -9,6 +9,7 @@ pub mod config;
 mod config_set;
 pub mod devices;
 pub mod doctor;
+pub mod exec_policy;
 pub mod gateway;
 mod gateway_control;
 pub mod gateway_run;

@@ -45,6 +45,7 @@ fn run(cli: cli::Cli, started: std::time::Instant) -> Result<(), report::Failure
         Command::Plugins(args) => commands::plugins::run(&ctx, args),
         Command::Sdk(args) => commands::sdk::run(args),
         Command::Hooks(args) => commands::hooks::run(&ctx, args),
+        Command::ExecPolicy(args) => commands::exec_policy::run(&ctx, args),
         Command::Approvals(args) => commands::approvals::run(&ctx, args),
         Command::Devices(args) => commands::devices::run(&ctx, args),
         Command::Qr(args) => commands::qr::run(&ctx, &args),

@@ -166,3 +166,39 @@ fn a_command_waits_over_a_kill_and_always_means_exactly_this_command() {
     assert!(what.contains(&"allow-always") && what.contains(&"deny") && what.contains(&"requested"), "{what:?}");
     assert!(place.ok(&["approvals", "grants"]).contains("Nothing"));
 }
+
+// TOOL-41
+#[test]
+fn config_and_approvals_file_are_set_together() {
+    let place = Place::new();
+    let state = place.home.path().join("state");
+    let before = place.json(&["exec-policy", "show", "--json"]);
+    assert_eq!(
+        (&before["approvalsExists"], &before["effectivePolicy"]["scopes"][0]["security"]["effective"]),
+        (&json!(false), &json!("allowlist"))
+    );
+    let set = place.json(&["exec-policy", "preset", "deny-all", "--json"]);
+    let scope = &set["effectivePolicy"]["scopes"][0];
+    assert_eq!(
+        (&set["preset"], &scope["security"]["effective"], &scope["askFallback"]["effective"]),
+        (&json!("deny-all"), &json!("deny"), &json!("deny"))
+    );
+    let file = || -> Value { serde_json::from_str(&std::fs::read_to_string(state.join("exec-approvals.json")).unwrap()).unwrap() };
+    assert_eq!(file()["defaults"], json!({"security": "deny", "ask": "off", "askFallback": "deny"}));
+    let config = || -> Value { serde_json::from_str(&std::fs::read_to_string(state.join("openclaw.json")).unwrap()).unwrap() };
+    assert_eq!(config()["tools"]["exec"], json!({"security": "deny", "ask": "off", "host": "gateway"}));
+    let set = place.json(&["exec-policy", "set", "--ask", "always", "--json"]);
+    assert_eq!((&set["applied"], &config()["tools"]["exec"]["ask"]), (&json!({"ask": "always"}), &json!("always")));
+    assert_eq!((&file()["defaults"]["ask"], &file()["defaults"]["security"]), (&json!("always"), &json!("deny")));
+    assert!(place.ok(&["exec-policy", "show"]).contains("security=deny ask=always askFallback=deny"));
+
+    for args in [&["preset", "reckless"][..], &["set"], &["set", "--ask", "now"], &["set", "--host", "node"], &["set", "--security", ""]] {
+        let all: Vec<&str> = std::iter::once("exec-policy").chain(args.iter().copied()).collect();
+        assert!(!place.run(&all, "").0, "{args:?}");
+    }
+    // What cannot be written whole is not written at all.
+    let (kept, broken) = (file(), "{ not a config");
+    std::fs::write(state.join("openclaw.json"), broken).unwrap();
+    assert!(!place.run(&["exec-policy", "preset", "yolo"], "").0);
+    assert_eq!(file(), kept);
+}

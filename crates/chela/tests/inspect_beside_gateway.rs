@@ -9,11 +9,14 @@ use serde_json::{Value, json};
 use support::gateway::Gateway;
 
 const CODE: &str = r#"
+import fs from 'node:fs';
 export default { register(api) {
+  const early = api.emitAgentEvent({ runId: 'r', stream: 'waits', data: {} });
+  fs.writeFileSync(new URL('./early.json', import.meta.url), JSON.stringify(early));
   api.registerTool({ name: 'look', description: 'd', parameters: { type: 'object' }, execute: async () => ({ content: [] }) });
 } };"#;
 
-// INS-321
+// INS-321, API-203
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_that_waits_is_loaded_for_the_look_alone() {
     let node = support::node().await.unwrap();
@@ -43,4 +46,7 @@ async fn a_plugin_that_waits_is_loaded_for_the_look_alone() {
         assert_eq!(seen["tools"][0]["names"], json!(["look"]), "{seen}");
         assert_eq!(seen["runtime"]["state"], "stopped");
     }
+    // A look has no effect on anybody.
+    let early: Value = serde_json::from_str(&std::fs::read_to_string(root.join("early.json")).unwrap()).unwrap();
+    assert_eq!(early, json!({"emitted": false, "reason": "global side effects disabled"}));
 }

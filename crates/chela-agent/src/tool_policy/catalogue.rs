@@ -22,6 +22,9 @@ pub const SECTIONS: &[(&str, &[&str])] = &[
 /// Shipped by the reference in no section.
 const UNSECTIONED: &[&str] = &["pdf", "tool_search_code", "tool_search", "tool_describe", "tool_call"];
 
+/// Only for the operator, whoever brings a tool of this name (TOOL-17).
+const OWNERS: &[&str] = &["cron", "gateway", "nodes"];
+
 /// What `group:openclaw` leaves out (TOOL-02).
 const NOT_OPENCLAW: &[&str] = &["read", "write", "edit", "apply_patch", "exec", "process", "canvas"];
 
@@ -30,9 +33,19 @@ pub fn section(name: &str) -> Option<&'static [&'static str]> {
     SECTIONS.iter().find(|(section, _)| *section == name).map(|(_, tools)| *tools)
 }
 
+/// Every tool of the reference, whether it is built here or not.
+pub fn all() -> impl Iterator<Item = &'static str> {
+    SECTIONS.iter().flat_map(|(_, tools)| tools.iter().copied()).chain(UNSECTIONED.iter().copied())
+}
+
 /// True for a tool of the reference, whether it is built here or not.
 pub fn ships(tool: &str) -> bool {
     UNSECTIONED.contains(&tool) || SECTIONS.iter().any(|(_, tools)| tools.contains(&tool))
+}
+
+/// True for a tool that only the operator may use, by its name.
+pub fn is_owners(tool: &str) -> bool {
+    OWNERS.contains(&tool.trim().to_ascii_lowercase().as_str())
 }
 
 /// True when `group:openclaw` stands for this tool.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{PolicyStep, ToolPolicy, catalogue};
+use super::{PolicyStep, SubagentRole, ToolPolicy, catalogue};
 
 /// Who writes, for lists by sender (TOOL-16).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,10 +34,12 @@ pub struct PolicyInputs<'a> {
     pub group: Option<&'a Value>,
     /// Who writes.
     pub sender: &'a Sender,
+    /// The session is a sub-agent's.
+    pub subagent: Option<SubagentRole>,
 }
 
 impl ToolPolicy {
-    /// The steps, in the order of TOOL-11. Sandboxes and sub-agents are not built, so their steps are not here.
+    /// The steps, in the order of TOOL-11. Sandboxes are not built, so their step is not here.
     pub fn from_config(inputs: PolicyInputs<'_>) -> Self {
         let PolicyInputs { tools, agent_tools, agent_id, .. } = inputs;
         let agent = format!("agents.list[{agent_id}].tools");
@@ -78,6 +80,7 @@ impl ToolPolicy {
         if let Some(row) = sender_row(map, inputs.sender) {
             list(row, label, &[]);
         }
+        steps.extend(inputs.subagent.map(|role| role.step(tools)));
         Self { steps }
     }
 }
@@ -90,6 +93,19 @@ pub fn problems(tools: &Value, label: &str) -> Vec<String> {
     }
     if tools["allow"].is_array() && tools["alsoAllow"].is_array() {
         out.push(format!("`{label}.allow` and `{label}.alsoAllow` exclude each other: add to `allow`, or use a profile"));
+    }
+    let only_write = ToolPolicy::of(Vec::new(), texts(&tools["deny"]));
+    if !only_write.permits_core_tool("write") && only_write.permits_core_tool("apply_patch") {
+        out.push(format!("`{label}.deny` denies `write` but not `apply_patch`, which writes files too; deny both, or `group:fs`"));
+    }
+    if tools["allow"].as_array().is_some_and(|allow| allow.iter().any(|entry| entry == "group:openclaw")) {
+        let allow = ToolPolicy::of(texts(&tools["allow"]), Vec::new());
+        let out_of_it: Vec<&str> = ["read", "exec"].into_iter().filter(|tool| !allow.permits_core_tool(tool)).collect();
+        if !out_of_it.is_empty() {
+            out.push(format!(
+                "`{label}.allow`: `group:openclaw` leaves out the tools for files and commands; add `group:fs`, `group:runtime` for them"
+            ));
+        }
     }
     let restricted = tools["profile"].as_str().and_then(catalogue::profile);
     if let Some(allow) = restricted {
@@ -153,7 +169,7 @@ fn plain(value: &str, kind: &str) -> String {
     if kind == "username" { value.trim_start_matches('@').to_owned() } else { value }
 }
 
-fn texts(list: &Value) -> Vec<String> {
+pub(super) fn texts(list: &Value) -> Vec<String> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).filter(|t| !t.trim().is_empty()).collect()
 }
 
@@ -171,6 +187,7 @@ mod tests {
             model: Some(("openai", "gpt-x")),
             group: None,
             sender: &sender,
+            subagent: None,
         };
         ToolPolicy::from_config(inputs).permits_core_tool(tool)
     }
@@ -220,17 +237,26 @@ mod tests {
         assert!(permits(deny("*"), json!({"toolsBySender": {}}), "exec"), "an agent's map stands for the general one");
     }
 
-    // TOOL-07, TOOL-13, TOOL-15
+    // TOOL-07, TOOL-13, TOOL-15, TOOL-F3, TOOL-F4
     #[test]
     fn what_is_wrong_is_told() {
         for (tools, part) in [
             (json!({"profile": "codings"}), "codings"),
             (json!({"allow": ["a"], "alsoAllow": ["b"]}), "exclude"),
             (json!({"profile": "messaging", "exec": {"ask": "always"}}), "tools.exec"),
+            (json!({"deny": ["Write"]}), "apply_patch"),
+            (json!({"allow": ["group:openclaw"]}), "group:fs"),
         ] {
             let found = problems(&tools, "tools");
             assert!(found.len() == 1 && found[0].contains(part), "{tools}: {found:?}");
         }
-        assert!(problems(&json!({"profile": "coding", "exec": {}}), "tools").is_empty());
+        for fine in [
+            json!({"profile": "coding", "exec": {}}),
+            json!({"deny": ["write", "apply_patch"]}),
+            json!({"deny": ["group:fs"]}),
+            json!({"allow": ["group:openclaw", "group:fs", "group:runtime"]}),
+        ] {
+            assert!(problems(&fine, "tools").is_empty(), "{fine}");
+        }
     }
 }

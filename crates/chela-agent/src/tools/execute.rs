@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::approval::{Wanted, confirm};
-use super::{Confirm, HostTool, HostToolCall, Origin, Tool, ToolKind, ToolSet, text_result};
+use super::{Confirm, HostTool, HostToolCall, LoopGuard, Origin, Tool, ToolKind, ToolSet, text_result};
 use crate::runtime::AgentRuntime;
 
 /// Longest time of one tool call.
@@ -40,6 +40,8 @@ pub struct Caller<'a> {
     pub confirm: Confirm,
     /// Who is behind it.
     pub origin: Origin,
+    /// Watches for calls that go round in circles (TOOL-29); none outside of runs.
+    pub loops: Option<&'a LoopGuard>,
 }
 
 /// What came of a call.
@@ -69,6 +71,7 @@ pub struct Refusal {
 /// What the hooks decided.
 enum Decision {
     Go(Value),
+    Loop(String),
     Block(String),
     Failed(&'static str),
     Unconfirmed(String),
@@ -77,20 +80,40 @@ enum Decision {
 /// Runs one call to its end. It never fails: every failure is a result that the model sees.
 pub async fn execute(caller: &Caller<'_>, tools: &ToolSet, call: &ToolCall) -> ToolOutcome {
     let Some(tool) = tools.get(&call.name) else {
-        return failed(&call.arguments, format!("Tool `{}` does not exist or is not allowed here", call.name), None);
+        return missing(caller, call);
     };
     let begun = Instant::now();
     let params = if call.arguments.is_object() { call.arguments.clone() } else { json!({}) };
-    let outcome = match decide(caller, tool, call, &params).await {
+    let mut outcome = match decide(caller, tool, call, &params).await {
         Decision::Go(params) => run(caller, tool, call, params).await,
-        Decision::Block(reason) => blocked(&params, reason),
+        Decision::Block(reason) => blocked(&params, "plugin-before-tool-call", reason),
+        Decision::Loop(reason) => blocked(&params, "tool-loop", reason),
         Decision::Failed(text) => failed(&params, text, Some(Refusal { reason: text.into(), requires_approval: false })),
         Decision::Unconfirmed(reason) => failed(&params, reason.clone(), Some(Refusal { reason, requires_approval: true })),
     };
+    // A call that was refused, or that the caller runs, has no result of a tool.
+    if outcome.refused.is_none() && !outcome.delegated {
+        super::middleware::apply(caller, tool, call, &mut outcome).await;
+    }
+    if let Some(loops) = caller.loops {
+        loops.ended(call, &outcome, false);
+    }
     report(caller, tool, call, &outcome, begun.elapsed());
     // A call that the caller runs has not ended here.
     if caller.announce_end && !outcome.delegated {
         announce(caller, tool, call, &outcome, begun.elapsed());
+    }
+    outcome
+}
+
+/// A tool that is not there: a model that goes on asking for it is told to stop.
+fn missing(caller: &Caller<'_>, call: &ToolCall) -> ToolOutcome {
+    if let Some(reason) = caller.loops.and_then(|loops| loops.refuse(call)) {
+        return blocked(&call.arguments, "tool-loop", reason);
+    }
+    let outcome = failed(&call.arguments, format!("Tool `{}` does not exist or is not allowed here", call.name), None);
+    if let Some(loops) = caller.loops {
+        loops.ended(call, &outcome, true);
     }
     outcome
 }
@@ -101,7 +124,7 @@ fn run_span(of_call: &Value) -> Option<chela_telemetry::Span> {
     Some(chela_telemetry::Span { span_id: call.parent_id?, trace_id: call.trace_id, parent_id: None })
 }
 
-/// Tells telemetry, without arguments and results.
+/// Tells telemetry; arguments and results only where the operator asked for them.
 fn report(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, outcome: &ToolOutcome, took: Duration) {
     caller.runtime.telemetry.emit(|| {
         let (result, category) = match (&outcome.refused, outcome.is_error) {
@@ -125,12 +148,26 @@ fn report(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, outcome: &ToolOutco
             error_category: category,
             began_ms: crate::clock::now_ms() - i64::try_from(took.as_millis()).unwrap_or(0),
             took,
+            content: contents(caller.runtime.telemetry.capture(), outcome),
         })
     });
 }
 
+/// What the operator wants exported of a call.
+fn contents(capture: chela_telemetry::Capture, outcome: &ToolOutcome) -> chela_telemetry::Content {
+    let told = |wanted: bool, value: &Value| wanted.then(|| chela_telemetry::bounded(&value.to_string()));
+    chela_telemetry::Content {
+        input: told(capture.tool_inputs, &outcome.params),
+        output: told(capture.tool_outputs, &outcome.result["content"]),
+        system: None,
+    }
+}
+
 /// HOOK-025, HOOK-160..171. A failed hook refuses the call (HOOK-106, HOOK-168).
 async fn decide(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, params: &Value) -> Decision {
+    if let Some(reason) = caller.loops.and_then(|loops| loops.refuse(call)) {
+        return Decision::Loop(reason);
+    }
     let event = |params: &Value| {
         let (name, paths) = (&tool.name, derived_paths(tool, params));
         without_nulls(json!({
@@ -294,9 +331,9 @@ fn normalise_result(value: Value) -> Value {
 }
 
 /// HOOK-167: a block is a normal result for the model.
-fn blocked(params: &Value, reason: String) -> ToolOutcome {
+fn blocked(params: &Value, by: &'static str, reason: String) -> ToolOutcome {
     let mut result = text_result(&reason);
-    result["details"] = json!({"status": "blocked", "deniedReason": "plugin-before-tool-call", "reason": reason});
+    result["details"] = json!({"status": "blocked", "deniedReason": by, "reason": reason});
     let refused = Some(Refusal { reason, requires_approval: false });
     ToolOutcome { params: params.clone(), result, is_error: false, delegated: false, refused }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chela_plugin::register::entries::ToolEntry;
 use chela_plugin::registry::Registry;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +37,12 @@ pub trait HostTool: Send + Sync + fmt::Debug {
     /// # Errors
     /// A text for the model (TOOL-26).
     async fn run(&self, call: HostToolCall<'_>) -> Result<Value, String>;
+}
+
+/// Knows what the conditions of plugins' tools hang on: config, environment, credentials (API-118).
+pub trait ToolConditions: Send + Sync + fmt::Debug {
+    /// True when the conditions of this tool hold now. Must be quick: it runs for every list of tools.
+    fn hold(&self, entry: &ToolEntry, tool: &str) -> bool;
 }
 
 /// How a host tool is offered.

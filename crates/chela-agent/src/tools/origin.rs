@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::tool_policy::Sender;
+use crate::tool_policy::{Sender, Spawned};
 use crate::turn::{Entry, TurnScope};
 
 /// Who is behind a tool call.
@@ -20,14 +20,23 @@ pub struct Origin {
     pub trigger: &'static str,
     /// The plugin's own tools aside, whether the operator is behind it.
     pub is_owner: bool,
+    /// Where the session comes from, for what sub-agents may not use.
+    pub spawned: Spawned,
+    /// How the commands of this turn run, in place of what the session says.
+    pub exec: serde_json::Map<String, Value>,
 }
 
 impl Origin {
     /// That of a turn.
-    pub fn of(scope: &TurnScope<'_>) -> Self {
+    pub async fn of(scope: &TurnScope<'_>) -> Self {
         let request = scope.request;
         let mut out =
             Self { surface: request.surface.clone(), trigger: request.trigger, is_owner: request.sender_is_owner, ..Self::default() };
+        out.exec.clone_from(&request.exec);
+        if let Some(row) = &scope.session {
+            out.spawned.depth = row.extra.get("spawnDepth").and_then(Value::as_u64);
+            out.spawned.role = row.extra.get("subagentRole").and_then(Value::as_str).map(str::to_owned);
+        }
         out.sender.id = request.sender_id.clone();
         out.sender.channel = Some(request.surface.clone());
         let Some(inbound) = request.inbound.as_deref().filter(|_| request.entry == Entry::Channel) else { return out };
@@ -42,13 +51,7 @@ impl Origin {
             "turnSourceChannel": request.surface, "turnSourceTo": inbound.conversation(),
             "turnSourceAccountId": inbound.text("AccountId"), "turnSourceThreadId": inbound.text("MessageThreadId"),
         });
-        if inbound.is_group() {
-            let config = scope.runtime.config();
-            let groups = config.get(&format!("channels.{}.groups", request.surface));
-            let id = ["GroupId", "OriginatingTo", "To", "ChatId"].into_iter().find_map(|name| inbound.text(name));
-            let row = id.and_then(|id| groups?.get(&id)).or_else(|| groups?.get("*"));
-            out.group = row.filter(|row| row["tools"].is_object() || row["toolsBySender"].is_object()).cloned();
-        }
+        out.group.clone_from(scope.group.get_or_init(|| super::group::rules(scope)).await);
         out
     }
 }

@@ -123,6 +123,7 @@ async fn round(scope: &TurnScope<'_>, chosen: &ChosenModel, plan: &Plan) -> Resu
             break;
         }
         let caller = Caller {
+            loops: None,
             runtime: scope.runtime,
             hooks: scope.hooks(),
             context: json!({
@@ -136,7 +137,7 @@ async fn round(scope: &TurnScope<'_>, chosen: &ChosenModel, plan: &Plan) -> Resu
             on_update: None,
             announce_end: true,
             confirm: Confirm::Wait,
-            origin: Origin::of(scope),
+            origin: Origin::of(scope).await,
         };
         let calls = answer.calls.clone();
         request.messages.push(ChatMessage::Assistant { text: answer.text, tool_calls: answer.calls, thinking: answer.thinking });

@@ -82,6 +82,12 @@ pub(super) async fn run(scope: &mut TurnScope<'_>, mut chosen: ChosenModel, mut 
         if scope.cancel.is_cancelled() {
             return Ok(scope.stopped());
         }
+        if let Some(why) = scope.loops.persisted() {
+            tracing::error!(target: "tools", session = scope.session_key(), "{why}");
+            scope.stop_reason = "error";
+            scope.fail(why);
+            return Ok(RunStatus::Error);
+        }
         // What the caller must run ends the turn; what the host ran beside it is in the transcript.
         if !scope.pending_calls.is_empty() {
             scope.stop_reason = "tool_calls";
@@ -106,6 +112,7 @@ async fn shorten(scope: &mut TurnScope<'_>, chosen: &ChosenModel, prepared: &mut
     let names = super::prepare::names(&prepared.tools);
     let Some(assembled) = super::context::recover(scope, chosen, &names).await? else { return Ok(false) };
     prepared.assembled = assembled.map(|a| a.messages);
+    scope.loops.compacted();
     Ok(true)
 }
 
@@ -281,7 +288,8 @@ async fn call_one(scope: &TurnScope<'_>, tools: &ToolSet, call: &ToolCall) -> To
         })),
         announce_end: true,
         confirm: Confirm::Wait,
-        origin: Origin::of(scope),
+        origin: Origin::of(scope).await,
+        loops: Some(&scope.loops),
     };
     let outcome = execute(&caller, tools, call).await;
     let event =

@@ -23,6 +23,7 @@ use crate::history::History;
 use crate::run::RunTicket;
 use crate::runtime::{AgentRuntime, PluginGeneration};
 use crate::send_policy::Place;
+use crate::tools::LoopGuard;
 
 /// A commit that is under way. It lies in a mutex, because a scope is shared and a future need not be.
 pub(super) type EarlyCommit = BoxFuture<'static, Result<TurnCommitted, StoreError>>;
@@ -98,6 +99,10 @@ pub struct TurnScope<'a> {
     pub(super) announced: bool,
     /// Set when the time of the turn is over.
     pub(super) late: Arc<AtomicBool>,
+    /// Watches for tool calls that go round in circles.
+    pub(super) loops: LoopGuard,
+    /// What the group of the message says about tools, once it was asked for.
+    pub(crate) group: tokio::sync::OnceCell<Option<Value>>,
 }
 
 impl<'a> TurnScope<'a> {
@@ -136,6 +141,8 @@ impl<'a> TurnScope<'a> {
             recorded: false,
             announced: false,
             late: Arc::default(),
+            loops: runtime.loop_guard(&request.agent_id),
+            group: tokio::sync::OnceCell::new(),
         }
     }
 

@@ -60,11 +60,36 @@ impl HostTool for SearchTool {
         let host = alive(&self.0)?;
         Params(&call.params).needed("query")?;
         let scope = scope(host.as_ref(), &call);
-        let found = search::search(&scope, &json!({"args": call.params})).await.map_err(|e| e.to_string())?;
+        let found = search::search(&scope, &json!({"args": spelled(&call.params)})).await.map_err(|e| e.to_string())?;
         let mut details = found["result"].clone();
         details["provider"] = found["provider"].clone();
         Ok(json_result(details))
     }
+}
+
+/// Parameters of two words. Providers read them with an underscore, and models write them as they do for other tools (TOOL-F7).
+const TWO_WORDS: &[(&str, &str)] = &[
+    ("dateAfter", "date_after"),
+    ("dateBefore", "date_before"),
+    ("searchLang", "search_lang"),
+    ("uiLang", "ui_lang"),
+    ("domainFilter", "domain_filter"),
+    ("maxTokens", "max_tokens"),
+    ("maxTokensPerPage", "max_tokens_per_page"),
+];
+
+fn spelled(params: &Value) -> Value {
+    let mut out = params.clone();
+    if let Some(map) = out.as_object_mut() {
+        for (own, name) in TWO_WORDS {
+            if let Some(value) = map.shift_remove(*own)
+                && !map.contains_key(*name)
+            {
+                map.insert((*name).into(), value);
+            }
+        }
+    }
+    out
 }
 
 /// Reads pages.
@@ -106,5 +131,18 @@ impl HostTool for FetchTool {
         let request = Request { url: params.needed("url")?, plain, max_chars };
         let scope = scope(host.as_ref(), &call);
         fetch::fetch(&scope, &self.cache, &request).await.map(json_result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // TOOL-F7
+    #[test]
+    fn both_spellings_reach_a_search_provider() {
+        let args = json!({"query": "q", "dateAfter": "2026-01-01", "maxTokens": 5, "max_tokens": 7, "domain_filter": ["x"]});
+        let want = json!({"query": "q", "date_after": "2026-01-01", "max_tokens": 7, "domain_filter": ["x"]});
+        assert_eq!(spelled(&args), want);
     }
 }

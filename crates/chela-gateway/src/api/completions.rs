@@ -195,6 +195,7 @@ fn read(gateway: &Gateway, call: &HttpCall) -> Result<Completion, String> {
             extra_system_prompt: conversation.system,
             client_tools,
             queue: Default::default(),
+            exec: serde_json::Map::new(),
             inbound: None,
             trigger: "user",
             timeout: gateway.turn_timeout(),

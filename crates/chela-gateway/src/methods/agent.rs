@@ -152,6 +152,7 @@ async fn request_of(gateway: &Arc<Gateway>, client: &ClientInfo, params: Value) 
         extra_system_prompt: extra,
         client_tools: Vec::new(),
         queue: Default::default(),
+        exec: serde_json::Map::new(),
         inbound: None,
         trigger: "user",
         timeout: timeout.filter(|t| *t > 0).map_or_else(|| gateway.turn_timeout(), Duration::from_secs),

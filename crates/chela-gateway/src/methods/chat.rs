@@ -77,6 +77,7 @@ pub(super) async fn send(gateway: &Arc<Gateway>, client: &ClientInfo, params: Va
         extra_system_prompt: None,
         client_tools: Vec::new(),
         queue: Default::default(),
+        exec: serde_json::Map::new(),
         inbound: None,
         trigger: "user",
         timeout: timeout.map_or_else(|| gateway.turn_timeout(), Duration::from_millis),

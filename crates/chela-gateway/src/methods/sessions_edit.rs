@@ -78,6 +78,7 @@ fn request(gateway: &Gateway, client: &ClientInfo, session_key: &str, agent_id: 
         extra_system_prompt: None,
         client_tools: Vec::new(),
         queue: Default::default(),
+        exec: serde_json::Map::new(),
         inbound: None,
         trigger: "user",
         timeout: gateway.turn_timeout(),

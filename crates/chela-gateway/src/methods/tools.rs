@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use chela_agent::tool_policy::{ToolPolicy, catalogue};
-use chela_agent::tools::{Caller, Confirm, Origin, Tool, ToolOutcome, ToolSet, execute};
+use chela_agent::tools::{Caller, Confirm, LeftOut, Origin, Tool, ToolContext, ToolOutcome, ToolSet, execute};
 use chela_models::ToolCall;
+use chela_plugin::registry::Registry;
 use serde_json::{Value, json};
 
 use super::Answer;
@@ -46,19 +47,31 @@ impl Route {
 
 /// The tools of an agent, resolved now.
 async fn toolset(gateway: &Gateway, agent_id: &str, session_key: &str, owner: bool, route: &Route) -> ToolSet {
-    let runtime = &gateway.host.runtime;
     chela_agent::TurnPlugins::ensure_for_turn(gateway.host.manager.as_ref()).await;
+    let context = context(gateway, agent_id, session_key, owner, route);
+    ToolSet::build(gateway.host.runtime.host_tools(), &gateway.host.manager.registry(), &context).await
+}
+
+fn context(gateway: &Gateway, agent_id: &str, session_key: &str, owner: bool, route: &Route) -> ToolContext {
+    let runtime = &gateway.host.runtime;
     let model = runtime.default_model(agent_id);
     let mut context = runtime.tool_context(agent_id, session_key, "", "webchat", owner, Some(&(model.provider, model.model)));
     route.describe(&mut context.facts);
-    ToolSet::build(runtime.host_tools(), &gateway.host.manager.registry(), &context).await
+    context
 }
 
-fn row(tool: &Tool) -> Value {
+fn row(registry: &Registry, tool: &Tool) -> Value {
     let source = if tool.plugin_id.is_none() { "core" } else { "plugin" };
     let mut out = json!({"id": tool.name, "label": tool.label.clone().unwrap_or_else(|| tool.name.clone()), "description": tool.description, "source": source});
     if let Some(plugin) = &tool.plugin_id {
         out["pluginId"] = plugin.as_ref().into();
+        // API-126: what the plugin says about its own tool.
+        let own = registry.tool_metadata.iter().find(|meta| meta.owner.id == *plugin && meta.tool == tool.name);
+        for (name, member) in [("displayName", "label"), ("description", "description"), ("risk", "risk"), ("tags", "tags")] {
+            if let Some(value) = own.and_then(|own| own.metadata.get(name)).filter(|value| !value.is_null()) {
+                out[member] = value.clone();
+            }
+        }
     }
     out
 }
@@ -82,7 +95,7 @@ const SECTION_LABELS: &[(&str, &str)] = &[
 ];
 
 /// The tools of the host by section, each with the profiles that have it (TOOL-01, TOOL-23).
-fn core_groups(core: &[&Tool]) -> Vec<Value> {
+fn core_groups(registry: &Registry, core: &[&Tool]) -> Vec<Value> {
     let profiles_of = |tool: &str| -> Vec<&str> {
         let has = |id: &str| {
             let allow = catalogue::profile(id).unwrap_or_default();
@@ -91,7 +104,7 @@ fn core_groups(core: &[&Tool]) -> Vec<Value> {
         PROFILES.iter().map(|(id, _)| *id).filter(|id| has(id)).collect()
     };
     let described = |tool: &&Tool| {
-        let mut out = row(tool);
+        let mut out = row(registry, tool);
         out["defaultProfiles"] = profiles_of(&tool.name).into();
         out
     };
@@ -120,12 +133,13 @@ pub(super) async fn catalog(gateway: &Arc<Gateway>, params: Value) -> Answer {
     let agent_id = gateway.agent_or_default(agent.as_deref())?;
     let tools = toolset(gateway, &agent_id, &gateway.main_session_key(Some(&agent_id)), true, &Route::default()).await;
     let (core, rest): (Vec<&Tool>, Vec<&Tool>) = tools.all().iter().partition(|t| t.plugin_id.is_none());
-    let mut groups = core_groups(&core);
+    let registry = gateway.host.manager.registry();
+    let mut groups = core_groups(&registry, &core);
     if plugins {
         let mut owners: Vec<Arc<str>> = rest.iter().filter_map(|t| t.plugin_id.clone()).collect();
         owners.dedup();
         for owner in owners {
-            let own: Vec<Value> = rest.iter().filter(|t| t.plugin_id.as_ref() == Some(&owner)).map(|t| row(t)).collect();
+            let own: Vec<Value> = rest.iter().filter(|t| t.plugin_id.as_ref() == Some(&owner)).map(|t| row(&registry, t)).collect();
             groups.push(json!({"id": format!("plugin:{owner}"), "label": owner.as_ref(), "source": "plugin", "pluginId": owner.as_ref(), "tools": own}));
         }
     }
@@ -141,9 +155,35 @@ pub(super) async fn effective(gateway: &Arc<Gateway>, params: Value) -> Answer {
     let (session_key, agent_id) = gateway.route(&key, agent.as_deref())?;
     let tools = toolset(gateway, &agent_id, &session_key, true, &Route::default()).await;
     let (core, rest): (Vec<&Tool>, Vec<&Tool>) = tools.all().iter().partition(|t| t.plugin_id.is_none());
-    let rows = |list: Vec<&Tool>| list.into_iter().map(row).collect::<Vec<_>>();
+    let registry = gateway.host.manager.registry();
+    let rows = |list: Vec<&Tool>| list.into_iter().map(|tool| row(&registry, tool)).collect::<Vec<_>>();
     let groups = json!([{"id": "core", "label": "Built in", "source": "core", "tools": rows(core)}, {"id": "plugin", "label": "Plugins", "source": "plugin", "tools": rows(rest)}]);
-    Ok(json!({"agentId": agent_id, "profile": "full", "groups": groups}))
+    let context = context(gateway, &agent_id, &session_key, true, &Route::default());
+    let left_out = tools.left_out(gateway.host.runtime.host_tools(), &registry, &context);
+    let left_out: Vec<Value> = left_out.iter().map(without).collect();
+    let settings = gateway.host.runtime.settings();
+    let own = settings.agents.get(&agent_id).map(|agent| &agent.raw["tools"]);
+    let profile = own.and_then(|own| own["profile"].as_str()).or(settings.tools.raw["profile"].as_str()).unwrap_or("full");
+    let mut reply = json!({"agentId": agent_id, "profile": profile, "groups": groups, "leftOut": left_out});
+    let notices: Vec<Value> = tools.diagnostics.iter().map(notice).collect();
+    if !notices.is_empty() {
+        reply["notices"] = notices.into();
+    }
+    Ok(reply)
+}
+
+/// A tool that is not there, and what keeps it away (TOOL-F6).
+fn without(tool: &LeftOut) -> Value {
+    let mut out = json!({"id": tool.name, "source": if tool.plugin_id.is_some() { "plugin" } else { "core" }, "reason": tool.reason});
+    if let Some(plugin) = &tool.plugin_id {
+        out["pluginId"] = plugin.as_ref().into();
+    }
+    out
+}
+
+fn notice(found: &chela_plugin::Diagnostic) -> Value {
+    let severity = if found.level == chela_plugin::Level::Error { "warning" } else { "info" };
+    json!({"id": "tool-list", "severity": severity, "message": found.message})
 }
 
 /// Tools that are never offered over HTTP and `tools.invoke` unless the operator allows them (GW-117).
@@ -193,6 +233,7 @@ pub(crate) async fn call(
         on_update: None,
         announce_end: false,
         confirm: route.confirm,
+        loops: None,
         origin: Origin { surface: route.channel.clone().unwrap_or_else(|| "webchat".into()), is_owner: owner, ..Origin::default() },
     };
     let call = ToolCall { id: format!("invoke_{}", uuid::Uuid::new_v4().simple()), name: tool.name.clone(), arguments: args };

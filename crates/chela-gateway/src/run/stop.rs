@@ -135,12 +135,40 @@ fn force_exit_later(restart: bool) -> Watch {
     if restart {
         return Watch(None);
     }
+    watch(FORCED_EXIT_AFTER, || {
+        tracing::error!("the stop took longer than {} s; the process ends by force", FORCED_EXIT_AFTER.as_secs());
+        std::process::exit(1);
+    })
+}
+
+/// Calls `late` after `limit`, on a thread of its own: what hangs may be the runtime.
+fn watch(limit: Duration, late: impl FnOnce() + Send + 'static) -> Watch {
     let (done, stopped) = std::sync::mpsc::channel::<()>();
     std::thread::spawn(move || {
-        if stopped.recv_timeout(FORCED_EXIT_AFTER) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-            tracing::error!("the stop took longer than {} s; the process ends by force", FORCED_EXIT_AFTER.as_secs());
-            std::process::exit(1);
+        if stopped.recv_timeout(limit) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            late();
         }
     });
     Watch(Some(done))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // HOOK-244
+    #[test]
+    fn a_stop_that_hangs_is_ended_and_one_in_time_is_not() {
+        assert_eq!(FORCED_EXIT_AFTER, Duration::from_millis(25_000));
+        let (told, hears) = std::sync::mpsc::channel();
+        let hanging = watch(Duration::from_millis(5), {
+            let told = told.clone();
+            move || told.send("hanging").unwrap()
+        });
+        assert_eq!(hears.recv(), Ok("hanging"));
+        drop(hanging);
+        drop(watch(Duration::from_secs(3600), move || told.send("in time").unwrap()));
+        // The thread ends without a word, and with it the last sender.
+        assert!(hears.recv().is_err());
+    }
 }

@@ -102,6 +102,34 @@ async fn the_best_harness_runs_the_turn() {
     assert_eq!(home.recorded().iter().filter(|l| l["step"] == "dispose").count(), 3);
 }
 
+const KEEPER: &str = r#"
+import fs from 'node:fs';
+const log = (line) => fs.appendFileSync(process.env.TEST_LOG, JSON.stringify(line) + '\n');
+export default function register(api) {
+  api.on('tool_result_persist', () => { log({ persisted: true }); });
+  api.on('before_message_write', (event) => {
+    log({ written: event.message.role });
+    if (event.message.role === 'assistant') return { message: { ...event.message, content: [{ type: 'text', text: 'kept' }] } };
+  });
+}"#;
+
+// HOOK-208
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hooks_of_the_transcript_see_what_a_harness_leaves_in_ours() {
+    let mut home = Home::new().await;
+    home.fixture("agent-harness").plugin("keeper", KEEPER);
+    let live = home.start().await;
+    let mut client = live.client().await;
+    client.say(KEY, "hello").await;
+    let lines = home.recorded();
+    let written: Vec<&Value> = lines.iter().map(|l| &l["written"]).filter(|w| w.is_string()).collect();
+    assert_eq!(written, ["user", "assistant"], "only messages that are mirrored: {lines:?}");
+    assert!(lines.iter().all(|l| l.get("persisted").is_none()), "what a harness does with its tools is its own: {lines:?}");
+    let history = client.ok("chat.history", json!({"sessionKey": KEY})).await["messages"].to_string();
+    assert!(history.contains("kept") && !history.contains("from high"), "{history}");
+    live.stop().await;
+}
+
 // HAR-18, HAR-21, HAR-22
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_config_may_name_the_harness() {

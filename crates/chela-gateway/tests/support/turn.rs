@@ -23,6 +23,7 @@ pub fn request(session_key: &str, message: &str) -> TurnRequest {
         extra_system_prompt: None,
         client_tools: Vec::new(),
         queue: Default::default(),
+        exec: serde_json::Map::new(),
         inbound: None,
         trigger: "user",
         timeout: Duration::from_secs(30),

@@ -144,6 +144,7 @@ impl Message {
             extra_system_prompt: self.inbound.text("GroupSystemPrompt"),
             client_tools: Vec::new(),
             queue: hints.queue,
+            exec: hints.exec,
             inbound: Some(self.inbound.clone()),
             trigger: if self.options["isHeartbeat"] == true { "heartbeat" } else { "user" },
             timeout: Duration::from_secs(seconds),

@@ -203,7 +203,8 @@ impl Host {
 
     /// `message_sending` (HOOK-038, HOOK-074); false when a hook keeps the message back.
     async fn pass_sending(&self, request: &mut SendRequest, sent: &Sent) -> bool {
-        let Some(text) = request.payload["text"].as_str().filter(|t| !t.trim().is_empty()).map(str::to_string) else { return true };
+        let Some((member, text)) = words(&request.payload) else { return true };
+        let text = text.to_owned();
         let media = request.payload.get("mediaUrls").cloned();
         let event = || {
             let metadata = without_nulls(json!({"channel": sent.channel, "accountId": sent.account_id, "mediaUrls": media}));
@@ -217,7 +218,7 @@ impl Host {
             return false;
         }
         if let Some(content) = merged["content"].as_str() {
-            request.payload["text"] = content.into();
+            request.payload[member] = content.into();
         }
         true
     }
@@ -230,7 +231,7 @@ impl Host {
 
     fn tell_sent(&self, request: &SendRequest, sent: &Sent, answer: &Result<Value, CallError>) {
         let mut event = json!({
-            "to": sent.to, "content": request.payload["text"].as_str().unwrap_or_default(), "success": answer.is_ok(),
+            "to": sent.to, "content": words(&request.payload).map_or("", |(_, text)| text), "success": answer.is_ok(),
             "sessionKey": request.session_key,
         });
         match answer {
@@ -239,6 +240,11 @@ impl Host {
         }
         announce_sent(self, without_nulls(event), self.message_ctx(request, sent), None);
     }
+}
+
+/// What hooks see of a payload, and the member it stands in: its text, or what is said aloud where it is only heard (HOOK-218).
+fn words(payload: &Value) -> Option<(&'static str, &str)> {
+    ["text", "spokenText"].into_iter().find_map(|name| Some((name, payload[name].as_str().filter(|text| !text.trim().is_empty())?)))
 }
 
 fn can_send(channel: &Channel, poll: bool) -> bool {
@@ -251,4 +257,22 @@ pub(crate) fn without_nulls(mut value: Value) -> Value {
         object.retain(|_, member| !member.is_null());
     }
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // HOOK-215, HOOK-218
+    #[test]
+    fn hooks_see_the_text_or_what_is_only_heard() {
+        for (payload, want) in [
+            (json!({"text": "hi", "spokenText": "aloud"}), Some(("text", "hi"))),
+            (json!({"text": " ", "spokenText": "aloud", "mediaUrl": "x"}), Some(("spokenText", "aloud"))),
+            (json!({"spokenText": "aloud"}), Some(("spokenText", "aloud"))),
+            (json!({"mediaUrl": "x", "spokenText": ""}), None),
+        ] {
+            assert_eq!(words(&payload), want, "{payload}");
+        }
+    }
 }

@@ -93,7 +93,7 @@ pub(super) async fn put_model(host: &Host, caller: &ChatCaller, model: Option<&M
     .await
 }
 
-async fn change(host: &Host, caller: &ChatCaller, update: impl FnOnce(&mut SessionRow) + Send + 'static) -> Result<(), String> {
+pub(super) async fn change(host: &Host, caller: &ChatCaller, update: impl FnOnce(&mut SessionRow) + Send + 'static) -> Result<(), String> {
     let store = &host.runtime.store;
     let done = async {
         store.open_session(&caller.session_key, &caller.agent_id, OpenReason::System).await?;
@@ -158,6 +158,12 @@ pub(super) async fn set(host: &Arc<Host>, caller: &ChatCaller, found: &Directive
     }
     if let Some(word) = &found.model {
         lines.push(model(host, caller, row.as_ref(), word.as_deref()).await);
+    }
+    if let Some(words) = &found.exec {
+        lines.push(super::exec::set(host, caller, row.as_ref(), words).await);
+    }
+    if let Some(word) = &found.elevated {
+        lines.push(super::exec::elevate(host, caller, row.as_ref(), word.as_deref()).await);
     }
     if let Some(words) = &found.queue {
         lines.push(queue(host, caller, row.as_ref(), words).await);
@@ -247,7 +253,7 @@ async fn queue(host: &Host, caller: &ChatCaller, row: Option<&SessionRow>, words
 }
 
 /// What directives inside a message mean for its turn, and what was not understood.
-pub(super) fn hints(host: &Host, _caller: &ChatCaller, found: Directives) -> (Hints, Vec<String>) {
+pub(super) fn hints(host: &Host, caller: &ChatCaller, found: Directives) -> (Hints, Vec<String>) {
     let mut wrong = Vec::new();
     let mut hints = Hints { text: Some(found.text), ..Hints::default() };
     if let Some(Some(word)) = found.think {
@@ -268,5 +274,6 @@ pub(super) fn hints(host: &Host, _caller: &ChatCaller, found: Directives) -> (Hi
         hints.queue = words.options;
         wrong.extend(words.wrong.map(|w| format!("`{w}` is not understood")));
     }
+    super::exec::hints(host, caller, (found.exec.as_ref(), found.elevated.flatten()), (&mut hints.exec, &mut wrong));
     (hints, wrong)
 }

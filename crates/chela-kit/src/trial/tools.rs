@@ -112,6 +112,7 @@ impl Trial<'_> {
         let generation = self.host.manager.current();
         let cancel = CancellationToken::new();
         let caller = Caller {
+            loops: None,
             runtime: &self.host.runtime,
             hooks: &generation.hooks,
             context: json!({"agentId": AGENT, "sessionKey": SESSION}),

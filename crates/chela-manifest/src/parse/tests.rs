@@ -512,3 +512,33 @@ fn channel_configs_and_config_contracts() {
     let dropped = parse(json!({"configContracts": {"secretInputs": {"paths": []}}}));
     assert_eq!(dropped.config_contracts, None);
 }
+
+// API-118, MAN-114, MAN-115
+#[test]
+fn what_has_signals_is_there_while_one_of_them_holds() {
+    let holds = |metadata: Value, config: Value| {
+        let manifest = parse(json!({"toolMetadata": {"t": metadata}}));
+        let known = |name: &str| name == "SET";
+        manifest.tool_metadata.get("t").is_none_or(|tool| tool.signals.holds(&config, &known, &|provider| provider == "p"))
+    };
+    let config = json!({"a": {"key": "x", "env": {"source": "env", "id": "SET"}, "none": {"source": "env", "id": "UNSET"}}});
+    let signal = |path: &str| json!({"configSignals": [{"rootPath": "a", "required": [path]}]});
+    let at = |url: &str| json!({"models": {"providers": {"p": {"baseUrl": url}}}});
+    let guarded = json!({"authSignals": [{"provider": "p", "providerBaseUrl": {"provider": "p", "allowedBaseUrls": ["https://x/v1"]}}]});
+    for (metadata, config, want) in [
+        (json!({"optional": true}), json!({}), true),
+        (signal("key"), config.clone(), true),
+        (signal("env"), config.clone(), true),
+        (signal("none"), config.clone(), false),
+        (signal("key"), json!({}), false),
+        (json!({"authProviders": ["p"]}), json!({}), true),
+        (json!({"aliases": ["p"]}), json!({}), true),
+        (json!({"authProviders": ["q"]}), json!({}), false),
+        (json!({"authProviders": ["p"], "authSignals": [{"provider": "q"}]}), json!({}), false),
+        (guarded.clone(), at("https://x/v1/"), true),
+        (guarded.clone(), at("https://y/v1"), false),
+        (guarded, json!({}), false),
+    ] {
+        assert_eq!(holds(metadata.clone(), config), want, "{metadata}");
+    }
+}

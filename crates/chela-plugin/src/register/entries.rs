@@ -1,11 +1,12 @@
 //! What consumers read from the registry: one type per kind of registration.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chela_manifest::CapabilityMetadata;
 use chela_models::ModelTransport;
 use serde::Serialize;
 use serde_json::Value;
@@ -58,6 +59,8 @@ pub struct ToolEntry {
     pub optional: bool,
     /// Tools that the manifest marks as optional.
     pub optional_names: BTreeSet<String>,
+    /// Tools that are there only under conditions, from `toolMetadata` of the manifest (API-118).
+    pub conditions: BTreeMap<String, CapabilityMetadata>,
 }
 
 impl ToolEntry {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chela_manifest::Manifest;
+use chela_manifest::{CapabilityMetadata, Manifest};
 use serde_json::Value;
 
 use crate::hook::{DispatchMode, HookName};
@@ -111,6 +111,15 @@ impl PluginFacts {
     /// Tools that `toolMetadata.<tool>.optional` marks as optional (API-115).
     pub(crate) fn optional_tools(&self) -> BTreeSet<String> {
         self.manifest.tool_metadata.iter().filter(|(_, meta)| meta.optional).map(|(tool, _)| tool.clone()).collect()
+    }
+
+    /// Tools that are there only where one of the signals of `toolMetadata.<tool>` holds (API-118).
+    pub(crate) fn conditional_tools(&self) -> BTreeMap<String, CapabilityMetadata> {
+        let signals = self.manifest.tool_metadata.iter().map(|(tool, meta)| (tool, &meta.signals));
+        let has_any = |s: &CapabilityMetadata| {
+            !(s.config_signals.is_empty() && s.auth_signals.is_empty() && s.auth_providers.is_empty() && s.aliases.is_empty())
+        };
+        signals.filter(|(_, signals)| has_any(signals)).map(|(tool, signals)| (tool.clone(), signals.clone())).collect()
     }
 
     pub(crate) fn owner(&self) -> Arc<Owner> {

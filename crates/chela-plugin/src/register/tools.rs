@@ -28,7 +28,8 @@ impl Registrar<'_> {
         };
         let optional = options.get("optional") == Some(&Value::Bool(true));
         let optional_names = self.facts.optional_tools();
-        self.registry.tools.push(ToolEntry { owner: self.owner.clone(), source, names, declared, optional, optional_names });
+        let conditions = self.facts.conditional_tools();
+        self.registry.tools.push(ToolEntry { owner: self.owner.clone(), source, names, declared, optional, optional_names, conditions });
     }
 
     /// API-099, MAN-101, MAN-102: refused when strict, else a notice, because an older reference ran such plugins.

@@ -94,6 +94,7 @@ async fn request(host: &chela_host::Host, args: &AgentArgs) -> Result<TurnReques
         extra_system_prompt: None,
         client_tools: Vec::new(),
         queue: Default::default(),
+        exec: serde_json::Map::new(),
         inbound: None,
         trigger: "user",
         timeout: Duration::from_secs(args.timeout.unwrap_or(settings.agents.timeout_seconds).max(1)),

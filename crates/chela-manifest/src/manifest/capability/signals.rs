@@ -2,10 +2,35 @@
 
 use serde_json::{Map, Value};
 
-use super::{ConfigSignal, ModeSignal};
+use super::{AuthSignal, CapabilityMetadata, ConfigSignal, ModeSignal};
 
 /// Says whether an environment variable is set to something.
 pub type EnvLookup<'a> = &'a dyn Fn(&str) -> bool;
+
+impl CapabilityMetadata {
+    /// True when what it belongs to is usable now: there is no signal, or one of them holds (MAN-110..MAN-116, API-118). `auth` says
+    /// whether a provider has a credential.
+    pub fn holds(&self, config: &Value, env: EnvLookup<'_>, auth: &dyn Fn(&str) -> bool) -> bool {
+        // Own auth signals stand for the default ones (MAN-114).
+        let own = self.auth_signals.iter().filter(|signal| signal.fits(config)).map(|signal| &signal.provider);
+        let by_default = self.auth_providers.iter().chain(&self.aliases).filter(|_| self.auth_signals.is_empty());
+        let mut providers = own.chain(by_default);
+        let none =
+            self.config_signals.is_empty() && self.auth_signals.is_empty() && self.auth_providers.is_empty() && self.aliases.is_empty();
+        none || self.config_signals.iter().any(|signal| signal.holds(config, env)) || providers.any(|provider| auth(provider))
+    }
+}
+
+impl AuthSignal {
+    /// True when the provider's address is one for which the signal counts (MAN-115).
+    fn fits(&self, config: &Value) -> bool {
+        let Some(guard) = &self.provider_base_url else { return true };
+        let written = config["models"]["providers"][&guard.provider]["baseUrl"].as_str().map(str::trim).filter(|url| !url.is_empty());
+        let plain = |url: &str| url.trim().trim_end_matches('/').to_owned();
+        let Some(url) = written.or(guard.default_base_url.as_deref()).map(plain) else { return false };
+        guard.allowed_base_urls.iter().any(|allowed| plain(allowed) == url)
+    }
+}
 
 impl ConfigSignal {
     /// True when `config`, the whole effective config, passes every test of the signal. A reference to a secret in the environment
