@@ -66,6 +66,7 @@ impl BuiltinPlugin for Guard {
     }
 }
 
+#[allow(clippy::result_large_err, reason = "the type of a builtin plugin's function")]
 fn changed_result(call: &Call) -> Result<Value, CallError> {
     let (event, context) = (&call.args[0], &call.args[1]);
     assert_eq!((&event["toolName"], &context["runtime"], &context["sessionKey"]), (&json!("danger"), &json!("pi"), &json!("agent:main:p")));

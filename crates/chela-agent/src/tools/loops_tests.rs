@@ -77,7 +77,7 @@ fn polls_and_commands_count_by_what_does_not_change_each_time() {
 #[test]
 fn two_calls_that_take_turns_are_a_loop() {
     let turn = |watch: &mut LoopWatch, at: usize, result: &str| {
-        let tool = if at % 2 == 0 { "read" } else { "write" };
+        let tool = if at.is_multiple_of(2) { "read" } else { "write" };
         call(watch, tool, json!({"at": tool}), text(result))
     };
     let mut watch = on();
