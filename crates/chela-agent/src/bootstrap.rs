@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use chela_store::session_key;
 use serde_json::{Value, json};
 
 use crate::prompt::{self, BootstrapFile};
@@ -25,7 +26,10 @@ pub struct BootstrapCache {
 impl BootstrapCache {
     /// The files of a turn; plugins may change the list through `agent:bootstrap`.
     pub async fn files(&self, scope: &TurnScope<'_>, workspace: &Path) -> Vec<BootstrapFile> {
-        let files = self.read(workspace).await;
+        let mut files = self.read(workspace).await;
+        if is_light(scope) {
+            files = Arc::new(files.iter().filter(|file| file.name == "HEARTBEAT.md").cloned().collect());
+        }
         if !scope.internal().has("agent", "bootstrap") {
             return files.as_ref().clone();
         }
@@ -53,6 +57,19 @@ impl BootstrapCache {
         lock().insert(dir, (stamp, files.clone()));
         files
     }
+}
+
+/// True for a heartbeat that the config wants with its own file alone (`heartbeat.lightContext`).
+fn is_light(scope: &TurnScope<'_>) -> bool {
+    if scope.request.trigger != "heartbeat" {
+        return false;
+    }
+    let config = scope.runtime.config();
+    let agents = config.effective.pointer("/agents/list").and_then(Value::as_array);
+    let id = |agent: &&Value| agent["id"].as_str().is_some_and(|id| session_key::normalize_agent_id(id) == scope.request.agent_id);
+    let own = agents.into_iter().flatten().find(id).and_then(|agent| agent.pointer("/heartbeat/lightContext"));
+    let light = own.or_else(|| config.effective.pointer("/agents/defaults/heartbeat/lightContext"));
+    light == Some(&Value::Bool(true))
 }
 
 fn to_json(file: &BootstrapFile) -> Value {

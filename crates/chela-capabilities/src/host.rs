@@ -51,6 +51,9 @@ pub trait Surroundings: Send + Sync {
     /// The workspace of an agent; of the default agent's when none is named.
     fn workspace(&self, agent: Option<&str>) -> PathBuf;
 
+    /// The state directory.
+    fn state_dir(&self) -> PathBuf;
+
     /// Where generated media are kept.
     fn media_dir(&self) -> PathBuf;
 

@@ -23,6 +23,8 @@ pub enum Capability {
     VideoGeneration,
     /// Music (API-052).
     MusicGeneration,
+    /// Transcripts of meetings (2026.6.11).
+    TranscriptSource,
     /// Text of web pages (API-053).
     WebFetch,
     /// Search on the web (API-054).
@@ -31,7 +33,7 @@ pub enum Capability {
 
 impl Capability {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Speech,
         Self::RealtimeTranscription,
         Self::RealtimeVoice,
@@ -39,6 +41,7 @@ impl Capability {
         Self::ImageGeneration,
         Self::VideoGeneration,
         Self::MusicGeneration,
+        Self::TranscriptSource,
         Self::WebFetch,
         Self::WebSearch,
     ];
@@ -53,6 +56,7 @@ impl Capability {
             Self::ImageGeneration => "registerImageGenerationProvider",
             Self::VideoGeneration => "registerVideoGenerationProvider",
             Self::MusicGeneration => "registerMusicGenerationProvider",
+            Self::TranscriptSource => "registerTranscriptSourceProvider",
             Self::WebFetch => "registerWebFetchProvider",
             Self::WebSearch => "registerWebSearchProvider",
         }
@@ -68,6 +72,7 @@ impl Capability {
             Self::ImageGeneration => "image generation",
             Self::VideoGeneration => "video generation",
             Self::MusicGeneration => "music generation",
+            Self::TranscriptSource => "transcript source",
             Self::WebFetch => "web fetch",
             Self::WebSearch => "web search",
         }

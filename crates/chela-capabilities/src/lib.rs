@@ -21,6 +21,7 @@ pub mod speech;
 #[cfg(test)]
 mod testing;
 pub mod tools;
+pub mod transcripts;
 pub mod understanding;
 pub mod web;
 

@@ -105,6 +105,10 @@ impl Surroundings for FakeHost {
         self.dir.path().join("workspace")
     }
 
+    fn state_dir(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
     fn media_dir(&self) -> PathBuf {
         self.dir.path().join("media")
     }

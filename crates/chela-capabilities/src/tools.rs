@@ -4,6 +4,7 @@ mod background;
 mod generate;
 mod image;
 mod speech;
+mod transcripts;
 mod web;
 
 use std::sync::{Arc, Weak};
@@ -13,9 +14,10 @@ use serde_json::{Value, json};
 
 use crate::generation::Medium;
 use crate::host::{Scope, Surroundings};
+use crate::transcripts::Transcripts;
 
 /// The tools, in the order in which they are offered. The host holds them, so they hold it weakly.
-pub fn all(host: &Weak<dyn Surroundings>) -> Vec<Arc<dyn HostTool>> {
+pub fn all(host: &Weak<dyn Surroundings>, transcripts: Arc<Transcripts>) -> Vec<Arc<dyn HostTool>> {
     let background = |medium| Arc::new(background::BackgroundTool::new(host.clone(), medium)) as Arc<dyn HostTool>;
     vec![
         Arc::new(web::SearchTool(host.clone())),
@@ -25,6 +27,7 @@ pub fn all(host: &Weak<dyn Surroundings>) -> Vec<Arc<dyn HostTool>> {
         background(Medium::Music),
         background(Medium::Video),
         Arc::new(speech::SpeechTool(host.clone())),
+        Arc::new(transcripts::TranscriptsTool { host: host.clone(), transcripts }),
     ]
 }
 

@@ -13,6 +13,7 @@ mod tokens;
 pub use bootstrap::{BootstrapUse, IssuedBootstrap};
 pub use model::{BootstrapProfile, BootstrapToken, DeviceRecord, DeviceToken, PairedDevice, PendingDevice};
 pub use pairing::{ApproveOutcome, DeviceClaim, PairingRequested};
+pub(crate) use tokens::random_token;
 pub use tokens::{TokenCheck, TokenError};
 
 use chela_gateway_protocol::limits::{BOOTSTRAP_TOKEN_TTL_MS, PENDING_DEVICE_TTL_MS};
@@ -177,7 +178,7 @@ fn refresh<T: DeserializeOwned>(path: &Path, rows: &mut BTreeMap<String, T>, see
     Ok(())
 }
 
-fn read_map<T: DeserializeOwned>(path: &Path) -> Result<BTreeMap<String, T>, DeviceStoreError> {
+pub(crate) fn read_map<T: DeserializeOwned>(path: &Path) -> Result<BTreeMap<String, T>, DeviceStoreError> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
@@ -196,7 +197,7 @@ fn read_map<T: DeserializeOwned>(path: &Path) -> Result<BTreeMap<String, T>, Dev
         .collect()
 }
 
-fn write_private<T: Serialize>(path: &Path, value: &T) -> Result<(), DeviceStoreError> {
+pub(crate) fn write_private<T: Serialize>(path: &Path, value: &T) -> Result<(), DeviceStoreError> {
     use std::io::Write;
     use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
     let failed = |source| io_error(path, source);

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::devices::DeviceStore;
+use crate::node_pairing::NodeStore;
 use crate::events::EventBus;
 use crate::methods::{ControlPlaneBudget, internal};
 use crate::run_events::ClientEvents;
@@ -40,6 +41,8 @@ pub struct Gateway {
     pub events: Arc<ClientEvents>,
     /// Paired devices.
     pub devices: Arc<DeviceStore>,
+    /// Approved nodes.
+    pub nodes: Arc<NodeStore>,
     /// When the process began to serve.
     pub started: Instant,
     /// Version text for clients.
@@ -87,10 +90,12 @@ pub struct GatewayParts {
 impl Gateway {
     /// Puts the parts together.
     pub fn new(parts: GatewayParts) -> Arc<Self> {
+        let nodes = Arc::new(NodeStore::new(&parts.host.paths.state_dir.join("nodes")));
         Arc::new(Self {
             host: parts.host,
             bus: parts.bus,
             events: parts.events,
+            nodes,
             devices: parts.devices,
             started: Instant::now(),
             version: env!("CARGO_PKG_VERSION"),

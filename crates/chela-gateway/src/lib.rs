@@ -17,6 +17,7 @@ mod history;
 pub mod http;
 pub mod lock;
 pub mod methods;
+pub mod node_pairing;
 pub mod run;
 pub mod run_events;
 mod sends;

@@ -10,6 +10,7 @@ mod control_plane;
 mod devices;
 mod hooks;
 mod models;
+mod node_pairing;
 mod nodes;
 mod pairing;
 pub(crate) mod params;
@@ -28,7 +29,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use chela_gateway_protocol::error::ErrorShape;
-use chela_gateway_protocol::{Scope, methods};
+use chela_gateway_protocol::{Role, Scope, methods};
 use chela_telemetry::{Event, Request};
 use serde_json::{Value, json};
 
@@ -86,6 +87,8 @@ impl Methods {
             "poll" => channels::poll(gateway, params).await,
             "channels.pairing.list" => pairing::list(gateway, params).await,
             "channels.pairing.approve" => pairing::approve(gateway, params).await,
+            "node.pair.request" | "node.pair.list" | "node.pair.approve" | "node.pair.reject" | "node.pair.remove" | "node.pair.verify"
+            | "node.rename" => node_pairing::serve(gateway, &call).await,
             "node.list" => nodes::list(gateway, params).await,
             "node.describe" => nodes::describe(gateway, params).await,
             "node.invoke" => nodes::invoke(gateway, params).await,
@@ -172,6 +175,13 @@ impl MethodHandler for Methods {
             let outcome = if reply.failed() { "error" } else { "ok" };
             Event::Request(Request { surface: "ws", name: &name, outcome, took: begun.elapsed() })
         });
+    }
+
+    fn client_joined(&self, client: &Arc<ClientInfo>) {
+        if client.role == Role::Node {
+            let (gateway, client) = (self.0.clone(), client.clone());
+            tokio::spawn(async move { node_pairing::connected(&gateway, &client).await });
+        }
     }
 
     fn method_spec(&self, name: &str) -> Option<MethodSpecRef> {

@@ -185,3 +185,66 @@ async fn a_setup_code_brings_in_one_device_once() {
     assert_eq!(late["error"]["details"]["code"], invalid);
     live.stop().await;
 }
+
+/// A device that connects as a node with these commands.
+async fn node(live: &Live, seed: u8, token: &str, commands: Value) -> (rig::Client, Value) {
+    let fields = json!({"auth": {"bootstrapToken": token}, "role": "node", "scopes": [], "commands": commands, "caps": ["camera"]});
+    device(live, seed, fields).await
+}
+
+// GW-56, GW-57, RT-055
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_of_a_node_stay_hidden_until_somebody_approves_them() {
+    let home = Home::new().await;
+    let live = home.start_cold().await;
+    let mut admin = live.client().await;
+    let code = DeviceStore::new(&home.dir.path().join("state/devices")).issue_bootstrap(&BootstrapProfile::companion()).unwrap();
+    let (camera, hello) = node(&live, 7, &code.token, json!(["camera.list", "system.which"])).await;
+    assert_eq!(hello["payload"]["auth"]["role"], "node", "{hello}");
+    let asked = admin.event(|event| event["event"] == "node.pair.requested").await["payload"].clone();
+    assert_eq!(asked["commands"], json!(["camera.list", "system.which"]));
+    let id = asked["nodeId"].as_str().unwrap().to_owned();
+    let row = async |client: &mut live::Client| client.ok("node.describe", json!({"nodeId": id})).await;
+    let seen = row(&mut admin).await;
+    assert_eq!((&seen["connected"], &seen["commands"]), (&json!(true), &json!([])), "{seen}");
+    let invoke = json!({"nodeId": id, "command": "camera.list", "idempotencyKey": "k"});
+    let refused = admin.error("node.invoke", invoke.clone()).await;
+    assert_eq!(refused["details"]["reason"], "command not approved", "{refused}");
+
+    // A program on the node needs an administrator.
+    let request = asked["requestId"].clone();
+    let mut pairer = live::Client::connect_as(live.port, &["operator.pairing", "operator.write"]).await;
+    let listed = pairer.ok("node.pair.list", json!({})).await;
+    assert_eq!(listed["pending"][0]["requiredApproveScopes"], json!(["operator.pairing", "operator.admin"]));
+    let refused = pairer.error("node.pair.approve", json!({"requestId": request})).await;
+    assert_eq!(refused["message"], "missing scope: operator.admin");
+    let approved = admin.ok("node.pair.approve", json!({"requestId": request})).await["node"].clone();
+    let told = pairer.event(|event| event["event"] == "node.pair.resolved").await["payload"].clone();
+    assert_eq!((&told["decision"], told["nodeId"].as_str()), (&json!("approved"), Some(id.as_str())));
+    let verified = admin.ok("node.pair.verify", json!({"nodeId": id, "token": approved["token"]})).await;
+    assert_eq!((&verified["ok"], &verified["node"]["nodeId"]), (&json!(true), &approved["nodeId"]));
+    assert_eq!(admin.ok("node.pair.verify", json!({"nodeId": id, "token": "wrong"})).await, json!({"ok": false}));
+    assert_eq!(row(&mut admin).await["commands"], json!(["camera.list", "system.which"]));
+    let refused = admin.error("node.invoke", invoke.clone()).await;
+    assert!(refused["message"].as_str().unwrap().contains("not built yet"), "{refused}");
+    assert_eq!(admin.ok("node.rename", json!({"nodeId": id, "displayName": " Door "})).await["displayName"], "Door");
+    drop((camera, admin, pairer));
+    live.stop().await;
+
+    // Durable, and shown while the node is away.
+    let live = home.start_cold().await;
+    let mut admin = live.client().await;
+    let away = row(&mut admin).await;
+    assert_eq!((&away["displayName"], &away["connected"], &away["paired"]), (&json!("Door"), &json!(false), &json!(true)), "{away}");
+    assert_eq!(away["commands"], json!(["camera.list", "system.which"]));
+    let claim = json!({"nodeId": "other", "displayName": "Other", "commands": []});
+    let asked = admin.ok("node.pair.request", claim.clone()).await;
+    assert_eq!((&asked["status"], &asked["created"], asked["request"].get("token")), (&json!("pending"), &json!(true), None));
+    assert_eq!(admin.ok("node.pair.request", claim).await["created"], false);
+    let request = asked["request"]["requestId"].clone();
+    assert_eq!(admin.ok("node.pair.reject", json!({"requestId": request})).await, json!({"requestId": request, "nodeId": "other"}));
+    assert_eq!(admin.error("node.pair.reject", json!({"requestId": request})).await["message"], "unknown requestId");
+    assert_eq!(admin.ok("node.pair.remove", json!({"nodeId": id})).await, json!({"nodeId": id}));
+    assert_eq!(row(&mut admin).await["commands"], json!([]));
+    live.stop().await;
+}

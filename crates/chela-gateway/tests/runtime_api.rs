@@ -442,6 +442,51 @@ async fn heartbeats_run_when_a_plugin_asks_for_one() {
     live.stop().await;
 }
 
+/// The last message of the last request, and its system prompt.
+fn asked(home: &Home) -> (String, String) {
+    let body = home.model.last_request().body;
+    let messages = body["messages"].as_array().unwrap();
+    (messages.last().unwrap()["content"].to_string(), messages[0]["content"].to_string())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heartbeats_do_the_tasks_that_are_due_with_a_light_context() {
+    let (home, live, mut client) = probe(|home| {
+        home.config["agents"]["defaults"]["heartbeat"] = json!({"lightContext": true});
+        let workspace = home.dir.path().join("workspace");
+        std::fs::create_dir_all(&workspace).unwrap();
+        let file = "tasks:\n- name: mail\n  interval: 1h\n  prompt: Look for mail\n- name: news\n  interval: 0s\n  prompt: Read the news\n\nBe brief.\n";
+        std::fs::write(workspace.join("HEARTBEAT.md"), file).unwrap();
+        std::fs::write(workspace.join("AGENTS.md"), "The house rules.").unwrap();
+    })
+    .await;
+    client.say("agent:main:main", "hello").await;
+    assert!(asked(&home).1.contains("The house rules."));
+    let once = json!([{"reason": "test"}]);
+    assert_eq!(value(&mut client, "system.runHeartbeatOnce", once.clone()).await["status"], "ran");
+    let (prompt, system) = asked(&home);
+    assert!(prompt.contains("- mail: Look for mail") && prompt.contains("- news: Read the news") && prompt.contains("Be brief."), "{prompt}");
+    assert!(!system.contains("The house rules."), "only the file of the heartbeat is there: {system}");
+    // What was done waits for its interval, also in the next process.
+    assert_eq!(value(&mut client, "system.runHeartbeatOnce", once.clone()).await["status"], "ran");
+    let (prompt, _) = asked(&home);
+    assert!(!prompt.contains("Look for mail") && prompt.contains("Read the news"), "{prompt}");
+    drop(client);
+    live.stop().await;
+    let file = "tasks:\n- name: mail\n  interval: 1h\n  prompt: Look for mail\n";
+    std::fs::write(home.dir.path().join("workspace/HEARTBEAT.md"), file).unwrap();
+    let live = home.start_cold().await;
+    live.plugins_up().await;
+    let mut client = live.client().await;
+    let count = home.model.requests().len();
+    let skipped = value(&mut client, "system.runHeartbeatOnce", once).await;
+    assert_eq!(skipped, json!({"status": "skipped", "reason": "no-tasks-due"}));
+    assert_eq!(home.model.requests().len(), count);
+    client.say("agent:main:main", "hello again").await;
+    assert!(asked(&home).1.contains("The house rules."), "other turns have all files");
+    live.stop().await;
+}
+
 // RT-052, RT-053, RT-054, RT-056
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_are_listed_and_one_that_is_not_there_is_named() {

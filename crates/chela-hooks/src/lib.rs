@@ -1,7 +1,7 @@
 //! The one hook dispatcher: order, merge, budgets, outcomes, counters.
 //!
 //! A [`HookEngine`] holds the handlers of one registry and is swapped as a whole when the registry changes (HOOK-117). It knows the
-//! rules of the 36 typed hooks and nothing of turns, sessions or channels: who fires a hook, with which payload, and what a decision
+//! rules of the typed hooks and nothing of turns, sessions or channels: who fires a hook, with which payload, and what a decision
 //! means, is the caller's. No handler can stall it: every handler has a budget, and every batch a limit of its own.
 //!
 //! The [`InternalBus`] is the older bus of `HOOK.md` hooks and `api.registerHook` handlers.

@@ -41,6 +41,8 @@ impl Accumulator {
             HookName::BeforeAgentRun => self.agent_run(plugin_id, result),
             HookName::BeforeToolCall => self.tool_call(plugin_id, next),
             HookName::MessageSending => self.message_sending(plugin_id, next),
+            HookName::ReplyPayloadSending => self.reply_payload(plugin_id, next),
+            HookName::ResolveExecEnv => self.exec_env(next),
             HookName::BeforeInstall => self.before_install(plugin_id, next),
             HookName::BeforeAgentFinalize => self.agent_finalize(plugin_id, next),
             HookName::SubagentSpawning => self.subagent_spawning(plugin_id, next),
@@ -174,6 +176,23 @@ impl Accumulator {
             self.last_defined(next, field);
         }
         self.sticky(plugin_id, next, "cancel")
+    }
+
+    /// The last payload counts, and `cancel: true` ends it.
+    fn reply_payload(&mut self, plugin_id: &Arc<str>, next: &Map<String, Value>) -> bool {
+        if next.get("payload").is_some_and(Value::is_object) {
+            self.last_defined(next, "payload");
+        }
+        self.last_defined(next, "reason");
+        self.sticky(plugin_id, next, "cancel")
+    }
+
+    /// Variables by name; a later handler wins.
+    fn exec_env(&mut self, next: &Map<String, Value>) -> bool {
+        for (name, value) in next.iter().filter(|(_, value)| value.is_string()) {
+            self.acc().insert(name.clone(), value.clone());
+        }
+        false
     }
 
     /// HOOK-047.

@@ -27,7 +27,7 @@ const MOST_VALUE: usize = 64 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HookKind {
-    /// `api.on` with one of the 36 names.
+    /// `api.on` with the name of a typed hook.
     Typed,
     /// `HOOK.md` files and `api.registerHook`.
     Internal,

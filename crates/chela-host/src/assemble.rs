@@ -116,6 +116,8 @@ pub struct Host {
     pub(crate) late_routes: Mutex<LateRoutes>,
     pub(crate) nodes: OnceLock<Box<dyn NodeAccess>>,
     pub(crate) heartbeats: Arc<Heartbeats>,
+    /// Meetings that are being listened to.
+    pub(crate) transcripts: Arc<chela_capabilities::transcripts::Transcripts>,
     /// Tools for files and commands.
     pub(crate) toolbox: OnceLock<chela_tools::Toolbox>,
     /// The guard program of commands.
@@ -218,6 +220,7 @@ impl Host {
             late_routes: Mutex::default(),
             nodes: OnceLock::new(),
             heartbeats: Arc::default(),
+            transcripts: Arc::default(),
             toolbox: OnceLock::new(),
             guard: options.guard.clone(),
             purpose,
@@ -236,7 +239,8 @@ impl Host {
         let toolbox = chela_tools::Toolbox::new(lent.clone());
         let mut tools = toolbox.tools();
         let _ = host.toolbox.set(toolbox);
-        tools.extend(chela_capabilities::tools::all(&(lent as Weak<dyn chela_capabilities::Surroundings>)));
+        let lent = lent as Weak<dyn chela_capabilities::Surroundings>;
+        tools.extend(chela_capabilities::tools::all(&lent, host.transcripts.clone()));
         tools.extend(crate::memory::tools());
         tools.push(Arc::new(crate::channels::MessageTool(Arc::downgrade(&host))));
         runtime.bring_tools(tools, Arc::new(crate::tools::Conditions(Arc::downgrade(&host))));
@@ -269,9 +273,12 @@ impl Host {
     }
 
     /// Starts the plugins of the gateway's start, without waiting.
-    pub fn start_plugins(&self, port: u16) -> usize {
+    pub fn start_plugins(self: &Arc<Self>, port: u16) -> usize {
         let _ = self.started.set(port);
-        self.manager.begin(&Trigger::GatewayStartup)
+        let begun = self.manager.begin(&Trigger::GatewayStartup);
+        let lent: Weak<Self> = Arc::downgrade(self);
+        self.transcripts.auto_start(&(lent as Weak<dyn chela_capabilities::Surroundings>));
+        begun
     }
 
     /// Plugins lay their catalogues under what the operator configured, so a new config needs them again.
@@ -368,6 +375,10 @@ impl Host {
         // A plugin that a changed config is just stopping is not in the manager's hands.
         if tokio::time::timeout(STOP_GRACE + grace, self.applying.lock()).await.is_err() {
             tracing::warn!("a changed config was still being applied");
+        }
+        let scope = chela_capabilities::Scope::new(self);
+        if tokio::time::timeout(STOP_GRACE, self.transcripts.close(&scope)).await.is_err() {
+            tracing::warn!("a meeting that was listened to was not left in time");
         }
         self.close_channels().await;
         chela_agent::harness::dispose_all(&self.manager.registry()).await;

@@ -43,6 +43,10 @@ impl Surroundings for Host {
         self.runtime.workspace_of(agent.unwrap_or(&settings.agents.default_id))
     }
 
+    fn state_dir(&self) -> PathBuf {
+        self.paths.state_dir.clone()
+    }
+
     fn media_dir(&self) -> PathBuf {
         self.paths.state_dir.join("media")
     }

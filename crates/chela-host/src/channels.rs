@@ -12,6 +12,7 @@ pub(crate) mod dispatch;
 pub(crate) mod pairing;
 mod prompt;
 pub(crate) mod record;
+pub(crate) mod reply_hook;
 mod send;
 mod status;
 mod tool;

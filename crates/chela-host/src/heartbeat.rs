@@ -5,6 +5,7 @@
 
 mod queue;
 mod settings;
+mod tasks;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -21,6 +22,7 @@ use self::queue::{COALESCE, Intent, Queue, RETRY, Wish};
 use self::settings::Heartbeat;
 use crate::assemble::Host;
 use crate::channels::SendRequest;
+use crate::channels::reply_hook::ReplyFacts;
 
 /// Longest heartbeat.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
@@ -28,6 +30,9 @@ const LIMIT: Duration = Duration::from_secs(10 * 60);
 const PREVIEW: usize = 200;
 /// How often the config is looked at while nothing waits.
 const LOOK: Duration = Duration::from_secs(60);
+
+/// Sources that bring something to tell, whatever `HEARTBEAT.md` says.
+const TOLD: [&str; 4] = ["exec-event", "cron", "hook", "acp-spawn"];
 
 /// A session that is at work; worth another try (RT-114).
 pub(crate) const BUSY: &str = "requests-in-flight";
@@ -130,7 +135,26 @@ struct Plan {
     /// The session that it runs in.
     key: String,
     settings: Heartbeat,
+    /// Tasks of `HEARTBEAT.md` with the names of those that are due, and the file; none where it has no tasks.
+    tasks: Option<Tasks>,
 }
+
+/// Tasks that a heartbeat does.
+struct Tasks {
+    all: Vec<tasks::Task>,
+    due: Vec<String>,
+    text: String,
+}
+
+impl Tasks {
+    fn prompt(&self) -> String {
+        let due: Vec<&tasks::Task> = self.all.iter().filter(|task| self.due.contains(&task.name)).collect();
+        tasks::prompt(&due, &self.text)
+    }
+}
+
+/// Member of a session's row that says when each task was done last.
+const TASK_STATE: &str = "heartbeatTaskState";
 
 impl Host {
     /// Switches all heartbeats on or off until the process ends (`set-heartbeats`).
@@ -203,7 +227,11 @@ impl Host {
     /// Runs one heartbeat now, if it may run (RT-113).
     pub async fn beat(self: &Arc<Self>, agent: Option<&str>, session: Option<&str>, source: &str, target: Option<&str>) -> Beat {
         let begun = Instant::now();
-        let (beat, told) = match self.plan(agent, session, source, target) {
+        let planned = match self.plan(agent, session, source, target) {
+            Ok(plan) => self.choose_tasks(plan, source).await,
+            Err(reason) => Err(reason),
+        };
+        let (beat, told) = match planned {
             Ok(plan) => {
                 self.heartbeats.queue().began(&plan.agent, begun);
                 self.run_beat(&plan, begun).await
@@ -246,20 +274,56 @@ impl Host {
         if self.runtime.runs.is_session_active(&base) {
             return Err(BUSY);
         }
-        let told_by_somebody = matches!(source, "exec-event" | "cron" | "hook" | "acp-spawn");
         let file = self.runtime.workspace_of(&agent).join("HEARTBEAT.md");
-        if !told_by_somebody && fs_err::read_to_string(file).is_ok_and(|text| settings::is_empty_file(&text)) {
+        if !TOLD.contains(&source) && fs_err::read_to_string(file).is_ok_and(|text| settings::is_empty_file(&text)) {
             return Err("empty-heartbeat-file");
         }
+        // Which tasks are due, the session's row says: see `choose_tasks`.
         let key = if heartbeat.isolated() { format!("{}:heartbeat", base.trim_end_matches(":heartbeat")) } else { base.clone() };
-        Ok(Plan { agent, base, key, settings: heartbeat })
+        Ok(Plan { agent, base, key, settings: heartbeat, tasks: None })
+    }
+
+    /// Adds the tasks of `HEARTBEAT.md`. Where none is due, a heartbeat that nobody asked for has nothing to do.
+    async fn choose_tasks(&self, mut plan: Plan, source: &str) -> Result<Plan, &'static str> {
+        let file = self.runtime.workspace_of(&plan.agent).join("HEARTBEAT.md");
+        let Ok(text) = fs_err::read_to_string(file) else { return Ok(plan) };
+        let all = tasks::parse(&text);
+        if all.is_empty() || TOLD.contains(&source) {
+            return Ok(plan);
+        }
+        let row = self.runtime.store.session(&plan.base).await.ok().flatten();
+        let state = row.and_then(|row| row.extra.get(TASK_STATE).cloned()).unwrap_or_default();
+        let now = now_ms();
+        let due: Vec<String> =
+            all.iter().filter(|task| task.is_due(tasks::done_at(&state, task), now)).map(|task| task.name.clone()).collect();
+        if due.is_empty() {
+            // What somebody put into the queue is told all the same.
+            let waits = !self.runtime.system_events.peek(&plan.base).is_empty();
+            return if waits { Ok(plan) } else { Err("no-tasks-due") };
+        }
+        plan.tasks = Some(Tasks { all, due, text });
+        Ok(plan)
+    }
+
+    /// Notes that the due tasks were done at this time.
+    async fn note_tasks(&self, plan: &Plan, at_ms: i64) {
+        let Some(tasks) = &plan.tasks else { return };
+        let (all, due) = (tasks.all.clone(), tasks.due.clone());
+        let noted = self.runtime.store.update_session(&plan.base, move |row| {
+            let state = row.extra.get(TASK_STATE).cloned().unwrap_or_default();
+            row.extra.insert(TASK_STATE.into(), tasks::after(&state, &all, &due, at_ms));
+        });
+        if let Err(error) = noted.await {
+            tracing::warn!(target: "heartbeat", agent = plan.agent, "that its tasks were done was not kept: {error}");
+        }
     }
 
     async fn run_beat(self: &Arc<Self>, plan: &Plan, begun: Instant) -> (Beat, Value) {
         let failed = |reason: String| (Beat::Failed(reason.clone()), json!({"reason": reason}));
         self.manager.ensure_for_turn().await;
         let run_id = uuid::Uuid::new_v4().to_string();
-        let prompt = plan.settings.prompt().to_owned();
+        let prompt = plan.tasks.as_ref().map_or_else(|| plan.settings.prompt().to_owned(), Tasks::prompt);
+        let at_ms = now_ms();
         let mut turn = crate::requests::plain_turn(run_id.clone(), plan.key.clone(), plan.agent.clone(), prompt);
         (turn.trigger, turn.timeout, turn.surface) = ("heartbeat", LIMIT, "heartbeat".into());
         match plan.settings.model().map(ModelRef::parse).transpose() {
@@ -288,6 +352,7 @@ impl Host {
         if outcome.status != RunStatus::Ok {
             return failed(outcome.error.clone().unwrap_or_else(|| "the run was aborted".into()));
         }
+        self.note_tasks(plan, at_ms).await;
         let told = match outcome.text.as_deref().and_then(|text| settings::told(text, plan.settings.ack_chars())) {
             Some(text) => self.deliver_beat(plan, &text).await,
             None => json!({"silent": true}),
@@ -323,12 +388,18 @@ impl Host {
             return told;
         };
         told["channel"] = channel.clone().into();
+        let ctx = json!({"channelId": channel, "conversationId": to, "sessionKey": plan.base});
+        let facts = ReplyFacts { channel: Some(channel.clone()), session_key: plan.base.clone(), ctx, ..ReplyFacts::default() };
+        let Some(payload) = self.pass_reply(json!({"text": text}), &facts).await else {
+            told["reason"] = "cancelled_by_reply_payload_sending_hook".into();
+            return told;
+        };
         let sent = self
             .send_message(SendRequest {
                 channel,
                 account_id: account,
                 to,
-                payload: json!({"text": text}),
+                payload,
                 poll: None,
                 thread_id: thread,
                 reply_to_id: None,

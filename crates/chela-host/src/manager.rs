@@ -544,6 +544,7 @@ pub(crate) fn facts_of(record: &PluginRecord) -> PluginFacts {
     facts.description = record.description.clone();
     facts.origin = record.origin.as_str().into();
     facts.bundled = record.origin == chela_catalog::Origin::Bundled;
+    facts.chosen = record.explicitly_enabled;
     facts.root_dir = Some(record.root_dir.clone());
     // A plugin's handlers get its config with each event; those of hook files have none.
     if !is_hook_runner(&record.id) {

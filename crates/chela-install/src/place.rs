@@ -74,6 +74,7 @@ impl Installer {
             stage.adopt(&fetched.dir, &module)?
         };
         let module = dir.strip_prefix(stage.modules()).map(Path::to_owned).unwrap_or(module);
+        let unmet = unmet(&candidate, &fetched, &dir);
         let files = match fetched.files.take() {
             Some(files) => files,
             None => seal_tree(&dir, !fetched.packages.is_null())?,
@@ -116,6 +117,7 @@ impl Installer {
             .phase("config mutation", &details, || commit(&self.world, &*self.moments, &intent, records, Some(&stage.version())))?;
         let mut warnings = done.notices;
         warnings.extend(done.warnings);
+        warnings.extend(unmet);
         warnings.extend(self.outdone(&rivals));
         warnings.extend(self.shadowed(&candidate.id));
         Ok(Installed { plugin_id: candidate.id, version: candidate.version, record, linked: None, enabled: true, hooks: None, warnings })
@@ -190,4 +192,20 @@ fn unique(dir: &Path, name: &str) -> String {
         return name.to_owned();
     }
     (2..).map(|n| format!("{name}.{n}")).find(|name| !taken(name)).unwrap_or_else(|| name.to_owned())
+}
+
+/// What a directory needs and does not carry: it is taken as it is (INS-153), so the user is told before the plugin fails to start.
+fn unmet(candidate: &Candidate, fetched: &Fetched, dir: &Path) -> Option<String> {
+    let package = candidate.package.as_deref().filter(|_| fetched.kind == "plugin-dir" && !fetched.wants_dependencies && candidate.bundle_format.is_none())?;
+    let absent: Vec<&str> =
+        package.dependencies.keys().map(String::as_str).filter(|name| *name != "openclaw" && !dir.join("node_modules").join(name).exists()).collect();
+    if absent.is_empty() {
+        return None;
+    }
+    let id = &candidate.id;
+    Some(format!(
+        "\"{id}\" needs {}, which its directory does not carry; a directory is copied as it is: run `npm install --omit=dev` in it and \
+         install it again, or install it packed (`npm pack`), which brings them",
+        absent.join(", ")
+    ))
 }

@@ -1,4 +1,4 @@
-//! The 36 typed hooks: names, dispatch modes, default budgets, gates (HOOK-011..047).
+//! The typed hooks: names, dispatch modes, default budgets, gates (HOOK-011..047): the 36 of the contract, and those of newer releases.
 
 use std::fmt;
 use std::str::FromStr;
@@ -136,6 +136,8 @@ hooks! {
     GatewayStop = "gateway_stop", Parallel, None, None, false, Open;
     CronChanged = "cron_changed", Parallel, None, None, false, Open;
     BeforeInstall = "before_install", Sequential, Some(Block), None, false, Open;
+    ReplyPayloadSending = "reply_payload_sending", Sequential, Some(Cancel), None, false, Open;
+    ResolveExecEnv = "resolve_exec_env", Sequential, None, Some(15_000), false, Open;
 }
 
 /// A name that is none of the typed hooks.
@@ -161,11 +163,12 @@ impl HookName {
     }
 
     /// The member of a result that takes the place of the event's for the handlers after it: what a transcript gets (HOOK-027,
-    /// HOOK-028), and the rewritten text of a message, as the reference's documents promise (HOOK-300, HOOK-301).
+    /// HOOK-028), the rewritten text of a message, as the reference's documents promise (HOOK-300, HOOK-301), and a rewritten answer.
     pub fn carries(self) -> Option<&'static str> {
         match self {
             Self::ToolResultPersist | Self::BeforeMessageWrite => Some("message"),
             Self::MessageSending | Self::BeforeDispatch => Some("content"),
+            Self::ReplyPayloadSending => Some("payload"),
             _ => None,
         }
     }
@@ -174,8 +177,21 @@ impl HookName {
     pub fn carried(self, result: &Value) -> Option<(&'static str, &Value)> {
         let name = self.carries()?;
         let value = result.get(name)?;
-        let fits = if name == "message" { value.is_object() } else { value.is_string() };
+        let fits = if name == "content" { value.is_string() } else { value.is_object() };
         fits.then_some((name, value))
+    }
+
+    /// The hook of a name that plugins use, older names included: `deactivate` is `gateway_stop`.
+    ///
+    /// # Errors
+    /// A name that is none.
+    pub fn of(name: &str) -> Result<Self, UnknownHook> {
+        if name == "deactivate" { Ok(Self::GatewayStop) } else { name.parse() }
+    }
+
+    /// True for a hook that the reference has since 2026.6.11, and not in the release of the contract.
+    pub fn is_newer(self) -> bool {
+        matches!(self, Self::ReplyPayloadSending | Self::ResolveExecEnv)
     }
 
     /// False for hooks of parts that are not built: a handler is registered, and nothing calls it yet.
@@ -195,8 +211,11 @@ mod tests {
 
     // HOOK-011, HOOK-102, HOOK-120, HOOK-124
     #[test]
-    fn there_are_36_hooks_with_the_gates_of_the_contract() {
-        assert_eq!(HookName::ALL.len(), 36);
+    fn there_are_36_hooks_with_the_gates_of_the_contract_and_newer_ones() {
+        assert_eq!(HookName::ALL.iter().filter(|hook| !hook.is_newer()).count(), 36);
+        let newer: Vec<_> = HookName::ALL.iter().filter(|hook| hook.is_newer()).map(|hook| hook.as_str()).collect();
+        assert_eq!(newer, ["reply_payload_sending", "resolve_exec_env"]);
+        assert_eq!(HookName::of("deactivate"), Ok(HookName::GatewayStop));
         for hook in HookName::ALL {
             assert_eq!(hook.as_str().parse::<HookName>(), Ok(*hook));
         }

@@ -58,6 +58,7 @@ pub const CONSUMED_METHODS: &[&str] = &[
     "registerRealtimeTranscriptionProvider",
     "registerRealtimeVoiceProvider",
     "registerMediaUnderstandingProvider",
+    "registerTranscriptSourceProvider",
     "registerWebSearchProvider",
     "registerWebFetchProvider",
     "registerAgentHarness",
@@ -69,6 +70,7 @@ pub const CONSUMED_METHODS: &[&str] = &[
     "registerMemoryPromptSupplement",
     "registerMemoryCorpusSupplement",
     "registerMemoryEmbeddingProvider",
+    "registerEmbeddingProvider",
     "registerDetachedTaskRuntime",
 ];
 
@@ -272,8 +274,6 @@ impl Registry {
         let row =
             |owner: &Owner, method: &str, id: &str| NotConsumed { plugin_id: owner.id.to_string(), method: method.into(), id: id.into() };
         let mut rows: Vec<NotConsumed> = Vec::new();
-        let upgrades = self.routes.all().iter().filter(|r| r.upgrade.is_some());
-        rows.extend(upgrades.map(|r| row(&r.owner, "registerHttpRoute.handleUpgrade", &r.path)));
         rows.extend(self.recorded.iter().map(|r| row(&r.owner, &r.method, &r.id)));
         for provider in &self.providers {
             let hooks = provider.provider.as_object().into_iter().flatten();

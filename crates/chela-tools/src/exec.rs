@@ -1,6 +1,7 @@
 //! `exec` (TOOL-37..TOOL-44): runs a command at once, or after somebody allowed it.
 
 mod approval;
+mod environment;
 mod say;
 
 use std::path::{Path, PathBuf};
@@ -86,7 +87,7 @@ pub(crate) struct Request {
     agent: String,
     command: String,
     cwd: PathBuf,
-    /// The call's own variables, for the plan of an approval.
+    /// The call's own variables and those of plugins, for the plan of an approval.
     own_env: Value,
     spec: Spec,
     settings: ExecSettings,
@@ -147,7 +148,8 @@ impl Request {
             Some(seconds) => Some(Duration::from_secs_f64(seconds.min(1e8))),
             None => Some(settings.timeout),
         };
-        let env = settings::command_env(host.command_env(), &settings.path_prepend, args.value("env"), &home)?;
+        let own_env = environment::with_plugins(call, &agent, args.value("env")).await;
+        let env = settings::command_env(host.command_env(), &settings.path_prepend, own_env.as_ref(), &home)?;
         let spec = Spec {
             shell: shell(&env),
             command: command.clone(),
@@ -158,7 +160,7 @@ impl Request {
             agent: agent.clone(),
             guard: host.guard(),
         };
-        let own_env = args.value("env").cloned().unwrap_or(Value::Null);
+        let own_env = own_env.unwrap_or(Value::Null);
         Ok(Self { agent, command, cwd, own_env, spec, settings, ask, elevated, may_background, wait, warnings })
     }
 

@@ -229,24 +229,32 @@ pub(crate) fn command_env(
         Some(_) => return Err("`env` must be an object of texts".into()),
     };
     for (name, value) in own {
-        let plain =
-            name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         let value = match value {
             Value::String(text) => text.clone(),
             Value::Number(_) | Value::Bool(_) => value.to_string(),
             _ => return Err(format!("`env.{name}` must be a text")),
         };
-        if !plain || value.contains('\0') {
+        if !is_plain(name) || value.contains('\0') {
             return Err(format!("`env.{}` is no variable that can be set", name.escape_debug()));
         }
-        let upper = name.to_ascii_uppercase();
-        let loads = ["LD_", "DYLD_", "BASH_FUNC_"].iter().any(|prefix| upper.starts_with(prefix));
-        if upper == "PATH" || upper == "OPENCLAW_SHELL" || loads || chela_config::is_dangerous_name(name) {
+        if is_reserved(name) {
             return Err(format!("`env.{name}` may not be set for commands on this machine: it could make other programs run"));
         }
         env.insert(name.clone(), value);
     }
     Ok(with_mark(env))
+}
+
+/// True for a name that a variable may have.
+pub(crate) fn is_plain(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// True for variables that could make other programs run, or that say where a command runs (TOOL-40).
+pub(crate) fn is_reserved(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    let loads = ["LD_", "DYLD_", "BASH_FUNC_"].iter().any(|prefix| upper.starts_with(prefix));
+    loads || matches!(upper.as_str(), "PATH" | "OPENCLAW_SHELL" | "OPENCLAW_CLI") || chela_config::is_dangerous_name(name)
 }
 
 fn with_mark(mut env: BTreeMap<String, String>) -> BTreeMap<String, String> {

@@ -162,7 +162,7 @@ const CHANNELS: &[Published] = &[
     channel("zalo", "@openclaw/zalo", "2026.6.11", &[("channel", "zalo")], &[]),
 ];
 
-const DISCORD_RECORDED: Names = &[("registerTranscriptSourceProvider", ""), ("on", "subagent_delivery_target (nothing emits it yet)")];
+const DISCORD_RECORDED: Names = &[("on", "subagent_delivery_target (nothing emits it yet)")];
 
 type Names = &'static [(&'static str, &'static str)];
 

@@ -20,7 +20,7 @@ const CAPABILITY_METHODS = [
   'registerAgentEventSubscription', 'registerSessionSchedulerJob', 'registerSessionAction',
   'registerDetachedTaskRuntime', 'registerMemoryCapability', 'registerMemoryPromptSection', 'registerMemoryFlushPlan',
   'registerMemoryRuntime', 'registerMemoryPromptSupplement', 'registerMemoryCorpusSupplement',
-  'registerMemoryEmbeddingProvider', 'registerTranscriptSourceProvider', 'on',
+  'registerMemoryEmbeddingProvider', 'registerEmbeddingProvider', 'registerTranscriptSourceProvider', 'on',
 ];
 /** Methods that the setup loader collects. */
 const SETUP_METHODS = ['registerConfigMigration', 'registerAutoEnableProbe'];

@@ -285,6 +285,7 @@ async fn host_tool(caller: &Caller<'_>, tool: &Arc<dyn HostTool>, call: &ToolCal
     let call = HostToolCall {
         runtime: caller.runtime,
         registry: &caller.hooks.registry(),
+        hooks: caller.hooks,
         params,
         context: &caller.context,
         session_key: caller.session_key,

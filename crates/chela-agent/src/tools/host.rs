@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chela_hooks::HookEngine;
 use chela_plugin::register::entries::ToolEntry;
 use chela_plugin::registry::Registry;
 use serde_json::Value;
@@ -64,6 +65,8 @@ pub struct HostToolCall<'a> {
     pub runtime: &'a AgentRuntime,
     /// The plugins of this run: a change of plugins meanwhile does not touch it.
     pub registry: &'a Arc<Registry>,
+    /// The hooks of this run.
+    pub hooks: &'a Arc<HookEngine>,
     /// The arguments, an object.
     pub params: Value,
     /// `ToolCtx` of the run (HOOK-003).

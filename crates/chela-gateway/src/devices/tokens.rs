@@ -147,7 +147,7 @@ pub(super) fn role_scopes(role: &str, scopes: &[String]) -> Vec<String> {
 }
 
 /// 256 random bits as text.
-pub(super) fn random_token() -> Result<String, DeviceStoreError> {
+pub(crate) fn random_token() -> Result<String, DeviceStoreError> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes).map_err(|error| DeviceStoreError::Random(error.to_string()))?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))

@@ -1,7 +1,6 @@
 //! Nodes: devices that connect in the role `node` (GW-56, RT-052..RT-056).
 //!
-//! Their pairing (`node.pair.*`) is not built, so no command of theirs is approved: they are listed, and every command is refused as the
-//! reference refuses those of a node that waits for approval.
+//! Which of their commands are approved, `node_pairing.rs` knows. Running one on a node is not built: it is refused by name.
 #![allow(clippy::result_large_err, reason = "the error is the answer that goes to the plugin, once for a request")]
 
 use std::collections::BTreeMap;
@@ -18,13 +17,14 @@ use super::params::Params;
 use super::{Answer, internal};
 use crate::devices::{PairedDevice, now_ms};
 use crate::gateway::Gateway;
+use crate::node_pairing::commands_of;
 use crate::ws::ClientInfo;
 
 /// Commands for the approvals of a node, which have methods of their own.
 const OWN_METHODS: [&str; 2] = ["system.execApprovals.get", "system.execApprovals.set"];
 
 /// The id of a connected node.
-fn id_of(client: &ClientInfo) -> &str {
+pub(super) fn id_of(client: &ClientInfo) -> &str {
     client.device_id.as_deref().unwrap_or(&client.client_id)
 }
 
@@ -34,7 +34,15 @@ fn without_nulls(value: Value) -> Value {
 }
 
 /// What is known of a node: of its connection, else of its pairing.
-fn row(id: &str, live: Option<&ClientInfo>, paired: Option<&PairedDevice>) -> Value {
+fn row(id: &str, live: Option<&ClientInfo>, paired: Option<&PairedDevice>, node: Option<&Value>) -> Value {
+    let approved = node.map(commands_of).unwrap_or_default();
+    // Hidden until they are approved (GW-56).
+    let mut commands: Vec<&String> = match live {
+        Some(live) => approved.iter().filter(|command| live.declared_commands.contains(command)).collect(),
+        None => approved.iter().collect(),
+    };
+    commands.sort();
+    let known = |key: &str| node.and_then(|node| node[key].as_str()).map(str::to_owned);
     let record = paired.map(|paired| &paired.record);
     let caps = live.map(|live| {
         let mut caps = live.caps.clone();
@@ -45,7 +53,7 @@ fn row(id: &str, live: Option<&ClientInfo>, paired: Option<&PairedDevice>) -> Va
     let connected_at = live.map(|live| now_ms() - i64::try_from(live.connected_at.elapsed().as_millis()).unwrap_or(0));
     without_nulls(json!({
         "nodeId": id,
-        "displayName": live.and_then(|l| l.display_name.clone()).or(record.and_then(|r| r.display_name.clone())),
+        "displayName": known("displayName").or(live.and_then(|l| l.display_name.clone()).or(record.and_then(|r| r.display_name.clone()))),
         "platform": live.map(|l| l.platform.clone()).or(record.and_then(|r| r.platform.clone())),
         "version": live.map(|l| l.version.clone()),
         "clientId": live.map(|l| l.client_id.clone()).or(record.and_then(|r| r.client_id.clone())),
@@ -54,11 +62,10 @@ fn row(id: &str, live: Option<&ClientInfo>, paired: Option<&PairedDevice>) -> Va
         "modelIdentifier": live.and_then(|l| l.model_identifier.clone()),
         "remoteIp": live.and_then(|l| l.remote_ip.clone()).or(record.and_then(|r| r.remote_ip.clone())),
         "caps": caps.unwrap_or_default(),
-        // Hidden until they are approved (GW-56).
-        "commands": Vec::<String>::new(),
+        "commands": commands,
         "connectedAtMs": connected_at,
-        "approvedAtMs": paired.map(|p| p.approved_at_ms),
-        "paired": paired.is_some(),
+        "approvedAtMs": node.and_then(|n| n["approvedAtMs"].as_i64()).or(paired.map(|p| p.approved_at_ms)),
+        "paired": paired.is_some() || node.is_some(),
         "connected": live.is_some(),
     }))
 }
@@ -72,8 +79,13 @@ async fn known(gateway: &Arc<Gateway>) -> Result<BTreeMap<String, Value>, ErrorS
         .map(|device| (device.record.device_id.clone(), device))
         .collect();
     let live = connected(gateway);
-    let ids = paired.keys().chain(live.keys());
-    Ok(ids.map(|id| (id.clone(), row(id, live.get(id).map(AsRef::as_ref), paired.get(id)))).collect())
+    let nodes = gateway.nodes.clone();
+    let (_, approved) = tokio::task::spawn_blocking(move || nodes.list()).await.map_err(internal)?.map_err(internal)?;
+    let approved: BTreeMap<String, Value> =
+        approved.into_iter().filter_map(|node| Some((node["nodeId"].as_str()?.to_owned(), node))).collect();
+    let ids = paired.keys().chain(live.keys()).chain(approved.keys());
+    let of = |id: &String| row(id, live.get(id).map(AsRef::as_ref), paired.get(id), approved.get(id));
+    Ok(ids.map(|id| (id.clone(), of(id))).collect())
 }
 
 fn connected(gateway: &Gateway) -> BTreeMap<String, Arc<ClientInfo>> {
@@ -111,12 +123,23 @@ pub(super) async fn invoke(gateway: &Arc<Gateway>, params: Value) -> Answer {
         let text = format!("node.invoke does not run `{command}`; use exec.approvals.node.get or exec.approvals.node.set");
         return Err(ErrorShape::invalid(Reason::InvalidParams, text).with_detail("command", command));
     }
-    if !connected(gateway).contains_key(&id) {
+    let live = connected(gateway).remove(&id);
+    let Some(live) = live else {
         return Err(ErrorShape::new(ErrorCode::Unavailable, "node not connected").with_detail("code", "NOT_CONNECTED"));
-    }
-    let text = format!("node command not allowed: no command of node `{id}` is approved, and `node.pair.approve` is not built yet");
+    };
+    let (nodes, wanted) = (gateway.nodes.clone(), id.clone());
+    let node = tokio::task::spawn_blocking(move || nodes.node(&wanted)).await.map_err(internal)?.map_err(internal)?;
+    let why = if !live.declared_commands.contains(&command) {
+        "command not declared by node"
+    } else if !node.is_some_and(|node| commands_of(&node).contains(&command)) {
+        "command not approved"
+    } else {
+        let text = format!("`{command}` of node `{id}` is approved, but running commands on nodes is not built yet");
+        return Err(ErrorShape::new(ErrorCode::Unavailable, text).with_detail("code", "NOT_BUILT"));
+    };
+    let text = format!("node command not allowed: {why}; approve it with `node.pair.approve`");
     let error = ErrorShape::invalid(Reason::InvalidParams, text);
-    Err(error.with_detail("reason", "command not declared by node").with_detail("command", command))
+    Err(error.with_detail("reason", why).with_detail("command", command))
 }
 
 /// Nodes for plugins.

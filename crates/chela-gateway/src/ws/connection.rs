@@ -183,6 +183,7 @@ where
     let presence = enter(gateway, &handle);
     greet(gateway, &handle, id, Greeting { token, further, warnings });
     gateway.bus.register(handle.clone());
+    gateway.methods.client_joined(&info);
     if presence.is_some() {
         gateway.bus.presence_changed();
     }

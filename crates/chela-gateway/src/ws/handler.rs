@@ -28,6 +28,9 @@ pub trait MethodHandler: Send + Sync + 'static {
     /// task. It goes on when the client leaves (`call.gone` tells).
     async fn handle(&self, call: MethodCall);
 
+    /// A client has been greeted. Must not block.
+    fn client_joined(&self, _client: &Arc<ClientInfo>) {}
+
     /// What a method needs: the core's table, or what a plugin declared
     /// ([`methods::plugin_method_scope`]). Unknown names need admin, and then get `unknown method` (GW-62).
     fn method_spec(&self, name: &str) -> Option<MethodSpecRef> {

@@ -76,6 +76,8 @@ fn the_merge_rules_of_the_table() {
             2,
         ),
         (BeforeToolCall, vec![json!({"block": "yes"}), json!({"params": "bad"})], Value::Null, 2),
+        // API-247: an object asks for an approval, `true` does not.
+        (BeforeToolCall, vec![json!({"requireApproval": true})], Value::Null, 1),
         (
             BeforeToolCall,
             vec![json!({"block": true, "blockReason": "no"}), json!({"block": false})],
@@ -89,6 +91,14 @@ fn the_merge_rules_of_the_table() {
             2,
         ),
         (MessageSending, vec![json!({"cancel": true}), json!({"content": "b"})], json!({"cancel": true}), 1),
+        (
+            ReplyPayloadSending,
+            vec![json!({"payload": {"text": "a"}}), json!({"payload": "none", "reason": "r"})],
+            json!({"payload": {"text": "a"}, "reason": "r"}),
+            2,
+        ),
+        (ReplyPayloadSending, vec![json!({"cancel": true}), json!({"payload": {}})], json!({"cancel": true}), 1),
+        (ResolveExecEnv, vec![json!({"A": "1", "B": "2"}), json!({"B": "3", "C": 4})], json!({"A": "1", "B": "3"}), 2),
         (
             BeforeInstall,
             vec![json!({"findings": [1], "blockReason": "a"}), json!({"findings": []}), json!({"findings": [2], "block": true}), json!({})],

@@ -17,6 +17,7 @@ use super::dedupe::Claim;
 use super::directives;
 use super::prompt;
 use super::record::surface_of;
+use super::reply_hook::{ReplyFacts, usage_state};
 use super::send::without_nulls;
 use crate::assemble::Host;
 use crate::chat::{self, ChatCaller, ChatOutcome, Hints};
@@ -209,7 +210,7 @@ async fn answer(request: &Request<'_>, message: &Message) -> Reply {
     // What a plugin claims it answers: where nothing may be sent the agent has the message (HOOK-211).
     let claimed = if denied { Claimed::No(None) } else { bound::claim(host, message).await };
     match claimed {
-        Claimed::Yes(payloads) => return Ok(hand_back(host, request.plugin, message, payloads)),
+        Claimed::Yes(payloads) => return Ok(hand_back(host, request.plugin, message, payloads, None).await),
         Claimed::No(notice) => first.extend(notice),
     }
     let text = message.command_text().filter(|_| chat::reads_commands(host, &message.inbound, &message.channel));
@@ -217,7 +218,7 @@ async fn answer(request: &Request<'_>, message: &Message) -> Reply {
         Some(text) => match chat::run(host, &message.caller(host), &text).await {
             ChatOutcome::Done(payloads) => {
                 first.extend(payloads);
-                return Ok(hand_back(host, request.plugin, message, first));
+                return Ok(hand_back(host, request.plugin, message, first, None).await);
             }
             ChatOutcome::Also(payloads, hints) => {
                 first.extend(payloads);
@@ -234,7 +235,7 @@ async fn answer(request: &Request<'_>, message: &Message) -> Reply {
     if !denied {
         first.extend(replies(message, &outcome));
     }
-    Ok(hand_back(host, request.plugin, message, first))
+    Ok(hand_back(host, request.plugin, message, first, usage_state(&outcome)).await)
 }
 
 /// True when answers of the agent may not leave through the channel.
@@ -281,8 +282,22 @@ fn replies(message: &Message, outcome: &RunOutcome) -> Option<Value> {
 }
 
 /// The answer to the channel: payloads in order, and the delivery that it tells about.
-fn hand_back(host: &Host, plugin: &str, message: &Message, payloads: Vec<Value>) -> Value {
-    let payloads: Vec<Value> = payloads.into_iter().filter(|p| p.as_object().is_some_and(|o| !o.is_empty())).collect();
+async fn hand_back(host: &Host, plugin: &str, message: &Message, given: Vec<Value>, usage: Option<Value>) -> Value {
+    let ctx = json!({
+        "channelId": message.channel, "accountId": message.inbound.text("AccountId"), "conversationId": message.inbound.conversation(),
+        "sessionKey": message.session_key, "runId": message.run_id, "senderId": message.inbound.text("SenderId"),
+    });
+    let facts = ReplyFacts {
+        channel: Some(message.channel.clone()),
+        session_key: message.session_key.clone(),
+        run_id: Some(message.run_id.clone()),
+        ctx: ctx.clone(),
+        usage,
+    };
+    let mut payloads = Vec::new();
+    for payload in given.into_iter().filter(|p| p.as_object().is_some_and(|o| !o.is_empty())) {
+        payloads.extend(host.pass_reply(payload, &facts).await);
+    }
     if payloads.is_empty() {
         return json!({"replies": []});
     }
@@ -291,10 +306,6 @@ fn hand_back(host: &Host, plugin: &str, message: &Message, payloads: Vec<Value>)
     let event = json!({
         "to": message.inbound.conversation().unwrap_or_else(|| message.session_key.clone()), "content": texts.join("\n\n"),
         "sessionKey": message.session_key, "runId": message.run_id,
-    });
-    let ctx = json!({
-        "channelId": message.channel, "accountId": message.inbound.text("AccountId"), "conversationId": message.inbound.conversation(),
-        "sessionKey": message.session_key, "runId": message.run_id, "senderId": message.inbound.text("SenderId"),
     });
     let group = message.inbound.conversation().filter(|_| message.inbound.is_group());
     host.channels.expect(id.clone(), Delivery { plugin: plugin.into(), begun: Instant::now(), event, ctx, group });

@@ -8,6 +8,7 @@ use chela_plugin::{Call, CallError, Channel, ChannelOp, HookName};
 use serde_json::{Value, json};
 
 use super::dispatch::announce_sent;
+use super::reply_hook::ReplyFacts;
 use crate::assemble::Host;
 
 /// Longest sending of one message, all its pieces together.
@@ -126,11 +127,16 @@ impl Host {
             tracing::info!(target: "channels", session = session_key, "the answer is not delivered: the session has no route to a channel");
             return;
         };
+        let ctx = without_nulls(json!({
+            "channelId": channel, "accountId": route.account, "conversationId": to, "sessionKey": session_key,
+        }));
+        let facts = ReplyFacts { channel: Some(channel.clone()), session_key: session_key.into(), ctx, ..ReplyFacts::default() };
+        let Some(payload) = self.pass_reply(json!({"text": text}), &facts).await else { return };
         let request = SendRequest {
             channel,
             account_id: route.account,
             to,
-            payload: json!({"text": text}),
+            payload,
             poll: None,
             thread_id: route.thread,
             reply_to_id: None,

@@ -9,8 +9,8 @@ use chela_plugin::{Call, CallError, PluginObject};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-/// The registration.
-const METHOD: &str = "registerMemoryEmbeddingProvider";
+/// The registrations: those for memory come first where an id is in both.
+const METHODS: [&str; 2] = ["registerMemoryEmbeddingProvider", "registerEmbeddingProvider"];
 /// Longest making of a provider: a local one may load its model.
 const CREATE_BUDGET: Duration = Duration::from_secs(120);
 /// Longest embedding of one batch.
@@ -122,6 +122,13 @@ impl Settings {
     }
 }
 
+/// All adapters, each id once.
+fn all(registry: &Registry) -> impl Iterator<Item = &Recorded> {
+    let [memory, general] = METHODS;
+    let known = |id: &str| registry.recorded_of(memory).any(|entry| entry.id.eq_ignore_ascii_case(id));
+    registry.recorded_of(memory).chain(registry.recorded_of(general).filter(move |entry| !known(&entry.id)))
+}
+
 /// What is registered, for lists.
 pub(crate) fn list(registry: &Registry) -> Vec<Value> {
     let row = |entry: &Recorded| {
@@ -134,7 +141,7 @@ pub(crate) fn list(registry: &Registry) -> Vec<Value> {
         }
         row
     };
-    registry.recorded_of(METHOD).map(row).collect()
+    all(registry).map(row).collect()
 }
 
 /// Embeds texts with the first provider that can.
@@ -178,7 +185,7 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn find(&self, id: &str) -> Option<Recorded> {
-        self.registry.recorded_of(METHOD).find(|r| r.id.eq_ignore_ascii_case(id)).cloned()
+        all(self.registry).find(|r| r.id.eq_ignore_ascii_case(id)).cloned()
     }
 
     /// Providers in the order in which they are tried.
@@ -211,7 +218,7 @@ impl Work<'_> {
 
     fn by_priority(&self) -> Vec<Recorded> {
         let priority = |r: &Recorded| r.object(0).value().get("autoSelectPriority").and_then(Value::as_f64);
-        let mut list: Vec<(f64, Recorded)> = self.registry.recorded_of(METHOD).filter_map(|r| Some((priority(r)?, r.clone()))).collect();
+        let mut list: Vec<(f64, Recorded)> = all(self.registry).filter_map(|r| Some((priority(r)?, r.clone()))).collect();
         list.sort_by(|a, b| a.0.total_cmp(&b.0));
         list.into_iter().map(|(_, r)| r).collect()
     }
@@ -262,6 +269,8 @@ impl Work<'_> {
         }
         if let Some(dimensions) = self.request.dimensions {
             options["outputDimensionality"] = dimensions.into();
+            // The name in `registerEmbeddingProvider`.
+            options["dimensions"] = dimensions.into();
         }
         options
     }

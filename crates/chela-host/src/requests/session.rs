@@ -35,13 +35,24 @@ pub(super) async fn serve(request: &Request<'_>) -> Reply {
         "host.session.sendAttachment" if !request.bundled => Ok(
             json!({"ok": false, "error": "session attachments are sent for bundled plugins only; use the message tool or `runtime.channel.outbound`"}),
         ),
-        "host.session.scheduleTurn" if !request.bundled => Ok(json!({"$undefined": true})),
-        "host.session.unscheduleTurnsByTag" if !request.bundled => Ok(json!({"removed": 0, "failed": 0})),
+        "host.session.scheduleTurn" if !request.bundled => {
+            unscheduled(plugin, "scheduleSessionTurn");
+            Ok(json!({"$undefined": true}))
+        }
+        "host.session.unscheduleTurnsByTag" if !request.bundled => {
+            unscheduled(plugin, "unscheduleSessionTurnsByTag");
+            Ok(json!({"removed": 0, "failed": 0}))
+        }
         "host.session.status" => control::status(request).await,
         "host.session.control" => control::control(request).await,
         other if other.starts_with("host.session.") => store::serve(request).await,
         other => Err(CallError::NotBuilt(other.into())),
     }
+}
+
+/// The answer has no room for a reason, so the log gives it (API-211).
+fn unscheduled(plugin: &str, call: &str) {
+    tracing::warn!(target: "plugins", plugin, "`{call}` did nothing: scheduled turns are for bundled plugins, and the jobs (cron) behind them are not built yet");
 }
 
 async fn inject(request: &Request<'_>) -> Reply {

@@ -551,3 +551,21 @@ fn a_scan_that_cannot_be_done_refuses_whatever_the_flag_says() {
     assert!(error.to_string().starts_with("Plugin \"alpha\" installation blocked: code safety scan failed ("), "{error}");
     assert_eq!(place.picture(), before);
 }
+
+// INS-153
+#[test]
+fn a_directory_brings_what_it_carries_and_the_rest_is_named() {
+    let place = Place::new();
+    let source = place.plugin("needy", "1.0.0");
+    let path = source.join("package.json");
+    let mut package: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    package["dependencies"] = json!({"left": "1", "right": "2", "openclaw": "*"});
+    std::fs::write(&path, package.to_string()).unwrap();
+    std::fs::create_dir_all(source.join("node_modules/left")).unwrap();
+    std::fs::write(source.join("node_modules/left/package.json"), "{\"name\":\"left\",\"version\":\"1.0.0\"}").unwrap();
+    let done = place.installer().install(&request(&source)).unwrap();
+    let told = done.warnings.iter().find(|warning| warning.contains("does not carry")).unwrap();
+    assert!(told.contains("needs right,") && told.contains("npm install"), "{told}");
+    let copied = place.state().join("chela/packages/alpha/current/node_modules/@me/alpha-plug/node_modules/left/package.json");
+    assert!(copied.exists());
+}

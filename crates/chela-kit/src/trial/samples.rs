@@ -99,6 +99,10 @@ pub(super) fn sample(hook: HookName, scene: &Scene<'_>) -> (Value, Value) {
         H::MessageSending => {
             (json!({"to": "trial", "content": "Hello!", "metadata": {"channel": "webchat", "accountId": "default"}}), message_ctx())
         }
+        H::ReplyPayloadSending => {
+            (json!({"payload": {"text": "Hello!"}, "kind": "final", "channel": "webchat", "sessionKey": key}), message_ctx())
+        }
+        H::ResolveExecEnv => (json!({"sessionKey": key, "toolName": "exec", "host": "gateway"}), agent_ctx()),
         H::MessageSent => {
             (json!({"to": "trial", "content": "Hello!", "success": true, "messageId": "m1", "sessionKey": key}), message_ctx())
         }

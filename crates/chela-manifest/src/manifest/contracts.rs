@@ -6,15 +6,18 @@ use serde_json::Value;
 use crate::normalise::{record, strings};
 
 /// The members of `contracts` that are read; others are dropped (MAN-097).
-pub const CONTRACT_NAMES: [&str; 17] = [
+pub const CONTRACT_NAMES: [&str; 20] = [
     "embeddedExtensionFactories",
     "agentToolResultMiddleware",
+    "trustedToolPolicies",
     "externalAuthProviders",
+    "embeddingProviders",
     "memoryEmbeddingProviders",
     "speechProviders",
     "realtimeTranscriptionProviders",
     "realtimeVoiceProviders",
     "mediaUnderstandingProviders",
+    "transcriptSourceProviders",
     "documentExtractors",
     "imageGenerationProviders",
     "videoGenerationProviders",

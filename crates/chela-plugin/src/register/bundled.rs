@@ -1,4 +1,5 @@
-//! Methods that only bundled plugins may call, and security audit collectors (API-064, API-072..074, API-105).
+//! Methods that only trusted plugins may call, and security audit collectors (API-064, API-072..074, API-105): bundled ones, and since
+//! 2026.6.11 installed ones that declare it and that the operator chose by name.
 
 use serde_json::Value;
 
@@ -14,8 +15,14 @@ impl Registrar<'_> {
         self.owner.bundled
     }
 
+    /// True for plugins whose decisions the operator wants before all others.
+    fn trusted(&self) -> bool {
+        self.owner.bundled || self.facts.chosen
+    }
+
     pub(super) fn trusted_policy(&mut self, policy: &Value) {
-        if !self.bundled_only("trusted tool policies") {
+        let declared = self.facts.contract("trustedToolPolicies");
+        if declared.is_empty() && !self.bundled_only("trusted tool policies") {
             return;
         }
         let (id, description) = (Self::trimmed_id(policy), member(policy, "description").to_string());
@@ -23,15 +30,26 @@ impl Registrar<'_> {
         let (Some(evaluate), false, false) = (evaluate, id.is_empty(), description.is_empty()) else {
             return self.error("trusted tool policy registration requires id, description, and evaluate()");
         };
-        if let Some(known) = self.registry.trusted_policies.iter().find(|p| p.id == id) {
+        if !self.owner.bundled && !declared.contains(&id) {
+            return self.error(format!("plugin must declare contracts.trustedToolPolicies for: {id}"));
+        }
+        if !self.trusted() {
+            return self.error(format!("plugin must be explicitly enabled to register trusted tool policy: {id}"));
+        }
+        let same = |p: &&TrustedPolicy| p.id == id && (p.owner.bundled == self.owner.bundled || self.owns(&p.owner));
+        if let Some(known) = self.registry.trusted_policies.iter().find(same) {
             let message = format!("trusted tool policy already registered: {id} ({})", known.owner.id);
             return self.error(message);
         }
-        self.registry.trusted_policies.push(TrustedPolicy { owner: self.owner.clone(), id, description, evaluate });
+        // Bundled policies are asked before installed ones.
+        let policies = &mut self.registry.trusted_policies;
+        let first_installed = policies.iter().position(|p| !p.owner.bundled).filter(|_| self.owner.bundled);
+        let at = first_installed.unwrap_or(policies.len());
+        policies.insert(at, TrustedPolicy { owner: self.owner.clone(), id, description, evaluate });
     }
 
     pub(super) fn middleware(&mut self, handler: &Value, options: &Value) {
-        if !self.bundled_only("agent tool result middleware") {
+        if self.facts.contract("agentToolResultMiddleware").is_empty() && !self.bundled_only("agent tool result middleware") {
             return;
         }
         let Some(handler) = self.callback(Some(handler)) else {
@@ -46,6 +64,9 @@ impl Registrar<'_> {
         let missing: Vec<&str> = runtimes.iter().filter(|r| !declared.contains(r)).map(String::as_str).collect();
         if !missing.is_empty() {
             return self.error(format!("plugin must declare contracts.agentToolResultMiddleware for: {}", missing.join(", ")));
+        }
+        if !self.trusted() {
+            return self.error("plugin must be explicitly enabled to register agent tool result middleware");
         }
         let owner = self.owner.clone();
         let same = |m: &&mut ToolResultMiddleware| m.owner == owner && m.handler.handle == handler.handle;
@@ -97,7 +118,8 @@ fn runtimes_of(names: &[String]) -> Vec<String> {
     let mut known: Vec<String> = Vec::new();
     for name in names {
         let runtime = match name.trim().to_lowercase().as_str() {
-            "pi" => "pi",
+            // The name of newer releases for the runtime of the host.
+            "pi" | "openclaw" => "pi",
             "codex" | "codex-app-server" => "codex",
             _ => continue,
         };

@@ -61,6 +61,8 @@ pub struct PluginFacts {
     pub origin: String,
     /// Ships with the host: trusted with reserved names and bundled-only methods (API-105).
     pub bundled: bool,
+    /// The operator chose it by name in the config, so that it may register what is trusted (2026.6.11).
+    pub chosen: bool,
     /// The official package of the reserved command owner (API-069): npm package `@openclaw/codex` with the id `codex`.
     pub official: bool,
     /// The entry file, for diagnostics.
@@ -87,6 +89,7 @@ impl PluginFacts {
             description: manifest.description.clone(),
             origin: "config".into(),
             bundled: false,
+            chosen: false,
             official: false,
             source: source.into(),
             root_dir: None,

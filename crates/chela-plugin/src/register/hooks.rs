@@ -11,7 +11,7 @@ use crate::register::entries::{InternalHook, TypedHook};
 impl Registrar<'_> {
     pub(super) fn typed_hook(&mut self, name: &Value, handler: &Value, options: &Value) {
         let shown = name.as_str().map_or_else(|| name.to_string(), Into::into);
-        let Ok(hook) = shown.parse::<HookName>() else {
+        let Ok(hook) = HookName::of(&shown) else {
             return self.warn(format!("unknown typed hook \"{shown}\" ignored"));
         };
         let Some(callback) = self.callback(Some(handler)) else {

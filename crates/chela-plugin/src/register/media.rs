@@ -14,6 +14,7 @@ pub(super) const UNIQUE_PROVIDERS: &[(&str, &str, Option<&str>)] = &[
     ("registerImageGenerationProvider", "image-generation provider", Some("image_generation")),
     ("registerVideoGenerationProvider", "video-generation provider", Some("video_generation")),
     ("registerMusicGenerationProvider", "music-generation provider", Some("music_generation")),
+    ("registerTranscriptSourceProvider", "transcripts source provider", None),
     ("registerWebFetchProvider", "web fetch provider", None),
     ("registerWebSearchProvider", "web search provider", None),
     ("registerMigrationProvider", "migration provider", None),

@@ -85,6 +85,23 @@ impl Registrar<'_> {
         self.keep(method, "", args);
     }
 
+    /// 2026.6.11: embeddings for whatever needs them, declared by name.
+    pub(super) fn embedding(&mut self, args: &[Value]) {
+        let method = "registerEmbeddingProvider";
+        let id = Self::trimmed_id(args.first().unwrap_or(&Value::Null));
+        if id.is_empty() {
+            return self.error("embedding provider registration missing id");
+        }
+        if !self.facts.contract("embeddingProviders").contains(&id) {
+            return self.error(format!("plugin must declare contracts.embeddingProviders for adapter: {id}"));
+        }
+        if let Some(known) = self.find_recorded(method, &id) {
+            let message = format!("embedding provider already registered: {id} (owner: {})", known.owner.id);
+            return self.error(message);
+        }
+        self.keep(method, &id, args);
+    }
+
     pub(super) fn memory_embedding(&mut self, args: &[Value]) {
         let method = "registerMemoryEmbeddingProvider";
         let id = Self::trimmed_id(args.first().unwrap_or(&Value::Null));

@@ -89,6 +89,7 @@ impl<'a> Registrar<'a> {
             "registerMemoryPromptSupplement" => self.memory_prompt_supplement(a),
             "registerMemoryCorpusSupplement" => self.memory_corpus_supplement(args),
             "registerMemoryEmbeddingProvider" => self.memory_embedding(args),
+            "registerEmbeddingProvider" => self.embedding(args),
             _ => self.recorded(method, args),
         }
         Ok(())

@@ -43,8 +43,11 @@ class Events {
   }
 }
 
-/** `[request, callbacks, methods]`: names of the callbacks that the request gets, and of the session's methods that the host may call. */
-export async function run(row, [request, callbacks, methods]) {
+/**
+ * `[request, callbacks, methods, members]`: names of the callbacks that the request gets, of the session's methods that the host may
+ * call, and of its members that travel as they are.
+ */
+export async function run(row, [request, callbacks, methods, members = []]) {
   const events = new Events();
   let session;
   const close = () => {
@@ -66,6 +69,7 @@ export async function run(row, [request, callbacks, methods]) {
   session = await row.fn.call(row.self, { ...request, ...listeners });
   events.onReturn = close;
   const out = { events, supportsToolResultContinuation: session?.supportsToolResultContinuation === true };
+  for (const name of members) if (session?.[name] !== undefined) out[name] = session[name];
   for (const name of methods) if (typeof session?.[name] === 'function') out[name] = (...args) => session[name](...args);
   return out;
 }

@@ -133,6 +133,14 @@ fn bundled_plugins_may_register_policies_and_middleware() {
     facts.bundled = true;
     let undeclared = World::new().with(facts, &[middleware(1, json!({}))]).build();
     assert_eq!(said(&undeclared), ["error plugin must declare contracts.agentToolResultMiddleware for: codex"]);
+    // API-073: the same function counts once.
+    let mut facts = super::facts("d", json!({"contracts": {"embeddedExtensionFactories": ["codex-app-server"]}}));
+    facts.bundled = true;
+    let factory = |handle: u64| ("registerCodexAppServerExtensionFactory", json!([f(handle)]));
+    let declared = World::new().with(facts, &[factory(1), factory(1), factory(2), ("registerCodexAppServerExtensionFactory", json!([1]))]);
+    let declared = declared.build();
+    assert_eq!(said(&declared), ["error codex app-server extension factory must be a function"]);
+    assert_eq!(declared.recorded_of("registerCodexAppServerExtensionFactory").count(), 2);
     // What another plugin declares changes nothing.
     let contracts =
         json!({"contracts": {"agentToolResultMiddleware": ["pi", "codex"], "embeddedExtensionFactories": ["codex-app-server"]}});
@@ -141,10 +149,34 @@ fn bundled_plugins_may_register_policies_and_middleware() {
     assert_eq!(
         said(&outside),
         [
-            "error only bundled plugins can register agent tool result middleware",
+            "error plugin must be explicitly enabled to register agent tool result middleware",
             "error only bundled plugins can register Codex app-server extension factories",
         ]
     );
+}
+
+// 2026.6.11: what an installed plugin declares and the operator chose by name.
+#[test]
+fn installed_plugins_may_be_trusted() {
+    let policy = |id: &str| ("registerTrustedToolPolicy", object(json!({"id": id, "description": "d", "evaluate": f(1)})));
+    let middleware = ("registerAgentToolResultMiddleware", json!([f(2), {"runtimes": ["openclaw"]}]));
+    let contracts = json!({"contracts": {"trustedToolPolicies": ["p1", "p2"], "agentToolResultMiddleware": ["openclaw"]}});
+    let calls = [policy("p1"), policy("p1"), policy("other"), middleware];
+    let chosen = |chosen: bool| {
+        let mut facts = facts("i", contracts.clone());
+        facts.chosen = chosen;
+        World::new().with(facts, &calls).bundled("b", &[policy("p1")]).build()
+    };
+    let registry = chosen(true);
+    assert_eq!(
+        said(&registry),
+        ["error trusted tool policy already registered: p1 (i)", "error plugin must declare contracts.trustedToolPolicies for: other"]
+    );
+    let order: Vec<_> = registry.trusted_policies.iter().map(|p| p.owner.id.to_string()).collect();
+    assert_eq!((order, registry.middleware.len()), (vec!["b".to_string(), "i".into()], 1), "bundled ones come first");
+    let registry = chosen(false);
+    assert_eq!((registry.trusted_policies.len(), registry.middleware.len()), (1, 0));
+    assert_eq!(said(&registry)[0], "error plugin must be explicitly enabled to register trusted tool policy: p1");
 }
 
 // API-040, API-192, API-193, MAN-187: the second owner of a channel is told about.

@@ -10,7 +10,7 @@ const REGISTER = [
   'registerAgentToolResultMiddleware', 'registerDetachedTaskRuntime', 'registerSessionExtension', 'registerTrustedToolPolicy', 'registerToolMetadata', 'registerControlUiDescriptor',
   'registerRuntimeLifecycle', 'registerAgentEventSubscription', 'registerSessionSchedulerJob', 'registerSessionAction', 'registerMemoryCapability', 'registerMemoryPromptSection',
   'registerMemoryPromptSupplement', 'registerMemoryCorpusSupplement', 'registerMemoryFlushPlan', 'registerMemoryRuntime', 'registerMemoryEmbeddingProvider',
-  'registerTranscriptSourceProvider', 'on',
+  'registerEmbeddingProvider', 'registerTranscriptSourceProvider', 'on',
 ];
 /** Where a registration is kept: method -> list. */
 const LISTS = {

@@ -1,0 +1,176 @@
+//! What plugins for 2026.6.11 use beyond the release of the contract: hooks, transcripts of meetings, embeddings, trusted policies.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "support/live.rs"]
+mod live;
+#[path = "support/talk.rs"]
+mod talk;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use live::{Client, Home, TOKEN, text};
+use serde_json::{Value, json};
+use talk::Service;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const CHANGER: &str = "import fs from 'node:fs';
+const log = (line) => fs.appendFileSync(process.env.TEST_LOG, JSON.stringify(line) + '\\n');
+let count = 0;
+export default { id: 'changer', register(api) {
+  api.on('reply_payload_sending', (event, ctx) => {
+    log({ hook: 'first', event, ctx });
+    count += 1;
+    if (count === 2) return { cancel: true, reason: 'hidden' };
+    return { payload: { ...event.payload, text: `${event.payload.text} (seen ${count})`, trustedLocalMedia: true } };
+  }, { priority: 10 });
+  api.on('reply_payload_sending', (event) => {
+    log({ hook: 'second', text: event.payload.text });
+    return event.payload.text.includes('seen 3') ? { payload: { text: ' ' } } : undefined;
+  });
+  api.on('resolve_exec_env', (event, ctx) => {
+    log({ hook: 'env', event, ctx });
+    return { FROM_PLUGIN: 'one', SHARED: 'plugin', PATH: '/nowhere', LD_PRELOAD: '/x.so' };
+  }, { priority: 5 });
+  api.on('resolve_exec_env', () => ({ FROM_PLUGIN: 'two' }));
+  api.on('deactivate', () => { log({ hook: 'deactivate' }); });
+} };";
+
+fn named<'a>(lines: &'a [Value], name: &str) -> Vec<&'a Value> {
+    lines.iter().filter(|line| line["hook"] == name).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_are_changed_or_kept_back_before_a_channel_gets_them() {
+    let service = Service::start().await;
+    let mut home = Home::new().await;
+    home.fixture("channel-talk");
+    home.plugin("changer", CHANGER);
+    home.config["channels"]["talk"] = json!({"accounts": {"work": {"port": service.port}}});
+    let live = home.start().await;
+    let mut conversation = service.accept().await;
+    conversation.line("hello").await;
+    conversation.send(json!({"id": "m1", "from": "u1", "text": "good day"})).await;
+    let answer = conversation.line("deliver").await;
+    let said = answer["deliver"]["text"].as_str().unwrap();
+    assert!(said.ends_with("(seen 1)") && answer["deliver"].get("trustedLocalMedia").is_none(), "{answer}");
+    let mut lines = Vec::new();
+    for n in 2..=4 {
+        conversation.send(json!({"id": format!("m{n}"), "from": "u1", "text": format!("message {n}")})).await;
+        lines = home.until("the next answer", |lines| named(lines, "first").len() == n).await;
+    }
+    let last = conversation.line("deliver").await;
+    assert!(last["deliver"]["text"].as_str().unwrap().ends_with("(seen 4)"), "the two before it were kept back: {last}");
+    let first = named(&lines, "first")[0];
+    let (event, ctx) = (&first["event"], &first["ctx"]);
+    assert_eq!((&event["kind"], &event["channel"], &ctx["channelId"]), (&json!("final"), &json!("talk"), &json!("talk")));
+    assert_eq!((&event["runId"], &event["sessionKey"]), (&ctx["runId"], &ctx["sessionKey"]));
+    let usage = &event["usageState"];
+    assert_eq!((&usage["resolvedRef"], &usage["agentId"]), (&json!("mock/mock-1"), &json!("main")), "{usage}");
+    assert!(usage["usage"]["total"].is_u64() && usage["durationMs"].is_i64());
+    let second = named(&lines, "second")[0]["text"].as_str().unwrap();
+    assert!(second.ends_with("(seen 1)"), "the next handler sees what the first one made of it: {second}");
+    live.stop().await;
+    assert_eq!(named(&home.recorded(), "deactivate").len(), 1, "`deactivate` is `gateway_stop`");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plugins_add_variables_to_commands() {
+    let mut home = Home::new().await;
+    home.plugin("changer", CHANGER);
+    home.config["tools"] = json!({"exec": {"security": "full", "ask": "off"}});
+    let live = home.start().await;
+    let mut client = live.client().await;
+    let command = "echo $FROM_PLUGIN $SHARED $OWN; echo \"$PATH\" | grep -c nowhere; echo \"[$LD_PRELOAD]\"";
+    let args = json!({"command": command, "env": {"SHARED": "call", "OWN": "mine"}});
+    client.say("agent:main:env", &format!("[[tool:exec {args}]]")).await;
+    let body = home.model.last_request().body;
+    let result = body["messages"].as_array().unwrap().iter().rev().find(|m| m["role"] == "tool").unwrap()["content"].to_string();
+    assert!(result.contains("two plugin mine\\n0\\n[]"), "{result}");
+    let lines = home.recorded();
+    let env = named(&lines, "env")[0];
+    assert_eq!(env["event"], json!({"sessionKey": "agent:main:env", "toolName": "exec", "host": "gateway"}));
+    assert_eq!((&env["ctx"]["agentId"], &env["ctx"]["sessionKey"]), (&json!("main"), &json!("agent:main:env")));
+    live.stop().await;
+}
+
+async fn act(client: &mut Client, args: Value) -> Value {
+    client.ok("tools.invoke", json!({"name": "transcripts", "args": args, "sessionKey": "main"})).await
+}
+
+/// The one directory of a transcript.
+fn dir(home: &Home, id: &str) -> PathBuf {
+    let root = home.dir.path().join("state").join("transcripts");
+    let days = std::fs::read_dir(root).unwrap().map(|day| day.unwrap().path().join(id));
+    days.into_iter().find(|dir| dir.exists()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn meetings_are_listened_to_and_kept() {
+    let mut home = Home::new().await;
+    home.fixture("meeting-source");
+    let off = home.start_cold().await;
+    off.plugins_up().await;
+    let mut client = off.client().await;
+    let refused = act(&mut client, json!({"action": "status"})).await;
+    assert_eq!(refused["error"]["code"], "not_found", "{refused}");
+    drop(client);
+    off.stop().await;
+
+    home.config["transcripts"] = json!({"enabled": true, "autoStart": [{"providerId": "room", "sessionId": "standup", "title": "Stand-up"}]});
+    let live = home.start_cold().await;
+    live.plugins_up().await;
+    let mut client = live.client().await;
+    let begun = Instant::now();
+    while act(&mut client, json!({"action": "status"})).await["output"]["details"]["active"] == json!([]) {
+        assert!(begun.elapsed() < PATIENCE, "the capture of the config did not begin");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let started = act(&mut client, json!({"action": "start", "providerId": "made-up-room", "sessionId": "daily", "title": "Daily"})).await;
+    assert_eq!(started["output"]["details"], json!({"sessionId": "daily", "providerId": "made-up-room"}), "{started}");
+    let status = act(&mut client, json!({"action": "status"})).await["output"]["details"].clone();
+    assert_eq!(status["providers"], json!(["manual-transcript", "made-up-room"]));
+    assert_eq!(status["active"].as_array().unwrap().len(), 2);
+    let stopped = act(&mut client, json!({"action": "stop", "sessionId": "daily"})).await;
+    let details = &stopped["output"]["details"];
+    assert_eq!(details["summary"]["decisions"], json!(["Ann: We agreed on blue."]));
+    assert_eq!(details["summary"]["utteranceCount"], 3, "what was said last is there: {details}");
+    let kept = dir(&home, "daily");
+    let spoken = std::fs::read_to_string(kept.join("transcript.jsonl")).unwrap();
+    assert!(spoken.contains("wait none, signal true, cfg object") && spoken.contains("Bye (tool-stop)."), "{spoken}");
+    let metadata: Value = serde_json::from_slice(&std::fs::read(kept.join("metadata.json")).unwrap()).unwrap();
+    assert_eq!((&metadata["title"], metadata["stoppedAt"].is_string()), (&json!("Daily"), true));
+    assert!(std::fs::read_to_string(kept.join("summary.md")).unwrap().contains("## Decisions\n- Ann: We agreed on blue."));
+
+    let locked = act(&mut client, json!({"action": "start", "providerId": "room", "channelId": "locked"})).await;
+    assert!(locked.to_string().contains("the door is locked"), "{locked}");
+    let imported = act(&mut client, json!({"action": "import", "providerId": "room", "transcript": "a|b", "speakerLabel": "Bo"})).await;
+    assert_eq!(imported["output"]["details"]["summary"]["transcript"], json!(["Bo: a", "Bo: b"]));
+    let pasted = act(&mut client, json!({"action": "import", "sessionId": "pasted", "transcript": "Ann: hello\nno name here"})).await;
+    assert_eq!(pasted["output"]["details"]["summary"]["transcript"], json!(["Ann: hello", "Speaker: no name here"]));
+    let again = act(&mut client, json!({"action": "summarize", "sessionId": "pasted"})).await;
+    assert_eq!(again["output"]["details"]["summary"]["utteranceCount"], 2);
+    assert!(text(&again["output"]).contains("summary.md"));
+
+    drop(client);
+    live.stop().await;
+    let spoken = std::fs::read_to_string(dir(&home, "standup").join("transcript.jsonl")).unwrap();
+    assert!(spoken.contains("wait 30000") && spoken.contains("Bye (service-stop)."), "{spoken}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn general_embedding_providers_embed() {
+    let mut home = Home::new().await;
+    home.fixture("meeting-source");
+    home.config["agents"]["defaults"]["memorySearch"] = json!({"provider": "counter"});
+    let live = home.start_cold().await;
+    live.plugins_up().await;
+    let auth = format!("Bearer {TOKEN}");
+    let body = json!({"model": "openclaw", "input": ["ab", "abc"], "dimensions": 3});
+    let (status, _, body) = live.http_with("POST", "/v1/embeddings", Some(body), &[("authorization", auth.as_str())]).await;
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(status, 200, "{body}");
+    assert_eq!((&body["data"][0]["embedding"], &body["data"][1]["embedding"]), (&json!([2.0, 3.0, 4.0]), &json!([3.0, 4.0, 5.0])));
+    live.stop().await;
+}
