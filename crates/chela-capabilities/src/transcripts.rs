@@ -205,9 +205,11 @@ impl Transcripts {
         let (stored, wanted) = (store.clone(), selector.to_string());
         let found = on_disk(move || stored.find(&wanted)).await;
         let same = |session: &Value| {
-            found.as_ref().ok().and_then(Option::as_ref).is_some_and(|(stored, _)| {
-                stored["sessionId"] == session["sessionId"] && stored["startedAt"] == session["startedAt"]
-            })
+            found
+                .as_ref()
+                .ok()
+                .and_then(Option::as_ref)
+                .is_some_and(|(stored, _)| stored["sessionId"] == session["sessionId"] && stored["startedAt"] == session["startedAt"])
         };
         let key = self.active().iter().find(|(id, a)| *id == selector || same(&a.session)).map(|(id, _)| id.clone());
         let active = key.and_then(|key| self.active().remove(&key));

@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::devices::DeviceStore;
-use crate::node_pairing::NodeStore;
 use crate::events::EventBus;
 use crate::methods::{ControlPlaneBudget, internal};
+use crate::node_pairing::NodeStore;
 use crate::run_events::ClientEvents;
 
 /// How long a health snapshot is served before it is made anew (GW-F14: a connect must not probe everything).

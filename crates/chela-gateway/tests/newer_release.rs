@@ -118,7 +118,8 @@ async fn meetings_are_listened_to_and_kept() {
     drop(client);
     off.stop().await;
 
-    home.config["transcripts"] = json!({"enabled": true, "autoStart": [{"providerId": "room", "sessionId": "standup", "title": "Stand-up"}]});
+    home.config["transcripts"] =
+        json!({"enabled": true, "autoStart": [{"providerId": "room", "sessionId": "standup", "title": "Stand-up"}]});
     let live = home.start_cold().await;
     live.plugins_up().await;
     let mut client = live.client().await;
@@ -172,5 +173,31 @@ async fn general_embedding_providers_embed() {
     let body: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(status, 200, "{body}");
     assert_eq!((&body["data"][0]["embedding"], &body["data"][1]["embedding"]), (&json!([2.0, 3.0, 4.0]), &json!([3.0, 4.0, 5.0])));
+    live.stop().await;
+}
+
+const WARDEN: &str = "export default { id: 'warden', register(api) {
+  const execute = (_id, params) => ({ content: [{ type: 'text', text: `did ${params.what}` }] });
+  api.registerTool({ name: 'act', description: 'd', parameters: { type: 'object' }, execute });
+  api.registerTrustedToolPolicy({ id: 'house', description: 'the rules of the house',
+    evaluate: (event) => event.params.what === 'harm' ? { allow: false, reason: 'not in this house' } : undefined });
+  api.registerAgentToolResultMiddleware(({ result, args, toolName }, ctx) => args.what === 'bad' ? { result: 'none' } : ({ result: { ...result, content: [{ type: 'text', text: `${result.content[0].text}, seen: ${toolName} in ${ctx.runtime} ${ctx.agentId}` }] } }),
+    { runtimes: ['openclaw'] });
+} };";
+
+// API-129: what an installed plugin declares, and the config names it: it is asked before all hooks, and sees the results.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn installed_plugins_may_guard_tools_and_change_their_results() {
+    let mut home = Home::new().await;
+    let contracts = json!({"tools": ["act"], "trustedToolPolicies": ["house"], "agentToolResultMiddleware": ["openclaw"]});
+    home.plugin_with("warden", WARDEN, json!({"contracts": contracts}));
+    let live = home.start().await;
+    let mut client = live.client().await;
+    for (what, want) in [("good", "did good, seen: act in pi main"), ("bad", "not available"), ("harm", "not in this house")] {
+        client.say("agent:main:guarded", &format!("[[tool:act {}]]", json!({"what": what}))).await;
+        let body = home.model.last_request().body;
+        let result = body["messages"].as_array().unwrap().iter().rev().find(|m| m["role"] == "tool").unwrap()["content"].to_string();
+        assert!(result.contains(want), "{result}");
+    }
     live.stop().await;
 }

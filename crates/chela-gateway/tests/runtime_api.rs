@@ -465,7 +465,10 @@ async fn heartbeats_do_the_tasks_that_are_due_with_a_light_context() {
     let once = json!([{"reason": "test"}]);
     assert_eq!(value(&mut client, "system.runHeartbeatOnce", once.clone()).await["status"], "ran");
     let (prompt, system) = asked(&home);
-    assert!(prompt.contains("- mail: Look for mail") && prompt.contains("- news: Read the news") && prompt.contains("Be brief."), "{prompt}");
+    assert!(
+        prompt.contains("- mail: Look for mail") && prompt.contains("- news: Read the news") && prompt.contains("Be brief."),
+        "{prompt}"
+    );
     assert!(!system.contains("The house rules."), "only the file of the heartbeat is there: {system}");
     // What was done waits for its interval, also in the next process.
     assert_eq!(value(&mut client, "system.runHeartbeatOnce", once.clone()).await["status"], "ran");
@@ -566,4 +569,35 @@ async fn what_a_service_keeps_while_it_stops_is_there_after_a_restart() {
     let mut client = live.client().await;
     assert_eq!(client.ok("more.store", json!({})).await["value"], json!({"at": "service"}));
     live.stop().await;
+}
+
+const ORDER: &str = "import fs from 'node:fs';
+const log = (what) => fs.appendFileSync(process.env.TEST_LOG, JSON.stringify({ what }) + '\\n');
+export default { id: 'order', register(api) {
+  api.registerService({ id: 's', start: (ctx) => log(`service up, diagnostics ${'internalDiagnostics' in ctx}`), stop: () => log('service down') });
+  api.registerChannel({ plugin: {
+    id: 'ord', meta: { id: 'ord', label: 'Ord', selectionLabel: 'Ord', docsPath: '/channels/ord', blurb: 'b' },
+    capabilities: { chatTypes: ['direct'] },
+    config: { listAccountIds: () => ['a'], resolveAccount: () => ({ accountId: 'a' }), isEnabled: () => true, isConfigured: () => true },
+    gateway: { async startAccount(ctx) {
+      log('account up');
+      await new Promise((resolve) => ctx.abortSignal.addEventListener('abort', resolve, { once: true }));
+      log('account down');
+    } },
+  } });
+} };";
+
+// API-188: services end after the accounts of channels; API-189: none is handed what only the bundled diagnostics get.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn services_end_after_channels() {
+    let mut home = Home::new().await;
+    let schema = json!({"ord": {"schema": {"type": "object", "additionalProperties": true}}});
+    home.plugin_with("order", ORDER, json!({"channels": ["ord"], "channelConfigs": schema}));
+    home.config["channels"]["ord"] = json!({"enabled": true});
+    let live = home.start().await;
+    home.until("both are up", |lines| lines.len() >= 2).await;
+    live.stop().await;
+    let said: Vec<String> = home.recorded().iter().map(|line| line["what"].as_str().unwrap().to_string()).collect();
+    assert!(said[..2].contains(&"account up".to_string()) && said[..2].contains(&"service up, diagnostics false".to_string()), "{said:?}");
+    assert_eq!(said[2..], ["account down", "service down"]);
 }

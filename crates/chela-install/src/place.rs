@@ -196,9 +196,16 @@ fn unique(dir: &Path, name: &str) -> String {
 
 /// What a directory needs and does not carry: it is taken as it is (INS-153), so the user is told before the plugin fails to start.
 fn unmet(candidate: &Candidate, fetched: &Fetched, dir: &Path) -> Option<String> {
-    let package = candidate.package.as_deref().filter(|_| fetched.kind == "plugin-dir" && !fetched.wants_dependencies && candidate.bundle_format.is_none())?;
-    let absent: Vec<&str> =
-        package.dependencies.keys().map(String::as_str).filter(|name| *name != "openclaw" && !dir.join("node_modules").join(name).exists()).collect();
+    let package = candidate
+        .package
+        .as_deref()
+        .filter(|_| fetched.kind == "plugin-dir" && !fetched.wants_dependencies && candidate.bundle_format.is_none())?;
+    let absent: Vec<&str> = package
+        .dependencies
+        .keys()
+        .map(String::as_str)
+        .filter(|name| *name != "openclaw" && !dir.join("node_modules").join(name).exists())
+        .collect();
     if absent.is_empty() {
         return None;
     }

@@ -103,6 +103,7 @@ pub(crate) const OLD_FORMS: &[(&str, &str, &str)] = &[
     ("runtime.taskFlow", "runtime-taskflow-legacy-alias", "`runtime.tasks.managedFlows`, or `runtime.tasks.flows` to read"),
     ("tasks.flow", "runtime-taskflow-legacy-alias", "`runtime.tasks.managedFlows`, or `runtime.tasks.flows` to read"),
     ("subagent.getSession", "runtime-subagent-get-session-alias", "`runtime.subagent.getSessionMessages`"),
+    ("agent.runEmbeddedPiAgent", "embedded-pi-agent-sdk-aliases", "`runtime.agent.runEmbeddedAgent`"),
     ("runtime.stt", "runtime-stt-alias", "`runtime.mediaUnderstanding.transcribeAudioFile`"),
     ("reply.formatInboundEnvelope", "runtime-inbound-envelope-alias", "`BodyForAgent` and blocks of user context"),
     ("runtime.config.loadConfig", "runtime-config-load-write", "`runtime.config.current()`"),
@@ -229,6 +230,20 @@ mod tests {
             let codes: Vec<_> = of_imports("p", &report(specifier, names)).iter().map(|notice| notice.code).collect();
             assert_eq!(codes, want, "{specifier}");
         }
+        // Each row of the table is found by what it names, and by nothing else of its subpath.
+        for (subpath, names, code, _) in OLD_IMPORTS {
+            let specifier = match *subpath {
+                "index" => "openclaw/plugin-sdk".to_owned(),
+                "extension-api" => "openclaw/extension-api".to_owned(),
+                other => format!("openclaw/plugin-sdk/{other}"),
+            };
+            for name in if names.is_empty() { &["anything"] } else { *names } {
+                let found = of_imports("p", &report(&specifier, &[name]));
+                assert!(found.iter().any(|notice| notice.code == *code), "{specifier} {name}");
+            }
+            let other = of_imports("p", &report(&specifier, &["nothingOfThatName"]));
+            assert_eq!(other.iter().any(|notice| notice.code == *code), names.is_empty(), "{specifier}");
+        }
         let notice = &of_imports("p", &report("openclaw/plugin-sdk/command-auth", &["buildHelpMessage"]))[0];
         assert_eq!(notice.message, "imports `buildHelpMessage` of `openclaw/plugin-sdk/command-auth` (a.ts:1); use `command-status`");
     }
@@ -239,12 +254,16 @@ mod tests {
         for (form, ..) in OLD_FORMS {
             found.forms.insert((*form).into(), "a.js:1".into());
         }
-        let names = ["ClawdbotConfig", "Other"].map(|name| (name.to_owned(), "a.ts:2".to_owned()));
-        found.types.insert("openclaw/plugin-sdk".into(), names.into());
+        let types = OLD_TYPES.iter().map(|(name, ..)| *name).chain(["Other"]);
+        found.types.insert("openclaw/plugin-sdk".into(), types.map(|name| (name.to_owned(), "a.ts:2".to_owned())).collect());
         let notices = of_forms("p", &found);
-        assert_eq!(notices.len(), OLD_FORMS.len() + 1);
+        assert_eq!(notices.len(), OLD_FORMS.len() + OLD_TYPES.len());
+        for code in OLD_FORMS.iter().chain(OLD_TYPES).map(|(_, code, _)| *code) {
+            assert!(notices.iter().any(|notice| notice.code == code), "{code}");
+        }
         let stt = notices.iter().find(|notice| notice.code == "runtime-stt-alias").unwrap();
         assert_eq!(stt.message, "uses `runtime.stt` (a.js:1); use `runtime.mediaUnderstanding.transcribeAudioFile`");
-        assert_eq!(notices.last().unwrap().code, "clawdbot-config-type-alias");
+        let config = notices.iter().find(|notice| notice.code == "clawdbot-config-type-alias").unwrap();
+        assert_eq!(config.message, "imports the type `ClawdbotConfig` of `openclaw/plugin-sdk` (a.ts:2); use `OpenClawConfig`");
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::approval::{Wanted, confirm};
-use super::{Confirm, HostTool, HostToolCall, LoopGuard, Origin, Tool, ToolKind, ToolSet, text_result};
+use super::{Confirm, HostTool, HostToolCall, LoopGuard, Origin, Tool, ToolKind, ToolSet, middleware, text_result};
 use crate::runtime::AgentRuntime;
 
 /// Longest time of one tool call.
@@ -91,9 +91,10 @@ pub async fn execute(caller: &Caller<'_>, tools: &ToolSet, call: &ToolCall) -> T
         Decision::Failed(text) => failed(&params, text, Some(Refusal { reason: text.into(), requires_approval: false })),
         Decision::Unconfirmed(reason) => failed(&params, reason.clone(), Some(Refusal { reason, requires_approval: true })),
     };
-    // A call that was refused, or that the caller runs, has no result of a tool.
-    if outcome.refused.is_none() && !outcome.delegated {
-        super::middleware::apply(caller, tool, call, &mut outcome).await;
+    // Only what ran in a turn has a result of its own.
+    if caller.announce_end && !outcome.delegated && outcome.refused.is_none() {
+        let result = std::mem::take(&mut outcome.result);
+        outcome.result = middleware::apply(caller, &tool.name, &call.id, &outcome.params, outcome.is_error, result).await;
     }
     if let Some(loops) = caller.loops {
         loops.ended(call, &outcome, false);

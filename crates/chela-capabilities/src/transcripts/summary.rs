@@ -18,7 +18,8 @@ fn words(list: &str) -> Option<Regex> {
 static ACTIONS: LazyLock<Option<Regex>> =
     LazyLock::new(|| words("todo|action|follow up|follow-up|assign|owner|next step|ship|fix|send|schedule"));
 static DECISIONS: LazyLock<Option<Regex>> = LazyLock::new(|| words("decided|decision|we will|we'll|agreed|approved|go with|ship it"));
-static RISKS: LazyLock<Option<Regex>> = LazyLock::new(|| words("risk|blocked|blocker|concern|issue|problem|unknown|deadline|privacy|security"));
+static RISKS: LazyLock<Option<Regex>> =
+    LazyLock::new(|| words("risk|blocked|blocker|concern|issue|problem|unknown|deadline|privacy|security"));
 
 /// The summary of a session.
 pub(crate) fn summarize(session: &Value, utterances: &[Value]) -> Value {
@@ -94,7 +95,10 @@ mod tests {
         assert_eq!(summary["decisions"], json!(["A: Hello there. We agreed on blue!"]));
         assert_eq!((&summary["actionItems"], &summary["risks"]), (&json!(["B: I will send it"]), &json!(["the deadline is a risk"])));
         let text = markdown(&summary);
-        assert!(text.starts_with("# Transcripts\n") && text.contains("## Risks\n- the deadline") && text.ends_with("utterances: 3"), "{text}");
+        assert!(
+            text.starts_with("# Transcripts\n") && text.contains("## Risks\n- the deadline") && text.ends_with("utterances: 3"),
+            "{text}"
+        );
         assert_eq!(summarize(&json!({"title": " T "}), &[])["title"], "T");
     }
 }

@@ -14,8 +14,7 @@ use crate::node_pairing::{Approved, NodeStore};
 use crate::ws::{ClientInfo, MethodCall};
 
 /// Members of a request that are texts.
-const TEXTS: [&str; 8] =
-    ["displayName", "platform", "version", "coreVersion", "uiVersion", "deviceFamily", "modelIdentifier", "remoteIp"];
+const TEXTS: [&str; 8] = ["displayName", "platform", "version", "coreVersion", "uiVersion", "deviceFamily", "modelIdentifier", "remoteIp"];
 /// Most commands or abilities of one request.
 const MOST_COMMANDS: usize = 512;
 
@@ -146,7 +145,8 @@ async fn rename(gateway: &Gateway, params: Value) -> Answer {
 pub(crate) async fn connected(gateway: &Gateway, client: &ClientInfo) {
     let id = super::nodes::id_of(client).to_owned();
     let declared = tidy(client.declared_commands.clone());
-    let mut claim = json!({"nodeId": id, "platform": client.platform, "version": client.version, "caps": client.caps, "commands": declared});
+    let mut claim =
+        json!({"nodeId": id, "platform": client.platform, "version": client.version, "caps": client.caps, "commands": declared});
     let texts = [
         ("displayName", &client.display_name),
         ("deviceFamily", &client.device_family),

@@ -131,6 +131,13 @@ mod tests {
                 &["provider-discovery-hook-alias", "provider-static-capabilities-bag"],
             ),
             (None, "registerProvider", json!({"id": "x", "catalog": {}}), &[]),
+            (
+                None,
+                "registerProvider",
+                json!({"id": "x", "resolveExternalOAuthProfiles": {"$fn": 1}, "isBinaryThinking": {"$fn": 2}}),
+                &["provider-external-oauth-profiles-hook", "provider-thinking-policy-hooks"],
+            ),
+            (None, "registerMemoryFlushPlan", json!({}), &["memory-split-registration"]),
         ] {
             assert_eq!(codes(shape, &[(method, arg.clone())], &none), want, "{method} {arg}");
         }

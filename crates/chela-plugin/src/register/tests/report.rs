@@ -12,9 +12,6 @@ fn what_nothing_consumes_is_reported() {
     let registry = World::new().plugin("b", &calls).plugin("a", &[("registerReload", object(json!({"hotPrefixes": ["x"]})))]).build();
     let rows: Vec<_> = registry.not_consumed().into_iter().map(|n| (n.plugin_id, n.method, n.id)).collect();
     let row = |a: &str, b: &str, c: &str| (a.to_string(), b.to_string(), c.to_string());
-    assert_eq!(
-        rows,
-        [row("b", "registerNodeHostCommand", "s"), row("a", "registerReload", "")]
-    );
+    assert_eq!(rows, [row("b", "registerNodeHostCommand", "s"), row("a", "registerReload", "")]);
     assert_eq!(registry.recorded[0].callbacks.iter().map(|c| c.handle).collect::<Vec<_>>(), [4]);
 }
