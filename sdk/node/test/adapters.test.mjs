@@ -165,7 +165,7 @@ test('CommonJS: require, helpers, __dirname', () =>
     assert.equal((await host.call(execute.$fn, ['id', {}], { adapter: 'tool' })).content[0].text, 'from cjs-plugin');
   }));
 
-test('the recorder subscribes to all typed hooks', () => // HOOK-011
+test('the recorder subscribes to all typed hooks of the contract', () => // HOOK-011
   withPlugin('hook-recorder', async (_host, loaded) => {
     assert.equal(rows(loaded, 'on').length, 36);
     assert.equal(rows(loaded, 'registerHook').length, 5);

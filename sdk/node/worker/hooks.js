@@ -52,7 +52,8 @@ function shareChanges(batch, event) {
 /** What a handler returned in place of the event's own member is what the handlers after it see. */
 function carryOn(batch, value) {
   const next = batch.carries && value?.[batch.carries];
-  if (next && typeof next === (batch.carries === 'content' ? 'string' : 'object')) batch.event = { ...batch.event, [batch.carries]: next };
+  const fits = batch.carries === 'message' || typeof next === (batch.carries === 'content' ? 'string' : 'object');
+  if (next && fits) batch.event = { ...batch.event, [batch.carries]: next };
 }
 
 function runSync(fns, batch) {
