@@ -145,6 +145,20 @@ proptest! {
         }
     }
 
+    // 2026.6.11: the last payload, until somebody cancels; variables by name, the last one wins.
+    #[test]
+    fn answers_and_variables(results in prop::collection::vec((prop::option::of(0..9), flag()), 0..6)) {
+        let payload = |n: &Option<i32>| n.map_or(Value::Null, |n| json!({ "n": n }));
+        let all: Vec<Value> = results.iter().map(|(n, c)| json!({"payload": payload(n), "cancel": c})).collect();
+        let (merged, called) = run(HookName::ReplyPayloadSending, &all);
+        prop_assert_eq!(called, all.iter().position(|r| r["cancel"] == true).map_or(all.len(), |at| at + 1));
+        prop_assert_eq!(merged.get("payload"), all[..called].iter().map(|r| &r["payload"]).rfind(|p| p.is_object()));
+        let named: Vec<Value> = results.iter().map(|(n, _)| json!({"A": n.map(|n| n.to_string())})).collect();
+        let (merged, called) = run(HookName::ResolveExecEnv, &named);
+        prop_assert_eq!(called, named.len());
+        prop_assert_eq!(merged.get("A"), named.iter().map(|r| &r["A"]).rfind(|a| a.is_string()));
+    }
+
     // HOOK-017, HOOK-143..146: a block ends the list, whatever is invalid blocks.
     #[test]
     fn gates(results in prop::collection::vec(prop::sample::select(vec![
@@ -159,7 +173,7 @@ proptest! {
 }
 
 /// Hooks whose results are merged, each with a property test here or beside.
-const MODELLED: [HookName; 18] = [
+const MODELLED: [HookName; 20] = [
     HookName::BeforeModelResolve,
     HookName::AgentTurnPrepare,
     HookName::HeartbeatPromptContribution,
@@ -178,6 +192,8 @@ const MODELLED: [HookName; 18] = [
     HookName::SubagentSpawning,
     HookName::SubagentDeliveryTarget,
     HookName::BeforeInstall,
+    HookName::ReplyPayloadSending,
+    HookName::ResolveExecEnv,
 ];
 
 #[test]
