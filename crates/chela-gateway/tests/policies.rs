@@ -212,8 +212,8 @@ async fn trusted_policies_come_before_the_hooks_and_may_refuse_or_change_a_call(
         ("throw", 1, "Tool call blocked because before_tool_call hook failed"),
         ("approve", 2, "Plugin approval unavailable (no approval route)"),
         ("rewrite", 4, "was done"),
-        ("nonsense", 4, "Tool output unavailable due to post-processing error."),
-        ("break", 4, "Tool output unavailable due to post-processing error."),
+        ("nonsense", 4, "The output of this tool is not available: a plugin that looks at results failed"),
+        ("break", 4, "The output of this tool is not available: a plugin that looks at results failed"),
         ("state", 4, "done"),
     ];
     for (say, asked, answer) in rows {
