@@ -49,7 +49,6 @@ pub const CONSUMED_METHODS: &[&str] = &[
     "registerControlUiDescriptor",
     "registerTrustedToolPolicy",
     "registerAgentToolResultMiddleware",
-    "registerSecurityAuditCollector",
     "registerTextTransforms",
     "registerImageGenerationProvider",
     "registerVideoGenerationProvider",
