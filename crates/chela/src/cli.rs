@@ -101,7 +101,7 @@ pub enum Command {
     /// Answer what waits for approval, and say which commands may run
     #[command(alias = "exec-approvals")]
     Approvals(approvals::ApprovalsArgs),
-    /// Show which commands the agent may run, and set it in config and approvals file at once
+    /// Show and set which commands the agent may run
     ExecPolicy(exec_policy::ExecPolicyArgs),
     /// Approve, list and remove devices
     Devices(devices::DevicesArgs),

@@ -15,13 +15,18 @@ impl Registrar<'_> {
         self.owner.bundled
     }
 
+    /// What an installed plugin declares of such methods. Nothing when strict: 2026.5.12 refuses it all the same.
+    fn declared(&self, contract: &str) -> Vec<String> {
+        if self.inputs.strict && !self.owner.bundled { Vec::new() } else { self.facts.contract(contract) }
+    }
+
     /// True for plugins whose decisions the operator wants before all others.
     fn trusted(&self) -> bool {
         self.owner.bundled || self.facts.chosen
     }
 
     pub(super) fn trusted_policy(&mut self, policy: &Value) {
-        let declared = self.facts.contract("trustedToolPolicies");
+        let declared = self.declared("trustedToolPolicies");
         if declared.is_empty() && !self.bundled_only("trusted tool policies") {
             return;
         }
@@ -49,7 +54,7 @@ impl Registrar<'_> {
     }
 
     pub(super) fn middleware(&mut self, handler: &Value, options: &Value) {
-        if self.facts.contract("agentToolResultMiddleware").is_empty() && !self.bundled_only("agent tool result middleware") {
+        if self.declared("agentToolResultMiddleware").is_empty() && !self.bundled_only("agent tool result middleware") {
             return;
         }
         let Some(handler) = self.callback(Some(handler)) else {

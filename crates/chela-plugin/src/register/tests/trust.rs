@@ -149,7 +149,7 @@ fn bundled_plugins_may_register_policies_and_middleware() {
     assert_eq!(
         said(&outside),
         [
-            "error plugin must be explicitly enabled to register agent tool result middleware",
+            "error only bundled plugins can register agent tool result middleware",
             "error only bundled plugins can register Codex app-server extension factories",
         ]
     );
@@ -162,21 +162,26 @@ fn installed_plugins_may_be_trusted() {
     let middleware = ("registerAgentToolResultMiddleware", json!([f(2), {"runtimes": ["openclaw"]}]));
     let contracts = json!({"contracts": {"trustedToolPolicies": ["p1", "p2"], "agentToolResultMiddleware": ["openclaw"]}});
     let calls = [policy("p1"), policy("p1"), policy("other"), middleware];
-    let chosen = |chosen: bool| {
+    let built = |chosen: bool, strict: bool| {
         let mut facts = facts("i", contracts.clone());
         facts.chosen = chosen;
-        World::new().with(facts, &calls).bundled("b", &[policy("p1")]).build()
+        let mut world = World::new();
+        world.inputs.strict = strict;
+        world.with(facts, &calls).bundled("b", &[policy("p1")]).build()
     };
-    let registry = chosen(true);
+    let registry = built(true, false);
     assert_eq!(
         said(&registry),
         ["error trusted tool policy already registered: p1 (i)", "error plugin must declare contracts.trustedToolPolicies for: other"]
     );
     let order: Vec<_> = registry.trusted_policies.iter().map(|p| p.owner.id.to_string()).collect();
     assert_eq!((order, registry.middleware.len()), (vec!["b".to_string(), "i".into()], 1), "bundled ones come first");
-    let registry = chosen(false);
+    let registry = built(false, false);
     assert_eq!((registry.trusted_policies.len(), registry.middleware.len()), (1, 0));
     assert_eq!(said(&registry)[0], "error plugin must be explicitly enabled to register trusted tool policy: p1");
+    let registry = built(true, true);
+    assert_eq!((registry.trusted_policies.len(), registry.middleware.len()), (1, 0), "2026.5.12 trusts bundled ones only");
+    assert_eq!(said(&registry)[3], "error only bundled plugins can register agent tool result middleware");
 }
 
 // API-040, API-192, API-193, MAN-187: the second owner of a channel is told about.
