@@ -133,16 +133,7 @@ async fn what_is_not_built_is_named() {
         assert_eq!(live.http_with(method, path, body, &[]).await.0, 401, "{path}");
     }
     let mut client = live.client().await;
-    for method in [
-        "node.pair.list",
-        "node.pair.approve",
-        "talk.config",
-        "models.authStatus",
-        "talk.mode",
-        "cron.list",
-        "usage.status",
-        "skills.status",
-    ] {
+    for method in ["talk.config", "models.authStatus", "talk.mode", "cron.list", "usage.status", "skills.status"] {
         let error = client.error(method, json!({})).await;
         assert!(error["message"].as_str().unwrap().contains(method) && error["message"].as_str().unwrap().contains("not"), "{error}");
     }
