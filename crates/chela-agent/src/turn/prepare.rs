@@ -29,12 +29,12 @@ pub(super) struct Prepared {
 pub(super) async fn prepare(scope: &mut TurnScope<'_>, chosen: &ChosenModel) -> Result<Prepared, TurnError> {
     context::open(scope, chosen).await?;
     let injections = drain_injections(scope).await?;
-    let (parts, tools, files) = if scope.request.client_tools.is_empty() {
-        // Tools and files are put together while the hooks are waited for.
+    // `agent:bootstrap` comes before the hooks of the prompt (HOOK-130).
+    let files = scope.runtime.bootstrap.files(scope, &scope.workspace()).await;
+    let (parts, tools) = if scope.request.client_tools.is_empty() {
+        // The tools are put together while the hooks are waited for.
         write::begin_user_message(scope);
-        let offers = async { (ToolSet::resolve(scope).await, bootstrap_files(scope).await) };
-        let (parts, (tools, files)) = tokio::join!(hook_parts(scope, &injections, &chosen.start_result), offers);
-        (parts, tools, files)
+        tokio::join!(hook_parts(scope, &injections, &chosen.start_result), ToolSet::resolve(scope))
     } else {
         let mut tools = ToolSet::resolve(scope).await;
         if let Err(name) = tools.offer(&scope.request.client_tools) {
@@ -42,8 +42,7 @@ pub(super) async fn prepare(scope: &mut TurnScope<'_>, chosen: &ChosenModel) -> 
             return Err(TurnError::ToolConflict(name));
         }
         write::begin_user_message(scope);
-        let (parts, files) = tokio::join!(hook_parts(scope, &injections, &chosen.start_result), bootstrap_files(scope));
-        (parts, tools, files)
+        (hook_parts(scope, &injections, &chosen.start_result).await, tools)
     };
     let tools = Arc::new(tools);
     let system = match parts.system {
@@ -56,10 +55,6 @@ pub(super) async fn prepare(scope: &mut TurnScope<'_>, chosen: &ChosenModel) -> 
     let events = scope.runtime.system_events.take_text(scope.session_key());
     let prompt = prompt::join_blank([events.as_str(), &parts.prepend, &scope.message, &parts.append]);
     Ok(Prepared { system, prompt, tools, assembled: assembled.map(|a| a.messages) })
-}
-
-async fn bootstrap_files(scope: &TurnScope<'_>) -> Vec<BootstrapFile> {
-    scope.runtime.bootstrap.files(scope, &scope.workspace()).await
 }
 
 /// Names of the tools.
