@@ -18,8 +18,6 @@ use crate::table::{Handler, HookTable, Slot};
 use crate::text::error_text;
 use crate::watch::{HandlerCall, HookKind, HookWatch};
 
-/// How many workers of a sequence are woken ahead: getting ready takes one longer than answering.
-const AHEAD: usize = 3;
 /// Time beyond the handlers' own budgets before a batch is given up: the worker enforces the budgets, this bounds the worker.
 const BATCH_SLACK: Duration = Duration::from_millis(500);
 /// HOOK-113, HOOK-114.
@@ -327,8 +325,8 @@ impl<'a> Dispatch<'a> {
     async fn sequence(&mut self) {
         let slot = self.slot;
         for (at, run) in slot.runs.iter().enumerate() {
-            for next in slot.runs.iter().skip(at + 1).take(AHEAD) {
-                // They get ready while this one works.
+            if let Some(next) = slot.runs.get(at + 1) {
+                // It gets ready while this one works. Waking more at once was slower: on two cores they are in each other's way.
                 slot.handlers[next.start].target.wake();
             }
             let handlers: Vec<&Handler> = slot.handlers[run.clone()].iter().collect();
