@@ -127,6 +127,8 @@ async fn play(machine: &mut Machine, log: &mut Log) -> Story {
     client.call("chat.send", say("after the reset", "after-reset")).await;
     story.push(("after the reset", log.settle(turn).await));
     tokio::time::sleep(IDLE + Duration::from_secs(2)).await;
+    // A client that read nothing for so long was hung up on.
+    let mut client = machine.client().await;
     client.call("chat.send", say("after a pause", "expiry")).await;
     story.push(("expiry", log.settle(&["agent_end", "llm_output", "session_end"]).await));
     let plugin = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/plugins/hello-tool").canonicalize().unwrap();
