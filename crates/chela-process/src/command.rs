@@ -8,14 +8,13 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use command_fds::FdMapping;
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::OpenptFlags;
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::unix::pipe;
 
-use crate::spawn::{SpawnError, WorkerCommand, WorkerControl, guard_options, hide_memory, start_guard};
+use crate::spawn::{Guarded, SpawnError, WorkerCommand, WorkerControl, guard_options, start_guard, twice};
 
 /// Where a command gets its input from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,9 +93,10 @@ impl CommandStatus {
 /// # Errors
 /// See [`SpawnError`]. A program that does not exist shows as [`Ended::Unknown`], with the reason on `stderr`.
 pub fn spawn_command(command: &WorkerCommand, input: CommandInput) -> Result<CommandProcess, SpawnError> {
-    #[cfg(feature = "test-guard")]
-    std::hint::black_box(&crate::test_guard::BEFORE_MAIN);
-    hide_memory();
+    twice(|| start(command, input))
+}
+
+fn start(command: &WorkerCommand, input: CommandInput) -> Result<CommandProcess, SpawnError> {
     let (news, news_guard) = io::pipe().map_err(SpawnError::Descriptors)?;
     let mut options = guard_options(command)?;
     let (theirs, ours) = match input {
@@ -111,16 +111,13 @@ pub fn spawn_command(command: &WorkerCommand, input: CommandInput) -> Result<Com
             (theirs, Ours::Terminal(terminal))
         }
     };
-    let mappings = vec![FdMapping { parent_fd: theirs, child_fd: 3 }, FdMapping { parent_fd: news_guard.into(), child_fd: 4 }];
-    let (mut child, stopper) = start_guard(command, options, mappings)?;
-    let taken = child.stdout.take().zip(child.stderr.take());
-    let (stdout, stderr) = taken.ok_or_else(|| SpawnError::Descriptors(io::Error::other("the guard's output is not piped")))?;
+    let Guarded { stdout, stderr, control } = start_guard(command, options, &[theirs, news_guard.into()])?;
     let status = CommandStatus(pipe::Receiver::from_owned_fd(news.into()).map_err(SpawnError::Descriptors)?);
     let (input, stdout): (InputWriter, Output) = match ours {
         Ours::Pipe(sender) => (Box::pin(sender), Box::pin(stdout)),
         Ours::Terminal(terminal) => (Box::pin(Terminal(terminal.clone())), Box::pin(Terminal(terminal))),
     };
-    Ok(CommandProcess { input, stdout, stderr: Box::pin(stderr), status, control: WorkerControl { child, stopper } })
+    Ok(CommandProcess { input, stdout, stderr: Box::pin(stderr), status, control })
 }
 
 enum Ours {

@@ -1,16 +1,17 @@
-//! The guard: `<binary> __guard [--grace-ms N] [--nofile N] [--oom-score N] [--cgroup DIR] [--sandbox JSON] -- program args...`.
+//! The guard: `[--grace-ms N] [--nofile N] [--oom-score N] [--cgroup DIR] [--sandbox JSON] [--env NAME=VALUE]... -- program args...`.
 //!
-//! It expects a pipe from the gateway as standard input (its *lifeline*), the worker's lanes as descriptors 3 and 4, and the worker's
-//! standard output and error as its own. It adopts every descendant of the worker (child subreaper), so that even one that forked
+//! It is a fork of the spawner (see [`crate::spawner`]), which gives it these arguments. It expects a pipe from the gateway as standard
+//! input (its *lifeline*), the worker's lanes as descriptors 3 and 4, and the worker's standard output and error as its own. It adopts every descendant of the worker (child subreaper), so that even one that forked
 //! twice and started a session of its own stays below it, and leaves only when none is left.
 //!
 //! The lifeline tells of the gateway's death by any signal: its end closes then. A parent-death signal would do the same only as long
 //! as the thread that spawned the guard lives. The worker itself has one, tied to the guard's only thread.
 
 use std::collections::HashSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -18,10 +19,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Resource, Rlimit, Signal, WaitOptions};
 
 use crate::sandbox::{Prepared, Sandbox, notify};
+use crate::spawner::SPAWNER_ARG;
 use crate::tree::{ProcessRow, ProcessTable, signal_row};
-
-/// First argument that makes the binary a guard.
-pub const GUARD_ARG: &str = "__guard";
 
 /// Exit code when the worker could not be started; the reason is on standard error.
 pub const EXIT_CANNOT_START: u8 = 125;
@@ -46,7 +45,7 @@ const INPUT: RawFd = 3;
 const NEWS: RawFd = 4;
 
 /// Descriptors of the guard itself start here.
-const FIRST_OWN_FD: RawFd = 10;
+pub(crate) const FIRST_OWN_FD: RawFd = 10;
 
 /// Where a command gets its input from. Such a guard has no lanes: descriptor 3 is the input, and through descriptor 4 it tells the
 /// command's process id and, later, how it ended, each as 4 bytes. It stays for what the command left running.
@@ -67,25 +66,25 @@ struct Options {
     cgroup: Option<std::path::PathBuf>,
     sandbox: Option<Sandbox>,
     input: Option<Input>,
+    /// The worker's whole environment.
+    env: Vec<(OsString, OsString)>,
     program: OsString,
     args: Vec<OsString>,
 }
 
-/// Runs as a guard when the process was started as one. Call it first thing in `main`, before any thread is started.
+/// Runs as the spawner of guards when the process was started as one. Call it first thing in `main`, before any thread is started.
 pub fn run_if_requested() -> Option<ExitCode> {
-    let mut args = std::env::args_os().skip(1);
-    (args.next()? == GUARD_ARG).then(|| main(args))
+    (std::env::args_os().nth(1)? == SPAWNER_ARG).then(|| ExitCode::from(crate::spawner::main()))
 }
 
-/// The guard's main function; `args` are those behind `__guard`. Returns the worker's exit code (128 + n after signal n).
-pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    ExitCode::from(run(args))
-}
-
-/// [`main`], with the exit code as a number.
+/// The guard's main function. Returns the worker's exit code (128 + n after signal n).
 pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     match parse(args.into_iter()).map_err(io::Error::other).and_then(|options| Guard::start(&options)) {
-        Ok(mut guard) => guard.run(),
+        Ok(mut guard) => {
+            // It sleeps from here on, for as long as the worker lives.
+            crate::memory::trim_heap();
+            guard.run()
+        }
         Err(error) => {
             // Standard error is the only channel that a guard without a worker has.
             let _ = writeln!(io::stderr(), "chela-guard: {error}");
@@ -102,6 +101,7 @@ fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options, String> {
         cgroup: None,
         sandbox: None,
         input: None,
+        env: Vec::new(),
         program: OsString::new(),
         args: Vec::new(),
     };
@@ -110,7 +110,12 @@ fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options, String> {
         if name == "--" {
             break;
         }
-        let value = args.next().and_then(|v| v.into_string().ok()).unwrap_or_default();
+        let value = args.next().unwrap_or_default();
+        if name == "--env" {
+            options.env.push(variable(&value));
+            continue;
+        }
+        let value = value.into_string().unwrap_or_default();
         let bad = || format!("bad value `{value}` for `{}`", name.display());
         match name.to_str() {
             Some("--grace-ms") => options.grace = Duration::from_millis(value.parse().map_err(|_| bad())?),
@@ -127,6 +132,14 @@ fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Options, String> {
     options.program = args.next().ok_or("no program after `--`")?;
     options.args = args.collect();
     Ok(options)
+}
+
+/// A variable as `NAME=VALUE`.
+fn variable(text: &OsStr) -> (OsString, OsString) {
+    let bytes = text.as_bytes();
+    let at = bytes.iter().position(|byte| *byte == b'=').unwrap_or(bytes.len());
+    let part = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
+    (part(&bytes[..at]), part(bytes.get(at + 1..).unwrap_or_default()))
 }
 
 /// Why the descendants have to go.
@@ -381,7 +394,7 @@ fn spawn(options: &Options) -> io::Result<Pid> {
         options.sandbox.as_ref().map(Prepared::new).transpose().map_err(|e| io::Error::other(format!("cannot make the sandbox: {e}")))?;
     let channel = options.sandbox.as_ref().filter(|sandbox| sandbox.asks()).map(|_| notify::inherited(ASKING));
     let mut command = Command::new(&options.program);
-    command.args(&options.args).stdin(Stdio::null());
+    command.args(&options.args).env_clear().envs(options.env.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
     let input = options.input.map(|_| own_copy(INPUT)).transpose()?;
     let terminal = match options.input {
         Some(Input::Terminal) => input,
@@ -483,6 +496,8 @@ mod tests {
         let options = parse_words("--grace-ms 50 --nofile 64 --oom-score 300 -- node --a -- b").unwrap();
         assert_eq!((options.grace, options.nofile, options.oom_score), (Duration::from_millis(50), Some(64), Some(300)));
         assert_eq!((options.program, options.args.len()), ("node".into(), 3));
+        let env = parse_words("--env A=b=c --env D= -- node").unwrap().env;
+        assert_eq!(env, [("A".into(), "b=c".into()), ("D".into(), OsString::new())]);
         for (line, text) in [
             ("", "no program"),
             ("--", "no program after"),

@@ -1,8 +1,8 @@
 //! Child processes that never outlive the gateway: the guard, process trees; and the memory of the process itself.
 //!
-//! Every worker runs under a *guard*: the same binary once more, tiny and single-threaded, which adopts all descendants of the worker
-//! and kills them when the gateway dies by whatever signal, when it is told to, or when the worker ends. Linux only; other systems get
-//! an error that says so.
+//! Every worker runs under a *guard*: a tiny single-threaded process which adopts all descendants of the worker and kills them when the
+//! gateway dies by whatever signal, when it is told to, or when the worker ends. Guards are forked from the *spawner*, the same binary
+//! once more, so that they share its pages. Linux only; other systems get an error that says so.
 //!
 //! This is the only crate with `unsafe` code; each place says why it is sound.
 
@@ -12,6 +12,7 @@ pub mod guard;
 pub mod memory;
 pub mod sandbox;
 pub mod spawn;
+mod spawner;
 #[cfg(feature = "test-guard")]
 mod test_guard;
 pub mod tree;

@@ -4,21 +4,22 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, PipeWriter, Write as _};
-use std::os::fd::OwnedFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use command_fds::{CommandFdExt, FdMapping};
-use rustix::process::{DumpableBehavior, Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{DumpableBehavior, Signal, pidfd_send_signal};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::UnixStream;
-use tokio::process::{Child, ChildStderr, ChildStdout};
+use tokio::net::unix::pipe;
 
-use crate::guard::{ASKING, EXIT_CANNOT_START, GUARD_ARG};
+use crate::guard::EXIT_CANNOT_START;
 use crate::sandbox::Sandbox;
+use crate::spawner::{Refusal, fork_guard};
 use crate::tree::{ProcessTable, ProcessTree, kill_marked};
 
 /// Variable that marks every process of a worker; found again by [`kill_marked`] when the guard itself was killed.
@@ -26,6 +27,9 @@ const MARKER: &str = "CHELA_WORKER_TREE";
 
 /// Time beyond the grace after which a guard that does not end is killed itself.
 const GUARD_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Time between a guard's word that all has ended and its own end.
+const LAST_STEP: Duration = Duration::from_secs(2);
 
 /// What to run as a worker.
 #[derive(Clone, Debug)]
@@ -48,7 +52,7 @@ pub struct WorkerCommand {
     pub cgroup: Option<PathBuf>,
     /// What the worker may do; `None` is everything that the gateway may.
     pub sandbox: Option<Sandbox>,
-    /// The binary that acts as the guard; `None` is the running one.
+    /// The binary that guards are made of; `None` is the running one.
     pub guard: Option<PathBuf>,
 }
 
@@ -79,6 +83,9 @@ pub enum SpawnError {
     /// The sandbox cannot be told to the guard. The worker does not start without it.
     #[error("cannot describe the worker's sandbox: {0}; its paths must be valid UTF-8")]
     Sandbox(String),
+    /// The process that guards are forked from went away twice.
+    #[error("cannot start a guard: the spawner of guards ended before it answered ({0}); the next attempt starts a new one")]
+    Spawner(#[source] io::Error),
     /// The guard could not be started.
     #[error("cannot start the guard `{guard}` in `{cwd}`: {source}")]
     Guard {
@@ -99,9 +106,9 @@ pub struct WorkerProcess {
     /// The gateway's end of the blocking lane.
     pub blocking: UnixStream,
     /// What the worker prints.
-    pub stdout: ChildStdout,
+    pub stdout: pipe::Receiver,
     /// What the worker complains about.
-    pub stderr: ChildStderr,
+    pub stderr: pipe::Receiver,
     /// What [`crate::sandbox::notify::serve`] answers, when the sandbox asks for connections.
     pub asking: Option<std::os::unix::net::UnixStream>,
     /// Waits for it and ends it.
@@ -111,8 +118,10 @@ pub struct WorkerProcess {
 /// Waits for a worker and ends it. Dropping it kills the worker and everything below it.
 #[derive(Debug)]
 pub struct WorkerControl {
-    pub(crate) child: Child,
-    pub(crate) stopper: WorkerStopper,
+    stopper: WorkerStopper,
+    /// Brings the guard's exit status, as 4 bytes; it ends when the guard is reaped.
+    status: pipe::Receiver,
+    told: Vec<u8>,
 }
 
 /// Ends a worker from anywhere; cheap to clone.
@@ -171,48 +180,74 @@ impl fmt::Display for WorkerExit {
 /// # Errors
 /// See [`SpawnError`]. A worker program that does not exist shows as [`WorkerExit::NotStarted`], with the reason on `stderr`.
 pub fn spawn_worker(command: WorkerCommand) -> Result<WorkerProcess, SpawnError> {
+    twice(|| start_worker(&command))
+}
+
+/// Once more, from the beginning, when the spawner had died: what it may have started ends with the connections of the first attempt.
+pub(crate) fn twice<T>(mut start: impl FnMut() -> Result<T, SpawnError>) -> Result<T, SpawnError> {
     #[cfg(feature = "test-guard")]
     std::hint::black_box(&crate::test_guard::BEFORE_MAIN);
     hide_memory();
-    let (main, main_worker) = lane().map_err(SpawnError::Descriptors)?;
-    let (blocking, blocking_worker) = lane().map_err(SpawnError::Descriptors)?;
-    let mut mappings = vec![FdMapping { parent_fd: main_worker, child_fd: 3 }, FdMapping { parent_fd: blocking_worker, child_fd: 4 }];
-    let asking = match command.sandbox.as_ref().is_some_and(Sandbox::asks) {
-        true => {
-            let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(SpawnError::Descriptors)?;
-            mappings.push(FdMapping { parent_fd: theirs.into(), child_fd: ASKING });
-            Some(ours)
+    match start() {
+        Err(SpawnError::Spawner(error)) => {
+            tracing::debug!("the spawner of guards has gone, a new one is started: {error}");
+            start()
         }
-        false => None,
-    };
-    let (child, stopper) = start_guard(&command, guard_options(&command)?, mappings)?;
-    let mut child = child;
-    let taken = child.stdout.take().zip(child.stderr.take());
-    let (stdout, stderr) = taken.ok_or_else(|| SpawnError::Descriptors(io::Error::other("the guard's output is not piped")))?;
-    Ok(WorkerProcess { main, blocking, stdout, stderr, asking, control: WorkerControl { child, stopper } })
+        other => other,
+    }
 }
 
-/// Starts the guard of a command with these options and descriptors.
-pub(crate) fn start_guard(
-    command: &WorkerCommand,
-    options: Vec<String>,
-    mappings: Vec<FdMapping>,
-) -> Result<(Child, WorkerStopper), SpawnError> {
+fn start_worker(command: &WorkerCommand) -> Result<WorkerProcess, SpawnError> {
+    let (main, main_worker) = lane().map_err(SpawnError::Descriptors)?;
+    let (blocking, blocking_worker) = lane().map_err(SpawnError::Descriptors)?;
+    let mut theirs = vec![main_worker, blocking_worker];
+    let mut asking = None;
+    if command.sandbox.as_ref().is_some_and(Sandbox::asks) {
+        let (ours, asks) = std::os::unix::net::UnixStream::pair().map_err(SpawnError::Descriptors)?;
+        theirs.push(asks.into());
+        asking = Some(ours);
+    }
+    let Guarded { stdout, stderr, control } = start_guard(command, guard_options(command)?, &theirs)?;
+    Ok(WorkerProcess { main, blocking, stdout, stderr, asking, control })
+}
+
+/// A guard that was started.
+pub(crate) struct Guarded {
+    pub(crate) stdout: pipe::Receiver,
+    pub(crate) stderr: pipe::Receiver,
+    pub(crate) control: WorkerControl,
+}
+
+/// Starts the guard of a command with these options, and these descriptors from number 3 on.
+pub(crate) fn start_guard(command: &WorkerCommand, options: Vec<String>, descriptors: &[OwnedFd]) -> Result<Guarded, SpawnError> {
     let (lifeline_guard, lifeline) = io::pipe().map_err(SpawnError::Descriptors)?;
+    let (stdout, stdout_worker) = output().map_err(SpawnError::Descriptors)?;
+    let (stderr, stderr_worker) = output().map_err(SpawnError::Descriptors)?;
+    let (status, status_guard) = output().map_err(SpawnError::Descriptors)?;
     let marker = new_marker();
+    let mut words: Vec<OsString> = options.into_iter().map(OsString::from).collect();
+    let marked = (MARKER, marker.as_str());
+    for (name, value) in command.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain([marked]) {
+        words.extend(["--env".into(), format!("{name}={value}").into()]);
+    }
+    words.extend(["--".into(), command.program.clone().into_os_string()]);
+    words.extend_from_slice(&command.args);
+    let mut fds: Vec<BorrowedFd<'_>> = vec![lifeline_guard.as_fd(), stdout_worker.as_fd(), stderr_worker.as_fd(), status_guard.as_fd()];
+    fds.extend(descriptors.iter().map(|fd| fd.as_fd()));
     let guard = command.guard.clone().unwrap_or_else(|| PathBuf::from("/proc/self/exe"));
-    let mut guarded = std::process::Command::new(&guard);
-    guarded.arg0("chela").arg(GUARD_ARG).args(options).arg("--").arg(&command.program).args(&command.args);
-    guarded.env_clear().envs(&command.env).env(MARKER, &marker).current_dir(&command.cwd);
-    guarded.stdin(Stdio::from(OwnedFd::from(lifeline_guard))).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let failed = |source| SpawnError::Guard { guard: guard.display().to_string(), cwd: command.cwd.display().to_string(), source };
-    guarded.fd_mappings(mappings).map_err(|e| failed(io::Error::other(e)))?;
-    let child = tokio::process::Command::from(guarded).spawn().map_err(failed)?;
-    let guard_pid = child.id().unwrap_or_default();
-    // The guard is not reaped before `child` is waited for, so the number is still its own.
-    let guard_fd = i32::try_from(guard_pid).ok().and_then(Pid::from_raw).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-    let inner = Inner { guard_pid, guard: guard_fd, lifeline: Mutex::new(lifeline), marker };
-    Ok((child, WorkerStopper { inner: Arc::new(inner) }))
+    let forked = fork_guard(&guard, &command.cwd, &words, &fds).map_err(|refusal| match refusal {
+        Refusal::Lost(error) => SpawnError::Spawner(error),
+        Refusal::Told(source) => SpawnError::Guard { guard: guard.display().to_string(), cwd: command.cwd.display().to_string(), source },
+    })?;
+    let inner = Inner { guard_pid: forked.pid, guard: forked.fd, lifeline: Mutex::new(lifeline), marker };
+    let control = WorkerControl { stopper: WorkerStopper { inner: Arc::new(inner) }, status, told: Vec::new() };
+    Ok(Guarded { stdout, stderr, control })
+}
+
+/// A pipe: the gateway's end, to read, and the other one.
+fn output() -> io::Result<(pipe::Receiver, OwnedFd)> {
+    let (ours, theirs) = io::pipe()?;
+    Ok((pipe::Receiver::from_owned_fd(ours.into())?, theirs.into()))
 }
 
 /// Keeps this process's memory and environment, with all of its secrets, from other processes of the same user: workers are such.
@@ -260,12 +295,20 @@ impl WorkerControl {
         self.stopper.clone()
     }
 
-    /// Waits until the worker and everything below it has ended. Can be called again after it was dropped half-way.
+    /// Waits until the worker and everything below it has ended. Can be called again, also after it was dropped half-way.
     ///
     /// # Errors
-    /// When the system refuses to wait, which no known situation brings about.
+    /// When the system refuses to read a pipe, which no known situation brings about.
     pub async fn wait(&mut self) -> io::Result<WorkerExit> {
-        let exit = WorkerExit::from_guard(self.child.wait().await?);
+        while self.told.len() < 4 {
+            if self.status.read_buf(&mut self.told).await? == 0 {
+                // The guard was killed, and so was the spawner, which would have told by what.
+                self.told = Signal::KILL.as_raw().to_le_bytes().into();
+            }
+        }
+        let _ = tokio::time::timeout(LAST_STEP, async { while matches!(self.status.read(&mut [0; 4]).await, Ok(1..)) {} }).await;
+        let raw = self.told.first_chunk().copied().map_or(0, i32::from_le_bytes);
+        let exit = WorkerExit::from_guard(ExitStatus::from_raw(raw));
         if matches!(exit, WorkerExit::GuardKilled(_)) {
             let marker = self.stopper.inner.marker.clone();
             let _ = tokio::task::spawn_blocking(move || kill_marked(MARKER, &marker)).await;
