@@ -22,6 +22,7 @@ pub use command::{CommandInput, CommandProcess, CommandStatus, Ended, spawn_comm
 pub use memory::{own_rss_bytes, release_code};
 pub use sandbox::{FileRules, Kernel, NetworkRule, Sandbox};
 pub use spawn::{SpawnError, WorkerCommand, WorkerControl, WorkerExit, WorkerProcess, WorkerStopper, spawn_worker};
+pub use spawner::end_spawner;
 pub use tree::{ProcessTable, ProcessTree, kill_marked};
 
 /// User id of this process.

@@ -2,7 +2,8 @@
 //!
 //! A fork without exec shares all pages that the loader had to write into, which is most of what a guard of its own would take: about
 //! 1 MiB of addresses in a binary of this size. The first worker starts the spawner; it ends when its socket does, so with the gateway,
-//! by whatever signal. When it dies alone, guards and workers go on, and the next worker starts a new one.
+//! by whatever signal. When it dies alone, guards and workers go on, and the next worker starts a new one. (Where Yama lets a process
+//! look into its descendants only, connections of a confined worker without its spawner are denied until it starts anew.)
 //!
 //! A request is a length (4 bytes, little-endian), with the guard's descriptors beside its first byte, and then that many bytes: the
 //! directory and the guard's arguments, each with a zero byte behind it. The answer is the guard's process id with a descriptor of it,
@@ -13,7 +14,7 @@ mod process;
 use std::ffi::OsString;
 use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
 use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal};
 
 use crate::cgroup::Cgroups;
 
@@ -84,6 +85,21 @@ pub(crate) fn fork_guard(binary: &Path, cwd: &Path, words: &[OsString], descript
         Err(error) => {
             spawners.swap_remove(at).kill();
             Err(Refusal::Lost(error))
+        }
+    }
+}
+
+/// Ends the spawner and reaps it, for a process that is about to become another program: that one would not know of a child of this one.
+/// Guards that still run see their gateway gone. Blocks for a moment; the next worker would start a new spawner.
+pub fn end_spawner() {
+    let spawners = std::mem::take(&mut *SPAWNERS.lock().unwrap_or_else(PoisonError::into_inner));
+    for Spawner { socket, process, .. } in spawners {
+        drop(socket);
+        if let Some(process) = process {
+            // It has nothing left to do, and this does not wait for it to see that.
+            let _ = pidfd_send_signal(&process, Signal::KILL);
+            // An error means that the runtime has reaped it already.
+            let _ = rustix::process::waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED);
         }
     }
 }
@@ -175,8 +191,6 @@ fn receive(socket: &UnixStream) -> io::Result<Option<([u8; 4], Vec<OwnedFd>)>> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::AsFd as _;
-
     use super::*;
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use chela_process::{CommandInput, Ended, WorkerCommand, WorkerExit, WorkerProcess, spawn_command, spawn_worker};
+use chela_process::{CommandInput, Ended, WorkerCommand, WorkerExit, WorkerProcess, end_spawner, spawn_command, spawn_worker};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -242,4 +242,10 @@ async fn helper_loses_its_spawner() {
     let guard = Pid::from_raw(i32::try_from(worker.control.guard_pid()).unwrap()).unwrap();
     kill_process(guard, Signal::SEGV).unwrap();
     assert_eq!(worker.control.wait().await.unwrap(), WorkerExit::GuardKilled(11));
+
+    end_spawner();
+    assert_eq!(stat(successor), None, "ended and reaped");
+    assert_eq!(children(std::process::id()), Vec::<u32>::new());
+    let mut last = spawn_worker(shell("exit 2")).unwrap();
+    assert_eq!(last.control.wait().await.unwrap(), WorkerExit::Code(2));
 }

@@ -122,6 +122,7 @@ fn start(ctx: &Context, config: Config, request: RunRequest) -> Result<(), Failu
 
 /// Replaces this process by a new run of the same command. It returns only when that failed.
 fn again() -> Failure {
+    chela_process::end_spawner();
     let program = std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| "/proc/self/exe".into());
     let error = Command::new(program).args(std::env::args_os().skip(1)).exec();
     Failure::new("the gateway stopped for a restart and could not start again").cause(error.to_string())
