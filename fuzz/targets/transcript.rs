@@ -5,12 +5,15 @@ use chela_store::{Durability, NewEntry, OpenReason, Store, StoreOptions};
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
 
+#[path = "shared/home.rs"]
+mod home;
+
 thread_local! {
     static RUNTIME: tokio::runtime::Runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
 }
 
 fuzz_target!(|data: &[u8]| {
-    let home = tempfile::tempdir().unwrap();
+    let home = home::in_memory();
     let dir = home.path().join("agents/main/sessions");
     std::fs::create_dir_all(&dir).unwrap();
     std::fs::write(dir.join("s1.jsonl"), data).unwrap();

@@ -3,6 +3,7 @@
 //! The transcript keeps everything; a `compaction` entry says from where on models see messages, and what they read in place of those
 //! before. Who summarises: the context engine where a plugin's is selected, else the configured compaction provider, else the model.
 
+mod checkpoint;
 mod settings;
 mod summary;
 
@@ -227,11 +228,16 @@ async fn builtin(
         "summary": summary.text, "firstKeptEntryId": first_kept, "tokensBefore": tokens_before,
         "details": {"summarizedBy": summary.by, "trigger": request.trigger, "attempts": summary.attempts},
     });
+    let entry = NewEntry { id: Some(uuid::Uuid::new_v4().to_string()), ..NewEntry::of_kind(ENTRY, body.clone()) };
+    let checkpoint = checkpoint::of(request, &entry, placed.last().map(|p| p.id.as_str()), tokens_after);
     let commit = TurnCommit {
         session_key: row.key.clone(),
         session_id: row.session_id.clone(),
-        entries: vec![NewEntry::of_kind(ENTRY, body.clone())],
-        row_update: Some(Box::new(move |row| count(row, Some(tokens_after)))),
+        entries: vec![entry],
+        row_update: Some(Box::new(move |row| {
+            count(row, Some(tokens_after));
+            checkpoint::keep(row, checkpoint);
+        })),
         runs: Vec::new(),
         relaxed: false,
     };

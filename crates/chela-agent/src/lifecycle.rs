@@ -129,7 +129,7 @@ impl SessionLifecycle {
         if let Err(error) = self.store.journal_started(start.clone(), &told).await {
             tracing::error!(session = %row.session_id, %error, "the start of a session could not be recorded");
         }
-        self.desk.announce(&generation.hooks, &start, told);
+        self.desk.announce(&generation, &start, told);
     }
 
     /// A session id was replaced by another under the same key: the end first, then the start (HOOK-225).
@@ -222,10 +222,34 @@ impl SessionLifecycle {
     /// under one key in order. A plugin that does not take one keeps the rest for its next start: it must not hold up its own for long.
     pub async fn deliver_pending(&self, registry: &Registry, plugin_id: &str) {
         let _ = self.recovered.subscribe().wait_for(|done| *done).await;
+        let work = async {
+            loop {
+                match self.deliver_once(registry, plugin_id).await {
+                    Some(true) => {}
+                    Some(false) => return false,
+                    // What was held back meanwhile, because it comes after these, is there in the next round.
+                    None if self.desk.is_up_to_date(plugin_id) => {}
+                    None => return true,
+                }
+            }
+        };
+        if !tokio::time::timeout(REDELIVERY_BUDGET, work).await.unwrap_or(false) {
+            tracing::warn!(plugin = plugin_id, "not all pending session events were taken; the rest follows at the next start");
+        }
+    }
+
+    /// One round of [`SessionLifecycle::deliver_pending`]: whether all was taken; `None` when there was nothing.
+    async fn deliver_once(&self, registry: &Registry, plugin_id: &str) -> Option<bool> {
         let pending = match self.store.pending_deliveries(plugin_id).await {
             Ok(pending) => pending,
-            Err(error) => return tracing::error!(plugin = plugin_id, %error, "pending session events could not be read"),
+            Err(error) => {
+                tracing::error!(plugin = plugin_id, %error, "pending session events could not be read");
+                return Some(false);
+            }
         };
+        if pending.is_empty() {
+            return None;
+        }
         let (count, generation) = (pending.len(), self.plugins.current());
         let tell = |of_key: Vec<PendingDelivery>| {
             let (hooks, desk) = (&generation.hooks, &self.desk);
@@ -239,15 +263,7 @@ impl SessionLifecycle {
             }
         };
         let told = stream::iter(pending).map(tell).buffered(REDELIVERIES_AT_ONCE);
-        let done = told.take_while(|told| std::future::ready(*told)).count();
-        let done = tokio::time::timeout(REDELIVERY_BUDGET, done).await.unwrap_or(0);
-        if done < count {
-            tracing::warn!(
-                plugin = plugin_id,
-                pending = count,
-                "not all pending session events were taken; the rest follows at the next start"
-            );
-        }
+        Some(told.take_while(|told| std::future::ready(*told)).count().await == count)
     }
 
     /// Number of sessions that are open now.

@@ -25,7 +25,9 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 const PATIENCE: Duration = Duration::from_secs(45);
-const KEYS: [&str; 2] = ["agent:main:x:a", "agent:main:x:b"];
+/// The last one ends daily, the others when they are idle.
+const KEYS: [&str; 3] = ["agent:main:x:a", "agent:main:x:b", "agent:main:x:group:c"];
+const DAILY: usize = 2;
 const PLUGIN: &str = "recorder";
 
 /// A plugin that keeps what it was told beyond the life of the gateway, as one with a file of its own would.
@@ -165,7 +167,14 @@ impl Process {
         let env: chela_config::Env = [("HOME", dir.to_str().unwrap())].into_iter().collect();
         let paths = chela_config::StatePaths::from_env(&env).unwrap();
         std::fs::create_dir_all(paths.config_path.parent().unwrap()).unwrap();
-        std::fs::write(&paths.config_path, json!({"session": {"reset": {"mode": "idle", "idleMinutes": 60}}}).to_string()).unwrap();
+        std::fs::write(
+            &paths.config_path,
+            json!({
+                "session": {"reset": {"mode": "idle", "idleMinutes": 60}, "resetByType": {"group": {"mode": "daily"}}},
+            })
+            .to_string(),
+        )
+        .unwrap();
         let config = Arc::new(chela_config::load(&paths, &env).unwrap());
         let auth = AuthStore::new(Default::default());
         let models = Arc::new(ModelRegistry::from_catalog(&ModelCatalog::from_config(&Value::Null), &chela_models::http_client(), &auth));
@@ -221,12 +230,12 @@ impl Process {
         chela_agent::turn::run(self.runtime.clone(), request, ticket).await;
     }
 
-    /// What `sessions.reset` does with the session.
-    async fn reset(&self, key: &str) {
+    /// What `sessions.reset`, `/new` and a compaction into another transcript do with the session.
+    async fn replace(&self, key: &str, reason: EndReason) {
         let opened = self.runtime.store.open_session(key, "main", OpenReason::System).await.unwrap();
         self.runtime.lifecycle.ensure_started(&opened.row, None).await;
         let (old, new) = self.runtime.store.replace_session(key, NewSession::default()).await.unwrap();
-        self.runtime.lifecycle.replaced(&old, &new, EndReason::Reset).await;
+        self.runtime.lifecycle.replaced(&old, &new, reason).await;
     }
 
     async fn delete(&self, key: &str) {
@@ -236,7 +245,10 @@ impl Process {
     }
 
     async fn grow_old(&self, key: &str) {
-        let age = |row: &mut SessionRow| row.last_interaction_at_ms -= 2 * 3_600_000;
+        let age = |row: &mut SessionRow| {
+            row.last_interaction_at_ms -= 2 * 3_600_000;
+            row.session_started_at_ms -= 2 * 86_400_000;
+        };
         self.runtime.store.update_session(key, age).await.unwrap();
     }
 
@@ -261,6 +273,8 @@ impl Process {
 enum Act {
     Message(usize),
     Reset(usize),
+    New(usize),
+    Compact(usize),
     Delete(usize),
     GrowOld(usize),
     Sweep,
@@ -281,6 +295,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     let one = prop_oneof![
         4 => key.clone().prop_map(Act::Message),
         2 => key.clone().prop_map(Act::Reset),
+        1 => key.clone().prop_map(Act::New),
+        1 => key.clone().prop_map(Act::Compact),
         1 => key.clone().prop_map(Act::Delete),
         2 => key.clone().prop_map(Act::GrowOld),
         2 => Just(Act::Sweep),
@@ -307,7 +323,19 @@ struct Model {
     ends: BTreeMap<(usize, &'static str), usize>,
 }
 
+/// Why a session that is too old ends.
+fn too_old(key: usize) -> &'static str {
+    if key == DAILY { "daily" } else { "idle" }
+}
+
 impl Model {
+    fn replace(&mut self, key: usize, reason: &'static str) {
+        self.start(key);
+        self.end(key, reason);
+        self.sessions.insert(key, Session::default());
+        self.start(key);
+    }
+
     fn start(&mut self, key: usize) {
         let session = self.sessions.entry(key).or_default();
         if !session.announced {
@@ -326,17 +354,14 @@ impl Model {
         match act {
             Act::Message(key) => {
                 if self.sessions.get(&key).is_some_and(|s| s.old) {
-                    self.end(key, "idle");
+                    self.end(key, too_old(key));
                     self.sessions.insert(key, Session::default());
                 }
                 self.start(key);
             }
-            Act::Reset(key) => {
-                self.start(key);
-                self.end(key, "reset");
-                self.sessions.insert(key, Session::default());
-                self.start(key);
-            }
+            Act::Reset(key) => self.replace(key, "reset"),
+            Act::New(key) => self.replace(key, "new"),
+            Act::Compact(key) => self.replace(key, "compaction"),
             Act::Delete(key) => {
                 self.end(key, "deleted");
                 self.sessions.remove(&key);
@@ -350,7 +375,7 @@ impl Model {
                 .filter(|k| self.sessions.get(k).is_some_and(|s| s.old))
                 .collect::<Vec<_>>()
                 .into_iter()
-                .for_each(|k| self.end(k, "idle")),
+                .for_each(|k| self.end(k, too_old(k))),
             Act::Kill => (0..KEYS.len()).for_each(|key| self.end(key, "unknown")),
             Act::Cut { key, reset, .. } => {
                 self.apply(if reset { Act::Reset(key) } else { Act::Message(key) });
@@ -370,7 +395,9 @@ async fn play(acts: &[Act]) {
     for act in acts {
         match *act {
             Act::Message(key) => process.message(KEYS[key]).await,
-            Act::Reset(key) => process.reset(KEYS[key]).await,
+            Act::Reset(key) => process.replace(KEYS[key], EndReason::Reset).await,
+            Act::New(key) => process.replace(KEYS[key], EndReason::New).await,
+            Act::Compact(key) => process.replace(KEYS[key], EndReason::Compaction).await,
             Act::Delete(key) => process.delete(KEYS[key]).await,
             Act::GrowOld(key) if model.sessions.contains_key(&key) => process.grow_old(KEYS[key]).await,
             Act::GrowOld(_) => {}
@@ -379,7 +406,7 @@ async fn play(acts: &[Act]) {
                 if let Act::Cut { key, reset, heard } = *act {
                     *recorder.stuck.lock().unwrap() = Some(heard);
                     match reset {
-                        true => process.reset(KEYS[key]).await,
+                        true => process.replace(KEYS[key], EndReason::Reset).await,
                         false => process.message(KEYS[key]).await,
                     }
                 }

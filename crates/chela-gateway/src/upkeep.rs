@@ -7,7 +7,7 @@ use std::time::Duration;
 use chela_agent::clock::now_ms;
 use chela_config::SessionSettings;
 use chela_gateway_protocol::error::ErrorShape;
-use chela_store::{CleanupPlan, CleanupRules, Doomed, session_key};
+use chela_store::{CleanupRules, Doomed, session_key};
 use serde_json::{Value, json};
 
 use crate::gateway::Gateway;
@@ -44,7 +44,7 @@ impl Gateway {
         let plan = runtime.store.plan_cleanup(agent, rules).await.map_err(internal)?;
         let enforce = request.enforce || settings.session.maintenance_enforce;
         // What somebody asked for by name is done in any mode.
-        let goes = |doomed: &&Doomed| !request.dry_run && (enforce || matches!(doomed.action, "prune-missing" | "retire-dm-scope"));
+        let goes = |doomed: &&Doomed| !request.dry_run && (enforce || doomed.is_asked_for());
         let (mut removed, mut archives) = (0, 0);
         for doomed in plan.doomed.iter().filter(goes) {
             removed += u64::from(self.delete_session(&doomed.row.key, true).await?.is_some());
@@ -58,7 +58,7 @@ impl Gateway {
         if removed > 0 || archives > 0 {
             tracing::info!(agent, removed, archives, "sessions were cleaned up");
         }
-        let mut report = self.summary(agent, &plan, removed, request, enforce);
+        let mut report = plan.report(agent, &self.sessions_file(agent), removed, request.dry_run, enforce);
         report["archivesRemoved"] = archives.into();
         if let Some((most, high)) = disk {
             report["diskBudget"] = json!({"maxBytes": most, "highWaterBytes": high});
@@ -78,18 +78,6 @@ impl Gateway {
             disk: session.disk_budget,
             keep,
         }
-    }
-
-    fn summary(&self, agent: &str, plan: &CleanupPlan, removed: u64, request: &CleanupRequest, enforce: bool) -> Value {
-        let gone = plan.doomed.len() as u64;
-        let actions: Vec<Value> =
-            plan.doomed.iter().map(|d| json!({"key": d.row.key, "action": d.action, "updatedAt": d.row.updated_at_ms})).collect();
-        json!({
-            "agentId": agent, "storePath": self.sessions_file(agent), "mode": if enforce { "enforce" } else { "warn" },
-            "dryRun": request.dry_run, "beforeCount": plan.before, "afterCount": plan.before - gone, "missing": plan.count("prune-missing"),
-            "dmScopeRetired": plan.count("retire-dm-scope"), "pruned": plan.count("prune-stale"), "capped": plan.count("cap-overflow"),
-            "evicted": plan.count("evict-budget"), "wouldMutate": gone > 0 || plan.archive_bytes > 0, "applied": removed > 0, "appliedCount": plan.before - removed, "actions": actions,
-        })
     }
 
     async fn purge_archives(&self, session: &SessionSettings) -> Result<usize, ErrorShape> {

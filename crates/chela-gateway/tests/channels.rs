@@ -186,6 +186,104 @@ async fn a_group_has_the_rules_for_tools_of_what_it_is_part_of() {
     live.stop().await;
 }
 
+const ASKS: &str = "export default { id: 'asks', register(api) {
+  const parameters = { type: 'object', properties: {}, additionalProperties: true };
+  api.registerTool({ name: 'deploy', description: 'd', parameters, execute: async () => ({ content: [{ type: 'text', text: 'deployed' }] }) });
+  api.on('before_tool_call', (event) => event.toolName === 'deploy'
+    ? { requireApproval: { title: 'Deploy?', description: 'to production', timeoutMs: 60000 } } : undefined);
+} };";
+
+/// Texts that went to one place, in one piece, until one of them is there.
+async fn told(conversation: &mut talk::Conversation, to: &str, wanted: &str) -> String {
+    let mut all = String::new();
+    while !all.contains(wanted) {
+        let line = conversation.line("sendText").await;
+        if line["to"] == to {
+            all = format!("{all} {}", line["sendText"].as_str().unwrap());
+        }
+    }
+    all
+}
+
+// HOOK-187, HOOK-194
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn approvals_are_told_in_the_chats_that_the_config_names_and_answered_there() {
+    let service = Service::start().await;
+    let mut home = home_with(&service, "done").await;
+    home.plugin_with("asks", ASKS, json!({"contracts": {"tools": ["deploy"]}}));
+    let ops = json!([{"channel": "talk", "to": "room:ops", "accountId": "work"}]);
+    home.config["approvals"] = json!({
+        "plugin": {"enabled": true, "mode": "targets", "targets": ops, "sessionFilter": ["^agent:main:open"], "agentFilter": ["main"]},
+        "exec": {"enabled": true, "mode": "both", "targets": ops},
+    });
+    home.config["tools"] = json!({"exec": {"security": "allowlist", "ask": "on-miss"}});
+    let live = home.start().await;
+    let mut work = service.accept().await;
+    work.line("hello").await;
+    // Nobody with the scope is connected: without a chat there is nobody to ask.
+    let mut writer = live::Client::connect_as(live.port, &["operator.read", "operator.write"]).await;
+    let begin = |session: &str, id: &str| json!({"sessionKey": session, "message": "[[tool:deploy {}]]", "idempotencyKey": id});
+    writer.ok("chat.send", begin("agent:main:shut", "s")).await;
+    writer.chat_end("s").await;
+    let result = |home: &Home| home.model.last_request().body["messages"].as_array().unwrap().last().unwrap()["content"].to_string();
+    assert!(result(&home).contains("no approval route"), "{}", result(&home));
+    assert!(work.seen("sendText").is_empty(), "the filter holds it back");
+
+    writer.ok("chat.send", begin("agent:main:open", "o")).await;
+    let question = told(&mut work, "room:ops", "allow-once|allow-always|deny").await;
+    assert!(question.contains("Deploy?") && question.contains("to production") && question.contains("/approve"), "{question}");
+    let mut desk = live.client().await;
+    let id = desk.ok("plugin.approval.list", json!({})).await[0]["id"].as_str().unwrap().to_string();
+    // A stranger in the chat decides nothing; the owner does.
+    let answer =
+        |n: &str, owner: bool| json!({"id": n, "from": "u7", "room": "ops", "owner": owner, "text": format!("/approve {id} allow-once")});
+    work.send(answer("a1", false)).await;
+    work.line("stages").await;
+    assert_eq!(desk.ok("plugin.approval.list", json!({})).await[0]["id"], json!(id));
+    work.send(answer("a2", true)).await;
+    assert_eq!(writer.chat_end("o").await["state"], "final");
+    assert!(result(&home).contains("deployed"), "{}", result(&home));
+    told(&mut work, "room:ops", "allow-once by").await;
+    drop(desk);
+
+    // A command of a turn that began in a chat: that chat hears of it, and the one that the config names.
+    let command = r#"[[tool:exec {"command": "touch wanted > /dev/null"}]]"#;
+    work.send(json!({"id": "e1", "from": "u9", "text": command})).await;
+    let own = told(&mut work, "user:u9", "allow-once|allow-always|deny").await;
+    assert!(own.contains("touch wanted"), "{own}");
+    let mut desk = live.client().await;
+    let rows = desk.ok("exec.approval.list", json!({})).await;
+    let request = &rows[0]["request"];
+    assert_eq!((&request["turnSourceChannel"], &request["turnSourceTo"]), (&json!("talk"), &json!("user:u9")), "{rows}");
+    desk.ok("exec.approval.resolve", json!({"id": rows[0]["id"], "decision": "deny"})).await;
+    told(&mut work, "user:u9", "deny by").await;
+    assert!(!home.dir.path().join("workspace/wanted").exists());
+    live.stop().await;
+}
+
+// CH-137, CH-138
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_with_several_identities_have_one_session() {
+    let service = Service::start().await;
+    let mut home = home_with(&service, "ok").await;
+    home.config["session"] = json!({"dmScope": "per-peer", "identityLinks": {"ann": ["talk:u1", "u2"], "bob": ["other:u3"]}});
+    let live = home.start().await;
+    let mut work = service.accept().await;
+    work.line("hello").await;
+    for from in ["u1", "u2", "u3"] {
+        work.send(json!({"id": format!("m-{from}"), "from": from, "text": format!("I am {from}")})).await;
+        work.line("stages").await;
+    }
+    let mut client = live.client().await;
+    let history = client.ok("chat.history", json!({"sessionKey": "agent:main:direct:ann"})).await.to_string();
+    assert!(history.contains("I am u1") && history.contains("I am u2") && !history.contains("I am u3"), "{history}");
+    let rows = client.ok("sessions.list", json!({})).await;
+    let mut keys: Vec<&str> = rows["sessions"].as_array().unwrap().iter().filter_map(|r| r["key"].as_str()).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["agent:main:direct:ann", "agent:main:direct:u3"], "an id of another channel is nobody here");
+    live.stop().await;
+}
+
 // CH-104, CH-138, MSG-104, MSG-112, MSG-114, HOOK-219
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn groups_failures_silence_and_observation() {

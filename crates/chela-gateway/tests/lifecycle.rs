@@ -132,6 +132,127 @@ async fn a_slow_listener_does_not_hold_up_the_stop_and_gets_the_rest_at_its_next
     assert_eq!(home.recorded().iter().filter(|l| l["slow"] == "quick").count(), 1);
 }
 
+/// A plugin whose worker dies once the test says so, while it is told of a session.
+const MORTAL: &str = r#"
+import fs from 'node:fs';
+const log = (line) => fs.appendFileSync(process.env.TEST_LOG, JSON.stringify(line) + '\n');
+const file = (name) => `${process.env.TEST_LOG}.${name}`;
+export default function register(api) {
+  for (const hook of ['session_start', 'session_end']) {
+    api.on(hook, async (event) => {
+      if (fs.existsSync(file('mortal'))) {
+        fs.writeFileSync(file(hook), '');
+        while (!fs.existsSync(file('die'))) await new Promise((r) => setTimeout(r, 5));
+        fs.rmSync(file('mortal'), { force: true });
+        process.kill(process.pid, 'SIGKILL');
+        await new Promise(() => {});
+      }
+      log({ hook, event });
+    });
+  }
+}"#;
+
+// HOOK-225, HOOK-241
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_dies_while_it_is_told_leaves_the_order_to_the_next_one() {
+    let mut home = Home::new().await;
+    home.plugin("mortal", MORTAL);
+    let live = home.start().await;
+    let mut client = live.client().await;
+    let file = |name: &str| std::path::PathBuf::from(format!("{}.{name}", home.log().display()));
+    let put = |name: &str| std::fs::write(file(name), "").unwrap();
+    let there = async |name: &str| {
+        let begun = Instant::now();
+        while !file(name).exists() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "no `{name}`");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    // The session ends before its worker dies, and after that.
+    for (key, ends_first) in [("agent:main:before", true), ("agent:main:after", false)] {
+        for name in ["session_start", "session_end", "die"] {
+            let _ = std::fs::remove_file(file(name));
+        }
+        put("mortal");
+        client.say(key, "hello").await;
+        there("session_start").await;
+        if ends_first {
+            client.ok("sessions.reset", json!({"key": key})).await;
+            there("session_end").await;
+            put("die");
+        } else {
+            put("die");
+            while file("mortal").exists() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            client.ok("sessions.reset", json!({"key": key})).await;
+        }
+        let of_key = |lines: &[Value]| -> Vec<Value> { lines.iter().filter(|l| l["event"]["sessionKey"] == key).cloned().collect() };
+        client.say(key, "again").await;
+        let lines = home.until("both sessions", |lines| of_key(lines).len() >= 3).await;
+        let told = of_key(&lines);
+        let hooks: Vec<&str> = told.iter().map(|l| l["hook"].as_str().unwrap()).collect();
+        assert_eq!(hooks, ["session_start", "session_end", "session_start"], "{key}: {told:#?}");
+        assert_eq!(told[0]["event"]["sessionId"], told[1]["event"]["sessionId"]);
+        assert_eq!(told[0]["event"]["redelivered"], true);
+        assert_ne!(told[1]["event"]["sessionId"], told[2]["event"]["sessionId"]);
+    }
+    live.stop().await;
+    let lines = home.recorded();
+    let events: Vec<&Value> = lines.iter().map(|l| &l["event"]["eventId"]).collect();
+    let once: std::collections::HashSet<String> = events.iter().map(|id| id.to_string()).collect();
+    assert_eq!(once.len(), events.len(), "nothing is told twice: {lines:#?}");
+    assert_eq!(of(&lines, "session_end").len(), 4, "{lines:#?}");
+}
+
+/// Who is owed something in the database of a gateway that has ended.
+async fn owed(home: &Home) -> Vec<String> {
+    let state = home.dir.path().join("state");
+    let options = chela_store::StoreOptions::new(state.join("chela/chela.sqlite"), move |agent| state.join("agents").join(agent));
+    chela_store::Store::open(options).unwrap().owed_listeners().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_uninstalled_plugin_is_owed_nothing_and_one_that_is_off_keeps_its_part() {
+    let mut home = Home::new().await;
+    home.plugin("slow", SLOW).plugin("other", LISTENER);
+    let live = home.start().await;
+    live.client().await.say("agent:main:a", "hello").await;
+    live.stop().await;
+    assert_eq!(owed(&home).await, ["slow"]);
+
+    home.config["plugins"]["entries"]["slow"]["enabled"] = json!(false);
+    let live = home.start().await;
+    let mut client = live.client().await;
+    client.say("agent:main:b", "hello").await;
+    live.stop().await;
+    assert_eq!(owed(&home).await, ["slow"], "it may come back");
+
+    // Both go while the gateway runs and a session of one is open.
+    let live = home.start().await;
+    let mut client = live.client().await;
+    client.say("agent:main:c", "hello").await;
+    home.until("the start", |lines| of(lines, "session_start").iter().any(|e| e["sessionKey"] == "agent:main:c")).await;
+    let plugins = home.config["plugins"].as_object_mut().unwrap();
+    plugins.remove("entries");
+    plugins.remove("load");
+    home.write_config();
+    let begun = Instant::now();
+    loop {
+        let list = client.ok("plugins.list", json!({})).await.to_string();
+        if !list.contains("\"other\"") && !list.contains("\"slow\"") {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{list}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    live.stop().await;
+    let live = home.start_cold().await;
+    live.client().await.ok("health", json!({})).await;
+    live.stop().await;
+    assert_eq!(owed(&home).await, Vec::<String>::new());
+}
+
 /// Runs a gateway in a process of its own: this binary again, at the test below.
 struct Victim(Child);
 

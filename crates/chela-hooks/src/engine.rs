@@ -20,6 +20,9 @@ use crate::watch::{HandlerCall, HookKind, HookWatch};
 
 /// Time beyond the handlers' own budgets before a batch is given up: the worker enforces the budgets, this bounds the worker.
 const BATCH_SLACK: Duration = Duration::from_millis(500);
+/// The same for observers that share a worker. One that blocks it keeps others from beginning; these are called once more, in the next
+/// worker, whose start this covers.
+const OBSERVERS_SLACK: Duration = Duration::from_secs(5);
 /// HOOK-113, HOOK-114.
 const MODEL_CALL_LIMITS: Limits = Limits { active: 16, queued: 256, slow: Duration::from_millis(2000) };
 /// All other hooks that nobody waits for. The reference has no limit there; a stuck plugin must not keep every payload alive.
@@ -218,9 +221,16 @@ impl HookEngine {
         };
         let watch = self.watch.clone();
         let work = async move {
-            then(Dispatch::new(&watch, hook, table.slot(hook), event, ctx, DispatchOptions::default()).run().await).await;
+            let dispatch = Dispatch::new(&watch, hook, table.slot(hook), event, ctx, DispatchOptions::default());
+            then(dispatch.unattended().run().await).await;
         };
         queue.submit(hook.as_str(), Box::pin(work));
+    }
+
+    /// Begins work that calls handlers of a hook and that nobody waits for; it waits its turn as that of
+    /// [`HookEngine::spawn_parallel`] does, and is dropped when the queue is full. Must be called inside a Tokio runtime.
+    pub fn spawn(&self, hook: HookName, work: futures::future::BoxFuture<'static, ()>) {
+        self.background.submit(hook.as_str(), work);
     }
 
     /// Calls the handlers that one plugin has for a hook in `registry`, which need not be the present one: a plugin that has just
@@ -239,7 +249,7 @@ impl HookEngine {
         let (event, ctx) = payload();
         let watch = self.watch.clone();
         let work = async move {
-            Dispatch::new(&watch, hook, &slot, event, ctx, DispatchOptions::default()).run().await;
+            Dispatch::new(&watch, hook, &slot, event, ctx, DispatchOptions::default()).unattended().run().await;
         };
         self.background.submit(hook.as_str(), Box::pin(work));
     }
@@ -285,6 +295,8 @@ struct Dispatch<'a> {
     event: Arc<SharedJson>,
     ctx: Arc<SharedJson>,
     options: DispatchOptions,
+    /// Nobody waits for the end: a handler that was kept from beginning may have all of its time afterwards.
+    unattended: bool,
     merged: Accumulator,
     done: Dispatched,
 }
@@ -297,7 +309,12 @@ impl<'a> Dispatch<'a> {
 
     fn of(watch: &'a HookWatch, hook: HookName, slot: &'a Slot, event: Arc<SharedJson>, ctx: Value, options: DispatchOptions) -> Self {
         let ctx = SharedJson::new(ctx);
-        Self { watch, hook, slot, event, ctx, options, merged: Accumulator::new(hook), done: Dispatched::default() }
+        Self { watch, hook, slot, event, ctx, options, unattended: false, merged: Accumulator::new(hook), done: Dispatched::default() }
+    }
+
+    fn unattended(mut self) -> Self {
+        self.unattended = true;
+        self
     }
 
     async fn run(mut self) -> Dispatched {
@@ -378,6 +395,11 @@ impl<'a> Dispatch<'a> {
         let mode = self.hook.mode();
         let budgets = handlers.iter().map(|h| budget(h));
         let together = if mode == DispatchMode::Parallel { budgets.max().unwrap_or_default() } else { budgets.sum() };
+        let slack = match mode == DispatchMode::Parallel && handlers.len() > 1 && self.options.budget_override.is_none() {
+            true if self.unattended => together.saturating_add(OBSERVERS_SLACK),
+            true => OBSERVERS_SLACK,
+            false => BATCH_SLACK,
+        };
         let cancel = self.options.cancel.child_token();
         let batch = HookBatch {
             hook: self.hook,
@@ -392,7 +414,7 @@ impl<'a> Dispatch<'a> {
         let result = tokio::select! {
             biased;
             result = first.target.hooks(batch) => result,
-            () = tokio::time::sleep(together.saturating_add(BATCH_SLACK)) => Err(CallError::TimedOut(0)),
+            () = tokio::time::sleep(together.saturating_add(slack)) => Err(CallError::TimedOut(0)),
             () = self.options.cancel.cancelled() => Err(CallError::Cancelled),
         };
         result.unwrap_or_else(|error| {

@@ -264,6 +264,7 @@ impl Host {
         let recovered = recover::recover(&self.runtime).await?;
         // A passing command decides nothing about what waits for the gateway.
         if self.is_gateway() {
+            self.forget_uninstalled().await;
             let waiting = self.runtime.approvals.recover().await?;
             if let Some(toolbox) = self.toolbox.get() {
                 toolbox.resume(waiting);

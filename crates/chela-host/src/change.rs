@@ -40,6 +40,7 @@ impl Host {
         tokio::spawn(async move {
             let _one = host.applying.lock().await;
             host.apply(&before, changes).await;
+            host.forget_uninstalled().await;
             host.reload_channels(&settings, &public_config(&config)).await;
             tokio::select! {
                 () = host.refresh_providers() => {}
@@ -57,6 +58,7 @@ impl Host {
         tokio::spawn(async move {
             let _one = host.applying.lock().await;
             host.apply(&before, changes).await;
+            host.forget_uninstalled().await;
         });
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chela_catalog::{IndexState, Snapshot};
 use chela_plugin::registry::Registry;
 use chela_plugin::{Call, Callback};
 use serde_json::{Value, json};
@@ -75,6 +76,36 @@ impl Host {
             tracing::warn!(target: "plugins", %error, "members of session rows that no plugin declares could not be removed");
         }
     }
+}
+
+impl Host {
+    /// Plugins that were uninstalled are owed nothing any more: neither what they have not heard nor the ends of sessions that are open.
+    /// One that is off, or whose files cannot be found now, may come back and keeps its part.
+    pub(crate) async fn forget_uninstalled(&self) {
+        let store = &self.runtime.store;
+        let owed = match store.owed_listeners().await {
+            Ok(owed) => owed,
+            Err(error) => return tracing::warn!(target: "plugins", %error, "who is owed session events could not be read"),
+        };
+        let snapshot = self.manager.snapshot();
+        for plugin in owed.iter().filter(|id| is_gone(&snapshot, id)) {
+            match store.forget_listener(plugin).await {
+                Ok(events) => {
+                    tracing::info!(target: "plugins", plugin, events, "session events that the uninstalled plugin was owed are forgotten");
+                }
+                Err(error) => tracing::warn!(target: "plugins", plugin, %error, "what an uninstalled plugin was owed could not be removed"),
+            }
+        }
+    }
+}
+
+/// True for a plugin that is nowhere any more: not on the disk, not in the install records, and not in the config. While a path that
+/// the config names is missing, or the records cannot be read, nobody can say that.
+fn is_gone(snapshot: &Snapshot, id: &str) -> bool {
+    let policy = &snapshot.policy;
+    let named = policy.entries.contains_key(id) || [&policy.allow, &policy.deny].iter().any(|list| list.iter().any(|entry| entry == id));
+    let unsure = snapshot.index.state == IndexState::Disabled || snapshot.diagnostics.iter().any(|d| d.code == Some("plugin-path-missing"));
+    !named && !unsure && snapshot.get(id).is_none() && snapshot.index.records.get(id).is_none()
 }
 
 /// Calls the cleanups one after another: session extensions, runtime lifecycles, scheduler jobs.

@@ -165,7 +165,12 @@ impl HostServices for Requests {
             host.late_routes().forget(plugin_id);
         }
         match event {
-            WorkerEvent::Ready => tracing::info!(target: "plugins", plugin = plugin_id, "ready"),
+            WorkerEvent::Ready => {
+                tracing::info!(target: "plugins", plugin = plugin_id, "ready");
+                if let Some(host) = self.host.upgrade() {
+                    host.worker_came_back(plugin_id);
+                }
+            }
             WorkerEvent::Fault { kind, message } => tracing::error!(target: "plugins", plugin = plugin_id, kind, "{message}"),
             WorkerEvent::Exited { reason, restarting_in_ms } => {
                 tracing::warn!(target: "plugins", plugin = plugin_id, restarting_in_ms, "worker ended: {reason}");
@@ -173,14 +178,24 @@ impl HostServices for Requests {
             WorkerEvent::Quarantined { reason } => tracing::error!(target: "plugins", plugin = plugin_id, "quarantined: {reason}"),
             WorkerEvent::Reregistered => {
                 if let Some(host) = self.host.upgrade() {
-                    let registry = host.manager.rebuild();
-                    let (lifecycle, plugin) = (host.runtime.lifecycle.clone(), plugin_id.to_string());
-                    tokio::spawn(async move { lifecycle.deliver_pending(&registry, &plugin).await });
+                    host.manager.rebuild();
                 }
             }
         }
         if let Some(host) = self.host.upgrade() {
             host.manager.announce_change();
+        }
+    }
+}
+
+impl Host {
+    /// The next worker of a plugin that takes part already hears what the one before it was not told. Of a plugin that starts for the
+    /// first time the manager takes care.
+    fn worker_came_back(&self, plugin: &str) {
+        let registry = self.manager.registry();
+        if registry.plugin(plugin).is_some_and(|known| known.failure.is_none()) {
+            let (lifecycle, plugin) = (self.runtime.lifecycle.clone(), plugin.to_string());
+            tokio::spawn(async move { lifecycle.deliver_pending(&registry, &plugin).await });
         }
     }
 }

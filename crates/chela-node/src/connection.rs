@@ -11,13 +11,14 @@ mod socket;
 pub(crate) mod stream;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use chela_plugin::{CallError, HostFn};
 use chela_plugin_protocol::value::renumber;
 use chela_plugin_protocol::{CodecError, Frame, FrameDecoder, Hello};
+use chela_process::Marks;
 use serde_json::Value;
 use tokio::net::UnixStream;
 use tokio::sync::oneshot;
@@ -61,6 +62,9 @@ pub(crate) struct Connection {
     heard: AtomicU64,
     /// True once the worker is ended because it stands still.
     stalled: AtomicBool,
+    /// How far the worker came with batches of several handlers.
+    marks: Marks,
+    next_mark: AtomicU32,
     requests: Arc<dyn Requests>,
 }
 
@@ -131,7 +135,7 @@ pub(crate) async fn greet(socket: UnixStream) -> Result<Greeting, String> {
 
 impl Greeting {
     /// Answers the hello and starts the two tasks.
-    pub(crate) fn accept(self, run: u64, hello: &Frame, requests: Arc<dyn Requests>) -> Arc<Connection> {
+    pub(crate) fn accept(self, run: u64, hello: &Frame, requests: Arc<dyn Requests>, marks: Marks) -> Arc<Connection> {
         let closed = CancellationToken::new();
         let out = Outgoing::start(self.lane.socket.clone(), closed.clone());
         let connection = Arc::new(Connection {
@@ -147,6 +151,8 @@ impl Greeting {
             probing: AtomicBool::new(false),
             heard: AtomicU64::new(0),
             stalled: AtomicBool::new(false),
+            marks,
+            next_mark: AtomicU32::new(1),
             requests,
         });
         connection.send(hello);
@@ -340,6 +346,17 @@ impl Connection {
     /// Frames that the worker has sent so far.
     pub(crate) fn heard(&self) -> u64 {
         self.heard.load(Ordering::Relaxed)
+    }
+
+    /// A number under which the worker notes how many handlers of a batch it has begun.
+    pub(crate) fn next_mark(&self) -> u32 {
+        // 0 is what an empty record says.
+        self.next_mark.fetch_add(1, Ordering::Relaxed).max(1)
+    }
+
+    /// How many handlers of a batch the worker has begun; `None` when that cannot be said any more.
+    pub(crate) fn begun(&self, mark: u32) -> Option<usize> {
+        self.marks.count(mark).and_then(|count| usize::try_from(count).ok())
     }
 
     /// The worker is about to be ended because it stands still: what it did for others is not their fault.

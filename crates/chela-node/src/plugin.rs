@@ -78,6 +78,12 @@ impl NodePlugin {
         })
     }
 
+    /// As [`NodePlugin::resolve`], for a handle of any plugin of the worker: those of a group travel together.
+    fn resolve_shared(&self, handle: u64, connection: &Connection) -> Result<u64, CallError> {
+        let others = || self.worker.slots().iter().find_map(|slot| slot.resolve(handle, connection.run));
+        self.slot.resolve(handle, connection.run).or_else(others).map_or_else(|| self.resolve(handle, connection), Ok)
+    }
+
     async fn call_once(&self, handle: u64, mut call: Call) -> Result<Value, CallError> {
         let deadline = call.budget.map(|b| (b, Instant::now() + b));
         let connection = self.connection(deadline, &call.cancel).await?;

@@ -83,6 +83,76 @@ async fn a_plugin_that_spins_takes_no_decision_from_its_neighbours() {
     assert_eq!(b.plugin.status().restarts, 1);
 }
 
+/// Three plugins of one group that write their names when they are called; the second one never yields.
+async fn one_of_three_spins(hook: HookName, first: &str) -> (Bench, Vec<support::Running>, HookBatch) {
+    let bench = Bench::with(|o| {
+        o.sdk_dir = None;
+        o.timing.liveness_timeout = Duration::from_secs(60);
+    })
+    .await;
+    let told = bench.dir.path().join("told");
+    let mut plugins = Vec::new();
+    for (id, does) in [("a", first), ("b", "for (;;);"), ("c", "")] {
+        let entry = bench.dir.path().join(format!("{id}.mjs"));
+        let note = format!("fs.appendFileSync({:?}, '{id}')", told.display().to_string());
+        let source = format!(
+            "import fs from 'node:fs'; export default (api) => {{ \
+               api.on('{hook}', async () => {{ {note}; {does} return {{prependContext: '{id}'}}; }}); }};"
+        );
+        std::fs::write(&entry, source).unwrap();
+        let mut spec = grouped(&bench, id, "");
+        spec.entry = entry;
+        plugins.push(bench.try_start(spec).await.unwrap());
+    }
+    let handle = |p: &support::Running| p.started.registrations.iter().find(|r| r.method == "on").unwrap().args[1]["$fn"].as_u64().unwrap();
+    let batch = HookBatch {
+        hook,
+        handlers: plugins.iter().map(|p| HandlerRef { handle: handle(p), timeout: Some(Duration::from_secs(2)) }).collect(),
+        event: SharedJson::new(json!({})),
+        ctx: SharedJson::new(json!({})),
+        mode: hook.mode(),
+        stop: hook.stop_rule(),
+        cancel: CancellationToken::new(),
+    };
+    (bench, plugins, batch)
+}
+
+/// Who was called, in order, and how each of them ended.
+fn what_became(bench: &Bench, outcomes: &[chela_plugin::HandlerOutcome]) -> (String, Vec<String>) {
+    let told = std::fs::read_to_string(bench.dir.path().join("told")).unwrap();
+    let ends = outcomes.iter().map(|o| match &o.result {
+        Ok(value) => value["prependContext"].as_str().unwrap_or_default().to_string(),
+        Err(CallError::TimedOut(_)) => "late".into(),
+        Err(other) => other.to_string(),
+    });
+    (told, ends.collect())
+}
+
+/// An observer that never yields keeps the one behind it from beginning: that one is called in the next worker. Those that had begun
+/// are not told twice of the same.
+#[tokio::test]
+async fn observers_that_another_kept_from_beginning_are_called_once() {
+    let (bench, plugins, batch) = one_of_three_spins(HookName::MessageSent, "").await;
+    let outcomes = plugins[0].plugin.hooks(batch.clone()).await.unwrap();
+    let (told, ends) = what_became(&bench, &outcomes);
+    assert_eq!((told.as_str(), ends), ("abc", ["late", "late", "c"].map(str::to_string).to_vec()));
+    assert_eq!(plugins[0].plugin.status().restarts, 1);
+    // The worker that follows works like the first.
+    let alone = HookBatch { handlers: vec![batch.handlers[0].clone(), batch.handlers[2].clone()], ..batch };
+    let outcomes = plugins[0].plugin.hooks(alone).await.unwrap();
+    assert!(outcomes.iter().all(|outcome| outcome.result.is_ok()), "{outcomes:?}");
+}
+
+/// In a sequence the one that stands still is known, also when the one before it took most of its time.
+#[tokio::test]
+async fn a_sequence_goes_on_without_the_one_that_stands_still() {
+    let slow = "await new Promise((resolve) => setTimeout(resolve, 1000));";
+    let (bench, plugins, batch) = one_of_three_spins(HookName::BeforePromptBuild, slow).await;
+    let outcomes = plugins[0].plugin.hooks(batch).await.unwrap();
+    let (told, ends) = what_became(&bench, &outcomes);
+    assert_eq!((told.as_str(), ends), ("abac", ["a", "late", "c"].map(str::to_string).to_vec()));
+}
+
 /// A hundred plugins with a handler that does nothing live in one worker, and a dispatch to all of them is one round trip.
 #[tokio::test]
 async fn a_hundred_plugins_share_a_worker_and_a_round_trip() {

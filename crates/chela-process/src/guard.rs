@@ -34,11 +34,11 @@ const DEFAULT_GRACE: Duration = Duration::from_millis(2000);
 /// Time that descendants get when the worker has ended by itself.
 const AFTER_EXIT_GRACE: Duration = Duration::from_millis(200);
 
-/// Descriptors that belong to the worker: its two lanes.
-const LANES: [RawFd; 2] = [3, 4];
+/// Descriptors that belong to the worker: its two lanes and its marks.
+const LANES: [RawFd; 3] = [3, 4, crate::marks::MARKS];
 
 /// The descriptor through which a sandboxed worker asks for connections, when it does.
-pub(crate) const ASKING: RawFd = 5;
+pub(crate) const ASKING: RawFd = 6;
 
 /// Of a command: its input, and where the guard tells about it.
 const INPUT: RawFd = 3;

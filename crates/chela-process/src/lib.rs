@@ -9,6 +9,7 @@
 pub mod cgroup;
 pub mod command;
 pub mod guard;
+pub mod marks;
 pub mod memory;
 pub mod sandbox;
 pub mod spawn;
@@ -19,6 +20,7 @@ pub mod tree;
 
 pub use cgroup::Cgroups;
 pub use command::{CommandInput, CommandProcess, CommandStatus, Ended, spawn_command};
+pub use marks::Marks;
 pub use memory::{own_rss_bytes, release_code};
 pub use sandbox::{FileRules, Kernel, NetworkRule, Sandbox};
 pub use spawn::{SpawnError, WorkerCommand, WorkerControl, WorkerExit, WorkerProcess, WorkerStopper, spawn_worker};

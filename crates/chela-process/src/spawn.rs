@@ -18,6 +18,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
 
 use crate::guard::EXIT_CANNOT_START;
+use crate::marks::Marks;
 use crate::sandbox::Sandbox;
 use crate::spawner::{Refusal, fork_guard};
 use crate::tree::{ProcessTable, ProcessTree, kill_marked};
@@ -105,6 +106,8 @@ pub struct WorkerProcess {
     pub main: UnixStream,
     /// The gateway's end of the blocking lane.
     pub blocking: UnixStream,
+    /// How far it came with its work, when it cannot say so any more.
+    pub marks: Marks,
     /// What the worker prints.
     pub stdout: pipe::Receiver,
     /// What the worker complains about.
@@ -200,7 +203,8 @@ pub(crate) fn twice<T>(mut start: impl FnMut() -> Result<T, SpawnError>) -> Resu
 fn start_worker(command: &WorkerCommand) -> Result<WorkerProcess, SpawnError> {
     let (main, main_worker) = lane().map_err(SpawnError::Descriptors)?;
     let (blocking, blocking_worker) = lane().map_err(SpawnError::Descriptors)?;
-    let mut theirs = vec![main_worker, blocking_worker];
+    let marks = Marks::new().map_err(SpawnError::Descriptors)?;
+    let mut theirs = vec![main_worker, blocking_worker, marks.for_worker().map_err(SpawnError::Descriptors)?];
     let mut asking = None;
     if command.sandbox.as_ref().is_some_and(Sandbox::asks) {
         let (ours, asks) = std::os::unix::net::UnixStream::pair().map_err(SpawnError::Descriptors)?;
@@ -208,7 +212,7 @@ fn start_worker(command: &WorkerCommand) -> Result<WorkerProcess, SpawnError> {
         asking = Some(ours);
     }
     let Guarded { stdout, stderr, control } = start_guard(command, guard_options(command)?, &theirs)?;
-    Ok(WorkerProcess { main, blocking, stdout, stderr, asking, control })
+    Ok(WorkerProcess { main, blocking, marks, stdout, stderr, asking, control })
 }
 
 /// A guard that was started.

@@ -32,7 +32,7 @@ pub(crate) use process::main;
 /// First argument that makes the binary the spawner.
 pub const SPAWNER_ARG: &str = "__spawner";
 
-/// Most descriptors of a request: standard ones, the status, two lanes, the channel for connections.
+/// Most descriptors of a request: standard ones, the status, two lanes, the marks, the channel for connections.
 const MOST_DESCRIPTORS: usize = 8;
 
 /// Most bytes of a request. The kernel takes less as arguments and environment of a program.

@@ -85,8 +85,8 @@ async fn a_worker_and_its_guard_hold_only_what_is_theirs() {
     let row = |number: u32, what: &str| (number, what.to_owned());
     assert_eq!(
         descriptors(worker),
-        [row(0, "/dev/null"), row(1, "pipe"), row(2, "pipe"), row(3, "socket"), row(4, "socket")],
-        "the lanes and the standard ones"
+        [row(0, "/dev/null"), row(1, "pipe"), row(2, "pipe"), row(3, "socket"), row(4, "socket"), row(5, "/memfd")],
+        "the lanes, the marks and the standard ones"
     );
     let guard = second.control.guard_pid();
     wait_until("the guard has let go of what is the worker's", || descriptors(guard).len() == 5);

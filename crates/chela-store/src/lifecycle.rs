@@ -214,14 +214,15 @@ impl Store {
         Ok(by_key(all))
     }
 
-    /// Plugins that something is owed to.
+    /// Plugins that something is owed to, or will be when sessions that are open now end.
     ///
     /// # Errors
     /// Read errors.
     pub async fn owed_listeners(&self) -> Result<Vec<String>> {
         self.read(|conn, _| {
             let sql = "SELECT plugin_id FROM deliveries UNION SELECT j.key FROM lifecycle, json_each(start_owed) j \
-                       WHERE start_owed IS NOT NULL ORDER BY 1";
+                       WHERE start_owed IS NOT NULL UNION SELECT j.value FROM lifecycle, json_each(listeners) j \
+                       WHERE end_event_id IS NULL ORDER BY 1";
             conn.prepare_cached(sql)?.query_map([], |r| r.get(0))?.collect()
         })
         .await
@@ -260,7 +261,8 @@ impl Store {
         .await
     }
 
-    /// Forgets what is owed to a plugin that is gone for good.
+    /// Forgets what is owed to a plugin that is gone for good, and that it waits for the ends of sessions that are open; the number of
+    /// events that it was owed.
     ///
     /// # Errors
     /// Write errors.
@@ -273,6 +275,9 @@ impl Store {
             for event in &owed {
                 tx.strike(event, &plugin)?;
             }
+            let sql = "UPDATE lifecycle SET listeners = (SELECT json_group_array(value) FROM json_each(listeners) WHERE value <> ?1) \
+                       WHERE end_event_id IS NULL AND EXISTS (SELECT 1 FROM json_each(listeners) WHERE value = ?1)";
+            tx.exec(sql, [&plugin])?;
             Ok(owed.len())
         })
         .await
@@ -333,6 +338,11 @@ impl Tx<'_> {
 
     fn strike(&self, event_id: &str, plugin: &str) -> Result<bool> {
         if self.exec("DELETE FROM deliveries WHERE event_id = ?1 AND plugin_id = ?2", [event_id, plugin])? > 0 {
+            // Who has had the end is not told of the start after it.
+            let sql = "SELECT event_id FROM lifecycle WHERE end_event_id = ?1 AND start_owed IS NOT NULL";
+            if let Some(start) = self.one(sql, [event_id], |r| r.get::<_, String>(0))? {
+                self.change_start(&start, |owed| owed.remove(plugin).is_some())?;
+            }
             self.forget_settled(ENDED, event_id)?;
             return Ok(true);
         }

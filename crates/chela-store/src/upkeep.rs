@@ -304,7 +304,7 @@ impl Tx<'_> {
 }
 
 /// `sessions` come oldest change first.
-fn plan(sessions: Vec<(SessionRow, u64)>, archived: u64, rules: &CleanupRules) -> CleanupPlan {
+pub(crate) fn plan(sessions: Vec<(SessionRow, u64)>, archived: u64, rules: &CleanupRules) -> CleanupPlan {
     let before = sessions.len() as u64;
     let mut used: u64 = archived + sessions.iter().map(|(_, bytes)| bytes).sum::<u64>();
     let mut out = CleanupPlan { before, ..CleanupPlan::default() };

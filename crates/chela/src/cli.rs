@@ -258,8 +258,8 @@ pub struct SessionsCleanupArgs {
     /// A session that stays
     #[arg(long, value_name = "KEY")]
     pub active_key: Option<String>,
-    /// A `sessions.json` to repair without a gateway
-    #[arg(long, value_name = "PATH")]
+    /// A `sessions.json` to clean up without a gateway
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["agent", "all_agents"])]
     pub store: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]

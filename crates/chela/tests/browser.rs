@@ -27,8 +27,11 @@ struct Gateway {
 
 impl Gateway {
     async fn start() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap()).await
+    }
+
+    async fn start_in(home: tempfile::TempDir) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let home = tempfile::tempdir().unwrap();
         let (process, url) = spawn(port, &home).await;
         Self { url, process, home, port }
     }
@@ -40,14 +43,19 @@ impl Gateway {
     }
 }
 
+/// The program, with this home and nothing else of the environment.
+fn program(home: &tempfile::TempDir, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chela"));
+    command.args(args).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", home.path());
+    command.env("OPENCLAW_STATE_DIR", home.path().join("state")).stdin(Stdio::null());
+    if let Some(node) = std::env::var_os("CHELA_NODE") {
+        command.env("CHELA_NODE", node);
+    }
+    command
+}
+
 async fn spawn(port: u16, home: &tempfile::TempDir) -> (Child, String) {
-    let mut process = Command::new(env!("CARGO_BIN_EXE_chela"))
-        .args(["gateway", "run", "--port", &port.to_string()])
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("HOME", home.path())
-        .env("OPENCLAW_STATE_DIR", home.path().join("state"))
-        .stdin(Stdio::null())
+    let mut process = program(home, &["gateway", "run", "--port", &port.to_string()])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true)
@@ -140,6 +148,66 @@ async fn a_person_can_talk_use_tools_watch_plugins_and_come_back() {
         "{:?}",
         page.problems
     );
+}
+
+/// Two hooks that work, throw or run out of time as the message says.
+const COUNTED: &str = "export default function register(api) {
+  api.on('message_received', async ({ content }) => { if (content.includes('slow')) await new Promise(() => {}); }, { timeoutMs: 300 });
+  api.on('before_prompt_build', ({ prompt }) => { if (prompt.endsWith('throw')) throw new Error('a test wants it'); });
+}";
+
+// HOOK-097, HOOK-104
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_and_the_command_line_tell_the_same_counts_of_hooks() {
+    let Some(chromium) = cdp::chromium() else {
+        println!("no Chromium on this machine: the browser test is skipped");
+        return;
+    };
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("counted");
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::create_dir_all(home.path().join("state")).unwrap();
+    let manifest = serde_json::json!({"id": "counted", "activation": {"onStartup": true}, "configSchema": {"type": "object"}});
+    std::fs::write(dir.join("openclaw.plugin.json"), manifest.to_string()).unwrap();
+    let package = serde_json::json!({"name": "counted", "version": "1.0.0", "type": "module", "openclaw": {"extensions": ["./index.js"]}});
+    std::fs::write(dir.join("package.json"), package.to_string()).unwrap();
+    std::fs::write(dir.join("index.js"), COUNTED).unwrap();
+    let entry = serde_json::json!({"enabled": true, "hooks": {"allowConversationAccess": true}});
+    let config = serde_json::json!({"plugins": {"load": {"paths": [dir]}, "entries": {"counted": entry}}});
+    std::fs::write(home.path().join("state/openclaw.json"), config.to_string()).unwrap();
+    let gateway = Gateway::start_in(home).await;
+    let mut page = Page::launch(&chromium).await;
+    page.open(&gateway.url).await;
+    page.until("document.querySelector('#status')?.dataset.state === 'connected'", PATIENCE).await;
+    for text in ["hello", "please throw", "be slow"] {
+        say(&mut page, text).await;
+        answered(&mut page, text).await;
+    }
+    // What was asked of the worker is counted when it has ended.
+    let begun = std::time::Instant::now();
+    let status = loop {
+        let out = program(&gateway.home, &["status", "--json"]).output().await.unwrap();
+        let status: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap_or_default();
+        let rows = status["hooks"].as_array().cloned().unwrap_or_default();
+        if rows.iter().any(|row| row["pluginId"] == "counted" && row["timeouts"] == 1) {
+            break rows;
+        }
+        assert!(begun.elapsed() < 2 * PATIENCE, "{status} {}", String::from_utf8_lossy(&out.stderr));
+    };
+    let told: Vec<String> = ["before_prompt_build", "message_received"]
+        .iter()
+        .map(|hook| {
+            let row = status.iter().find(|row| row["pluginId"] == "counted" && row["hook"] == *hook).unwrap();
+            format!("{hook} {} {} {}", row["calls"], row["failures"], row["timeouts"])
+        })
+        .collect();
+    assert_eq!(told, ["before_prompt_build 3 1 0", "message_received 3 1 1"]);
+    page.click("#open-plugins").await;
+    page.until("document.querySelector('[data-plugin=counted] table')", PATIENCE).await;
+    let rows = "[...document.querySelectorAll('[data-plugin=counted] tbody tr')].map((row) => [...row.cells].slice(0, 4).map((cell) => cell.textContent).join(' ')).sort()";
+    assert_eq!(page.eval(rows).await.unwrap(), serde_json::json!(told));
+    let error = "[...document.querySelectorAll('[data-plugin=counted] tbody tr')].some((row) => row.cells[6].textContent.includes('a test wants it'))";
+    assert_eq!(page.eval(error).await, Ok(true.into()));
 }
 
 /// Without the token the page asks for it; with the token in the address it signs in and hides it.

@@ -1,4 +1,5 @@
 // The `hooks` method: one request carries all neighbouring handlers of one hook.
+import fs from 'node:fs';
 import { peer, pluginOf, plugins, snapshot } from './state.js';
 import { withDispatcher } from './dispatcher.js';
 import { errorToWire } from './errors.js';
@@ -7,13 +8,17 @@ import { errorToWire } from './errors.js';
 const FROZEN = new Set(['model_call_started', 'model_call_ended']);
 /** Hooks in which a failing handler ends the batch, because the guarded action is refused. */
 const FAIL_CLOSED = new Set(['before_agent_run', 'before_tool_call']);
+/** Where the worker notes how many handlers of a batch it has begun: a file of `MARK_SLOTS` records, number and count. */
+const MARKS_FD = 5;
+const MARK_SLOTS = 64;
+const markRecord = new Uint32Array(2);
 const isThenable = (value) => typeof value?.then === 'function';
 
 /** Serves `hooks`. Returns one row per handler that was reached, at once when no handler returned a promise. */
-export function runHooks({ hook, fns, event, ctx, mode, stop, carry, failClosed, stopOnError }, context) {
+export function runHooks({ hook, fns, event, ctx, mode, stop, carry, failClosed, stopOnError, mark }, context) {
   const stopsOnError = stopOnError ?? failClosed ?? FAIL_CLOSED.has(hook);
   const carries = carry ?? (mode === 'sync' ? 'message' : undefined);
-  const batch = { hook, event, ctx: prepareContext(hook, ctx), stop, carries, stopOnError: stopsOnError, request: context };
+  const batch = { hook, event, ctx: prepareContext(hook, ctx), stop, carries, stopOnError: stopsOnError, mark, request: context };
   if (hook === 'reply_dispatch') batch.replies = withDispatcher(batch.ctx, context?.signal ?? new AbortController().signal);
   if (FROZEN.has(hook)) Object.freeze(ctx);
   if (mode === 'sync') return runSync(fns, batch);
@@ -21,14 +26,14 @@ export function runHooks({ hook, fns, event, ctx, mode, stop, carry, failClosed,
 }
 
 function runParallel(fns, batch) {
-  const results = fns.map((row) => runOne(row, batch));
+  const results = fns.map((row, at) => runOne(row, batch, at));
   const rows = (all) => all.map((result) => result.row);
   return results.some(isThenable) ? Promise.all(results).then(rows) : rows(results);
 }
 
 function runSequence(fns, batch, from, out) {
   for (let i = from; i < fns.length; i++) {
-    const result = runOne(fns[i], batch);
+    const result = runOne(fns[i], batch, i);
     if (isThenable(result)) return result.then((settled) => (ends(settled, batch, out) ? out : runSequence(fns, batch, i + 1, out)));
     if (ends(result, batch, out)) break;
   }
@@ -58,7 +63,8 @@ function carryOn(batch, value) {
 
 function runSync(fns, batch) {
   const out = [];
-  for (const row of fns) {
+  for (const [at, row] of fns.entries()) {
+    noteBegun(batch, at);
     const started = performance.now();
     try {
       const { fn, event } = prepare(row, batch);
@@ -79,8 +85,17 @@ function runSync(fns, batch) {
   return out;
 }
 
+/** Tells the host, which may have to know when this thread cannot answer any more, that the handler at a place has begun. */
+function noteBegun({ mark }, at) {
+  if (mark === undefined) return;
+  markRecord[0] = mark;
+  markRecord[1] = at + 1;
+  fs.writeSync(MARKS_FD, markRecord, 0, 8, (mark % MARK_SLOTS) * 8);
+}
+
 /** Runs one handler to `{row, value, event}`; the stop rules look at what it returned, not at its encoding. */
-function runOne(row, batch) {
+function runOne(row, batch, at) {
+  noteBegun(batch, at);
   const started = performance.now();
   let view;
   let returned;

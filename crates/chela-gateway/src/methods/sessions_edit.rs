@@ -210,7 +210,8 @@ impl Gateway {
         }
         let runtime = &self.host.runtime;
         let all = runtime.store.entries(&row.session_id, EntryQuery::default()).await.unwrap_or_default();
-        let messages: Vec<Value> = all.into_iter().filter(|e| e.kind == "message").enumerate().map(|(at, e)| marked(e, at + 1)).collect();
+        let shown = all.into_iter().filter(|e| e.kind == "message" || e.kind == chela_agent::compaction::ENTRY);
+        let messages: Vec<Value> = shown.enumerate().map(|(at, e)| marked(e, at + 1)).collect();
         plugins.hooks.spawn_parallel(HookName::BeforeReset, || {
             let event = json!({"sessionFile": row.session_file, "messages": messages, "reason": word});
             let workspace = runtime.workspace_of(&row.agent_id);
@@ -288,8 +289,14 @@ impl chela_host::channels::SessionCommands for ChannelSessions {
     }
 }
 
-/// A message as `before_reset` shows it: with its place in the transcript.
+/// A message as `before_reset` shows it: with its place in the transcript. Where the history was summarised stands a note of that.
 fn marked(entry: chela_store::Entry, seq: usize) -> Value {
+    if entry.kind != "message" {
+        return json!({
+            "role": "system", "content": [{"type": "text", "text": "Compaction"}], "timestamp": entry.at_ms,
+            "__openclaw": {"kind": "compaction", "id": entry.id, "seq": seq},
+        });
+    }
     let mut body = entry.body;
     if let Some(object) = body.as_object_mut() {
         // What the message carries there already, such as the mark of a blocked run, stays.

@@ -24,32 +24,95 @@ const COLD: Duration = Duration::from_millis(1);
 enum Attempt {
     /// With an answer, or with an error that another attempt would not change.
     Done(Result<Vec<HandlerOutcome>, CallError>),
-    /// The worker stood still and was ended. The position is that of the handler whose time was up, when it was one of this batch.
-    Stalled { error: CallError, suspect: Option<usize> },
+    /// The worker stood still and was ended.
+    Stalled(Stall),
+}
+
+/// What is known of a batch whose worker stood still.
+struct Stall {
+    error: CallError,
+    /// How many of its handlers the worker had begun, when it has told.
+    begun: Option<usize>,
+    /// In a sequence, how many handlers' time was up.
+    due: usize,
+}
+
+impl Stall {
+    /// The handler that stood still, when it was one of this batch.
+    fn suspect(&self) -> Option<usize> {
+        self.due.checked_sub(1).map(|last| self.begun.and_then(|begun| begun.checked_sub(1)).unwrap_or(last))
+    }
 }
 
 impl NodePlugin {
-    /// Runs a batch. When the worker is ended because it stands still, what it did for others is done again, once, by the next one.
+    /// Runs a batch. When the worker is ended because it stands still, what it did for others is done by the next one: decisions are
+    /// asked for again, once; observers that had not begun are called, those that had are not told of the same twice.
     pub(super) async fn run_hooks(&self, batch: &HookBatch) -> Result<Vec<HandlerOutcome>, CallError> {
+        if batch.mode == DispatchMode::Parallel {
+            return self.observers(batch).await;
+        }
         let begun = Instant::now();
         let deadline = budget(batch).map(|budget| (budget, begun + budget));
-        match self.attempt(batch, begun, deadline).await {
-            Attempt::Done(result) => result,
-            Attempt::Stalled { suspect: Some(suspect), .. } => self.one_by_one(batch, suspect, begun, deadline).await,
-            Attempt::Stalled { suspect: None, .. } => self.last_attempt(batch, begun, deadline).await,
+        let mut again = true;
+        loop {
+            match self.attempt(batch, begun, deadline).await {
+                Attempt::Done(result) => return result,
+                Attempt::Stalled(stall) => match stall.suspect() {
+                    Some(suspect) => return self.one_by_one(batch, suspect, begun, deadline).await,
+                    None if again => again = false,
+                    None => return Err(stall.error),
+                },
+            }
         }
     }
 
-    async fn last_attempt(
-        &self,
-        batch: &HookBatch,
-        begun: Instant,
-        deadline: Option<(Duration, Instant)>,
-    ) -> Result<Vec<HandlerOutcome>, CallError> {
-        match self.attempt(batch, begun, deadline).await {
-            Attempt::Done(result) => result,
-            Attempt::Stalled { error, .. } => Err(error),
+    /// Handlers that run beside each other begin one after another, so one that does not yield keeps those behind it from beginning.
+    /// These go to the next worker, with all of their time. Every round settles one handler at least; a worker that stood still without
+    /// beginning any did so for others, and is met once only.
+    async fn observers(&self, batch: &HookBatch) -> Result<Vec<HandlerOutcome>, CallError> {
+        let mut left = batch.clone();
+        let mut outcomes = Vec::new();
+        let mut again = true;
+        while !left.handlers.is_empty() {
+            let begun = Instant::now();
+            let deadline = self.patience(&left).map(|budget| (budget, begun + budget));
+            let error = match self.attempt(&left, begun, deadline).await {
+                Attempt::Done(Ok(done)) => {
+                    outcomes.extend(done);
+                    return Ok(outcomes);
+                }
+                Attempt::Done(Err(error)) => error,
+                Attempt::Stalled(stall) => match stall.begun {
+                    Some(0) if again => {
+                        again = false;
+                        continue;
+                    }
+                    Some(count @ 1..) => {
+                        let met: Vec<HandlerRef> = left.handlers.drain(..count.min(left.handlers.len())).collect();
+                        outcomes.extend(met.iter().map(|handler| unanswered(handler, begun, &stall.error)));
+                        continue;
+                    }
+                    _ => stall.error,
+                },
+            };
+            if outcomes.is_empty() {
+                return Err(error);
+            }
+            outcomes.extend(left.handlers.iter().map(|handler| unanswered(handler, begun, &error)));
+            break;
         }
+        Ok(outcomes)
+    }
+
+    /// How long a batch of observers is waited for. That of several first shows whether its worker stands still.
+    fn patience(&self, batch: &HookBatch) -> Option<Duration> {
+        let grace = self.worker.lane.options.timing.probe_grace + WORKER_SLACK;
+        budget(batch).map(|budget| if batch.handlers.len() > 1 { budget + grace } else { budget })
+    }
+
+    /// Whether the worker is to note what it has begun: only where one handler can keep another from beginning.
+    fn is_marked(&self, batch: &HookBatch) -> bool {
+        batch.handlers.len() > 1 || self.worker.slots().len() > 1
     }
 
     async fn attempt(&self, batch: &HookBatch, begun: Instant, deadline: Option<(Duration, Instant)>) -> Attempt {
@@ -58,7 +121,8 @@ impl NodePlugin {
             Err(_) if deadline.is_some_and(|(_, at)| Instant::now() >= at) => return Attempt::Done(Ok(all_timed_out(batch, begun))),
             Err(error) => return Attempt::Done(Err(error)),
         };
-        let (head, tail) = match self.params(batch, &connection) {
+        let mark = self.is_marked(batch).then(|| connection.next_mark());
+        let (head, tail) = match self.params(batch, &connection, mark) {
             Ok(params) => params,
             Err(error) => return Attempt::Done(Err(error)),
         };
@@ -72,7 +136,7 @@ impl NodePlugin {
         let result = {
             let answer = pending.answer();
             tokio::pin!(answer);
-            let checks = self.check_on(&connection, batch, &due);
+            let checks = self.check_on(&connection, batch, mark, &due);
             tokio::pin!(checks);
             tokio::select! {
                 biased;
@@ -93,10 +157,12 @@ impl NodePlugin {
                 Attempt::Done(Ok(all_timed_out(batch, begun)))
             }
             Some(Err(error @ CallError::Gone { .. })) if connection.is_stalled() => {
-                // An observer that may have begun does not hear twice of the same; a decision can be asked for again.
-                let begun = batch.mode == DispatchMode::Parallel && connection.heard() != heard;
-                let suspect = due.into_inner().checked_sub(1);
-                if begun { Attempt::Done(Err(error)) } else { Attempt::Stalled { error, suspect } }
+                let begun = match mark {
+                    Some(mark) => connection.begun(mark),
+                    // Nothing was heard since: it had not begun.
+                    None => (connection.heard() == heard).then_some(0),
+                };
+                Attempt::Stalled(Stall { error, begun, due: due.into_inner() })
             }
             Some(answer) => Attempt::Done(answer.and_then(|answer| read_outcomes(batch, answer))),
             None => {
@@ -127,7 +193,10 @@ impl NodePlugin {
                 false => match self.attempt(&alone, now, own).await {
                     Attempt::Done(result) => result?,
                     // The one before it was still standing in its way.
-                    Attempt::Stalled { .. } => self.last_attempt(&alone, now, own).await?,
+                    Attempt::Stalled(_) => match self.attempt(&alone, now, own).await {
+                        Attempt::Done(result) => result?,
+                        Attempt::Stalled(stall) => return Err(stall.error),
+                    },
                 },
             };
             let Some(outcome) = done.pop() else { break };
@@ -155,10 +224,10 @@ impl NodePlugin {
     }
 
     /// Everything of the params but event and context, whose text all workers share.
-    fn params(&self, batch: &HookBatch, connection: &Connection) -> Result<(String, String), CallError> {
+    fn params(&self, batch: &HookBatch, connection: &Connection, mark: Option<u32>) -> Result<(String, String), CallError> {
         let mut fns = Vec::with_capacity(batch.handlers.len());
         for handler in &batch.handlers {
-            fns.push(HookHandler { handle: self.resolve(handler.handle, connection)?, timeout_ms: handler.timeout.map(millis) });
+            fns.push(HookHandler { handle: self.resolve_shared(handler.handle, connection)?, timeout_ms: handler.timeout.map(millis) });
         }
         let fns = serde_json::to_string(&fns).map_err(|e| CallError::refused("INVALID_PARAMS", e.to_string()))?;
         let head = format!("{{\"hook\":\"{}\",\"fns\":{fns},\"event\":", batch.hook);
@@ -173,19 +242,32 @@ impl NodePlugin {
         if let Some(member) = batch.hook.carries() {
             let _ = write!(tail, ",\"carry\":\"{member}\"");
         }
+        if let Some(mark) = mark {
+            let _ = write!(tail, ",\"mark\":{mark}");
+        }
         tail.push('}');
         Ok((head, tail))
     }
 
     /// In a sequence the budget of the whole is long: a handler that blocks the event loop is found at the end of its own budget.
-    /// `due` counts the handlers whose time is up. Never resolves.
-    async fn check_on(&self, connection: &std::sync::Arc<Connection>, batch: &HookBatch, due: &AtomicUsize) {
-        if batch.mode != DispatchMode::Parallel && batch.handlers.len() > 1 {
+    /// `due` counts the handlers whose time is up. Observers of one batch are looked at when the longest time is over. Never resolves.
+    async fn check_on(&self, connection: &std::sync::Arc<Connection>, batch: &HookBatch, mark: Option<u32>, due: &AtomicUsize) {
+        let several = batch.handlers.len() > 1;
+        if batch.mode == DispatchMode::Parallel && several {
+            if let Some(longest) = budget(batch) {
+                tokio::time::sleep(longest).await;
+                self.worker.probe(connection);
+            }
+        } else if several {
             let mut at = Instant::now();
-            for timeout in batch.handlers.iter().map_while(|h| h.timeout) {
+            for (place, timeout) in batch.handlers.iter().map_while(|h| h.timeout).enumerate() {
                 at += timeout;
                 tokio::time::sleep_until(at).await;
-                due.fetch_add(1, Ordering::Relaxed);
+                // A handler that has begun meanwhile has time left.
+                if mark.and_then(|mark| connection.begun(mark)).is_some_and(|begun| begun > place + 1) {
+                    continue;
+                }
+                due.store(place + 1, Ordering::Relaxed);
                 self.worker.probe(connection);
             }
         }
@@ -224,6 +306,13 @@ fn budget(batch: &HookBatch) -> Option<Duration> {
         (DispatchMode::Parallel, several) => several.iter().max().map(|longest| *longest + WORKER_SLACK),
         (_, several) => Some(several.iter().sum::<Duration>() + WORKER_SLACK),
     }
+}
+
+/// The outcome of a handler that had begun when its worker was ended.
+fn unanswered(handler: &HandlerRef, begun: Instant, error: &CallError) -> HandlerOutcome {
+    let duration = begun.elapsed();
+    let late = handler.timeout.filter(|timeout| duration >= *timeout).map(timed_out);
+    HandlerOutcome { result: Err(late.unwrap_or_else(|| error.clone())), undefined: false, duration }
 }
 
 /// The outcome of a batch whose worker did not answer: every handler ran out of its budget.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chela_plugin_protocol::{Frame, FrameDecoder, Hello, PROTOCOL_NAME, VERSION, negotiate};
 use chela_process::cgroup::{Cgroups, Limits};
 use chela_process::sandbox::notify::{self, Target};
-use chela_process::{WorkerCommand, WorkerControl, WorkerProcess, spawn_worker};
+use chela_process::{Marks, WorkerCommand, WorkerControl, WorkerProcess, spawn_worker};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
@@ -61,7 +61,7 @@ pub(crate) async fn launch(worker: &Arc<Worker>, number: u64) -> Result<Run, Lau
     let (mut command, withheld) = command(worker, &node.path, &sdk_dir)?;
     limit(worker, &mut command);
     let process = spawn_worker(command).map_err(|e| LaunchError { message: e.to_string(), permanent: false })?;
-    let WorkerProcess { main, blocking, stdout, stderr, asking, mut control } = process;
+    let WorkerProcess { main, blocking, marks, stdout, stderr, asking, mut control } = process;
     worker.facts().started(control.stopper(), withheld);
     if let Some(channel) = asking {
         answer_connections(worker, channel).map_err(|e| LaunchError { message: e.to_string(), permanent: false })?;
@@ -71,7 +71,7 @@ pub(crate) async fn launch(worker: &Arc<Worker>, number: u64) -> Result<Run, Lau
     let mode = worker.lane.options.output;
     tokio::spawn(capture(stdout, "stdout", mode, sink.clone(), Tail::default()));
     tokio::spawn(capture(stderr, "stderr", mode, sink, tail.clone()));
-    match handshake(worker, number, main).await {
+    match handshake(worker, number, main, marks).await {
         Ok(connection) => {
             tokio::spawn(serve_blocking(worker.clone(), connection.clone(), blocking));
             Ok(Run { connection, control, tail, sdk_dir })
@@ -89,7 +89,7 @@ pub(crate) async fn launch(worker: &Arc<Worker>, number: u64) -> Result<Run, Lau
     }
 }
 
-async fn handshake(worker: &Arc<Worker>, number: u64, socket: UnixStream) -> Result<Arc<Connection>, LaunchError> {
+async fn handshake(worker: &Arc<Worker>, number: u64, socket: UnixStream, marks: Marks) -> Result<Arc<Connection>, LaunchError> {
     let limit = worker.lane.options.timing.hello;
     let transient = |message| LaunchError { message, permanent: false };
     let greeting = tokio::time::timeout(limit, greet(socket))
@@ -111,7 +111,7 @@ async fn handshake(worker: &Arc<Worker>, number: u64, socket: UnixStream) -> Res
     }
     let hello = Frame::Hello(Hello { protocol: PROTOCOL_NAME.into(), version: VERSION.to_string(), features, pid: None, runtime: None });
     let requests = Arc::new(WorkerRequests { worker: Arc::downgrade(worker), label: worker.label.clone() });
-    Ok(greeting.accept(number, &hello, requests))
+    Ok(greeting.accept(number, &hello, requests, marks))
 }
 
 /// What to start, and the names of the variables that it does not get.

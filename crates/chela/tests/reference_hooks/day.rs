@@ -1,4 +1,4 @@
-//! One scripted day: a chat, a tool, an approval, a blocked run, a reset, an expiry, a compaction, a plugin that is installed while the
+//! One scripted day: a chat, a tool, an approval, a blocked run, a reset, an idle and a daily expiry, a compaction, a plugin that is installed while the
 //! gateway runs, a shutdown, a restart. A recorder that listens to everything runs through it on either program; what differs has to be
 //! in `day.json`, with the reason why ours is right, or that it is open.
 
@@ -35,7 +35,9 @@ impl Machine {
         std::fs::create_dir_all(home.path().join("state")).unwrap();
         let mut whole = config(home.path());
         whole["gateway"] = json!({"mode": "local", "port": port, "bind": "loopback", "auth": {"mode": "token", "token": TOKEN}});
-        whole["session"] = json!({"reset": {"mode": "idle", "idleMinutes": IDLE.as_secs() / 60}});
+        // The daily hour is half a day away; a session is made older for it.
+        let hour = (jiff::Zoned::now().hour() + 12) % 24;
+        whole["session"] = json!({"reset": {"mode": "daily", "atHour": hour, "idleMinutes": IDLE.as_secs() / 60}});
         // A turn that nobody wrote for would come at any time of the day.
         whole["agents"]["defaults"]["heartbeat"] = json!({"every": "0m"});
         std::fs::write(home.path().join("state/openclaw.json"), whole.to_string()).unwrap();
@@ -131,6 +133,9 @@ async fn play(machine: &mut Machine, log: &mut Log) -> Story {
     let mut client = machine.client().await;
     client.call("chat.send", say("after a pause", "expiry")).await;
     story.push(("expiry", log.settle(&["agent_end", "llm_output", "session_end"]).await));
+    client.call("day.age", json!({"key": KEY})).await;
+    client.call("chat.send", say("the next day", "daily")).await;
+    story.push(("daily expiry", log.settle(&["agent_end", "llm_output", "session_end"]).await));
     let plugin = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/plugins/hello-tool").canonicalize().unwrap();
     let out = machine.command(&["plugins", "install", &plugin.to_string_lossy()]).output().unwrap();
     assert!(out.status.success(), "{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));

@@ -112,7 +112,8 @@ const methods = {
   async hooks(p) {
     if (p.fns.length === 0) woken++;
     const outcomes = [];
-    for (const { fn } of p.fns) {
+    for (const [at, { fn }] of p.fns.entries()) {
+      if (p.mark !== undefined) fs.writeSync(5, new Uint32Array([p.mark, at + 1]), 0, 8, (p.mark % 64) * 8);
       try {
         const ok = await functions[names[(fn - 1) % 1000]]([p.event, p.ctx], {});
         outcomes.push({ ok, ms: 1 });
