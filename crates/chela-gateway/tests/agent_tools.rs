@@ -299,3 +299,31 @@ async fn a_session_says_how_its_commands_run() {
     }
     live.stop().await;
 }
+
+// TOOL-64
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_agent_looks_at_its_session_and_chooses_its_model() {
+    let mut home = Home::new().await;
+    let second = json!({"id": "mock-2", "name": "second", "contextWindow": 200_000, "maxTokens": 4096});
+    let models = home.config["models"]["providers"].as_object_mut().unwrap().values_mut().next().unwrap();
+    models["models"].as_array_mut().unwrap().push(second);
+    home.config["agents"]["defaults"]["models"] = json!({"mock/mock-1": {}, "mock/mock-2": {}});
+    let live = home.start_cold().await;
+    let mut client = live.client().await;
+    let session = "agent:main:card";
+    let used = |home: &Home| home.model.last_request().body["model"].as_str().unwrap().to_string();
+    for (params, told, next) in [
+        (json!({}), "Session agent:main:card", "mock-1"),
+        (json!({"model": "mock/mock-2"}), "Session agent:main:card", "mock-2"),
+        (json!({"model": "mock/mock-9"}), "may not be chosen here", "mock-2"),
+        (json!({"sessionKey": "agent:main:other"}), "not built yet", "mock-2"),
+        (json!({"sessionKey": "current", "model": "default"}), "Session agent:main:card", "mock-1"),
+    ] {
+        client.say(session, &format!("[[tool:session_status {params}]]")).await;
+        let last = results(&home).pop().unwrap();
+        assert!(last.contains(told), "{params}: {last}");
+        client.say(session, "and now?").await;
+        assert_eq!(used(&home), next, "after {params}");
+    }
+    live.stop().await;
+}

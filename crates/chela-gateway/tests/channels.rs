@@ -190,7 +190,7 @@ const ASKS: &str = "export default { id: 'asks', register(api) {
   const parameters = { type: 'object', properties: {}, additionalProperties: true };
   api.registerTool({ name: 'deploy', description: 'd', parameters, execute: async () => ({ content: [{ type: 'text', text: 'deployed' }] }) });
   api.on('before_tool_call', (event) => event.toolName === 'deploy'
-    ? { requireApproval: { title: 'Deploy?', description: 'to production', timeoutMs: 60000 } } : undefined);
+    ? { requireApproval: { title: 'Deploy?', description: 'to production', timeoutMs: 600000 } } : undefined);
 } };";
 
 /// Texts that went to one place, in one piece, until one of them is there.
@@ -278,7 +278,8 @@ async fn people_with_several_identities_have_one_session() {
     let history = client.ok("chat.history", json!({"sessionKey": "agent:main:direct:ann"})).await.to_string();
     assert!(history.contains("I am u1") && history.contains("I am u2") && !history.contains("I am u3"), "{history}");
     let rows = client.ok("sessions.list", json!({})).await;
-    let mut keys: Vec<&str> = rows["sessions"].as_array().unwrap().iter().filter_map(|r| r["key"].as_str()).collect();
+    let mut keys: Vec<&str> =
+        rows["sessions"].as_array().unwrap().iter().filter_map(|r| r["key"].as_str()).filter(|key| key.contains(":direct:")).collect();
     keys.sort_unstable();
     assert_eq!(keys, ["agent:main:direct:ann", "agent:main:direct:u3"], "an id of another channel is nobody here");
     live.stop().await;

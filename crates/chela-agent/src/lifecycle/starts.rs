@@ -63,7 +63,7 @@ impl Starts {
 
     /// A plugin that missed a start has heard of it now.
     pub(super) fn caught_up(&self, event_id: &str, plugin: &str) {
-        self.change(event_id, |known| drop(known.missed.remove(plugin)));
+        self.change(event_id, |known| known.missed.retain(|other| other != plugin));
     }
 
     /// The session has ended, and its end was told to those who heard of its start.

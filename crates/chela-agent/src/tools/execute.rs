@@ -258,7 +258,7 @@ fn overlay(params: &Value, changed: Option<&Value>) -> Value {
 async fn run(caller: &Caller<'_>, tool: &Tool, call: &ToolCall, params: Value) -> ToolOutcome {
     let result = match &tool.kind {
         ToolKind::Client => return delegated(tool, params),
-        ToolKind::Core(core) => core.run(caller.runtime, caller.session_key).await.map_err(CallError::thrown),
+        ToolKind::Core(core) => core.run(caller.runtime, caller.session_key, &params).await.map_err(CallError::thrown),
         ToolKind::Host(tool) => host_tool(caller, tool, call, params.clone()).await,
         ToolKind::Plugin { execute, .. } => {
             let mut request = Call::new(vec![call.id.clone().into(), params.clone()]).adapter(Adapter::Tool);
