@@ -29,7 +29,6 @@ use crate::hook_files;
 use crate::manager::{ManagerParts, PluginManager, Rules};
 use crate::models;
 use crate::nodes::NodeAccess;
-use crate::recover::{self, Recovered};
 use crate::requests::interactive::Callbacks;
 use crate::requests::{OpenStores, Relays, Requests};
 use crate::services::Services;
@@ -254,23 +253,6 @@ impl Host {
         let lifecycle = matches!(purpose, Purpose::Gateway | Purpose::Command).then(|| runtime.lifecycle.clone());
         manager.connect(Arc::new(Requests::new(Arc::downgrade(&host))), lifecycle, after);
         Ok(host)
-    }
-
-    /// Closes what the last process left open.
-    ///
-    /// # Errors
-    /// When the journal cannot be read or written.
-    pub async fn recover(&self) -> Result<Recovered, StoreError> {
-        let recovered = recover::recover(&self.runtime).await?;
-        // A passing command decides nothing about what waits for the gateway.
-        if self.is_gateway() {
-            self.forget_uninstalled().await;
-            let waiting = self.runtime.approvals.recover().await?;
-            if let Some(toolbox) = self.toolbox.get() {
-                toolbox.resume(waiting);
-            }
-        }
-        Ok(recovered)
     }
 
     /// Starts the plugins of the gateway's start, without waiting.

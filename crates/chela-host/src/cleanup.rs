@@ -105,7 +105,7 @@ fn is_gone(snapshot: &Snapshot, id: &str) -> bool {
     let policy = &snapshot.policy;
     let named = policy.entries.contains_key(id) || [&policy.allow, &policy.deny].iter().any(|list| list.iter().any(|entry| entry == id));
     let unsure = snapshot.index.state == IndexState::Disabled || snapshot.diagnostics.iter().any(|d| d.code == Some("plugin-path-missing"));
-    !named && !unsure && snapshot.get(id).is_none() && snapshot.index.records.get(id).is_none()
+    !named && !unsure && snapshot.get(id).is_none() && !snapshot.index.records.contains_key(id)
 }
 
 /// Calls the cleanups one after another: session extensions, runtime lifecycles, scheduler jobs.

@@ -1,4 +1,4 @@
-//! What a kill interrupted: sessions without an end, messages without an answer.
+//! What the last process left open: sessions without an end, messages without an answer, what waits for an approval.
 
 use std::sync::Arc;
 
@@ -7,6 +7,8 @@ use chela_agent::clock::now_ms;
 use chela_agent::{journal, message};
 use chela_store::{NewEntry, RunRecord, StoreError};
 use serde_json::Value;
+
+use crate::assemble::Host;
 
 /// What recovery found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,12 +19,31 @@ pub struct Recovered {
     pub messages: usize,
 }
 
+impl Host {
+    /// Closes what the last process left open.
+    ///
+    /// # Errors
+    /// When the journal cannot be read or written.
+    pub async fn recover(&self) -> Result<Recovered, StoreError> {
+        let recovered = recover(&self.runtime).await?;
+        // A passing command decides nothing about what waits for the gateway.
+        if self.is_gateway() {
+            self.forget_uninstalled().await;
+            let waiting = self.runtime.approvals.recover().await?;
+            if let Some(toolbox) = self.toolbox.get() {
+                toolbox.resume(waiting);
+            }
+        }
+        Ok(recovered)
+    }
+}
+
 /// Closes what the last process left open. An accepted message that is not in its transcript is put there: it was acknowledged, so it
 /// must not be lost. It is not answered again, because nobody knows which tools had run.
 ///
 /// # Errors
 /// When the journal cannot be read or written.
-pub(crate) async fn recover(runtime: &Arc<AgentRuntime>) -> Result<Recovered, StoreError> {
+async fn recover(runtime: &Arc<AgentRuntime>) -> Result<Recovered, StoreError> {
     let mut recovered = Recovered { sessions: runtime.lifecycle.recover().await?, messages: 0 };
     for run in runtime.store.interrupted_runs().await? {
         recovered.messages += usize::from(keep_message(runtime, &run).await?);
