@@ -6,7 +6,6 @@
 
 mod claim;
 mod context;
-mod facts;
 mod finalize;
 mod finish;
 mod flush;

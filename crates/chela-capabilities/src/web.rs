@@ -24,6 +24,11 @@ const GRACE: Duration = Duration::from_secs(15);
 /// Time for one provider when the config does not say, in seconds.
 const SECONDS: u64 = 30;
 
+/// What a stranger wrote, at most this many characters with the marks around it that tell a model so. No warning is added.
+pub fn mark_untrusted(text: &str, source: &str, most: usize) -> String {
+    untrusted::mark(text, source, most, false).text
+}
+
 /// A part of `tools.web`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {

@@ -1,4 +1,4 @@
-//! The HTTP endpoints: chat completions, models, tools, plugin routes, session history.
+//! The HTTP endpoints: chat completions, responses, models, tools, plugin routes, session history.
 
 mod client_tools;
 mod completions;
@@ -8,6 +8,7 @@ mod kill;
 mod openai;
 mod plugin_routes;
 pub(crate) mod plugin_upgrade;
+pub(crate) mod responses;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +56,10 @@ impl HttpApi for Api {
 
     async fn embeddings(&self, call: HttpCall) -> HttpReply {
         embeddings::serve(&self.0, call).await
+    }
+
+    async fn responses(&self, call: HttpCall) -> HttpReply {
+        responses::serve(&self.0, call).await
     }
 
     async fn tools_invoke(&self, call: HttpCall) -> HttpReply {

@@ -58,6 +58,8 @@ pub struct Gateway {
     /// Spoken sessions of clients.
     pub(crate) talks: crate::talks::Talks,
     pub(crate) sends: crate::sends::Sends,
+    /// Sessions of answers that a request can go on from.
+    pub(crate) responses: crate::api::responses::Remembered,
     /// Clients that watch hooks.
     pub(crate) traces: crate::methods::Traces,
     /// Places for connections that routes of plugins hold.
@@ -106,6 +108,7 @@ impl Gateway {
             control_plane: ControlPlaneBudget::default(),
             talks: Default::default(),
             sends: Default::default(),
+            responses: Default::default(),
             traces: Default::default(),
             upgraded: Arc::new(Semaphore::new(crate::api::plugin_upgrade::MAX_OPEN)),
             ready: AtomicBool::new(false),

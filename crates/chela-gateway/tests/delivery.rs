@@ -117,11 +117,9 @@ async fn connects_do_not_make_the_health_anew() {
 /// Endpoints and methods of later work say so, by name.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_built_is_named() {
-    let mut home = Home::new().await;
-    home.config["gateway"]["http"]["endpoints"]["responses"] = json!({"enabled": true});
+    let home = Home::new().await;
     let live = home.start_cold().await;
     for (method, path, named) in [
-        ("POST", "/v1/responses", "/v1/responses"),
         ("GET", "/__openclaw__/canvas/", "/__openclaw__/canvas"),
         ("GET", "/__openclaw__/a2ui/", "/__openclaw__/a2ui"),
         ("GET", "/__openclaw__/assistant-media/x", "/__openclaw__/assistant-media"),

@@ -83,6 +83,100 @@ async fn the_callers_own_tools_are_called_by_the_model_and_run_by_the_caller() {
     live.stop().await;
 }
 
+// GW-111, GW-114
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn responses_are_items_whole_and_streamed_and_go_on_from_each_other() {
+    let mut home = Home::with_reply("It rains in Oslo.").await;
+    home.config["gateway"]["http"]["endpoints"]["responses"] = json!({"enabled": true});
+    home.plugin("guard", GUARD);
+    let live = home.start().await;
+    let ask = |input: Value, extra: Value| {
+        let mut body = json!({"model": "openclaw/main", "input": input});
+        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        Some(body)
+    };
+    let post = async |body| {
+        let (status, _, answer) = live.http("POST", "/v1/responses", body).await;
+        (status, parsed(&answer))
+    };
+
+    let (status, first) = post(ask(json!("How is it?"), json!({"instructions": "be brief", "user": "u"}))).await;
+    assert_eq!((status, &first["object"], &first["status"]), (200, &json!("response"), &json!("completed")), "{first}");
+    assert_eq!(first["model"], "openclaw/main");
+    let item = &first["output"][0];
+    assert!(first["id"].as_str().unwrap().starts_with("resp_") && item["id"].as_str().unwrap().starts_with("msg_"), "{first}");
+    assert_eq!((&item["phase"], &item["content"][0]["text"]), (&json!("final_answer"), &json!("It rains in Oslo.")));
+    assert!(first["usage"]["total_tokens"].is_u64(), "{first}");
+    let sent = home.model.requests()[0].body["messages"].to_string();
+    assert!(sent.contains("be brief"), "{sent}");
+
+    // The same session goes on; without the id it would be a new one.
+    let (_, second) = post(ask(json!("And now?"), json!({"previous_response_id": first["id"]}))).await;
+    assert_eq!(second["status"], "completed", "{second}");
+    let sent = home.model.requests().last().unwrap().body["messages"].to_string();
+    assert!(sent.contains("How is it?") && sent.contains("And now?"), "{sent}");
+    post(ask(json!("A third"), json!({}))).await;
+    let sent = home.model.requests().last().unwrap().body["messages"].to_string();
+    assert!(!sent.contains("How is it?"), "{sent}");
+    let mut client = live.client().await;
+    let sessions = client.ok("sessions.list", json!({})).await["sessions"].to_string();
+    assert!(sessions.contains("agent:main:openresponses-user:u") && sessions.contains("agent:main:openresponses:"), "{sessions}");
+
+    // A tool of the caller.
+    let tools = json!({"tools": [{"type": "function", "name": "weather", "parameters": {"type": "object"}}]});
+    let asked = json!([{"type": "message", "role": "user", "content": "[[tool:weather {\"city\": \"Oslo\"}]]"}]);
+    let (_, called) = post(ask(asked.clone(), tools.clone())).await;
+    let call = called["output"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(
+        (&called["status"], &call["type"], &call["name"]),
+        (&json!("incomplete"), &json!("function_call"), &json!("weather")),
+        "{called}"
+    );
+    let result = json!([{"type": "function_call_output", "call_id": call["call_id"], "output": "heavy rain"}]);
+    let (_, done) = post(ask(result, json!({"previous_response_id": called["id"], "tools": tools["tools"]}))).await;
+    assert_eq!(done["status"], "completed", "{done}");
+    let sent = home.model.requests().last().unwrap().body["messages"].to_string();
+    assert!(sent.contains("heavy rain") && sent.contains("weather"), "{sent}");
+
+    let stream = async |input: Value, extra: Value| {
+        let (_, head, body) = live.http("POST", "/v1/responses", ask(input, extra)).await;
+        assert!(head.contains("text/event-stream") && body.contains("data: [DONE]"), "{body}");
+        let kinds: Vec<String> = body.lines().filter_map(|l| l.strip_prefix("event: ")).map(str::to_owned).collect();
+        let data = body.lines().filter_map(|l| l.strip_prefix("data: ")).filter(|l| *l != "[DONE]");
+        let events: Vec<Value> = data.map(parsed).collect();
+        assert!(kinds.iter().zip(&events).all(|(kind, event)| event["type"] == **kind), "{body}");
+        let mut kinds: Vec<String> = kinds.iter().map(|kind| kind.trim_start_matches("response.").to_owned()).collect();
+        kinds.dedup();
+        (kinds.join(" "), events)
+    };
+    let (kinds, events) = stream(json!("How is it?"), json!({"stream": true})).await;
+    assert_eq!(
+        kinds,
+        "created in_progress output_item.added content_part.added output_text.delta output_text.done content_part.done output_item.done completed"
+    );
+    let said: String = events.iter().filter_map(|event| event["delta"].as_str()).collect();
+    let last = &events.last().unwrap()["response"];
+    assert_eq!((said.as_str(), &last["status"]), ("It rains in Oslo.", &json!("completed")));
+    assert_eq!((&last["output"][0]["phase"], &last["output"][0]["content"][0]["text"]), (&json!("final_answer"), &json!(said)));
+    assert!(events.iter().filter_map(|e| e.get("item_id")).all(|id| *id == last["output"][0]["id"]));
+
+    let (kinds, events) = stream(asked, json!({"stream": true, "tools": tools["tools"]})).await;
+    assert!(kinds.ends_with("output_item.done output_item.added output_item.done completed"), "{kinds}");
+    let last = &events.last().unwrap()["response"];
+    assert_eq!((&last["status"], &last["output"][1]["name"]), (&json!("incomplete"), &json!("weather")), "{last}");
+
+    let taken = json!({"stream": true, "tools": [{"type": "function", "name": "session_status"}]});
+    let (kinds, events) = stream(json!("hi"), taken.clone()).await;
+    assert!(kinds.ends_with(" failed") && events.last().unwrap()["response"]["error"]["code"] == "invalid_request_error", "{events:?}");
+    let (status, failed) = post(ask(json!("hi"), json!({"tools": taken["tools"]}))).await;
+    assert_eq!((status, &failed["status"]), (400, &json!("failed")), "{failed}");
+
+    for body in [json!({"model": "openclaw/ghost", "input": "hi"}), json!({"input": "hi"}), json!({"model": "openclaw", "input": []})] {
+        assert_eq!(post(Some(body)).await.0, 400);
+    }
+    live.stop().await;
+}
+
 // GW-F5, GW-F17
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_is_read_and_ended_by_those_who_may() {

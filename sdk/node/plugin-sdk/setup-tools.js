@@ -1,4 +1,3 @@
-export { extractArchive } from './internal/archives.js';
 export { formatCliCommand } from './internal/cli-name.js';
 export { CONFIG_DIR } from './internal/paths.js';
 export { detectBinary, resolveBrewExecutable } from './internal/setup-binaries.js';

@@ -86,8 +86,6 @@ fn announce_output(scope: &TurnScope<'_>) {
         if let Some(last) = last {
             event["lastAssistant"] = last.clone();
         }
-        scope.put_window(&mut event);
-        scope.put_effort(&mut event);
         // Counts that nobody reported are absent, not zero.
         let counts = [
             ("input", usage.input),
@@ -100,9 +98,7 @@ fn announce_output(scope: &TurnScope<'_>) {
         if !known.is_empty() {
             event["usage"] = known.into();
         }
-        let mut ctx = scope.outcome_context();
-        scope.put_window(&mut ctx);
-        (event, ctx)
+        (event, scope.outcome_context())
     });
 }
 

@@ -81,10 +81,7 @@ impl Inbound {
                 out.insert((*name).into(), text.into());
             }
         }
-        let mut out = Value::Object(out);
-        self.put_reply(&mut out);
-        self.put_media(&mut out);
-        out
+        Value::Object(out)
     }
 
     /// Adds what the channel knows to a message context (HOOK-002).
@@ -100,7 +97,6 @@ impl Inbound {
                 ctx[name] = value.into();
             }
         }
-        self.put_reply(ctx);
     }
 
     /// Where an answer goes: the delivery context of the session (CH-152).

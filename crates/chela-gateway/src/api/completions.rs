@@ -1,16 +1,14 @@
 //! `POST /v1/chat/completions`, whole and streamed (GW-107..GW-112).
 
-use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use chela_agent::{Accepted, Entry, RunOutcome, RunStatus, TurnRequest};
-use futures::StreamExt;
+use chela_agent::{Accepted, RunOutcome, RunStatus, TurnRequest};
 use hyper::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::{client_tools, openai};
+use super::client_tools;
+use super::openai::{self, Asked};
 use crate::attachments::split_data_url;
 use crate::gateway::Gateway;
 use crate::http::{HttpCall, HttpReply};
@@ -116,7 +114,7 @@ fn streamed(gateway: &Arc<Gateway>, completion: Completion, ticket: chela_agent:
         let chunk = chunk.clone();
         let mut receiver = receiver;
         let mut any = false;
-        async_stream(move |out| {
+        openai::event_stream(move |out| {
             Box::pin(async move {
                 let _ = out.send(first).await;
                 while let Some(delta) = receiver.recv().await {
@@ -153,53 +151,28 @@ fn streamed(gateway: &Arc<Gateway>, completion: Completion, ticket: chela_agent:
     HttpReply::event_stream(deltas)
 }
 
-type Work = futures::future::BoxFuture<'static, ()>;
-
-/// A bounded stream that a task fills: a slow reader slows the task, not the run.
-fn async_stream(fill: impl FnOnce(mpsc::Sender<String>) -> Work) -> futures::stream::BoxStream<'static, Result<Bytes, io::Error>> {
-    let (sender, receiver) = mpsc::channel::<String>(64);
-    tokio::spawn(fill(sender));
-    futures::stream::unfold(receiver, |mut r| async move { r.recv().await.map(|text| (Ok(Bytes::from(text)), r)) }).boxed()
-}
-
 fn read(gateway: &Gateway, call: &HttpCall) -> Result<Completion, String> {
     let body: Value = serde_json::from_slice(&call.body).map_err(|e| format!("Invalid JSON body: {e}"))?;
     let model = body.get("model").and_then(Value::as_str).unwrap_or("openclaw").to_string();
-    let agent_header = call.header("x-openclaw-agent-id").or_else(|| call.header("x-openclaw-agent"));
-    let agent = match agent_header {
-        Some(id) => gateway.agent_or_default(Some(id)).map_err(|e| e.message)?,
-        None => openai::agent_of_model(gateway, &model).ok_or("Invalid `model`. Use `openclaw` or `openclaw/<agentId>`.")?,
-    };
+    let agent = openai::agent_of_call(gateway, call, &model)?;
     let client_tools = client_tools::read(&body).map_err(|e| format!("Invalid tools/tool_choice: {e}"))?;
     let conversation = Conversation::read(&body)?;
-    let session_key = openai::session_of(call, &agent, body.get("user").and_then(Value::as_str))?;
-    let chosen = call.header("x-openclaw-model").and_then(|m| chela_models::ModelRef::parse(m).ok());
+    let session_key = openai::session_of(call, &agent, body.get("user").and_then(Value::as_str), "openai")?;
     let id = format!("chatcmpl_{}", uuid::Uuid::new_v4());
+    let asked = Asked {
+        run_id: id.clone(),
+        agent,
+        session_key,
+        prompt: conversation.prompt,
+        images: conversation.images,
+        system: conversation.system,
+        client_tools,
+    };
     Ok(Completion {
         stream: body.get("stream") == Some(&Value::Bool(true)),
         include_usage: body.pointer("/stream_options/include_usage") == Some(&Value::Bool(true)),
         created: chela_agent::clock::now_ms() / 1000,
-        turn: TurnRequest {
-            run_id: id.clone(),
-            session_key,
-            agent_id: agent,
-            message: conversation.prompt,
-            images: conversation.images,
-            entry: Entry::Http,
-            surface: call.header("x-openclaw-message-channel").unwrap_or("webchat").to_string(),
-            sender_id: None,
-            sender_is_owner: call.auth.has_scope(chela_gateway_protocol::Scope::Admin),
-            scopes: call.auth.scopes.iter().map(|s| s.as_str().to_string()).collect(),
-            model: chosen,
-            thinking: None,
-            extra_system_prompt: conversation.system,
-            client_tools,
-            queue: Default::default(),
-            exec: serde_json::Map::new(),
-            inbound: None,
-            trigger: "user",
-            timeout: gateway.turn_timeout(),
-        },
+        turn: openai::turn(gateway, call, asked),
         id,
         model,
     })
@@ -236,16 +209,7 @@ impl Conversation {
                 other => return Err(format!("unknown message role `{other}`")),
             }
         }
-        let last = entries.iter().rposition(|(asks, _, text)| *asks && !(text.trim().is_empty() && images.is_empty()));
-        let Some(last) = last else { return Err("Missing user message in `messages`.".into()) };
-        let (_, speaker, text) = &entries[last];
-        let current = if speaker == "user" { text.clone() } else { format!("{speaker}: {text}") };
-        let earlier: Vec<String> = entries[..last].iter().map(|(_, speaker, text)| format!("{speaker}: {text}")).collect();
-        let prompt = if earlier.is_empty() {
-            current
-        } else {
-            format!("Earlier in this conversation:\n{}\n\nCurrent message:\n{current}", earlier.join("\n"))
-        };
+        let prompt = openai::prompt_of(&entries, !images.is_empty()).ok_or("Missing user message in `messages`.")?;
         Ok(Self { prompt, system: (!system.is_empty()).then(|| system.join("\n\n")), images })
     }
 }
