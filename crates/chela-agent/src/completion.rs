@@ -94,7 +94,7 @@ pub async fn complete(runtime: &AgentRuntime, plugin: &str, agent: &str, params:
 }
 
 /// What an answer cost by the prices of the model, which are US dollars for a million tokens (RT-061); nothing without prices.
-fn estimated(price: &ModelCost, usage: &Usage) -> Option<f64> {
+pub fn estimated(price: &ModelCost, usage: &Usage) -> Option<f64> {
     let parts = [
         (price.input, usage.input),
         (price.output, usage.output),

@@ -180,13 +180,17 @@ impl CallFacts {
         if listened && let Some(api) = models.resolve(model).ok().and_then(|r| r.api) {
             event["api"] = api.as_str().into();
         }
-        let facts = Self {
+        let mut facts = Self {
             event,
             context: json!({
                 "runId": scope.run_id(), "trace": scope.trace.of_call(), "sessionKey": scope.session_key(),
                 "sessionId": scope.session_id(), "modelProviderId": model.provider, "modelId": model.model,
             }),
         };
+        if listened {
+            scope.put_window(&mut facts.event);
+            scope.put_window(&mut facts.context);
+        }
         scope.hooks().spawn_parallel(HookName::ModelCallStarted, || (facts.event.clone(), facts.context.clone()));
         facts
     }

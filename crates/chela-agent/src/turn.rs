@@ -6,6 +6,7 @@
 
 mod claim;
 mod context;
+mod facts;
 mod finalize;
 mod finish;
 mod flush;

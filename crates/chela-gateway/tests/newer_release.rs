@@ -69,10 +69,64 @@ async fn answers_are_changed_or_kept_back_before_a_channel_gets_them() {
     let usage = &event["usageState"];
     assert_eq!((&usage["resolvedRef"], &usage["agentId"]), (&json!("mock/mock-1"), &json!("main")), "{usage}");
     assert!(usage["usage"]["total"].is_u64() && usage["durationMs"].is_i64());
+    assert_eq!((&usage["chatType"], usage["contextTokenBudget"].is_u64()), (&json!("direct"), true), "{usage}");
     let second = named(&lines, "second")[0]["text"].as_str().unwrap();
     assert!(second.ends_with("(seen 1)"), "the next handler sees what the first one made of it: {second}");
     live.stop().await;
     assert_eq!(named(&home.recorded(), "deactivate").len(), 1, "`deactivate` is `gateway_stop`");
+}
+
+const LISTENER: &str = "import fs from 'node:fs';
+const names = ['message_received', 'before_dispatch', 'reply_dispatch', 'model_call_started', 'llm_input', 'llm_output', 'agent_end'];
+export default { id: 'listener', register(api) {
+  for (const name of names) api.on(name, (event, ctx) => {
+    const { messages, historyMessages, ...rest } = event;
+    fs.appendFileSync(process.env.TEST_LOG, JSON.stringify({ hook: name, event: rest, ctx }) + '\\n');
+  });
+} };";
+
+/// What the newer release tells beyond the older one: who wrote and where, what a message answers, which tools there are, and how much
+/// room the conversation has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hooks_hear_what_a_message_answers_and_how_much_room_there_is() {
+    let service = Service::start().await;
+    let mut home = Home::new().await;
+    home.fixture("channel-talk");
+    home.plugin("listener", LISTENER);
+    home.config["channels"]["talk"] = json!({"accounts": {"work": {"port": service.port}}});
+    let live = home.start().await;
+    let mut conversation = service.accept().await;
+    conversation.line("hello").await;
+    let context = json!({
+        "ReplyToId": "m0", "ReplyToBody": "before", "ReplyToSender": "Bo", "ReplyToIsQuote": true, "ChatId": "c7", "MediaPaths": ["/a.png"],
+        "ChannelContext": {"sender": {"unionId": "u-1", "id": "forged"}},
+    });
+    conversation.send(json!({"id": "m1", "from": "u1", "text": "good day", "context": context})).await;
+    conversation.line("deliver").await;
+    let lines =
+        home.until("the end of the turn", |lines| !named(lines, "agent_end").is_empty() && !named(lines, "llm_output").is_empty()).await;
+    let of = |name: &str| (named(&lines, name)[0]["event"].clone(), named(&lines, name)[0]["ctx"].clone());
+    let (received, ctx) = of("message_received");
+    let (dispatch, dispatch_ctx) = of("before_dispatch");
+    for place in [&received, &ctx, &dispatch, &dispatch_ctx, &received["metadata"]] {
+        let told = ["replyToId", "replyToBody", "replyToSender", "replyToIsQuote"].map(|name| &place[name]);
+        assert_eq!(told, [&json!("m0"), &json!("before"), &json!("Bo"), &json!(true)], "{place}");
+    }
+    assert_eq!((&received["metadata"]["mediaPath"], &received["metadata"]["mediaPaths"]), (&json!("/a.png"), &json!(["/a.png"])));
+    let (reply, _) = of("reply_dispatch");
+    assert_eq!((&reply["originatingAccountId"], &reply["originatingChatType"]), (&json!("work"), &json!("direct")));
+
+    let (input, ctx) = of("llm_input");
+    assert!(input["tools"].as_array().unwrap().iter().any(|tool| tool["name"] == "read" && tool["parameters"].is_object()), "{input}");
+    assert_eq!((&ctx["channel"], &ctx["chatId"], &ctx["senderId"]), (&json!("talk"), &json!("c7"), &json!("u1")));
+    let sender = json!({"unionId": "u-1", "id": "u1"});
+    assert_eq!(ctx["channelContext"], json!({"sender": sender, "chat": {"id": "c7"}}), "a channel cannot say that somebody else wrote");
+    let (call, call_ctx) = of("model_call_started");
+    let (output, output_ctx) = of("llm_output");
+    for place in [&call, &call_ctx, &output, &output_ctx] {
+        assert!(place["contextTokenBudget"].as_u64() > Some(0) && place["contextWindowSource"].is_string(), "{place}");
+    }
+    live.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

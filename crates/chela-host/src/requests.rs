@@ -31,7 +31,7 @@ use chela_plugin::{CallError, HostCaller, HostServices, WorkerEvent};
 use chela_store::KeyedStore;
 use serde_json::{Value, json};
 
-pub(crate) use self::agent::plain_turn;
+pub(crate) use self::agent::{identity_of, plain_turn};
 pub(crate) use self::relay::Relays;
 use crate::assemble::Host;
 

@@ -263,6 +263,13 @@ impl Trial<'_> {
         let registry = self.registry();
         let only = registry.not_consumed().into_iter().filter(|row| row.plugin_id == id);
         let recorded_only: Vec<String> = only.map(|row| format!("{} {}", row.method, row.id).trim().to_owned()).collect();
+        let others = registry.recorded.iter().filter(|one| one.owner.id.as_ref() == id).map(|one| format!("{} {}", one.method, one.id));
+        let middleware = registry.middleware.iter().filter(|one| one.owner.id.as_ref() == id);
+        let policies = registry.trusted_policies.iter().filter(|one| one.owner.id.as_ref() == id);
+        let own = middleware
+            .map(|_| "registerAgentToolResultMiddleware".to_owned())
+            .chain(policies.map(|_| "registerTrustedToolPolicy".to_owned()));
+        let capabilities: Vec<String> = others.map(|text| text.trim().to_owned()).chain(own).collect();
         self.report.registered = Registered {
             tools: facts.tools.iter().flat_map(|tool| tool.names.clone()).collect(),
             hooks: facts.typed_hooks.iter().map(|hook| hook.name.clone()).collect(),
@@ -275,6 +282,7 @@ impl Trial<'_> {
             providers: facts.provider_ids,
             channels: facts.channel_ids,
             context_engines: facts.context_engine_ids,
+            capabilities,
             recorded_only,
         };
     }

@@ -18,7 +18,11 @@ fn faulty() -> Vec<(&'static str, String, Option<Fault>)> {
     vec![
         ("throws", "throw new Error('at the top');".into(), Some(("load", "at the top"))),
         ("empty", "export const nothing = 1;".into(), Some(("validation", "plugin export missing register/activate"))),
-        ("slow", "export default { async register() {} };".into(), Some(("register", "plugin register must be synchronous"))),
+        (
+            "slow",
+            "export default { async register() { throw new Error('late'); } };".into(),
+            Some(("register", "plugin register must be synchronous")),
+        ),
         (
             "half",
             format!("export default {{ register(api) {{ {TOOL} throw new Error('in the middle'); }} }};"),

@@ -136,6 +136,18 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("before_agent_reply", "ctx.runId", "declared; the run exists already"),
     ("before_agent_run", "event.senderId", "declared; the caller of `agent` is known"),
     ("llm_output", "event.prompt", "declared and left out by the reference (HOOK-059)"),
+    // Declared since 2026.6.
+    ("*", "ctx.channel", "part of the newer release"),
+    ("*", "ctx.chatId", "part of the newer release"),
+    ("*", "ctx.senderId", "part of the newer release"),
+    ("*", "ctx.channelContext", "part of the newer release"),
+    ("*", "ctx.contextTokenBudget", "part of the newer release"),
+    ("*", "ctx.contextWindowSource", "part of the newer release"),
+    ("*", "event.contextTokenBudget", "part of the newer release"),
+    ("*", "event.contextWindowSource", "part of the newer release"),
+    ("llm_input", "event.tools", "part of the newer release"),
+    ("llm_output", "event.reasoningEffort", "part of the newer release"),
+    ("llm_output", "event.fastMode", "part of the newer release"),
     // The reference reports a refused model call as a success; HOOK-057 and HOOK-159 say otherwise.
     ("agent_end", "event.error", "a failed call is a failed run (HOOK-159)"),
     ("model_call_ended", "event.errorCategory", "a failed call is an error (HOOK-057)"),

@@ -27,3 +27,5 @@ export { createChannelReplyPipeline, createReplyPrefixContext, createReplyPrefix
 export { buildMemorySystemPromptAddition, delegateCompactionToRuntime } from './internal/memory-host.js';
 export { inspectReadOnlyChannelAccount } from './internal/message-channels.js';
 export { registerContextEngine } from './internal/own-context-engine.js';
+export { ACP_ERROR_CODES, assertSecretInputResolved, buildOpenGroupPolicyNoRouteAllowlistWarning, CHANNEL_MESSAGE_ACTION_NAMES, createScopedPairingAccess, fetchWithBearerAuthScopeFallback, isWhatsAppGroupJid, resolveAccountIdForConfigure, resolveChannelAccountConfigBasePath, resolveRuntimeGroupPolicy, splitOnboardingEntries } from './internal/older.js';
+export { AllowFromEntrySchema, MarkdownTableModeSchema } from './internal/schemas.js';

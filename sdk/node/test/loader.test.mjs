@@ -106,6 +106,49 @@ for (const [name, files, expected] of DYNAMIC) {
   test(name, async () => assert.deepEqual((await load(files, files['index.ts'] ? 'index.ts' : 'index.js')).said, [expected])); // SUB-313, SUB-314
 }
 
+test('a CommonJS module may hold the text of an ES module', async () => {
+  const source = "const text = `\nimport fs from 'node:fs';\nexport default 1;\n`;\nmodule.exports = (api) => api.logger.info(String(text.length));";
+  assert.deepEqual((await load({ 'package.json': '{}', 'index.js': source })).said, ['45']);
+  const mixed = `import fs from 'node:fs';\nif (typeof module !== 'undefined') module.exports = 1;\n${say('typeof fs.readFileSync')}`;
+  assert.deepEqual((await load({ 'index.js': mixed })).said, ['function']);
+});
+
+test('imports that a module begins and does not await are linked before it registers', async () => {
+  const begun = `const subpaths = ['core', 'channel-plugin-common', 'reply-runtime'];\nexport const ready = Promise.all(subpaths.map((one) => import('openclaw/plugin-sdk/' + one)));`;
+  const { said } = await load({ 'begun.js': begun, 'index.js': say('typeof api.runtime.config', "import './begun.js';") });
+  assert.deepEqual(said, ['object']);
+});
+
+test('a name that another release has elsewhere is taken from where it is', async () => {
+  const source = say(
+    '[typeof createSubsystemLogger, typeof retryAsync, typeof nope].join()',
+    "import { createSubsystemLogger } from 'openclaw/plugin-sdk/diagnostic-runtime'; import { retryAsync, nope } from 'openclaw/plugin-sdk/not-there';",
+  );
+  const { said, linkReport } = await load({ 'index.js': source });
+  assert.deepEqual(said, ['function,function,function']);
+  assert.deepEqual([linkReport.missingExports.map((row) => row.name), linkReport.missingSubpaths.map((row) => row.subpath)], [['nope'], ['not-there']]);
+});
+
+test('names of releases before 2026.5 are there', async () => {
+  const root = await import('../plugin-sdk/compat.js');
+  assert.deepEqual(root.splitOnboardingEntries(' a, b;c\n'), ['a', 'b', 'c']);
+  assert.deepEqual(['open', undefined].map((groupPolicy) => root.resolveRuntimeGroupPolicy({ providerConfigPresent: false, groupPolicy })), [
+    { groupPolicy: 'open', providerMissingFallbackApplied: false }, { groupPolicy: 'allowlist', providerMissingFallbackApplied: true },
+  ]);
+  const cfg = { channels: { talk: { accounts: { work: {} } } } };
+  assert.deepEqual(['work', 'home'].map((accountId) => root.resolveChannelAccountConfigBasePath({ cfg, channelKey: 'talk', accountId })), ['channels.talk.accounts.work.', 'channels.talk.']);
+  assert.deepEqual(['whatsapp:120-3@g.us', '1@s.whatsapp.net', '@g.us'].map(root.isWhatsAppGroupJid), [true, false, false]);
+  assert.throws(() => root.assertSecretInputResolved({ value: { source: 'env', provider: 'default', id: 'TOKEN' }, path: 'channels.x.token' }), /channels\.x\.token: unresolved SecretRef "env:default:TOKEN"/);
+  const pairing = { readAllowFromStore: async (of) => [of.channel, of.accountId], upsertPairingRequest: async (input) => input };
+  const access = root.createScopedPairingAccess({ core: { channel: { pairing } }, channel: 'talk', accountId: 'Work' });
+  assert.deepEqual([access.accountId, await access.readAllowFromStore(), access.issueChallenge], ['work', ['talk', 'work'], undefined]);
+  const asked = [];
+  const fetchFn = async (_url, { headers } = {}) => (asked.push(headers?.get('authorization') ?? null), new Response('', { status: headers?.get('authorization') === 'Bearer b' ? 200 : 401 }));
+  const tokenProvider = { getAccessToken: async (scope) => scope };
+  assert.equal((await root.fetchWithBearerAuthScopeFallback({ url: 'https://x.example', scopes: ['a', 'b'], tokenProvider, fetchFn })).status, 200);
+  assert.deepEqual(asked, [null, 'Bearer a', 'Bearer b']);
+});
+
 test('exports.json is up to date', () => {
   execFileSync(process.execPath, [fileURLToPath(new URL('../tools/list-exports.mjs', import.meta.url)), '--check']);
 });

@@ -106,6 +106,13 @@ const FAILURES = [
   ['a hook without a name', 'export default (api) => api.registerHook("command", () => {}, {})', 'register', 'hook registration missing name'], // API-037
   ['memory without the kind', 'export default (api) => api.registerMemoryRuntime({})', 'register', /only memory plugins/], // API-086
 ];
+test('what an asynchronous register registers counts, and the host is told', () => // API-008
+  withHost(async (host) => {
+    const source = `export default { async register(api) { await new Promise((done) => setTimeout(done, 20)); api.registerService({ id: 'later', start() {} }); } }`;
+    const { registrations } = await loadSource(host, source);
+    assert.deepEqual(registrations.map((one) => one.method), ['registerService', 'asyncRegister']);
+  }));
+
 for (const [what, source, phase, message] of FAILURES) {
   test(`a load with ${what} fails in phase ${phase}`, () =>
     withHost(async (host) => {

@@ -9,6 +9,9 @@ import { trimWhenIdle } from './memory.js';
 /** Names of exports that are shown of one object. */
 const SHAPE_KEYS = 8;
 
+/** How long a plugin may register that does so asynchronously. */
+const ASYNC_REGISTER_MS = 10_000;
+
 /** Fails a load with the phase that the host shows. */
 class LoadError extends Error {
   constructor(phase, message, cause) {
@@ -55,7 +58,9 @@ export async function load(params) {
     const module = await entryModule(params, plugin).catch((error) => {
       throw failed('load', error);
     });
-    const definition = runRegister(plugin, module, params);
+    // A module may have begun imports that nothing awaits; what they share with this worker could not be required before they are linked.
+    await new Promise((resolve) => setImmediate(resolve));
+    const definition = await runRegister(plugin, module, params);
     trimWhenIdle();
     box?.flush();
     return {
@@ -124,7 +129,7 @@ export async function unload({ pluginId }) {
   return { ok: true };
 }
 
-function runRegister(plugin, module, params) {
+async function runRegister(plugin, module, params) {
   const { definition, register } = findExport(module);
   if (definition?.id && definition.id !== plugin.id) {
     throw new LoadError('validation', `plugin id mismatch (config uses "${plugin.id}", export uses "${definition.id}")`);
@@ -137,8 +142,12 @@ function runRegister(plugin, module, params) {
   plugin.api = api;
   plugin.close = close;
   if (mode === 'full') recordDefinition(definition, record);
-  if (mode !== 'validate') callRegister(register ?? setup, definition, api);
-  close();
+  try {
+    const pending = mode === 'validate' ? undefined : callRegister(register ?? setup, definition, api);
+    if (pending) await registered(pending, record);
+  } finally {
+    close();
+  }
   return describeDefinition(definition, register ?? setup);
 }
 
@@ -149,10 +158,26 @@ function callRegister(register, definition, api) {
   } catch (error) {
     throw failed('register', error);
   }
-  if (result && typeof result.then === 'function') {
-    Promise.resolve(result).catch(() => {});
-    throw new LoadError('register', 'plugin register must be synchronous');
+  return result && typeof result.then === 'function' ? result : undefined;
+}
+
+/**
+ * Older releases of the reference took an asynchronous `register`, the newer ones refuse it. Here what it registered in time counts,
+ * and the host, which knows whether it is to be strict, is told.
+ */
+async function registered(pending, record) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it did not end within ${ASYNC_REGISTER_MS} ms`)), ASYNC_REGISTER_MS);
+  });
+  try {
+    await Promise.race([pending, late]);
+  } catch (error) {
+    throw new LoadError('register', 'plugin register must be synchronous', error);
+  } finally {
+    clearTimeout(timer);
   }
+  record('asyncRegister', []);
 }
 
 /** Searches wrappers for something that registers, the default export first. */

@@ -19,6 +19,13 @@ pub(super) async fn claim_inbound(scope: &TurnScope<'_>) -> Option<Reply> {
     })
 }
 
+/// Adds what the message answers, where a channel says so.
+fn put_reply(scope: &TurnScope<'_>, out: &mut Value) {
+    if let Some(inbound) = &scope.request.inbound {
+        inbound.put_reply(out);
+    }
+}
+
 /// HOOK-070.
 fn claim_event(scope: &TurnScope<'_>) -> Value {
     let (request, facts) = (scope.request, Facts::of(scope));
@@ -47,7 +54,9 @@ fn claim_event(scope: &TurnScope<'_>) -> Value {
         ("metadata", Some(facts.metadata)),
     ];
     let known = members.into_iter().filter_map(|(name, value)| Some((name.to_string(), value.filter(|v| !v.is_null())?)));
-    Value::Object(known.collect::<Map<_, _>>())
+    let mut event = Value::Object(known.collect::<Map<_, _>>());
+    put_reply(scope, &mut event);
+    event
 }
 
 /// Announces an accepted message (HOOK-035, HOOK-273). Runs through the `agent` method are not messages (HOOK-133).
@@ -65,6 +74,7 @@ pub(super) fn receive(scope: &TurnScope<'_>) {
         if let Some(thread) = request.inbound.as_ref().and_then(|i| i.text("MessageThreadId")) {
             event["threadId"] = thread.into();
         }
+        put_reply(scope, &mut event);
         event
     };
     scope.hooks().spawn_parallel(HookName::MessageReceived, || (event(), scope.message_context()));
@@ -72,7 +82,7 @@ pub(super) fn receive(scope: &TurnScope<'_>) {
         // The id is a member of its own here, and the metadata are those of the surface alone (HOOK-273).
         let mut metadata = facts.metadata.clone();
         if let Some(metadata) = metadata.as_object_mut() {
-            metadata.retain(|name, _| !matches!(name.as_str(), "messageId" | "originatingChannel"));
+            metadata.retain(|name, _| !matches!(name.as_str(), "messageId" | "originatingChannel") && !name.starts_with("replyTo"));
         }
         let mut context = json!({
             "from": facts.from, "content": facts.content, "timestamp": facts.timestamp, "channelId": request.surface,
@@ -177,7 +187,7 @@ pub(super) async fn claim(scope: &mut TurnScope<'_>) -> Option<Reply> {
     let request = scope.request;
     let dispatched = scope.hooks().dispatch_with(HookName::BeforeDispatch, scope.options(), || {
         let facts = Facts::of(scope);
-        let event = json!({
+        let mut event = json!({
             "content": facts.content, "body": request.message, "channel": request.surface, "sessionKey": request.session_key,
             "senderId": request.sender_id, "isGroup": Facts::is_group(scope), "timestamp": facts.timestamp,
         });
@@ -187,6 +197,8 @@ pub(super) async fn claim(scope: &mut TurnScope<'_>) -> Option<Reply> {
         if let Some(account) = request.inbound.as_ref().and_then(|i| i.text("AccountId")) {
             ctx["accountId"] = account.into();
         }
+        put_reply(scope, &mut event);
+        put_reply(scope, &mut ctx);
         (event, ctx)
     });
     let claimed = dispatched.await.merged;
@@ -203,12 +215,19 @@ pub(super) async fn claim(scope: &mut TurnScope<'_>) -> Option<Reply> {
         false => false,
     };
     let dispatched = scope.hooks().dispatch_with(HookName::ReplyDispatch, scope.options(), || {
-        let event = json!({
+        let mut event = json!({
             "ctx": inbound(scope), "inboundAudio": false, "shouldRouteToOriginating": false, "shouldSendToolSummaries": true,
             "sendPolicy": if denied { "deny" } else { "allow" }, "runId": request.run_id, "sessionKey": request.session_key, "originatingChannel": request.surface,
             "ttsChannel": request.surface, "suppressUserDelivery": denied, "suppressReplyLifecycle": true,
             "sourceReplyDeliveryMode": "automatic",
         });
+        let text = |name: &str| request.inbound.as_ref().and_then(|i| i.text(name));
+        let origin = [("To", text("OriginatingTo")), ("AccountId", text("AccountId")), ("ChatType", text("ChatType")), ("ThreadId", text("MessageThreadId"))];
+        for (name, value) in origin {
+            if let Some(value) = value {
+                event[format!("originating{name}")] = value.into();
+            }
+        }
         (event, json!({}))
     });
     let claimed = dispatched.await.merged;

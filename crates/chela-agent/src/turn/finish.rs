@@ -86,6 +86,8 @@ fn announce_output(scope: &TurnScope<'_>) {
         if let Some(last) = last {
             event["lastAssistant"] = last.clone();
         }
+        scope.put_window(&mut event);
+        scope.put_effort(&mut event);
         // Counts that nobody reported are absent, not zero.
         let counts = [
             ("input", usage.input),
@@ -98,7 +100,9 @@ fn announce_output(scope: &TurnScope<'_>) {
         if !known.is_empty() {
             event["usage"] = known.into();
         }
-        (event, scope.outcome_context())
+        let mut ctx = scope.outcome_context();
+        scope.put_window(&mut ctx);
+        (event, ctx)
     });
 }
 

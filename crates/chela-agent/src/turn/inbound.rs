@@ -81,7 +81,10 @@ impl Inbound {
                 out.insert((*name).into(), text.into());
             }
         }
-        Value::Object(out)
+        let mut out = Value::Object(out);
+        self.put_reply(&mut out);
+        self.put_media(&mut out);
+        out
     }
 
     /// Adds what the channel knows to a message context (HOOK-002).
@@ -97,6 +100,7 @@ impl Inbound {
                 ctx[name] = value.into();
             }
         }
+        self.put_reply(ctx);
     }
 
     /// Where an answer goes: the delivery context of the session (CH-152).

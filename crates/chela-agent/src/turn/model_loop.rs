@@ -141,7 +141,7 @@ pub(super) fn announce_input(scope: &TurnScope<'_>, prepared: &Prepared) {
         let event = json!({
             "runId": scope.run_id(), "sessionId": scope.session_id(), "provider": provider, "model": model,
             "systemPrompt": prepared.system, "prompt": prepared.prompt, "historyMessages": *scope.history,
-            "imagesCount": scope.request.images.len(),
+            "imagesCount": scope.request.images.len(), "tools": super::facts::tools(&prepared.tools.specs()),
         });
         (event, scope.outcome_context())
     });

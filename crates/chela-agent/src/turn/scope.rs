@@ -296,6 +296,7 @@ impl<'a> TurnScope<'a> {
             "channelId",
             Some(inbound.map_or_else(|| request.surface.clone(), |i| i.hook_channel_id(self.session_key(), &request.surface))),
         );
+        self.put_origin(&mut ctx);
         Value::Object(ctx)
     }
 

@@ -235,7 +235,7 @@ async fn answer(request: &Request<'_>, message: &Message) -> Reply {
     if !denied {
         first.extend(replies(message, &outcome));
     }
-    Ok(hand_back(host, request.plugin, message, first, usage_state(&outcome)).await)
+    Ok(hand_back(host, request.plugin, message, first, usage_state(host, &outcome).await).await)
 }
 
 /// True when answers of the agent may not leave through the channel.

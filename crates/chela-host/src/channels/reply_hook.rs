@@ -2,6 +2,7 @@
 
 use chela_agent::{RunOutcome, TurnPlugins};
 use chela_plugin::HookName;
+use chela_store::SessionRow;
 use serde_json::{Value, json};
 
 use super::send::without_nulls;
@@ -76,21 +77,59 @@ fn says_something(payload: &Value) -> bool {
     text || CONTENTS.iter().any(|name| payload.get(*name).is_some_and(full))
 }
 
-/// What a run used, as the hook tells it.
-pub(crate) fn usage_state(outcome: &RunOutcome) -> Option<Value> {
-    if outcome.model.is_empty() {
+/// What a run used, as the hook tells it; nothing is looked up when nobody listens.
+pub(crate) async fn usage_state(host: &Host, outcome: &RunOutcome) -> Option<Value> {
+    if outcome.model.is_empty() || !host.manager.current().hooks.has(HookName::ReplyPayloadSending) {
         return None;
     }
+    let row = host.runtime.store.session(&outcome.session_key).await.ok().flatten();
+    let agent = chela_store::session_key::agent_of(&outcome.session_key);
+    let identity = crate::requests::identity_of(&host.runtime.config(), &agent);
     let usage = &outcome.usage;
     let total = usage.input + usage.output + usage.cache_read + usage.cache_write;
-    Some(json!({
+    let wished = chela_models::ModelRef { provider: outcome.provider.clone(), model: outcome.model.clone() };
+    let price = host.runtime.models().resolve(&wished).ok().and_then(|model| model.entry).map(|entry| entry.cost);
+    let mut state = json!({
         "provider": outcome.provider, "model": outcome.model, "resolvedRef": format!("{}/{}", outcome.provider, outcome.model),
-        "agentId": chela_store::session_key::agent_of(&outcome.session_key), "sessionId": outcome.session_id,
-        "durationMs": outcome.ended_at_ms - outcome.started_at_ms,
+        "agentId": agent, "sessionId": outcome.session_id, "durationMs": outcome.ended_at_ms - outcome.started_at_ms,
         "usage": {
             "input": usage.input, "output": usage.output, "cacheRead": usage.cache_read, "cacheWrite": usage.cache_write, "total": total,
         },
-    }))
+        "turnUsd": price.and_then(|price| chela_agent::completion::estimated(&price, usage)), "identity": identity.map(known_identity),
+    });
+    if let Some(row) = row {
+        put_row(&mut state, &row);
+    }
+    Some(without_nulls(state))
+}
+
+/// What the session says of its turns.
+fn put_row(state: &mut Value, row: &SessionRow) {
+    let member = |name: &str| row.extra.get(name).cloned().unwrap_or_default();
+    let members = [
+        ("contextTokenBudget", row.context_tokens.into()),
+        ("contextUsedTokens", row.total_tokens.filter(|n| *n > 0).into()),
+        ("compactionCount", member("compactionCount")),
+        ("chatType", member("chatType")),
+        ("reasoningEffort", member("thinkingLevel")),
+        ("fastMode", member("fastMode")),
+        ("overrideSource", member("modelOverrideSource")),
+    ];
+    for (name, value) in members {
+        state[name] = value;
+    }
+    if let Some(model) = row.extra.get("modelOverride").and_then(Value::as_str) {
+        let provider = row.extra.get("providerOverride").and_then(Value::as_str);
+        let requested = provider.map_or_else(|| model.to_owned(), |provider| format!("{provider}/{model}"));
+        state["fallbackUsed"] = (state["resolvedRef"] != requested && state["model"] != requested).into();
+        state["requested"] = requested.into();
+    }
+}
+
+/// Name, emoji and picture of an agent.
+fn known_identity(all: Value) -> Value {
+    let members = ["name", "emoji", "avatar"].into_iter().filter_map(|name| Some((name.to_owned(), all.get(name)?.as_str()?.into())));
+    Value::Object(members.collect())
 }
 
 #[cfg(test)]
@@ -116,5 +155,19 @@ mod tests {
         ] {
             assert_eq!(says_something(&payload), says, "{payload}");
         }
+    }
+
+    #[test]
+    fn the_state_of_a_run_says_what_the_session_knows() {
+        let mut row = SessionRow { context_tokens: Some(1000), total_tokens: Some(0), ..SessionRow::default() };
+        row.extra.insert("chatType".into(), "direct".into());
+        row.extra.insert("modelOverride".into(), "big".into());
+        row.extra.insert("providerOverride".into(), "p".into());
+        let mut state = json!({"resolvedRef": "p/small", "model": "small"});
+        put_row(&mut state, &row);
+        let expected = json!({"resolvedRef": "p/small", "model": "small", "contextTokenBudget": 1000, "chatType": "direct",
+            "requested": "p/big", "fallbackUsed": true});
+        assert_eq!(without_nulls(state), expected);
+        assert_eq!(known_identity(json!({"name": "Ada", "emoji": 3, "theme": "x"})), json!({"name": "Ada"}));
     }
 }

@@ -44,8 +44,12 @@ fn agent_argument(request: &Request<'_>) -> String {
 
 /// The `identity` of an agent's entry in the config.
 fn identity(request: &Request<'_>) -> Option<Value> {
-    let config = request.host.runtime.config();
-    let id = chela_store::session_key::normalize_agent_id(&agent_argument(request));
+    identity_of(&request.host.runtime.config(), &agent_argument(request))
+}
+
+/// The `identity` that the config gives an agent.
+pub(crate) fn identity_of(config: &chela_config::Config, agent: &str) -> Option<Value> {
+    let id = chela_store::session_key::normalize_agent_id(agent);
     let agents = config.get("agents.list")?.as_array()?;
     let named = |a: &&Value| a.get("id").and_then(Value::as_str).is_some_and(|n| chela_store::session_key::normalize_agent_id(n) == id);
     agents.iter().find(named)?.get("identity").filter(|i| i.is_object()).cloned()

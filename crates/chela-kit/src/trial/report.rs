@@ -85,6 +85,8 @@ pub struct Registered {
     pub channels: Vec<String>,
     /// Context engines.
     pub context_engines: Vec<String>,
+    /// Everything else, as `method id`: speech, search, media, embeddings, policies, and so on.
+    pub capabilities: Vec<String>,
     /// What nothing consumes yet, as `method id`.
     pub recorded_only: Vec<String>,
 }

@@ -256,6 +256,11 @@ impl Registrar<'_> {
         let auth = match params.get("auth").and_then(Value::as_str) {
             Some("gateway") => RouteAuth::Gateway,
             Some("plugin") => RouteAuth::Plugin,
+            None if !self.inputs.strict && params.get("auth").is_none_or(Value::is_null) => {
+                // Older releases had routes without it. The gateway's own credentials are the safe reading.
+                self.notice("http-route-auth", format!("its route `{path}` says no `auth`; it asks for the gateway's credentials"));
+                RouteAuth::Gateway
+            }
             _ => {
                 return self.error(format!("http route registration missing or invalid auth: {path}"));
             }

@@ -47,6 +47,15 @@ impl<'a> Registrar<'a> {
         }
     }
 
+    /// API-008: `register` was asynchronous, which the reference refuses; here what it registered counts unless strict.
+    fn async_register(&mut self) -> Result<(), Thrown> {
+        if self.inputs.strict {
+            return Err("plugin register must be synchronous".into());
+        }
+        self.notice("async-register", "its register is asynchronous; it runs because `plugins.compat.strict` is off");
+        Ok(())
+    }
+
     pub(super) fn apply_all(&mut self, registrations: &[Registration]) -> Result<(), Thrown> {
         registrations.iter().try_for_each(|registration| self.apply(&registration.method, &registration.args))
     }
@@ -65,6 +74,7 @@ impl<'a> Registrar<'a> {
             "registerToolMetadata" => self.tool_metadata(a),
             "registerHttpRoute" => self.http_route(a),
             "registerHttpHandler" => self.http_handler(a)?,
+            "asyncRegister" => self.async_register()?,
             "registerGatewayMethod" => self.gateway_method(a, b, c),
             "registerCommand" => self.command(a),
             "registerCli" => self.cli(a, b, None),

@@ -3,7 +3,8 @@ import { z } from '../../vendor/zod.js';
 
 export const GroupPolicySchema = z.enum(['open', 'disabled', 'allowlist']);
 export const DmPolicySchema = z.enum(['pairing', 'allowlist', 'open', 'disabled']);
-export const MarkdownConfigSchema = z.object({ tables: z.enum(['off', 'bullets', 'code', 'block']).optional() }).strict().optional();
+export const MarkdownTableModeSchema = z.enum(['off', 'bullets', 'code', 'block']);
+export const MarkdownConfigSchema = z.object({ tables: MarkdownTableModeSchema.optional() }).strict().optional();
 export const AllowFromEntrySchema = z.union([z.string(), z.number()]);
 export const AllowFromListSchema = z.array(AllowFromEntrySchema).optional();
 export const ToolPolicySchema = z

@@ -1,6 +1,8 @@
 // Finds, in the text of a module, what it imports by name, and whether it is an ES module.
 // Matches inside strings or comments are harmless: they only add names nobody asks for.
 
+import { compileFunction } from 'node:vm';
+
 const FROM_CLAUSE = /\b(import|export)\b\s*(?:type\s+)?((?:[\w$]+\s*,?\s*)?(?:\*\s*(?:as\s+[\w$]+)?|\{[^{}]*\})?)\s*from\s*(['"])([^'"\n]+)\3/g;
 const BARE_IMPORT = /(?:^|[;\n}])\s*import\s*(['"])([^'"\n]+)\1/g;
 const ES_SYNTAX = /(?:^|[;}\n\r])\s*(?:import\s*(?:[\w$*{'"]|\/\*)|export\s*(?:[{*]|default\b|const\b|let\b|var\b|class\b|function\b|async\b|enum\b))|\bimport\.meta\b/;
@@ -47,9 +49,19 @@ function namesIn(body) {
     .filter((name) => /^[\w$]+$/.test(name));
 }
 
-/** Whether a text is written as an ES module. */
+/** Whether a text is written as an ES module. A CommonJS module may hold the text of one, in a template or a comment: then it is read. */
 export function looksLikeEsm(text) {
-  return ES_SYNTAX.test(text);
+  return ES_SYNTAX.test(text) && !(CJS_SYNTAX.test(text) && compilesAsCjs(text));
+}
+
+/** Whether a text is a function body, so that it has no `import`, `export` or `await` of its own. */
+function compilesAsCjs(text) {
+  try {
+    compileFunction(text.replace(/^#![^\n]*/, ''), ['exports', 'require', 'module', '__filename', '__dirname']);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether a text is written as a CommonJS module. */

@@ -92,7 +92,7 @@ function thinLinks(subpath, names) {
   const lines = [];
   const linked = new Set();
   for (const name of names) {
-    const link = own.get(name) ?? (subpath === 'index' && name !== 'default' ? anyLink(name) : undefined);
+    const link = own.get(name) ?? (subpath === 'index' ? anyLink(name) : undefined);
     if (!link) continue;
     lines.push(`export { ${link.name} as ${name} } from ${JSON.stringify(link.module)};`);
     linked.add(name);
@@ -100,8 +100,9 @@ function thinLinks(subpath, names) {
   return { lines, names: linked };
 }
 
-/** A name of any subpath. Older releases had them all in the root. */
+/** A name of any subpath. Older releases had them all in the root, and newer ones move some. */
 function anyLink(name) {
+  if (name === 'default') return undefined;
   const subpath = [...ROOT_ORDER, ...Object.keys(known)].find((one) => one !== 'zod' && exportsOf(one)?.includes(name));
   return subpath && (linksOf(subpath)?.get(name) ?? { module: new URL(`plugin-sdk/${subpath}.js`, SDK_ROOT).href, name });
 }
@@ -119,6 +120,11 @@ function virtualModule(subpath, real, names, importer, thin) {
   for (const name of names) {
     if (name === 'default') {
       lines.push(`export default ${real ? 'sdk' : '{}'};`);
+      continue;
+    }
+    const moved = anyLink(name);
+    if (moved) {
+      lines.push(`export { ${moved.name} as ${name} } from ${JSON.stringify(moved.module)};`);
       continue;
     }
     report(missing.exports, { subpath, name, importer });

@@ -64,6 +64,37 @@ fn routes_overlap_and_match_in_order() {
     assert_eq!(order("/hookszz"), [] as [u64; 0]);
 }
 
+// API-100
+#[test]
+fn a_route_without_auth_asks_for_the_gateways_credentials_unless_strict() {
+    let calls = [
+        ("registerHttpRoute", object(json!({"path": "/a", "handler": f(1)}))),
+        ("registerHttpRoute", object(json!({"path": "/b", "auth": "none", "handler": f(2)}))),
+    ];
+    let refused = |path: &str| format!("error http route registration missing or invalid auth: {path}");
+    assert_eq!(alone(&calls), [refused("/a"), refused("/b")]);
+    let mut world = World::new();
+    world.inputs.strict = false;
+    let registry = world.plugin("p", &calls).build();
+    assert_eq!(
+        registry.routes.all().iter().map(|route| (route.path.as_str(), route.auth)).collect::<Vec<_>>(),
+        [("/a", RouteAuth::Gateway)]
+    );
+    assert_eq!((registry.notices[0].code.as_str(), registry.diagnostics.len()), ("http-route-auth", 1));
+}
+
+// API-008
+#[test]
+fn an_asynchronous_register_is_refused_where_the_config_is_strict() {
+    let calls = [("registerService", json!([{"id": "a", "start": f(1)}])), ("asyncRegister", json!([]))];
+    assert_eq!(alone(&calls), ["error plugin failed during register: plugin register must be synchronous"]);
+    let mut world = World::new();
+    world.inputs.strict = false;
+    let registry = world.plugin("p", &calls).build();
+    assert!(registry.notices.iter().any(|notice| notice.code == "async-register"));
+    assert_eq!((registry.services.len(), registry.diagnostics.len()), (1, 0));
+}
+
 // API-167
 #[test]
 fn the_old_http_handler_is_a_catch_all_unless_strict() {
