@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use chela_plugin::{CallError, HostFn};
 use chela_plugin_protocol::value::renumber;
-use chela_plugin_protocol::{CodecError, Frame, FrameDecoder, Hello};
+use chela_plugin_protocol::{CodecError, Frame, FrameDecoder, Hello, UNANSWERED};
 use chela_process::Marks;
 use serde_json::Value;
 use tokio::net::UnixStream;
@@ -270,11 +270,10 @@ impl Connection {
         Ok(Pending::new(self.clone(), id, waiting))
     }
 
-    /// Sends a request whose answer nobody reads. What cannot be sent now is not worth sending.
+    /// Sends a request that is not answered. What cannot be sent now is not worth sending.
     pub(crate) fn request_unanswered(&self, encode: impl FnOnce(u64) -> Result<Vec<u8>, CodecError>) {
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         self.mark_asked();
-        if let Ok(bytes) = encode(id) {
+        if let Ok(bytes) = encode(UNANSWERED) {
             self.out.push(bytes);
         }
     }

@@ -100,6 +100,9 @@ pub fn with_length(write: impl FnOnce(&mut Vec<u8>) -> Result<(), serde_json::Er
     }
 }
 
+/// Id of a request that the worker serves and does not answer.
+pub const UNANSWERED: u64 = 0;
+
 /// Encodes a request whose params are JSON text already, so that text shared by many workers is serialised once.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ pub mod method;
 pub mod value;
 pub mod version;
 
-pub use codec::{CodecError, FrameDecoder, MAX_FRAME, encode_raw_request, with_length};
+pub use codec::{CodecError, FrameDecoder, MAX_FRAME, UNANSWERED, encode_raw_request, with_length};
 pub use frame::{Frame, Hello, ResOk, Runtime, WireError};
 pub use method::{HookHandler, HookOutcome, LoadParams, LoadResult};
 pub use version::{PROTOCOL_NAME, Refusal, VERSION, Version, negotiate};

@@ -52,6 +52,24 @@ for (const [name, hook, mode, stop, bodies, expected] of CASES) {
   });
 }
 
+test('what only wakes the worker is served and not answered', async () => {
+  const host = new FakeHost();
+  try {
+    await host.hello;
+    const fns = await handlers(host, '() => 1');
+    const wake = (id) => ({ t: 'req', id, m: 'hooks', p: { hook: 'wake', fns: [{ fn: 0 }], event: {}, ctx: {}, mode: 'seq' } });
+    host.send(wake(0));
+    host.send(wake(9000));
+    const { ok } = await host.waitFor((frame) => frame.t === 'res' && frame.id === 9000);
+    assert.deepEqual(ok.map((row) => row.ok), [undefined]);
+    const [row] = await host.request('hooks', { hook: 'session_start', fns, event: {}, ctx: {}, mode: 'par' });
+    assert.equal(row.ok, 1);
+    assert.equal(host.frames.some((frame) => frame.t === 'res' && frame.id === 0), false);
+  } finally {
+    await host.stop();
+  }
+});
+
 test('a rewritten text is what the next handler sees, in one worker as between workers', async () => { // HOOK-300
   const host = new FakeHost();
   try {

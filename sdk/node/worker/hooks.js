@@ -12,6 +12,8 @@ const FAIL_CLOSED = new Set(['before_agent_run', 'before_tool_call']);
 const MARKS_FD = 5;
 const MARK_SLOTS = 64;
 const markRecord = new Uint32Array(2);
+/** Stands for a handler in a batch that only wakes the worker; no handle has the number 0. */
+const REHEARSAL = { fn: () => undefined };
 const isThenable = (value) => typeof value?.then === 'function';
 
 /** Serves `hooks`. Returns one row per handler that was reached, at once when no handler returned a promise. */
@@ -189,7 +191,7 @@ function since(started) {
 }
 
 function handlerOf(id) {
-  const row = peer.exports.get(id);
+  const row = id === 0 ? REHEARSAL : peer.exports.get(id);
   if (!row) throw Object.assign(new Error(`handle ${id} is gone`), { code: 'NOT_FOUND' });
   return row;
 }

@@ -8,6 +8,8 @@ import { Streams } from './streams.js';
 
 /** Notes are dropped, and counted, when more bytes than this wait to be sent. */
 const NOTE_BACKLOG = 8 * 1024 * 1024;
+/** Id of a request that is not answered. */
+const UNANSWERED = 0;
 
 /** A request under way. Few look at its signal, so it is made for those only. */
 class RunningCall {
@@ -217,6 +219,8 @@ export class Peer {
   }
 
   #answer(answer) {
+    // The host does not wait for this one: it only wants the worker awake.
+    if (answer.id === UNANSWERED) return this.#lane.rehearse(answer);
     try {
       this.#lane.send(answer);
     } catch (error) {

@@ -215,9 +215,9 @@ impl NodePlugin {
         Ok(outcomes)
     }
 
-    /// Sends a batch without handlers, which passes all that a batch with handlers passes, in a worker that was idle.
+    /// Sends a batch with the handler 0, which does nothing: it passes all that others pass, in a worker that was idle.
     pub(super) fn wake_worker(&self) {
-        const NOTHING: &str = r#"{"hook":"wake","fns":[],"event":{},"ctx":{},"mode":"seq"}"#;
+        const NOTHING: &str = r#"{"hook":"wake","fns":[{"fn":0}],"event":{},"ctx":{},"mode":"seq"}"#;
         if let Some(connection) = self.present().filter(|c| c.idle_for() >= COLD) {
             connection.request_unanswered(|id| encode_raw_request(id, "hooks", &[NOTHING]));
         }

@@ -110,7 +110,10 @@ const methods = {
     return functions[name](p.args, context);
   },
   async hooks(p) {
-    if (p.fns.length === 0) woken++;
+    if (p.fns[0]?.fn === 0) {
+      woken++;
+      return [];
+    }
     const outcomes = [];
     for (const [at, { fn }] of p.fns.entries()) {
       if (p.mark !== undefined) fs.writeSync(5, new Uint32Array([p.mark, at + 1]), 0, 8, (p.mark % 64) * 8);
@@ -133,7 +136,7 @@ async function serve(frame) {
   serving.set(frame.id, cancel);
   try {
     const ok = await methods[frame.m](frame.p, { cancelled });
-    send({ t: 'res', id: frame.id, ok });
+    if (frame.id > 0) send({ t: 'res', id: frame.id, ok });
   } catch (e) {
     send({ t: 'res', id: frame.id, err: { name: e.name, message: e.message, code: e.code, data: e.data } });
   }
