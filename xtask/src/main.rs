@@ -15,8 +15,9 @@ usage: cargo xtask <command>
   tidy [--bless]           check the repository's rules; --bless accepts a new protocol version
   contract [DIR] [--list]  contract lines in DIR that no test cites, per file and in total;
                            DIR defaults to $CHELA_CONTRACT_DIR, and nothing is checked when it is absent
-  plugin-table LIST DIRS CHELA
-                           try the plugins of LIST, which lie where DIRS says, with the program CHELA; writes docs/plugins.md";
+  plugin-table LIST DIRS CHELA [MORE]
+                           try the plugins of LIST, which lie where DIRS says, and those that MORE names beside them, with the program
+                           CHELA; writes docs/plugins.md";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -27,7 +28,9 @@ fn main() -> ExitCode {
             let given = args.iter().skip(1).find(|a| !a.starts_with("--")).map(PathBuf::from);
             contract::run(&root(), given.or_else(|| std::env::var_os("CHELA_CONTRACT_DIR").map(PathBuf::from)), flag("--list"))
         }
-        Some("plugin-table") if args.len() == 4 => plugin_table::run(&root(), args[1].as_ref(), args[2].as_ref(), args[3].as_ref()),
+        Some("plugin-table") if matches!(args.len(), 4 | 5) => {
+            plugin_table::run(&root(), args[1].as_ref(), args[2].as_ref(), args[3].as_ref(), args.get(4).map(AsRef::as_ref))
+        }
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -52,8 +52,19 @@ things that are lacking here, leaks and processes left behind. Made by `cargo xt
 |---|---|---|---|---|---|---|---|---|
 ";
 
+const MORE_HEAD: &str = "
+## Beyond the list
+
+Plugins that nobody chose beforehand: those named by OpenClaw's catalogue and documents or found by their names on npm and GitHub, in the
+newest release for 2026.6 that could be had. Those of GitHub run from their source. Nobody wrote down what they should register.
+
+| plugin | version | loads | registers | returned | faults | missing of the SDK | remarks |
+|---|---|---|---|---|---|---|---|
+";
+
 /// Writes the table. `list` has the ground truth, one plugin a line with a heading; `dirs` names the directory of each as `package<TAB>dir`.
-pub fn run(root: &Path, list: &Path, dirs: &Path, program: &Path) -> Result<bool> {
+/// `more` names further plugins in the same way, of which nobody wrote down what they register.
+pub fn run(root: &Path, list: &Path, dirs: &Path, program: &Path, more: Option<&Path>) -> Result<bool> {
     let text = std::fs::read_to_string(list).with_context(|| format!("could not read `{}`", list.display()))?;
     let dirs = directories(dirs)?;
     let mut lines = text.lines();
@@ -86,11 +97,101 @@ pub fn run(root: &Path, list: &Path, dirs: &Path, program: &Path) -> Result<bool
     if !untried.is_empty() {
         let _ = write!(out, "\nNot tried, because their source was not at hand: {}.\n", untried.join(", "));
     }
+    if let Some(more) = more {
+        out.push_str(&beyond(root, more, program)?);
+    }
     let target = root.join("docs/plugins.md");
     std::fs::create_dir_all(root.join("docs"))?;
     std::fs::write(&target, out)?;
     println!("wrote `{}`", target.display());
     Ok(true)
+}
+
+/// The section about plugins that are not in the list.
+fn beyond(root: &Path, more: &Path, program: &Path) -> Result<String> {
+    let mut out = MORE_HEAD.to_owned();
+    let (mut loaded, mut sound, mut own, all) = (0, 0, 0, directories(more)?);
+    for (package, dir) in &all {
+        let report = trial(program, dir, "", &script(root, package))?;
+        let fault = own_fault(&report);
+        let row = Extra::of(package, &report, fault);
+        loaded += usize::from(row.loads);
+        sound += usize::from(row.sound);
+        own += usize::from(fault.is_some());
+        eprintln!("{package}: loads {}, sound {}", row.loads, row.sound);
+        out.push_str(&row.text);
+    }
+    let _ = write!(
+        out,
+        "\n{} plugins tried, {loaded} load, {sound} of them have no faults; {own} do not start for reasons of their own.\n",
+        all.len()
+    );
+    Ok(out)
+}
+
+/// Why a plugin cannot start that lies in the plugin or its surroundings: a package that is nowhere, settings that it insists on, a newer
+/// release that it asks for.
+fn own_fault(report: &Value) -> Option<&'static str> {
+    let error = report["load"]["error"].as_str()?;
+    let known = [
+        ("Cannot find package", "a package that it needs is not to be had"),
+        ("Cannot find module", "a package that it needs is not to be had"),
+        ("is not configured", "it does not start without settings"),
+        ("requires OpenClaw", "it asks for a newer release"),
+        ("api.register", "it uses what a newer release has"),
+    ];
+    known.into_iter().find(|(mark, _)| error.contains(mark)).map(|(_, why)| why)
+}
+
+/// A row about a plugin that is not in the list.
+struct Extra {
+    text: String,
+    loads: bool,
+    sound: bool,
+}
+
+impl Extra {
+    fn of(package: &str, report: &Value, own_fault: Option<&str>) -> Self {
+        let loads = report["load"]["ok"] == true;
+        let row = Row::of(&BTreeMap::from([("package", package), ("version", report["version"].as_str().unwrap_or(""))]), report);
+        let mut cells: Vec<&str> = row.text.trim_end().trim_matches('|').split(" | ").map(str::trim).collect();
+        let (registered, version) = (registered(&report["registered"]), report["version"].as_str().unwrap_or("").to_owned());
+        // Package, version, what OpenClaw did, loads, registers all, returned, faults, missing, remarks.
+        let tail: Vec<&str> = cells.drain(5..).collect();
+        let remarks = own_fault.map_or_else(|| tail.get(3).copied().unwrap_or("").to_owned(), str::to_owned);
+        let faults = if loads { tail.get(1).copied().unwrap_or("") } else { "" };
+        let text = format!(
+            "| {package} | {version} | {} | {registered} | {} | {faults} | {} | {remarks} |\n",
+            if loads { "yes" } else { "no" },
+            tail.first().copied().unwrap_or(""),
+            tail.get(2).copied().unwrap_or(""),
+        );
+        Self { text, loads, sound: row.sound }
+    }
+}
+
+/// How much of each kind a plugin registered.
+fn registered(all: &Value) -> String {
+    let kinds = [
+        ("channels", "channels"),
+        ("tools", "tools"),
+        ("hooks", "hooks"),
+        ("internalHooks", "internal hooks"),
+        ("commands", "commands"),
+        ("cliCommands", "CLI commands"),
+        ("services", "services"),
+        ("gatewayMethods", "methods"),
+        ("httpRoutes", "routes"),
+        ("providers", "providers"),
+        ("contextEngines", "context engines"),
+        ("capabilities", "others"),
+    ];
+    let count = |member: &str| all[member].as_u64().unwrap_or_else(|| all[member].as_array().map_or(0, |list| list.len() as u64));
+    let known = kinds.into_iter().map(|(member, word)| (count(member), word)).filter(|(count, _)| *count > 0);
+    known
+        .map(|(count, word)| format!("{count} {}", if count == 1 { word.trim_end_matches('s') } else { word }))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn directories(file: &Path) -> Result<BTreeMap<String, PathBuf>> {
@@ -251,5 +352,18 @@ mod tests {
             row.text,
             "| p | 1 | loads | yes | no | 1 of 2 | hook `x` leaks: 25 | core: x, y | lacks tools b; tool `a` threw \\| so |\n"
         );
+    }
+
+    #[test]
+    fn a_plugin_beyond_the_list_tells_what_it_registers_or_why_it_cannot_start() {
+        let fine = json!({
+            "version": "2", "load": {"ok": true}, "registered": {"tools": ["a", "b"], "hooks": ["x"], "httpRoutes": 0},
+            "calls": [{"outcome": "returned"}], "failures": [], "compatibility": [],
+        });
+        let row = Extra::of("q", &fine, own_fault(&fine));
+        assert_eq!((row.text.as_str(), row.sound), ("| q | 2 | yes | 2 tools, 1 hook | 1 of 1 | none |  |  |\n", true));
+        let broken = json!({"load": {"ok": false, "error": "Cannot find package 'z'"}, "failures": ["Cannot find package 'z'"]});
+        let row = Extra::of("r", &broken, own_fault(&broken));
+        assert_eq!(row.text, "| r |  | no |  |  |  |  | a package that it needs is not to be had |\n");
     }
 }
