@@ -55,8 +55,10 @@ things that are lacking here, leaks and processes left behind. Made by `cargo xt
 const MORE_HEAD: &str = "
 ## Beyond the list
 
-Plugins that nobody chose beforehand: those named by OpenClaw's catalogue and documents or found by their names on npm and GitHub, in the
-newest release for 2026.6 that could be had. Those of GitHub run from their source. Nobody wrote down what they should register.
+Plugins that OpenClaw's catalogue and documents name, or that carry its name on npm and GitHub, in a release for 2026.6 or near it that could be
+had. Those of GitHub run from their source: where a repository holds no build, `openclaw.extensions` was pointed at it. Nobody wrote down what
+they should register. It is no blind sample: what broke here was repaired here. Left out are packages that are no plugins, those that ask for a
+newer host, and those whose dependencies or entry could not be had.
 
 | plugin | version | loads | registers | returned | faults | missing of the SDK | remarks |
 |---|---|---|---|---|---|---|---|
@@ -123,7 +125,7 @@ fn beyond(root: &Path, more: &Path, program: &Path) -> Result<String> {
     }
     let _ = write!(
         out,
-        "\n{} plugins tried, {loaded} load, {sound} of them have no faults; {own} do not start for reasons of their own.\n",
+        "\n{} plugins tried, {loaded} load, {sound} of them have no faults. Of the others {own} ask for what is not here.\n",
         all.len()
     );
     Ok(out)
