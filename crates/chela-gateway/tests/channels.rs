@@ -217,6 +217,7 @@ async fn approvals_are_told_in_the_chats_that_the_config_names_and_answered_ther
         "exec": {"enabled": true, "mode": "both", "targets": ops},
     });
     home.config["tools"] = json!({"exec": {"security": "allowlist", "ask": "on-miss"}});
+    home.config["channels"]["talk"]["execApprovals"] = json!({"approvers": ["u7"]});
     let live = home.start().await;
     let mut work = service.accept().await;
     work.line("hello").await;
@@ -234,13 +235,15 @@ async fn approvals_are_told_in_the_chats_that_the_config_names_and_answered_ther
     assert!(question.contains("Deploy?") && question.contains("to production") && question.contains("/approve"), "{question}");
     let mut desk = live.client().await;
     let id = desk.ok("plugin.approval.list", json!({})).await[0]["id"].as_str().unwrap().to_string();
-    // A stranger in the chat decides nothing; the owner does.
-    let answer =
-        |n: &str, owner: bool| json!({"id": n, "from": "u7", "room": "ops", "owner": owner, "text": format!("/approve {id} allow-once")});
-    work.send(answer("a1", false)).await;
+    // Who may give commands in the chat decides nothing; an approver of the channel does.
+    let answer = |n: &str, from: &str| {
+        let text = format!("/approve {id} allow-once");
+        json!({"id": n, "from": from, "room": "ops", "owner": true, "text": text})
+    };
+    work.send(answer("a1", "u8")).await;
     work.line("stages").await;
     assert_eq!(desk.ok("plugin.approval.list", json!({})).await[0]["id"], json!(id));
-    work.send(answer("a2", true)).await;
+    work.send(answer("a2", "u7")).await;
     assert_eq!(writer.chat_end("o").await["state"], "final");
     assert!(result(&home).contains("deployed"), "{}", result(&home));
     told(&mut work, "room:ops", "allow-once by").await;

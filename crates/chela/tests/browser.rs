@@ -173,7 +173,7 @@ async fn the_page_and_the_command_line_tell_the_same_counts_of_hooks() {
     std::fs::write(dir.join("package.json"), package.to_string()).unwrap();
     std::fs::write(dir.join("index.js"), COUNTED).unwrap();
     let entry = serde_json::json!({"enabled": true, "hooks": {"allowConversationAccess": true}});
-    let config = serde_json::json!({"plugins": {"load": {"paths": [dir]}, "entries": {"counted": entry}}});
+    let config = serde_json::json!({"gateway": {"mode": "local"}, "plugins": {"load": {"paths": [dir]}, "entries": {"counted": entry}}});
     std::fs::write(home.path().join("state/openclaw.json"), config.to_string()).unwrap();
     let gateway = Gateway::start_in(home).await;
     let mut page = Page::launch(&chromium).await;
