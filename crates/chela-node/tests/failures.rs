@@ -29,7 +29,7 @@ async fn a_worker_of_another_protocol_version_is_sent_away() {
     let bench = Bench::new().await;
     let error = bench.try_start(bench.spec("probe", "liar")).await.unwrap_err();
     assert!(!error.transient);
-    assert!(error.message.contains("version 9.0") && error.message.contains("1.1"), "{}", error.message);
+    assert!(error.message.contains("version 9.0") && error.message.contains("1.2"), "{}", error.message);
     assert!(bench.host.has_event(|e| matches!(e, WorkerEvent::Quarantined { reason } if reason.contains("9.0"))));
     until("the worker reads its `bye`", || std::fs::read_to_string(bench.mark()).is_ok_and(|t| t.contains("9.0"))).await;
 }

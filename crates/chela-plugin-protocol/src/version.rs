@@ -9,7 +9,7 @@ use crate::frame::Hello;
 pub const PROTOCOL_NAME: &str = "chela-worker";
 
 /// The version that this crate speaks.
-pub const VERSION: Version = Version { major: 1, minor: 1 };
+pub const VERSION: Version = Version { major: 1, minor: 2 };
 
 /// A protocol version. Workers of another major version are refused; a minor version only adds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

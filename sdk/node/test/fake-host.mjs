@@ -68,7 +68,7 @@ export class FakeHost {
     }));
     this.hello = this.waitFor((frame) => frame.t === 'hello').then((frame) => {
       this.helloMs = performance.now() - this.started;
-      this.send({ t: 'hello', protocol: 'chela-worker', version: '1.1', features: [] });
+      this.send({ t: 'hello', protocol: 'chela-worker', version: '1.2', features: [] });
       return frame;
     });
   }

@@ -30,7 +30,7 @@ test('no file of the worker is looked for', async () => {
     child.stdio[3].write(bytes);
   };
   child.stdio[3].once('data', () => {
-    send({ t: 'hello', protocol: 'chela-worker', version: '1.1', features: [] });
+    send({ t: 'hello', protocol: 'chela-worker', version: '1.2', features: [] });
     // Imports what only a plugin needs.
     send({ t: 'req', id: 1, m: 'unload', p: { pluginId: 'nobody' } });
     send({ t: 'req', id: 2, m: 'shutdown', p: { graceMs: 2000 } });

@@ -32,7 +32,7 @@ test('the worker greets first, with its protocol version', () =>
   withHost(async (host) => {
     const hello = await host.hello;
     assert.equal(host.frames[0].t, 'hello');
-    assert.equal(hello.version, '1.1');
+    assert.equal(hello.version, '1.2');
     assert.equal(hello.runtime.name, 'node');
     assert.equal(hello.pid, host.child.pid);
   }));

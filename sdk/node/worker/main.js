@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { enableCompileCache, registerHooks } from 'node:module';
 
 const PROTOCOL = 'chela-worker';
-const VERSION = '1.1';
+const VERSION = '1.2';
 
 /** Features that this worker offers beyond the base protocol. */
 const FEATURES = ['hooks', 'adapters', 'streams', 'blocking', 'loose-linking', 'transpile', 'diag-notes'];
