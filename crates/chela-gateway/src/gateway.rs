@@ -55,6 +55,8 @@ pub struct Gateway {
     pub stop: tokio::sync::mpsc::Sender<StopRequest>,
     pub(crate) device: Option<(String, String)>,
     pub(crate) control_plane: ControlPlaneBudget,
+    /// Commands that nodes run just now.
+    pub(crate) node_calls: crate::node_calls::NodeCalls,
     /// Spoken sessions of clients.
     pub(crate) talks: crate::talks::Talks,
     pub(crate) sends: crate::sends::Sends,
@@ -106,6 +108,7 @@ impl Gateway {
             stop: parts.stop,
             device: parts.device,
             control_plane: ControlPlaneBudget::default(),
+            node_calls: Default::default(),
             talks: Default::default(),
             sends: Default::default(),
             responses: Default::default(),

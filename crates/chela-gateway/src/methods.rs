@@ -11,6 +11,7 @@ mod devices;
 mod hooks;
 mod models;
 mod node_pairing;
+mod node_policy;
 mod nodes;
 mod pairing;
 pub(crate) mod params;
@@ -91,7 +92,8 @@ impl Methods {
             | "node.rename" => node_pairing::serve(gateway, &call).await,
             "node.list" => nodes::list(gateway, params).await,
             "node.describe" => nodes::describe(gateway, params).await,
-            "node.invoke" => nodes::invoke(gateway, params).await,
+            "node.invoke" => nodes::invoke(gateway, &node_policy::caller(&call.client), params).await,
+            "node.invoke.result" => nodes::result(gateway, &call.client, params),
             "commands.list" => plugins::commands(gateway, params),
             "sessions.list" => sessions::list(gateway, params).await,
             "sessions.get" => sessions::get(gateway, params).await,
@@ -181,6 +183,12 @@ impl MethodHandler for Methods {
         if client.role == Role::Node {
             let (gateway, client) = (self.0.clone(), client.clone());
             tokio::spawn(async move { node_pairing::connected(&gateway, &client).await });
+        }
+    }
+
+    fn client_left(&self, client: &ClientInfo) {
+        if client.role == Role::Node {
+            self.0.node_calls.gone(&client.conn_id);
         }
     }
 

@@ -23,6 +23,7 @@ use serde_json::Value;
 use crate::bindings::Bindings;
 use crate::bundled::{bundled_code, bundled_manifests};
 use crate::channels::Channels;
+use crate::discovery::Discovery;
 use crate::events::{self, Subscribers};
 use crate::heartbeat::{self, Heartbeats};
 use crate::hook_files;
@@ -32,7 +33,7 @@ use crate::nodes::NodeAccess;
 use crate::requests::interactive::Callbacks;
 use crate::requests::{OpenStores, Relays, Requests};
 use crate::services::Services;
-use crate::visible::config_for;
+use crate::visible::{config_for, env_grants};
 
 /// How long a gateway waits for a database that is in use.
 const STORE_PATIENCE: Duration = Duration::from_secs(5);
@@ -101,6 +102,8 @@ pub struct Host {
     pub runtime: Arc<AgentRuntime>,
     /// Services of plugins.
     pub services: Arc<Services>,
+    /// What announces the gateway in a network.
+    pub(crate) discovery: Arc<Discovery>,
     /// Channels of plugins.
     pub channels: Channels,
     /// Conversations that plugins have bound.
@@ -210,6 +213,7 @@ impl Host {
             env,
             runtime: runtime.clone(),
             manager: manager.clone(),
+            discovery: Arc::default(),
             channels: Channels::default(),
             callbacks: Callbacks::default(),
             subscribers: Subscribers::default(),
@@ -368,6 +372,7 @@ impl Host {
         if let Some(toolbox) = self.toolbox.get() {
             toolbox.close().await;
         }
+        self.discovery.close().await;
         self.services.stop_all().await;
         chela_agent::context_engine::dispose_all(&self.runtime).await;
         crate::memory::close(&self.manager.registry(), grace.min(STOP_GRACE)).await;
@@ -395,6 +400,7 @@ fn plugins_started(host: &Weak<Host>, registry: &Arc<Registry>, fresh: &[String]
         host.start_channels(&registry, &fresh);
         host.services.start_new(&registry).await;
         let Some(port) = host.started.get() else { return };
+        host.announce_gateway(&registry, *port);
         host.announce_start(&fresh, *port);
     });
 }
@@ -556,25 +562,6 @@ fn spec_maker(paths: &StatePaths, config: &Arc<Config>) -> crate::manager::SpecM
         }
         spec
     })
-}
-
-/// Variables that the manifest names as its own (setup providers, auth and channel variables).
-fn env_grants(record: &PluginRecord) -> Vec<String> {
-    let raw = &record.manifest.raw;
-    let mut names = Vec::new();
-    let mut take = |value: Option<&Value>| {
-        let list = value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-        names.extend(list.map(str::to_string));
-    };
-    for provider in raw.get("setup").and_then(|s| s.get("providers")).and_then(Value::as_array).into_iter().flatten() {
-        take(provider.get("envVars"));
-    }
-    for block in ["providerAuthEnvVars", "channelEnvVars"] {
-        for value in raw.get(block).and_then(Value::as_object).into_iter().flat_map(|o| o.values()) {
-            take(Some(value));
-        }
-    }
-    names
 }
 
 /// The config as plugins get it.

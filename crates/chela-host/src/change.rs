@@ -13,6 +13,7 @@ use crate::assemble::{Host, STOP_GRACE, log_findings, public_config, scan_plugin
 use crate::cleanup::CleanupReason;
 use crate::hook_files;
 use crate::manager::{Changes, StartOutcome};
+use crate::reload_rules::{ReloadRules, WorkerWishes, changed_paths};
 use crate::visible::config_for;
 
 /// How long plugins that start again may take before what they no longer declare is looked for.
@@ -30,7 +31,8 @@ impl Host {
     pub fn reload(self: &Arc<Self>, config: Arc<Config>) {
         let before = self.manager.registry();
         let settings = public_config(&self.runtime.config());
-        let changes = self.take_catalog(&config);
+        let changed = changed_paths(&self.runtime.config().effective, &config.effective);
+        let changes = self.take_catalog(&config, &ReloadRules::of(&before).for_workers(&changed));
         let catalog = chela_models::ModelCatalog::from_config(config.get("models").unwrap_or(&Value::Null));
         self.models.replace_configured(&catalog, &chela_models::http_client(), &self.auth);
         self.runtime.reload(config.clone(), self.models.clone());
@@ -53,7 +55,7 @@ impl Host {
     /// another version now is swapped. Blocks on the disk; call it inside the runtime.
     pub fn rescan(self: &Arc<Self>) {
         let before = self.manager.registry();
-        let changes = self.take_catalog(&self.runtime.config());
+        let changes = self.take_catalog(&self.runtime.config(), &WorkerWishes::default());
         let host = self.clone();
         tokio::spawn(async move {
             let _one = host.applying.lock().await;
@@ -67,7 +69,7 @@ impl Host {
     pub async fn restart_plugin(self: &Arc<Self>, id: &str) -> Option<StartOutcome> {
         let _one = self.applying.lock().await;
         let before = self.manager.registry();
-        self.take_catalog(&self.runtime.config());
+        self.take_catalog(&self.runtime.config(), &WorkerWishes::default());
         let hold = self.manager.hold_turns();
         if self.manager.runs(id) {
             self.clean_up_plugin(&before, CleanupReason::Restart, id).await;
@@ -82,6 +84,7 @@ impl Host {
     /// Ends one plugin after its own clean-up: its channels, its services, its worker, and what others hold of it.
     async fn stop_changed(&self, id: &str) {
         self.stop_channels_of(id).await;
+        self.discovery.stop_plugin(id).await;
         self.services.stop_plugin(id).await;
         self.manager.stop_plugin(id, "the plugin was changed", STOP_GRACE).await;
         self.models.remove_plugin(id);
@@ -89,11 +92,11 @@ impl Host {
         self.late_routes().forget(id);
     }
 
-    fn take_catalog(&self, config: &Arc<Config>) -> Changes {
+    fn take_catalog(&self, config: &Arc<Config>, wishes: &WorkerWishes) -> Changes {
         let snapshot = Arc::new(scan_plugins(&self.paths, &self.env, config));
         log_findings(&snapshot);
         let hook_files = hook_files::records(config, &self.env, &snapshot);
-        self.manager.reload(snapshot.clone(), hook_files, self.names.rules(&snapshot, &self.paths, config))
+        self.manager.reload(snapshot.clone(), hook_files, self.names.rules(&snapshot, &self.paths, config), wishes)
     }
 
     // One change at a time, and none after the end: whoever stops the host waits for the lock that the caller holds.

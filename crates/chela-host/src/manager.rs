@@ -16,12 +16,13 @@ use chela_hooks::{HookCounter, HookEngine, HookWatch, InternalBus};
 use chela_plugin::builtin::BuiltinLane;
 use chela_plugin::register::{PluginFacts, RegistryBuilder, RegistryInputs};
 use chela_plugin::registry::Registry;
-use chela_plugin::{HostServices, Lane, PluginSpec, StartError, StartPhase, StartedPlugin, WorkerStatus};
+use chela_plugin::{HostServices, Lane, PluginSpec, RegistrationMode, StartError, StartPhase, StartedPlugin, WorkerStatus};
 use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use self::state::{Slot, State};
 use crate::hook_files::is_hook_runner;
+use crate::reload_rules::WorkerWishes;
 use crate::run_context::RunContexts;
 
 /// Plugins that start at the same time.
@@ -334,6 +335,22 @@ impl PluginManager {
         let _ = self.completions.send(collect::Completion { facts, number, rules, result });
     }
 
+    /// Loads the setup entry of a plugin in a worker that takes part in nothing; whoever asked for it ends it.
+    ///
+    /// # Errors
+    /// When it does not load, or has no setup entry.
+    pub(crate) async fn start_setup(&self, record: &PluginRecord) -> Result<StartedPlugin, StartError> {
+        let refused = |message: &str| StartError { phase: StartPhase::Validation, message: message.into(), transient: false };
+        let Some(host) = self.host.get() else { return Err(refused("the plugin host is not connected")) };
+        let mut spec = (self.rules.load_full().spec_of)(record);
+        spec.entry = record.setup_source.clone().ok_or_else(|| refused("the plugin has no setup entry"))?;
+        spec.mode = RegistrationMode::SetupOnly;
+        // A worker of its own: it ends before anything else of the plugin begins.
+        spec.group = None;
+        let start = self.node.start(spec, host.clone());
+        tokio::time::timeout(START_BUDGET, start).await.unwrap_or_else(|_| Err(too_slow()))
+    }
+
     /// Gives a plugin that started by older rules the config of now.
     fn catch_up(&self, id: &str, begun_by: &Arc<Rules>) {
         let rules = self.rules.load_full();
@@ -507,10 +524,10 @@ impl PluginManager {
 
     /// Takes a new catalog and new rules, and publishes a registry by them: hook permissions hold at once. Says which plugins have to
     /// stop or to start anew; a plugin that goes on gets new config as a notice.
-    pub fn reload(&self, snapshot: Arc<Snapshot>, hook_files: Vec<PluginRecord>, rules: Rules) -> Changes {
+    pub(crate) fn reload(&self, snapshot: Arc<Snapshot>, hook_files: Vec<PluginRecord>, rules: Rules, wishes: &WorkerWishes) -> Changes {
         let changes = {
             let mut state = self.state();
-            let changes = state.changes(&snapshot, &hook_files);
+            let changes = state.changes(&snapshot, &hook_files, wishes);
             for id in &changes.stop {
                 if matches!(state.slots.get(id), Some(Slot::Failed { .. })) {
                     state.slots.remove(id);

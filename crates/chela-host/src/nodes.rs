@@ -14,7 +14,7 @@ pub trait NodeAccess: Send + Sync {
     /// When the gateway cannot be asked.
     async fn list(&self) -> Result<Vec<Value>, CallError>;
 
-    /// Runs a command on a node; the params are those of `node.invoke`. The answer is the node's payload.
+    /// Runs a command on a node; params and answer are those of `node.invoke`.
     ///
     /// # Errors
     /// What the gateway says: an unknown node, one that is not connected, a command that is not allowed.

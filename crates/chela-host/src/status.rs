@@ -99,7 +99,7 @@ impl Host {
             error,
             worker,
             registered: registered(registry, &record.id),
-            recorded_only: only.map(|n| json!({"method": n.method, "id": n.id})).collect(),
+            recorded_only: only.map(recorded_only).collect(),
             diagnostics: registry.diagnostics.iter().filter(|d| mine(&d.plugin_id)).cloned().collect(),
             hook_stats,
         }
@@ -169,6 +169,15 @@ fn registered(registry: &Registry, id: &str) -> Value {
         "providers": registry.providers.iter().filter(|p| own(&p.owner)).map(|p| &p.id).collect::<Vec<_>>(),
         "routes": registry.routes.all().iter().filter(|r| own(&r.owner)).count(),
     })
+}
+
+/// One registration that nothing uses.
+fn recorded_only(row: chela_plugin::register::entries::NotConsumed) -> Value {
+    let mut out = json!({"method": row.method, "id": row.id});
+    if let Some(reason) = row.reason {
+        out["reason"] = reason.into();
+    }
+    out
 }
 
 #[cfg(test)]

@@ -22,6 +22,32 @@ pub(crate) fn config_for(record: Option<&PluginRecord>, config: &Config) -> Valu
     }
 }
 
+/// A config as it is written, as one plugin may see it.
+pub(crate) fn masked_for(record: Option<&PluginRecord>, whole: &Value) -> Value {
+    let Some(record) = record else { return redact(whole, &[]) };
+    let permissions = record.permissions();
+    permissions.enforced().map_or_else(|| whole.clone(), |set| masked(record, set, whole))
+}
+
+/// Variables that the manifest names as its own (setup providers, auth and channel variables).
+pub(crate) fn env_grants(record: &PluginRecord) -> Vec<String> {
+    let raw = &record.manifest.raw;
+    let mut names = Vec::new();
+    let mut take = |value: Option<&Value>| {
+        let list = value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        names.extend(list.map(str::to_string));
+    };
+    for provider in raw.get("setup").and_then(|s| s.get("providers")).and_then(Value::as_array).into_iter().flatten() {
+        take(provider.get("envVars"));
+    }
+    for block in ["providerAuthEnvVars", "channelEnvVars"] {
+        for value in raw.get(block).and_then(Value::as_object).into_iter().flat_map(|o| o.values()) {
+            take(Some(value));
+        }
+    }
+    names
+}
+
 fn masked(record: &PluginRecord, set: &Permissions, whole: &Value) -> Value {
     let mut out = redact(whole, &[]);
     let manifest = &record.manifest;

@@ -49,6 +49,8 @@ pub enum Adapter {
     Realtime,
     /// An operation of a channel plugin (CH-02); accounts and their contexts stay on the plugin's side.
     Channel,
+    /// A function of one context, to which the worker's environment is added (API-057, API-064).
+    Env,
 }
 
 impl Adapter {
@@ -67,6 +69,7 @@ impl Adapter {
             Self::Provider => "provider",
             Self::Realtime => "realtime",
             Self::Channel => "channel",
+            Self::Env => "env",
         }
     }
 }

@@ -71,6 +71,23 @@ pub const CONSUMED_METHODS: &[&str] = &[
     "registerMemoryEmbeddingProvider",
     "registerEmbeddingProvider",
     "registerDetachedTaskRuntime",
+    "registerReload",
+    "registerGatewayDiscoveryService",
+    "registerNodeInvokePolicy",
+    "registerHostedMediaResolver",
+    "registerSecurityAuditCollector",
+];
+
+/// Why a registration is recorded only, where one thing would use it.
+const UNUSED_BECAUSE: &[(&str, &str)] = &[
+    ("registerNodeHostCommand", "its handler runs on a node host, which is not built; what it says about danger holds for `node.invoke`"),
+    (
+        "registerCodexAppServerExtensionFactory",
+        "it needs the `codex` harness, which runs the Codex app server and is not part of this program",
+    ),
+    // API-255
+    ("registerConfigMigration", "migrations are taken from the setup entry (`openclaw.setupEntry`), which `doctor` runs"),
+    ("registerAutoEnableProbe", "probes are taken from the setup entry (`openclaw.setupEntry`), which `doctor` runs"),
 ];
 
 /// Functions of a registered text provider that something calls.
@@ -270,8 +287,13 @@ impl Registry {
 
     /// What was registered and nothing consumes, in load order of the plugins.
     pub fn not_consumed(&self) -> Vec<NotConsumed> {
-        let row =
-            |owner: &Owner, method: &str, id: &str| NotConsumed { plugin_id: owner.id.to_string(), method: method.into(), id: id.into() };
+        let reason = |method: &str| UNUSED_BECAUSE.iter().find(|(name, _)| *name == method).map(|(_, reason)| *reason);
+        let row = |owner: &Owner, method: &str, id: &str| NotConsumed {
+            plugin_id: owner.id.to_string(),
+            method: method.into(),
+            id: id.into(),
+            reason: reason(method),
+        };
         let mut rows: Vec<NotConsumed> = Vec::new();
         rows.extend(self.recorded.iter().map(|r| row(&r.owner, &r.method, &r.id)));
         for provider in &self.providers {
@@ -290,6 +312,7 @@ impl Registry {
             plugin_id: plugin.into(),
             method: "on".into(),
             id: format!("{hook} (nothing emits it yet)"),
+            reason: None,
         }));
         let position = |id: &str| self.plugins.iter().position(|p| p.owner.id.as_ref() == id);
         rows.sort_by_key(|r| position(&r.plugin_id));

@@ -10,6 +10,7 @@ pub mod migrate;
 pub mod pairing;
 pub mod plugins;
 pub mod sdk;
+pub mod security;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -119,6 +120,8 @@ pub enum Command {
     Health(HealthArgs),
     /// Show the gateway's log
     Logs(LogsArgs),
+    /// Look for what makes this installation less safe
+    Security(security::SecurityArgs),
     /// Find problems and say how to mend them
     Doctor(DoctorArgs),
     /// Print a completion script for a shell

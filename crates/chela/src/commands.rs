@@ -39,6 +39,7 @@ mod plugins_uninstall;
 mod plugins_update;
 pub mod qr;
 pub mod sdk;
+pub mod security;
 pub mod sessions;
 mod sessions_upkeep;
 pub mod status;

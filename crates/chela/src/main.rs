@@ -56,6 +56,7 @@ fn run(cli: cli::Cli, started: std::time::Instant) -> Result<(), report::Failure
         Command::Status(args) => commands::status::run(&ctx, &args),
         Command::Health(args) => commands::health::run(&ctx, &args),
         Command::Logs(args) => commands::logs::run(&ctx, &args),
+        Command::Security(args) => commands::security::run(&ctx, &args),
         Command::Doctor(args) => commands::doctor::run(&ctx, &args),
         Command::Completion(args) => commands::completion::run(&ctx, &args),
         Command::Other(words) => commands::other::run(&ctx, words),

@@ -2,7 +2,7 @@
 import { run as internalHook } from './adapters/internalHook.js';
 import { peer } from './state.js';
 
-const ADAPTERS = new Set(['tool', 'toolFactory', 'gatewayMethod', 'httpRoute', 'httpUpgrade', 'service', 'command', 'cli', 'internalHook', 'provider', 'realtime', 'channel']);
+const ADAPTERS = new Set(['tool', 'toolFactory', 'gatewayMethod', 'httpRoute', 'httpUpgrade', 'service', 'command', 'cli', 'internalHook', 'provider', 'realtime', 'channel', 'env']);
 
 /** Serves `call`. */
 export async function call({ fn, args = [], adapter, timeoutMs }, context) {

@@ -1,6 +1,7 @@
 //! Nodes: devices that connect in the role `node` (GW-56, RT-052..RT-056).
 //!
-//! Which of their commands are approved, `node_pairing.rs` knows. Running one on a node is not built: it is refused by name.
+//! Which of their commands are approved, `node_pairing.rs` knows; what is under way to them, `node_calls.rs`; what plugins say about it,
+//! `node_policy.rs`.
 #![allow(clippy::result_large_err, reason = "the error is the answer that goes to the plugin, once for a request")]
 
 use std::collections::BTreeMap;
@@ -14,14 +15,18 @@ use chela_plugin::CallError;
 use serde_json::{Map, Value, json};
 
 use super::params::Params;
-use super::{Answer, internal};
+use super::{Answer, internal, node_policy};
 use crate::devices::{PairedDevice, now_ms};
 use crate::gateway::Gateway;
+use crate::node_calls::{NodeAnswer, NodeCommand, NodeFailure};
 use crate::node_pairing::commands_of;
 use crate::ws::ClientInfo;
 
 /// Commands for the approvals of a node, which have methods of their own.
 const OWN_METHODS: [&str; 2] = ["system.execApprovals.get", "system.execApprovals.set"];
+
+/// Commands with rules of their own that are not built: approvals that are bound to a program's arguments, and profiles of browsers.
+const NOT_BUILT: [&str; 3] = ["system.run", "system.run.prepare", "browser.proxy"];
 
 /// The id of a connected node.
 pub(super) fn id_of(client: &ClientInfo) -> &str {
@@ -112,34 +117,93 @@ pub(super) async fn describe(gateway: &Arc<Gateway>, params: Value) -> Answer {
     Ok(node)
 }
 
-/// `node.invoke {nodeId, command, params?, timeoutMs?, idempotencyKey}`.
-pub(super) async fn invoke(gateway: &Arc<Gateway>, params: Value) -> Answer {
+/// `node.invoke {nodeId, command, params?, timeoutMs?, idempotencyKey}` -> `{ok, nodeId, command, payload, payloadJSON}`; `client` is
+/// what a policy of a plugin learns of the caller.
+pub(super) async fn invoke(gateway: &Arc<Gateway>, client: &Value, params: Value) -> Answer {
     let mut p = Params::new("node.invoke", params, &["nodeId", "command", "params", "timeoutMs", "idempotencyKey"])?;
-    let (id, command) = (p.text("nodeId"), p.text("command"));
-    p.text("idempotencyKey");
-    p.optional_count("timeoutMs");
+    let command = NodeCommand {
+        node_id: p.text("nodeId").trim().to_owned(),
+        command: p.text("command").trim().to_owned(),
+        params: p.value("params").cloned(),
+        timeout_ms: p.optional_count("timeoutMs"),
+        idempotency_key: Some(p.text("idempotencyKey")),
+    };
     p.done()?;
+    // A plugin that is still starting may have a policy.
+    gateway.host.manager.settle_for_call().await;
+    let node = reachable(gateway, &command).await?;
+    let answer = match node_policy::apply(gateway, &node, &command, client).await {
+        Some(decided) => decided?,
+        None => gateway.node_calls.invoke(&gateway.bus, &node, &command).await.map_err(|failure| {
+            let error = ErrorShape::new(ErrorCode::Unavailable, failure.message.clone());
+            let error = error.with_detail("nodeError", failure.public());
+            match &failure.code {
+                Some(code) => error.with_detail("code", code.as_str()),
+                None => error,
+            }
+        })?,
+    };
+    // As the reference: the text wins where a node sent both.
+    let parsed = answer.payload_json.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    let payload = parsed.unwrap_or(answer.payload);
+    Ok(json!({"ok": true, "nodeId": command.node_id, "command": command.command, "payload": payload, "payloadJSON": answer.payload_json}))
+}
+
+/// The connection of the node, when the command may go there.
+async fn reachable(gateway: &Arc<Gateway>, wanted: &NodeCommand) -> Result<Arc<ClientInfo>, ErrorShape> {
+    let (id, command) = (&wanted.node_id, &wanted.command);
     if OWN_METHODS.contains(&command.as_str()) {
         let text = format!("node.invoke does not run `{command}`; use exec.approvals.node.get or exec.approvals.node.set");
-        return Err(ErrorShape::invalid(Reason::InvalidParams, text).with_detail("command", command));
+        return Err(ErrorShape::invalid(Reason::InvalidParams, text).with_detail("command", command.as_str()));
     }
-    let live = connected(gateway).remove(&id);
-    let Some(live) = live else {
+    let Some(live) = connected(gateway).remove(id) else {
         return Err(ErrorShape::new(ErrorCode::Unavailable, "node not connected").with_detail("code", "NOT_CONNECTED"));
     };
-    let (nodes, wanted) = (gateway.nodes.clone(), id.clone());
-    let node = tokio::task::spawn_blocking(move || nodes.node(&wanted)).await.map_err(internal)?.map_err(internal)?;
-    let why = if !live.declared_commands.contains(&command) {
-        "command not declared by node"
-    } else if !node.is_some_and(|node| commands_of(&node).contains(&command)) {
-        "command not approved"
-    } else {
-        let text = format!("`{command}` of node `{id}` is approved, but running commands on nodes is not built yet");
+    let (nodes, name) = (gateway.nodes.clone(), id.clone());
+    let node = tokio::task::spawn_blocking(move || nodes.node(&name)).await.map_err(internal)?.map_err(internal)?;
+    let why = if !live.declared_commands.contains(command) {
+        "command not declared by node".to_owned()
+    } else if !node.is_some_and(|node| commands_of(&node).contains(command)) {
+        "command not approved".to_owned()
+    } else if let Some(why) = node_policy::forbidden(gateway, command) {
+        why
+    } else if NOT_BUILT.contains(&command.as_str()) {
+        let text = format!("`{command}` of node `{id}` is approved, but running it through the gateway is not built yet");
         return Err(ErrorShape::new(ErrorCode::Unavailable, text).with_detail("code", "NOT_BUILT"));
+    } else {
+        return Ok(live);
     };
-    let text = format!("node command not allowed: {why}; approve it with `node.pair.approve`");
-    let error = ErrorShape::invalid(Reason::InvalidParams, text);
-    Err(error.with_detail("reason", why).with_detail("command", command))
+    let next = if why == "command not approved" { "; approve it with `node.pair.approve`" } else { "" };
+    let error = ErrorShape::invalid(Reason::InvalidParams, format!("node command not allowed: {why}{next}"));
+    Err(error.with_detail("reason", why).with_detail("command", command.as_str()))
+}
+
+/// `node.invoke.result {id, nodeId, ok, payload?, payloadJSON?, error?}` of a node (GW-68).
+pub(super) fn result(gateway: &Gateway, client: &ClientInfo, params: Value) -> Answer {
+    let mut p = Params::new("node.invoke.result", params, &["id", "nodeId", "ok", "payload", "payloadJSON", "error"])?;
+    let (id, node_id) = (p.text("id"), p.text("nodeId"));
+    let Some(ok) = p.flag("ok") else {
+        return Err(ErrorShape::invalid_params("node.invoke.result", "must have required property 'ok'"));
+    };
+    let given = |name: &str| p.value(name).filter(|value| !value.is_null()).cloned();
+    let (mut payload, text, error) = (given("payload"), given("payloadJSON"), given("error"));
+    let payload_json = text.as_ref().and_then(Value::as_str).map(str::to_owned);
+    // Some nodes send the payload itself where its text belongs.
+    if payload_json.is_none() {
+        payload = payload.or(text);
+    }
+    p.done()?;
+    if id_of(client) != node_id {
+        return Err(ErrorShape::invalid(Reason::InvalidParams, "nodeId mismatch"));
+    }
+    let outcome = if ok {
+        Ok(NodeAnswer { payload: payload.unwrap_or_default(), payload_json })
+    } else {
+        let own = |name: &str| error.as_ref().and_then(|error| error[name].as_str()).map(str::to_owned);
+        Err(NodeFailure { code: own("code"), message: own("message").unwrap_or_else(|| "node command failed".into()) })
+    };
+    let taken = gateway.node_calls.answer(&client.conn_id, &id, outcome);
+    Ok(if taken { json!({"ok": true}) } else { json!({"ok": true, "ignored": true}) })
 }
 
 /// Nodes for plugins.
@@ -162,7 +226,8 @@ impl NodeAccess for PluginNodes {
     }
 
     async fn invoke(&self, params: Value) -> Result<Value, CallError> {
-        let answer = invoke(&self.gateway()?, params).await.map_err(|e| refused(&e))?;
-        Ok(answer.get("payload").cloned().unwrap_or(Value::Null))
+        // A plugin asks with write scope, whoever called it.
+        let client = json!({"scopes": [chela_gateway_protocol::Scope::Write.as_str()]});
+        invoke(&self.gateway()?, &client, params).await.map_err(|e| refused(&e))
     }
 }

@@ -91,11 +91,14 @@ fn command_row(command: &chela_commands::CommandSpec, with_args: bool) -> Value 
 
 /// Descriptors of the control page (API-077).
 pub(super) fn ui_descriptors(gateway: &Arc<Gateway>, params: Value) -> Answer {
-    Params::new("plugins.uiDescriptors", params, &["surface"])?.done()?;
+    Params::new("plugins.uiDescriptors", params, &[])?.done()?;
     let registry = gateway.host.manager.registry();
     let row = |d: &chela_plugin::register::entries::UiDescriptor| {
         let mut out = d.descriptor.clone();
         out["pluginId"] = d.owner.id.as_ref().into();
+        if let Some(name) = &d.owner.name {
+            out["pluginName"] = name.as_str().into();
+        }
         out
     };
     Ok(ok_with(json!({"descriptors": registry.ui_descriptors.iter().map(row).collect::<Vec<_>>()})))

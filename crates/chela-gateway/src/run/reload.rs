@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chela_config::{Config, ReloadMode};
-use serde_json::Value;
+use chela_host::{ReloadRules, ReloadWish, changed_paths, is_under};
 
 use super::installed::{Installed, Stamps, stamps};
 use crate::gateway::{Gateway, StopRequest};
@@ -59,39 +59,19 @@ const RULES: &[(&str, Effect)] = &[
     ("ui", Effect::None),
 ];
 
-fn effect_of(path: &str) -> Effect {
-    let under = |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    RULES.iter().find(|(prefix, _)| under(prefix)).map_or(Effect::Restart, |(_, effect)| *effect)
-}
+/// Rules that come before those of plugins; the others of [`RULES`] come after them.
+const FIRST: &[&str] = &["gateway.reload", "gateway.remote", "gateway.channelHealth", "models.pricing", "hooks", "cron", "models", "mcp"];
 
-/// Paths in which two configs differ; arrays compare whole, times of installs do not count (GW-137).
-fn changed_paths(before: &Value, after: &Value) -> Vec<String> {
-    let mut out = Vec::new();
-    differ(before, after, "", &mut out);
-    out.retain(|path| !(path.starts_with("plugins.installs.") && path.ends_with("At")));
-    // A gateway runs here without a mode too: the file may come or go with a plugin.
-    let local = |config: &Value| config["gateway"]["mode"].as_str().is_none_or(|mode| mode == "local");
-    out.retain(|path| path != "gateway.mode" || !(local(before) && local(after)));
-    out
-}
-
-fn differ(before: &Value, after: &Value, path: &str, out: &mut Vec<String>) {
-    match (before, after) {
-        (Value::Object(a), Value::Object(b)) => {
-            for key in a.keys().chain(b.keys().filter(|k| !a.contains_key(*k))) {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                differ(a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null), &path, out);
-            }
-        }
-        // A section that comes or goes is seen by its members, so that rules for parts of it hold.
-        (Value::Object(a), Value::Null) | (Value::Null, Value::Object(a)) if !a.is_empty() => {
-            for (key, value) in a {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                differ(value, &Value::Null, &path, out);
-            }
-        }
-        (a, b) if a != b => out.push(path.to_string()),
-        _ => {}
+/// The effect on the gateway. Only the plugin that wants to start anew for a path does so, so for the gateway that is a hot change.
+fn effect_of(path: &str, plugins: &ReloadRules) -> Effect {
+    let own = RULES.iter().find(|(prefix, _)| is_under(path, prefix));
+    let wished = || match plugins.wish(path)? {
+        ReloadWish::Nothing => Some(Effect::None),
+        ReloadWish::Hot | ReloadWish::Restart => Some(Effect::Hot),
+    };
+    match own {
+        Some((prefix, effect)) if FIRST.contains(prefix) => *effect,
+        other => wished().or(other.map(|(_, effect)| *effect)).unwrap_or(Effect::Restart),
     }
 }
 
@@ -179,8 +159,9 @@ async fn take_change(gateway: &Arc<Gateway>, plugins: bool) {
 }
 
 async fn apply(gateway: &Arc<Gateway>, changed: &[String], next: Arc<Config>, mode: ReloadMode) {
-    let effect = changed.iter().map(|path| effect_of(path)).max().unwrap_or(Effect::None);
-    let why = changed.iter().filter(|p| effect_of(p) == effect).cloned().collect::<Vec<_>>().join(", ");
+    let plugins = ReloadRules::of(&gateway.host.manager.registry());
+    let effect = changed.iter().map(|path| effect_of(path, &plugins)).max().unwrap_or(Effect::None);
+    let why = changed.iter().filter(|p| effect_of(p, &plugins) == effect).cloned().collect::<Vec<_>>().join(", ");
     if mode == ReloadMode::Off {
         return tracing::info!("the config file changed and `gateway.reload.mode` is `off`; a restart applies it");
     }
@@ -237,7 +218,6 @@ async fn restart_when_idle(gateway: &Arc<Gateway>, why: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     // GW-135, GW-136
     #[test]
@@ -256,26 +236,7 @@ mod tests {
             ("logging.level", Effect::None),
         ];
         for (path, effect) in rows {
-            assert_eq!(effect_of(path), effect, "{path}");
-        }
-    }
-
-    // GW-137
-    #[test]
-    fn the_difference_is_by_path_and_arrays_are_whole() {
-        let before =
-            json!({"a": {"b": 1, "c": [1, 2]}, "gone": {"x": 1}, "plugins": {"installs": {"p": {"installedAt": 1, "version": "1"}}}});
-        let after = json!({"a": {"b": 1, "c": [1, 3]}, "new": {"y": {"z": true}}, "plugins": {"installs": {"p": {"installedAt": 2, "version": "1"}}}});
-        assert_eq!(changed_paths(&before, &after), ["a.c", "gone.x", "new.y.z"]);
-        assert!(changed_paths(&before, &before).is_empty());
-        let with = |mode: &str| json!({"gateway": {"mode": mode}});
-        for (before, after, expected) in [
-            (json!({}), with("local"), &[][..]),
-            (with("local"), json!({}), &[]),
-            (with("local"), with("remote"), &["gateway.mode"]),
-            (with("remote"), json!({}), &["gateway.mode"]),
-        ] {
-            assert_eq!(changed_paths(&before, &after), expected, "{before} {after}");
+            assert_eq!(effect_of(path, &ReloadRules::default()), effect, "{path}");
         }
     }
 }

@@ -193,6 +193,7 @@ where
     let end = pump(gateway, socket, &handle, &mut queue, &mut dispatcher, &auth).await;
     gateway.bus.unregister(&info.conn_id);
     dispatcher.client_left();
+    gateway.methods.client_left(&info);
     if let Some(key) = presence {
         gateway.bus.presence().disconnect(&key);
         gateway.bus.presence_changed();

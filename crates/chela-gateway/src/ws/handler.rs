@@ -31,6 +31,9 @@ pub trait MethodHandler: Send + Sync + 'static {
     /// A client has been greeted. Must not block.
     fn client_joined(&self, _client: &Arc<ClientInfo>) {}
 
+    /// A greeted client has gone. Must not block.
+    fn client_left(&self, _client: &ClientInfo) {}
+
     /// What a method needs: the core's table, or what a plugin declared
     /// ([`methods::plugin_method_scope`]). Unknown names need admin, and then get `unknown method` (GW-62).
     fn method_spec(&self, name: &str) -> Option<MethodSpecRef> {

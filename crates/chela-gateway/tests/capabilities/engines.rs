@@ -55,7 +55,7 @@ async fn the_selected_engine_assembles_every_turn_and_is_told_its_end() {
     assert_eq!(home.recorded().last().unwrap(), &json!({"step": "dispose", "number": 1}));
 }
 
-// API-229, API-230, API-231, API-233, API-234
+// API-229, API-230, API-231, API-233, API-234, RT-069
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_engine_compacts_and_ends_with_it() {
     let mut home = Home::new().await;
@@ -75,6 +75,9 @@ async fn the_engine_compacts_and_ends_with_it() {
     );
     assert_eq!(compact["caller"], json!({"kind": "context-engine", "id": "context-engine"}));
     assert!(compact["refused"].as_str().unwrap().contains("allowModelOverride"), "{compact}");
+    // Bound to the session's agent.
+    assert_eq!(compact["agents"]["own"], "main");
+    assert!(compact["agents"]["other"].as_str().unwrap().contains("bound to the session's agent"), "{compact}");
     assert_eq!(lines.last().unwrap(), &json!({"step": "dispose", "number": 1}));
     // A view that is too large is compacted before the model is asked, by the engine, and made anew.
     client.say(KEY, "two").await;

@@ -10,6 +10,7 @@ use chela_plugin::{StartError, StartedPlugin};
 use serde_json::{Map, Value};
 
 use super::Changes;
+use crate::reload_rules::WorkerWishes;
 
 /// Where a plugin stands. No slot: never started.
 pub(crate) enum Slot {
@@ -57,15 +58,18 @@ impl State {
     }
 
     /// What has to stop or to start anew when `next` replaces the catalog.
-    pub(crate) fn changes(&self, next: &Snapshot, next_hooks: &[PluginRecord]) -> Changes {
+    pub(crate) fn changes(&self, next: &Snapshot, next_hooks: &[PluginRecord], wishes: &WorkerWishes) -> Changes {
         let mut changes = Changes::default();
         for id in self.slots.keys() {
             let startable = |record: &&PluginRecord| record.id == *id && record.is_startable();
             let before = self.records().find(startable);
             let after = next.plugins.iter().chain(next_hooks).find(startable);
+            let same_settings =
+                |a: &PluginRecord, b: &PluginRecord| a.config == b.config && entry_of(&self.snapshot, id) == entry_of(next, id);
             if let (Some(before), Some(after)) = (before, after)
                 && starts_alike(before, after)
-                && entry_of(&self.snapshot, id) == entry_of(next, id)
+                && !wishes.restart.contains(id)
+                && (wishes.keep.contains(id) || same_settings(before, after))
             {
                 continue;
             }
@@ -106,11 +110,11 @@ impl State {
     }
 }
 
-/// True when a worker that was started for `a` serves `b` too: the same files and the same config. A version that was switched in place
+/// True when a worker that was started for `a` serves `b` too, if its settings are the same: the same files. A version that was switched in place
 /// has another real path.
 fn starts_alike(a: &PluginRecord, b: &PluginRecord) -> bool {
     let files = |p: &PluginRecord| (p.source.clone(), p.root_dir.clone(), p.version.clone(), p.origin, p.lane);
-    files(a) == files(b) && a.config == b.config && a.manifest.raw == b.manifest.raw
+    files(a) == files(b) && a.manifest.raw == b.manifest.raw
 }
 
 /// What the operator wrote for a plugin and its worker reads only when it starts. Hook permissions are applied by the registry and

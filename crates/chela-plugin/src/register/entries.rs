@@ -395,6 +395,9 @@ pub struct NotConsumed {
     pub method: String,
     /// Its id, or an empty text.
     pub id: String,
+    /// What would use it, where that is one known thing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
 }
 
 /// A compatibility notice (INS-326).

@@ -2,6 +2,7 @@
 
 mod manifests;
 mod older;
+mod setup;
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -311,9 +312,13 @@ fn fix(ctx: &Context, json: bool) -> Result<(Vec<String>, Vec<Check>), Failure> 
     if matches!(lockfile::look(&ctx.paths), LockState::Stale { .. }) && std::fs::remove_file(&file).is_ok() {
         done.push("removed the lock of a gateway that is gone".to_owned());
     }
-    let Ok((config, issues)) = chela_config::load_lenient(&ctx.paths, &ctx.env) else { return Ok((done, Vec::new())) };
+    let Ok((config, _)) = chela_config::load_lenient(&ctx.paths, &ctx.env) else { return Ok((done, Vec::new())) };
+    // First: what is of an older form is not thrown away as invalid.
+    let (migrated, mut unfixed) = setup::fix(ctx, &config, &ctx.scan(&config))?;
+    done.extend(migrated);
+    let Ok((config, issues)) = chela_config::load_lenient(&ctx.paths, &ctx.env) else { return Ok((done, unfixed)) };
     if !issues.is_empty() {
-        return Ok((done, Vec::new()));
+        return Ok((done, unfixed));
     }
     let snapshot = ctx.scan(&config);
     done.extend(manifests::fix(ctx, &snapshot));
@@ -323,16 +328,16 @@ fn fix(ctx: &Context, json: bool) -> Result<(Vec<String>, Vec<Check>), Failure> 
         chela_config::write(&ctx.paths, &ctx.env, &[off, Edit::Unset { path: path("config") }], &WriteOptions::default())?;
         done.push(format!("switched off `{}` and took out its invalid config; the file before is kept as `.bak`", plugin.id));
     }
-    let unfixed = match crate::installer::make(ctx, Some(json)).repair() {
+    match crate::installer::make(ctx, Some(json)).repair() {
         Ok(repaired) => {
             done.extend(repaired.changes);
-            repaired.warnings.into_iter().map(|warning| check("plugins", Grade::Warn, warning)).collect()
+            unfixed.extend(repaired.warnings.into_iter().map(|warning| check("plugins", Grade::Warn, warning)));
         }
         Err(error) => {
             let failed = check("plugins", Grade::Error, format!("plugins cannot be mended: {error}"));
-            vec![error.hints().into_iter().fold(failed, Check::hint)]
+            unfixed.push(error.hints().into_iter().fold(failed, Check::hint));
         }
-    };
+    }
     Ok((done, unfixed))
 }
 

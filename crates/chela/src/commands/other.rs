@@ -46,7 +46,6 @@ const NOT_BUILT: &[(&str, &str)] = &[
     ("reset", "move the state directory away while the gateway is stopped"),
     ("sandbox", "read the policy with `chela config get tools`"),
     ("secrets", "check references with `chela config validate`"),
-    ("security", "find problems with `chela doctor`"),
     ("setup", "start with `chela gateway run`; it makes what it needs"),
     ("skills", "list plugins with `chela plugins list`"),
     ("system", "see who is connected with `chela gateway call system-presence`"),

@@ -48,7 +48,6 @@ impl NodeAccess for RemoteNodes {
 
     async fn invoke(&self, params: Value) -> Result<Value, CallError> {
         let extra = Duration::from_millis(params["timeoutMs"].as_u64().unwrap_or_default().min(MOST_MS));
-        let answer = self.ask("node.invoke", params, LIMIT + extra).await?;
-        Ok(answer.get("payload").cloned().unwrap_or(Value::Null))
+        self.ask("node.invoke", params, LIMIT + extra).await
     }
 }

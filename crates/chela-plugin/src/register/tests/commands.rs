@@ -40,7 +40,7 @@ fn command_definitions() {
     assert_eq!(with("ownership", json!("reserved")), ["error only bundled plugins can claim reserved command ownership: x"]);
 }
 
-// API-069, API-133
+// API-069, API-133, API-254
 #[test]
 fn reserved_names_belong_to_bundled_plugins_of_the_same_id() {
     let call =
@@ -57,6 +57,11 @@ fn reserved_names_belong_to_bundled_plugins_of_the_same_id() {
     let mut official = facts("codex", json!({}));
     official.official = true;
     assert!(said(&World::new().with(official, &[call("codex")]).build()).is_empty());
+    let stranger = ("registerCommand", object(json!({"name": "codex", "description": "d", "handler": f(1)})));
+    assert_eq!(
+        said(&World::new().plugin("x", &[stranger]).build()),
+        ["error command registration failed: Command name \"codex\" is reserved by a built-in command"]
+    );
 }
 
 // API-136, API-137, API-138, API-148

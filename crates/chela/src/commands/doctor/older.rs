@@ -17,12 +17,18 @@ const OLD_PATHS: [(&str, &str, &str); 5] = [
     ("tools.web.x_search.apiKey", "plugin-owned-x-search-config", "move it to `plugins.entries.xai.config.webSearch.apiKey`"),
     ("agents.defaults.embeddedHarness", "embedded-harness-config-alias", "rename it to `agentRuntime`"),
 ];
-/// Variables that once switched the plugin registry.
-const OLD_VARIABLES: [(&str, &str); 3] = [
-    ("OPENCLAW_DISABLE_PERSISTED_PLUGIN_REGISTRY", "disable-persisted-plugin-registry-env"),
-    ("OPENCLAW_DISABLE_PLUGIN_REGISTRY_MIGRATION", "plugin-registry-install-migration-env"),
-    ("OPENCLAW_FORCE_PLUGIN_REGISTRY_MIGRATION", "plugin-registry-install-migration-env"),
+/// Variables for the reference's plugin registry: what each does here, its code, and what to do.
+const OLD_VARIABLES: [(&str, &str, &str, &str); 3] = [
+    (
+        "OPENCLAW_DISABLE_PERSISTED_PLUGIN_REGISTRY",
+        "hides what `plugins install` recorded",
+        "disable-persisted-plugin-registry-env",
+        "unset it: it was meant for emergencies",
+    ),
+    ("OPENCLAW_DISABLE_PLUGIN_REGISTRY_MIGRATION", "has no effect", "plugin-registry-install-migration-env", REFRESH),
+    ("OPENCLAW_FORCE_PLUGIN_REGISTRY_MIGRATION", "has no effect", "plugin-registry-install-migration-env", REFRESH),
 ];
+const REFRESH: &str = "unset it; `chela plugins registry --refresh` reads the plugins anew";
 
 fn old(what: &str, code: &str, hint: impl Into<String>) -> Check {
     check("compatibility", Grade::Warn, format!("{what} [{code}]")).hint(hint)
@@ -48,10 +54,8 @@ pub(super) fn checks(config: &Config, variable: &dyn Fn(&str) -> bool) -> Vec<Ch
         let what = format!("`agents.list[{at}].embeddedHarness` of the config is an older form");
         old(&what, "embedded-harness-config-alias", "rename it to `agentRuntime`")
     }));
-    let set = OLD_VARIABLES.iter().filter(|(name, _)| variable(name));
-    out.extend(set.map(|(name, code)| {
-        old(&format!("`{name}` is set and has no effect"), code, "unset it; `chela plugins registry --refresh` reads the plugins anew")
-    }));
+    let set = OLD_VARIABLES.iter().filter(|(name, ..)| variable(name));
+    out.extend(set.map(|(name, effect, code, hint)| old(&format!("`{name}` is set and {effect}"), code, *hint)));
     out
 }
 
@@ -71,7 +75,7 @@ mod tests {
         fs_err::write(dir.path().join("openclaw.json"), text).unwrap();
         let env = Env::from_iter([("OPENCLAW_STATE_DIR", dir.path().to_str().unwrap()), ("HOME", dir.path().to_str().unwrap())]);
         let (config, _) = chela_config::load_lenient(&StatePaths::from_env(&env).unwrap(), &env).unwrap();
-        let found = checks(&config, &|name| name == "OPENCLAW_FORCE_PLUGIN_REGISTRY_MIGRATION");
+        let found = checks(&config, &|name| !name.contains("DISABLE_PLUGIN_REGISTRY_MIGRATION"));
         let codes: Vec<&str> = found.iter().map(|one| one.message.rsplit_once('[').unwrap().1.trim_end_matches(']')).collect();
         assert_eq!(
             codes,
@@ -83,6 +87,7 @@ mod tests {
                 "embedded-harness-config-alias",
                 "plugin-owned-web-search-config",
                 "embedded-harness-config-alias",
+                "disable-persisted-plugin-registry-env",
                 "plugin-registry-install-migration-env",
             ]
         );

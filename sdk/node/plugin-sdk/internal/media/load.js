@@ -2,6 +2,7 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { peer, plugins } from '../../../worker/state.js';
 import { detectMime, extensionForMime, getFileExtension, kindFromMime, mimeTypeFromFilePath, sniffMime } from '../mime.js';
 import { resolveUserPath } from '../paths.js';
 import { fetchRemoteMedia } from './fetch.js';
@@ -56,6 +57,12 @@ async function localFile(source) {
   return fileURLToPath(url);
 }
 
+/** What a plugin that hosts media makes of an address; the address itself where none knows it. */
+async function hosted(source) {
+  const pluginId = plugins.size === 1 ? plugins.keys().next().value : undefined;
+  return (await peer?.request('host.media.resolveHosted', { pluginId, url: source }).catch(() => null)) || source;
+}
+
 async function readLocal(file) {
   const stat = await fs.stat(file).catch((cause) => {
     if (cause.code === 'ENOENT') throw new LocalMediaAccessError('not-found', `Local media file not found: ${file}`, { cause });
@@ -68,7 +75,8 @@ async function readLocal(file) {
 
 async function load(source, options) {
   const { maxBytes, optimizeImages, workspaceDir, localRoots, sandboxValidated, readFile, hostReadCapability } = options;
-  const text = /^\s*media:\/\//i.test(source) ? source.trim() : source.replace(/^\s*MEDIA\s*:\s*/i, '');
+  const named = /^\s*media:\/\//i.test(source) ? source.trim() : source.replace(/^\s*MEDIA\s*:\s*/i, '');
+  const text = named.trim() ? await hosted(named) : named;
   if (/^https?:\/\//i.test(text)) {
     const cap = maxBytesForKind('document');
     const limit = maxBytes === undefined ? cap : optimizeImages ? Math.max(maxBytes, cap) : maxBytes;
