@@ -3,10 +3,12 @@
 
 #[path = "support/cdp.rs"]
 mod cdp;
+mod support;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use cdp::Page;
@@ -16,6 +18,9 @@ use tokio::sync::mpsc;
 
 /// Longest wait for anything on the page; far above what it takes, because test machines are busy.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What plugins run on: these gateways get nothing of the environment with which one could be fetched.
+static NODE: OnceLock<PathBuf> = OnceLock::new();
 
 /// A gateway of its own, with nothing configured. It ends when this is dropped.
 struct Gateway {
@@ -48,7 +53,7 @@ fn program(home: &tempfile::TempDir, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chela"));
     command.args(args).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", home.path());
     command.env("OPENCLAW_STATE_DIR", home.path().join("state")).stdin(Stdio::null());
-    if let Some(node) = std::env::var_os("CHELA_NODE") {
+    if let Some(node) = NODE.get() {
         command.env("CHELA_NODE", node);
     }
     command
@@ -163,6 +168,11 @@ async fn the_page_and_the_command_line_tell_the_same_counts_of_hooks() {
         println!("no Chromium on this machine: the browser test is skipped");
         return;
     };
+    let node = match support::node().await {
+        Ok(node) => node,
+        Err(why) => return support::without_network(&why),
+    };
+    NODE.get_or_init(|| node);
     let home = tempfile::tempdir().unwrap();
     let dir = home.path().join("counted");
     std::fs::create_dir_all(&dir).unwrap();

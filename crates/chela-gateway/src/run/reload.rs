@@ -110,7 +110,8 @@ pub(super) fn follow(gateway: &Arc<Gateway>) {
             }
             let now = settled(&gateway, now).await;
             take_change(&gateway, now.plugins != seen.plugins).await;
-            seen = Seen { plugins: now.plugins, ..look(&gateway).await };
+            let files = look(&gateway).await.config;
+            seen = Seen { config: as_read(&now.config, files), plugins: now.plugins };
         }
     });
 }
@@ -128,6 +129,16 @@ async fn settled(gateway: &Arc<Gateway>, mut now: Seen) -> Seen {
         }
         now = later;
     }
+}
+
+/// The stamps of the files that the new config is made of, from before it was read: an edit made since then is a change of its own.
+fn as_read(before: &Stamps, mut files: Stamps) -> Stamps {
+    for (path, stamp) in &mut files {
+        if let Some((_, known)) = before.iter().find(|(known, _)| known == path) {
+            *stamp = *known;
+        }
+    }
+    files
 }
 
 async fn look(gateway: &Arc<Gateway>) -> Seen {
@@ -218,6 +229,16 @@ async fn restart_when_idle(gateway: &Arc<Gateway>, why: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // GW-133
+    #[test]
+    fn an_edit_during_a_reload_is_not_taken_for_what_was_read() {
+        let at = |size| Some((std::time::SystemTime::UNIX_EPOCH, size, 1));
+        let (main, part) = (PathBuf::from("openclaw.json"), PathBuf::from("part.json5"));
+        let before = vec![(main.clone(), at(1))];
+        let now = vec![(main.clone(), at(2)), (part.clone(), at(9))];
+        assert_eq!(as_read(&before, now), [(main, at(1)), (part, at(9))]);
+    }
 
     // GW-135, GW-136
     #[test]
