@@ -265,6 +265,7 @@ pub use self::agent::final_reply;
 pub(crate) use self::control_plane::ControlPlaneBudget;
 pub(crate) use self::hooks::Traces;
 pub(crate) use self::sessions::public_row;
+pub use self::tools::HTTP_DENIED;
 pub(crate) use self::tools::{Route as ToolRoute, call as call_tool};
 
 /// A method that the table knows and nobody built, or one that nobody knows.

@@ -70,29 +70,28 @@ fn texts(value: &Value) -> impl Iterator<Item = String> + '_ {
 }
 
 impl Host {
-    async fn load_setup<'a>(self: &Arc<Self>, plugin: &'a str) -> Result<Option<Loaded<'a>>, String> {
+    /// Loads a plugin's setup entry, where it has one that must run; what goes wrong is one of the problems.
+    async fn load_setup<'a>(self: &Arc<Self>, plugin: &'a str, problems: &mut Vec<(String, String)>) -> Option<Loaded<'a>> {
         let snapshot = self.manager.snapshot();
-        let Some(record) = snapshot.find(plugin).filter(|record| record.setup_source.is_some()) else { return Ok(None) };
+        let record = snapshot.find(plugin).filter(|record| record.setup_source.is_some())?;
         // `requiresRuntime: false`: the manifest says all there is to know.
         if record.manifest.setup.as_ref().is_some_and(|setup| setup.requires_runtime == Some(false)) {
-            return Ok(None);
+            return None;
         }
-        let started = self.manager.start_setup(record).await.map_err(|error| error.to_string())?;
-        Ok(Some(Loaded { plugin, started }))
+        match self.manager.start_setup(record).await {
+            Ok(started) => Some(Loaded { plugin, started }),
+            Err(error) => {
+                problems.push((plugin.to_owned(), error.to_string()));
+                None
+            }
+        }
     }
 
     /// Runs the migrations of these plugins over a config as it is written. A plugin that fails changes nothing.
     pub async fn migrate_config(self: &Arc<Self>, plugins: &[String], config: Value) -> ConfigMigrations {
         let mut out = ConfigMigrations { config, ..ConfigMigrations::default() };
         for plugin in plugins {
-            let loaded = match self.load_setup(plugin).await {
-                Ok(Some(loaded)) => loaded,
-                Ok(None) => continue,
-                Err(error) => {
-                    out.problems.push((plugin.clone(), error));
-                    continue;
-                }
-            };
+            let Some(loaded) = self.load_setup(plugin, &mut out.problems).await else { continue };
             let snapshot = self.manager.snapshot();
             for function in loaded.functions("registerConfigMigration") {
                 // Each goes on from what the one before it made.
@@ -109,14 +108,7 @@ impl Host {
     pub async fn enable_reasons(self: &Arc<Self>, plugins: &[String], config: &Value) -> EnableReasons {
         let mut out = EnableReasons::default();
         for plugin in plugins {
-            let loaded = match self.load_setup(plugin).await {
-                Ok(Some(loaded)) => loaded,
-                Ok(None) => continue,
-                Err(error) => {
-                    out.problems.push((plugin.clone(), error));
-                    continue;
-                }
-            };
+            let Some(loaded) = self.load_setup(plugin, &mut out.problems).await else { continue };
             let snapshot = self.manager.snapshot();
             let ctx = json!({"config": masked_for(snapshot.find(plugin), config)});
             for function in loaded.functions("registerAutoEnableProbe") {

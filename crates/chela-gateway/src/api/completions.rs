@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chela_agent::{Accepted, RunOutcome, RunStatus, TurnRequest};
+use chela_agent::{RunOutcome, RunStatus, TurnRequest};
 use hyper::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -31,10 +31,9 @@ pub(super) async fn serve(gateway: &Arc<Gateway>, call: HttpCall) -> HttpReply {
         Ok(completion) => completion,
         Err(message) => return HttpReply::error(StatusCode::BAD_REQUEST, "invalid_request_error", message),
     };
-    let (ticket, mut pledge) = match gateway.accept(&completion.turn, "chat.completions").await {
-        Ok(Accepted::New(ticket, pledge)) => (ticket, pledge),
-        Ok(_) => return HttpReply::error(StatusCode::CONFLICT, "conflict", "the same message is being answered in this session already"),
-        Err(error) => return HttpReply::error(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", error.to_string()),
+    let (ticket, mut pledge) = match openai::accept(gateway, &completion.turn, "chat.completions").await {
+        Ok(accepted) => accepted,
+        Err(refused) => return refused,
     };
     let runtime = gateway.host.runtime.clone();
     if completion.stream {

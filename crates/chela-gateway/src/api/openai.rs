@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chela_agent::{Entry, TurnRequest};
+use chela_agent::{Accepted, Entry, Pledge, RunTicket, TurnRequest};
 use chela_models::ToolSpec;
 use chela_store::session_key;
 use futures::StreamExt as _;
@@ -44,6 +44,15 @@ pub(super) struct Asked {
     pub(super) images: Vec<Value>,
     pub(super) system: Option<String>,
     pub(super) client_tools: Vec<ToolSpec>,
+}
+
+/// Takes a request's message into the journal; the error is the reply.
+pub(super) async fn accept(gateway: &Gateway, turn: &TurnRequest, method: &str) -> Result<(RunTicket, Pledge), HttpReply> {
+    match gateway.accept(turn, method).await {
+        Ok(Accepted::New(ticket, pledge)) => Ok((ticket, pledge)),
+        Ok(_) => Err(HttpReply::error(StatusCode::CONFLICT, "conflict", "the same message is being answered in this session already")),
+        Err(error) => Err(HttpReply::error(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", error.to_string())),
+    }
 }
 
 /// The turn that answers a request.

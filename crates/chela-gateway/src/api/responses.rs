@@ -6,7 +6,7 @@ mod stream;
 
 use std::sync::Arc;
 
-use chela_agent::{Accepted, RunOutcome, RunStatus};
+use chela_agent::{RunOutcome, RunStatus};
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
@@ -41,10 +41,9 @@ pub(super) async fn serve(gateway: &Arc<Gateway>, call: HttpCall) -> HttpReply {
         Ok(request) => request,
         Err(message) => return HttpReply::error(StatusCode::BAD_REQUEST, "invalid_request_error", message),
     };
-    let (ticket, mut pledge) = match gateway.accept(&request.turn, "responses").await {
-        Ok(Accepted::New(ticket, pledge)) => (ticket, pledge),
-        Ok(_) => return HttpReply::error(StatusCode::CONFLICT, "conflict", "the same message is being answered in this session already"),
-        Err(error) => return HttpReply::error(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", error.to_string()),
+    let (ticket, mut pledge) = match openai::accept(gateway, &request.turn, "responses").await {
+        Ok(accepted) => accepted,
+        Err(refused) => return refused,
     };
     let Request { head, stream, turn, scope } = request;
     // A failed answer can be gone on from as well: what was said is in the session.

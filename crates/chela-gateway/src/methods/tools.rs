@@ -187,7 +187,7 @@ fn notice(found: &chela_plugin::Diagnostic) -> Value {
 }
 
 /// Tools that are never offered over HTTP and `tools.invoke` unless the operator allows them (GW-117).
-const HTTP_DENIED: &[&str] = &[
+pub const HTTP_DENIED: &[&str] = &[
     "exec",
     "spawn",
     "shell",

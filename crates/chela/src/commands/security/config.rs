@@ -1,24 +1,10 @@
 //! Checks of `gateway`, `discovery` and of secrets in the config.
 
 use chela_config::{AuthMode, AuthOverride, BindMode, Config};
+use chela_gateway::methods::HTTP_DENIED;
 use chela_host::{SecurityFinding, Severity};
 use serde_json::Value;
 
-/// Tools that `/tools/invoke` leaves out unless `gateway.tools.allow` names them.
-const NOT_OVER_HTTP: &[&str] = &[
-    "exec",
-    "spawn",
-    "shell",
-    "fs_write",
-    "fs_delete",
-    "fs_move",
-    "apply_patch",
-    "sessions_spawn",
-    "sessions_send",
-    "cron",
-    "gateway",
-    "nodes",
-];
 /// Commands of nodes that reach far.
 const DANGEROUS_COMMANDS: &[&str] =
     &["camera.snap", "camera.clip", "screen.record", "contacts.add", "calendar.add", "reminders.add", "sms.send", "sms.search"];
@@ -106,7 +92,7 @@ fn auth(config: &Config, local: bool, exposed: bool, diagnostics: &mut Vec<Strin
         out.push(SecurityFinding::new("gateway.http.session_key_override_enabled", Severity::Info, "Callers choose the session", detail));
     }
     let risky: Vec<&str> =
-        NOT_OVER_HTTP.iter().copied().filter(|tool| settings.tools_allow.iter().any(|t| t.trim().eq_ignore_ascii_case(tool))).collect();
+        HTTP_DENIED.iter().copied().filter(|tool| settings.tools_allow.iter().any(|t| t.trim().eq_ignore_ascii_case(tool))).collect();
     if !risky.is_empty() {
         let detail = format!("`gateway.tools.allow` names {}, which `/tools/invoke` would leave out", risky.join(", "));
         let finding =
